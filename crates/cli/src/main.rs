@@ -1,0 +1,2 @@
+//! The `rblmap` command.
+fn main() {}

@@ -1,0 +1,298 @@
+//! Content: what a zone says, resolved, in its one normal form.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use rblmap::{NameKey, NamePoint, Run, Slot, Value, ValueId};
+
+use crate::error::{Error, zone_label};
+use crate::facts::Facts;
+use crate::names::NameTable;
+use crate::normal;
+use crate::value::ValueBuf;
+use crate::values::{Interner, Values};
+use crate::zone_name::ZoneName;
+
+/// Content that is still being put together: values as they come, runs sorted but not merged.
+///
+/// ```
+/// use rblmap::{NameKey, Run};
+/// use rblmap_image::{Draft, Record, ValueBuf};
+///
+/// let mut draft = Draft::new("ops.example".parse()?);
+/// let value = ValueBuf::new([Record { a: Some([127, 0, 0, 2].into()), text: None }]);
+/// let value = draft.values.intern(&value).expect("not empty");
+/// let zone = draft.zone_mut(&NameKey::ROOT);
+/// zone.v4.push(Run { start: 0xc000_0201, end: 0xc000_0201, value });
+/// zone.v4.push(Run { start: 0xc000_0202, end: 0xc000_02ff, value });
+/// let content = draft.finish()?;
+/// assert_eq!(content.base().v4().len(), 1); // neighbours of equal value are one run
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The zone's name.
+    pub name: ZoneName,
+    /// The values that runs and names refer to.
+    pub values: Interner,
+    zones: BTreeMap<NameKey, DraftZone>,
+}
+
+/// One zone of a [`Draft`].
+#[derive(Debug, Clone, Default)]
+pub struct DraftZone {
+    /// When the content stops being valid, in seconds since 1970.
+    pub expires: Option<u64>,
+    /// TTL, SOA and NS.
+    pub facts: Facts,
+    /// Whether the zone has an IPv4 dataset, an empty one too: IPv4 data alone then answers for
+    /// mapped addresses, and runs in `::ffff:0:0/96` are dropped.
+    pub has_v4_dataset: bool,
+    /// IPv4 runs, rising, none overlapping the one before.
+    pub v4: Vec<Run<u32>>,
+    /// IPv6 runs, rising, none overlapping the one before.
+    pub v6: Vec<Run<u128>>,
+    /// Names, each once, in any order.
+    pub names: NameTable,
+}
+
+/// What a zone and its subzones say. Two contents that answer alike are equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    name: ZoneName,
+    values: Values,
+    zones: Vec<ZoneContent>,
+}
+
+/// What one zone says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ZoneContent {
+    name: NameKey,
+    expires: Option<u64>,
+    facts: Facts,
+    v4: Vec<Run<u32>>,
+    v6: Vec<Run<u128>>,
+    names: NameTable,
+}
+
+impl Draft {
+    /// An empty draft with a base zone.
+    pub fn new(name: ZoneName) -> Draft {
+        let zones = BTreeMap::from([(NameKey::ROOT, DraftZone::default())]);
+        Draft {
+            name,
+            values: Interner::default(),
+            zones,
+        }
+    }
+
+    /// The subzone of this name, relative to the base ([`NameKey::ROOT`]); made if there is none.
+    pub fn zone_mut(&mut self, name: &NameKey) -> &mut DraftZone {
+        self.zones.entry(*name).or_default()
+    }
+
+    /// Brings the draft into normal form: `O(n log n)` for names and values, linear for runs.
+    ///
+    /// # Errors
+    /// Runs that do not rise, a name twice, a name that is none, an id of no value.
+    pub fn finish(self) -> Result<Content, Error> {
+        let Draft {
+            name,
+            values,
+            zones,
+        } = self;
+        let mut zones: Vec<ZoneContent> = zones
+            .into_iter()
+            .map(|(name, draft)| finish_zone(name, draft, &values))
+            .collect::<Result<_, Error>>()?;
+        let mut used = vec![false; values.len()];
+        for zone in &zones {
+            zone.each_value(|id| match used.get_mut(id.rank() as usize) {
+                Some(slot) => {
+                    *slot = true;
+                    Ok(())
+                }
+                None => {
+                    let zone = zone_label(&zone.name);
+                    Err(Error::NoSuchValue {
+                        zone,
+                        id: id.get(),
+                        count: values.len(),
+                    })
+                }
+            })?;
+        }
+        let (values, ranks) = sort_values(&values, &used);
+        for zone in &mut zones {
+            zone.renumber(&ranks);
+        }
+        Ok(Content {
+            name,
+            values,
+            zones,
+        })
+    }
+}
+
+impl Content {
+    /// The zone's name.
+    pub fn name(&self) -> &ZoneName {
+        &self.name
+    }
+
+    /// The values, in byte order.
+    pub fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// The base, then the subzones in the order of their names. There is always a base.
+    pub fn zones(&self) -> &[ZoneContent] {
+        &self.zones
+    }
+
+    /// The base zone.
+    #[expect(clippy::missing_panics_doc, reason = "there is always a base")]
+    pub fn base(&self) -> &ZoneContent {
+        self.zones
+            .first()
+            .expect("Draft::new made the base, and no zone is ever taken away")
+    }
+
+    /// A zone by its name relative to the base.
+    pub fn zone(&self, name: &NameKey) -> Option<&ZoneContent> {
+        let index = self
+            .zones
+            .binary_search_by(|zone| zone.name.cmp(name))
+            .ok()?;
+        self.zones.get(index)
+    }
+}
+
+impl ZoneContent {
+    /// The name relative to the base, [`NameKey::ROOT`] for the base itself.
+    pub fn name(&self) -> &NameKey {
+        &self.name
+    }
+
+    /// When the content stops being valid, in seconds since 1970.
+    pub fn expires(&self) -> Option<u64> {
+        self.expires
+    }
+
+    /// TTL, SOA and NS.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The IPv4 runs in address order, neighbours of different value.
+    pub fn v4(&self) -> &[Run<u32>] {
+        &self.v4
+    }
+
+    /// The IPv6 runs in address order, neighbours of different value.
+    pub fn v6(&self) -> &[Run<u128>] {
+        &self.v6
+    }
+
+    /// The names in key order.
+    pub fn names(&self) -> &NameTable {
+        &self.names
+    }
+
+    fn each_value(&self, mut see: impl FnMut(ValueId) -> Result<(), Error>) -> Result<(), Error> {
+        self.v4.iter().try_for_each(|run| see(run.value))?;
+        self.v6.iter().try_for_each(|run| see(run.value))?;
+        let slots = self
+            .names
+            .iter()
+            .flat_map(|point| [point.exact, point.below]);
+        slots.filter_map(Slot::value).try_for_each(see)
+    }
+
+    fn renumber(&mut self, ranks: &[Option<ValueId>]) {
+        let new = |old: ValueId| {
+            ranks
+                .get(old.rank() as usize)
+                .copied()
+                .flatten()
+                .unwrap_or(old)
+        };
+        self.v4
+            .par_iter_mut()
+            .for_each(|run| run.value = new(run.value));
+        self.v6
+            .par_iter_mut()
+            .for_each(|run| run.value = new(run.value));
+        self.names.map_values(new);
+    }
+}
+
+fn finish_zone(name: NameKey, draft: DraftZone, values: &Interner) -> Result<ZoneContent, Error> {
+    let label = || zone_label(&name);
+    let mut draft = draft;
+    let order = |index| Error::Order {
+        zone: label(),
+        index,
+    };
+    normal::merge_runs(&mut draft.v4).map_err(order)?;
+    if draft.has_v4_dataset {
+        draft.v6 = normal::without_mapped(&draft.v6);
+    }
+    normal::merge_runs(&mut draft.v6).map_err(order)?;
+    let names = normal::names(draft.names, values, &label)?;
+    Ok(ZoneContent {
+        name,
+        expires: draft.expires,
+        facts: draft.facts,
+        v4: draft.v4,
+        v6: draft.v6,
+        names,
+    })
+}
+
+/// The used values in byte order, and for each old rank the new id.
+fn sort_values(values: &Interner, used: &[bool]) -> (Values, Vec<Option<ValueId>>) {
+    let ranks = (0u32..)
+        .zip(used)
+        .filter(|(_, used)| **used)
+        .map(|(rank, _)| rank);
+    let mut order: Vec<(ValueId, Value<'_>)> = ranks
+        .filter_map(ValueId::from_rank)
+        .map(|id| (id, values.get(id)))
+        .collect();
+    order.par_sort_unstable_by(|a, b| a.1.as_bytes().cmp(b.1.as_bytes()));
+    let mut sorted = Values::default();
+    let mut ids = vec![None; values.len()];
+    for (rank, (old, value)) in (0u32..).zip(order) {
+        sorted.push(value);
+        if let Some(slot) = ids.get_mut(old.rank() as usize) {
+            *slot = ValueId::from_rank(rank);
+        }
+    }
+    (sorted, ids)
+}
+
+/// What a name is answered with in a list of points in normal form, and how many labels of it the
+/// matched name lacks: the naive rule, as a model for tests and for the union of datasets.
+pub fn resolve_name(names: &NameTable, name: &NameKey) -> Option<(ValueId, NameKey)> {
+    let point = |key: &NameKey| -> Option<NamePoint<'_>> { names.find(key.as_bytes()) };
+    match point(name).map_or(Slot::Inherit, |point| point.exact) {
+        Slot::Value(id) => return Some((id, *name)),
+        Slot::Nothing => return None,
+        Slot::Inherit => {}
+    }
+    let mut suffix = name.parent();
+    while let Some(key) = suffix {
+        match point(&key).map_or(Slot::Inherit, |point| point.below) {
+            Slot::Value(id) => return Some((id, key)),
+            Slot::Nothing => return None,
+            Slot::Inherit => suffix = key.parent(),
+        }
+    }
+    None
+}
+
+/// The value a name below a point inherits, in terms of that name.
+pub(crate) fn inherited(values: &Interner, id: ValueId, labels: u8) -> ValueBuf {
+    ValueBuf::seen_from_below(values.get(id), labels)
+}

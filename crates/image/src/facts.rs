@@ -1,0 +1,171 @@
+//! Zone facts: what a zone file says beside its listings. Kept, but not part of the content id.
+
+/// TTL, SOA and NS of a zone, as its sources give them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// `$TTL` in seconds.
+    pub ttl: Option<u32>,
+    /// `$SOA`.
+    pub soa: Option<Soa>,
+    /// `$NS`: TTL and name servers.
+    pub ns: Option<NameServers>,
+}
+
+/// A start-of-authority record (RFC 1035 section 3.3.13); names as written in the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Soa {
+    /// TTL of the record, seconds.
+    pub ttl: u32,
+    /// Primary name server.
+    pub origin: Vec<u8>,
+    /// Mailbox of the person responsible.
+    pub person: Vec<u8>,
+    /// Serial; 0 is kept as 0, no file time enters.
+    pub serial: u32,
+    /// Refresh, retry, expire and minimum, in seconds.
+    pub timers: [u32; 4],
+}
+
+/// The name servers of a zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameServers {
+    /// TTL of the records, seconds.
+    pub ttl: u32,
+    /// Names as written in the source.
+    pub names: Vec<Vec<u8>>,
+}
+
+const HAS_TTL: u8 = 1;
+const HAS_SOA: u8 = 2;
+const HAS_NS: u8 = 4;
+
+impl Facts {
+    /// The facts as bytes, for images, snapshots and deltas; `docs/format.md` has the layout.
+    /// Empty when there are no facts. Names are cut at 255 bytes, name servers at 255.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if *self == Facts::default() {
+            return out;
+        }
+        let flag = |is: bool, bit: u8| if is { bit } else { 0 };
+        out.push(
+            flag(self.ttl.is_some(), HAS_TTL)
+                | flag(self.soa.is_some(), HAS_SOA)
+                | flag(self.ns.is_some(), HAS_NS),
+        );
+        if let Some(ttl) = self.ttl {
+            out.extend(ttl.to_le_bytes());
+        }
+        if let Some(soa) = &self.soa {
+            out.extend(soa.ttl.to_le_bytes());
+            push_name(&mut out, &soa.origin);
+            push_name(&mut out, &soa.person);
+            out.extend(soa.serial.to_le_bytes());
+            soa.timers
+                .iter()
+                .for_each(|timer| out.extend(timer.to_le_bytes()));
+        }
+        if let Some(ns) = &self.ns {
+            out.extend(ns.ttl.to_le_bytes());
+            let names = ns.names.get(..ns.names.len().min(255)).unwrap_or_default();
+            out.push(u8::try_from(names.len()).unwrap_or(u8::MAX));
+            names.iter().for_each(|name| push_name(&mut out, name));
+        }
+        out
+    }
+
+    /// Reads what [`Facts::encode`] wrote; `None` for anything else.
+    pub fn decode(bytes: &[u8]) -> Option<Facts> {
+        let mut facts = Facts::default();
+        let Some((&flags, mut rest)) = bytes.split_first() else {
+            return Some(facts);
+        };
+        if flags & HAS_TTL != 0 {
+            facts.ttl = Some(take_u32(&mut rest)?);
+        }
+        if flags & HAS_SOA != 0 {
+            facts.soa = Some(Soa {
+                ttl: take_u32(&mut rest)?,
+                origin: take_name(&mut rest)?,
+                person: take_name(&mut rest)?,
+                serial: take_u32(&mut rest)?,
+                timers: [
+                    take_u32(&mut rest)?,
+                    take_u32(&mut rest)?,
+                    take_u32(&mut rest)?,
+                    take_u32(&mut rest)?,
+                ],
+            });
+        }
+        if flags & HAS_NS != 0 {
+            let ttl = take_u32(&mut rest)?;
+            let (&count, after) = rest.split_first()?;
+            rest = after;
+            let names = (0..count)
+                .map(|_| take_name(&mut rest))
+                .collect::<Option<Vec<_>>>()?;
+            facts.ns = Some(NameServers { ttl, names });
+        }
+        (rest.is_empty() && facts.encode() == bytes).then_some(facts)
+    }
+}
+
+fn push_name(out: &mut Vec<u8>, name: &[u8]) {
+    let name = name.get(..name.len().min(255)).unwrap_or_default();
+    out.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+    out.extend_from_slice(name);
+}
+
+fn take_u32(rest: &mut &[u8]) -> Option<u32> {
+    let (bytes, after) = rest.split_first_chunk::<4>()?;
+    *rest = after;
+    Some(u32::from_le_bytes(*bytes))
+}
+
+fn take_name(rest: &mut &[u8]) -> Option<Vec<u8>> {
+    let (&len, after) = rest.split_first()?;
+    let (name, after) = after.split_at_checked(len.into())?;
+    *rest = after;
+    Some(name.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_come_back_from_their_bytes() {
+        let full = Facts {
+            ttl: Some(2048),
+            soa: Some(Soa {
+                ttl: 0,
+                origin: b"ns1.ops.example".to_vec(),
+                person: b"hostmaster.ops.example".to_vec(),
+                serial: 0,
+                timers: [600, 300, 86_400, 60],
+            }),
+            ns: Some(NameServers {
+                ttl: 1,
+                names: vec![b"ns1.ops.example".to_vec(), vec![0xff]],
+            }),
+        };
+        for facts in [
+            Facts::default(),
+            Facts {
+                ttl: Some(1),
+                ..Facts::default()
+            },
+            full,
+        ] {
+            let bytes = facts.encode();
+            assert_eq!(Facts::decode(&bytes), Some(facts));
+            for cut in 1..bytes.len() {
+                assert_eq!(Facts::decode(&bytes[..cut]), None);
+            }
+            assert_eq!(
+                Facts::decode(&[&bytes[..], &[0]].concat()).filter(|_| !bytes.is_empty()),
+                None
+            );
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What block lists say, in one normal form.
+mod content;
+mod error;
+mod facts;
+mod names;
+mod normal;
+mod value;
+mod values;
+mod zone_name;
+
+pub use content::{Content, Draft, DraftZone, ZoneContent, resolve_name};
+pub use error::Error;
+pub use facts::{Facts, NameServers, Soa};
+pub use names::NameTable;
+pub use normal::Address;
+pub use value::{Record, TemplateBuf, TextPart, ValueBuf, is_canonical};
+pub use values::{Interner, Values};
+pub use zone_name::{ZoneName, ZoneNameError};

@@ -1,0 +1,97 @@
+//! A list of points of the tree of names, in one block of memory.
+
+use rblmap::{NamePoint, Slot, ValueId};
+
+/// Points with their keys; in content sorted by key, each key once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NameTable {
+    bytes: Vec<u8>,
+    points: Vec<Point>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Point {
+    offset: u64,
+    len: u16,
+    exact: Slot,
+    below: Slot,
+}
+
+impl NameTable {
+    /// An empty list.
+    pub fn new() -> NameTable {
+        NameTable::default()
+    }
+
+    /// Adds a point. `key` is what [`rblmap::NameKey::as_bytes`] gives.
+    pub fn push(&mut self, key: &[u8], exact: Slot, below: Slot) {
+        let key = key
+            .get(..key.len().min(rblmap::MAX_KEY))
+            .unwrap_or_default();
+        self.points.push(Point {
+            offset: self.bytes.len() as u64,
+            len: key.len() as u16, // at most MAX_KEY
+            exact,
+            below,
+        });
+        self.bytes.extend_from_slice(key);
+    }
+
+    /// How many points there are.
+    pub fn len(&self) -> usize {
+        self.points.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
+    /// The `index`-th point.
+    pub fn get(&self, index: usize) -> Option<NamePoint<'_>> {
+        self.points.get(index).map(|point| self.view(point))
+    }
+
+    /// The points in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = NamePoint<'_>> {
+        self.points.iter().map(|point| self.view(point))
+    }
+
+    /// The point with this key, in a sorted list.
+    pub fn find(&self, key: &[u8]) -> Option<NamePoint<'_>> {
+        let index = self
+            .points
+            .binary_search_by(|point| self.view(point).key.cmp(key))
+            .ok()?;
+        self.get(index)
+    }
+
+    /// Sorts by key; points of one key keep their order.
+    pub fn sort(&mut self) {
+        let NameTable { bytes, points } = self;
+        points.sort_by(|a, b| key_of(bytes, a).cmp(key_of(bytes, b)));
+    }
+
+    pub(crate) fn map_values(&mut self, new: impl Fn(ValueId) -> ValueId) {
+        let map = |slot: Slot| slot.value().map_or(slot, |id| Slot::Value(new(id)));
+        for point in &mut self.points {
+            point.exact = map(point.exact);
+            point.below = map(point.below);
+        }
+    }
+
+    fn view(&self, point: &Point) -> NamePoint<'_> {
+        NamePoint {
+            key: key_of(&self.bytes, point),
+            exact: point.exact,
+            below: point.below,
+        }
+    }
+}
+
+fn key_of<'a>(bytes: &'a [u8], point: &Point) -> &'a [u8] {
+    let start = point.offset as usize;
+    bytes
+        .get(start..start + usize::from(point.len))
+        .unwrap_or_default()
+}

@@ -1,0 +1,139 @@
+//! The normal form: neighbours merged, points that say what they would inherit dropped.
+
+use rblmap::{NameKey, Run, Slot, ValueId};
+
+use crate::content::inherited;
+use crate::error::Error;
+use crate::names::NameTable;
+use crate::value;
+use crate::values::Interner;
+
+/// Addresses as numbers: `u32` for IPv4, `u128` for IPv6.
+pub trait Address: Copy + Ord + Send + Sync + 'static {
+    /// The next address, none after the last.
+    fn next(self) -> Option<Self>;
+}
+
+impl Address for u32 {
+    fn next(self) -> Option<u32> {
+        self.checked_add(1)
+    }
+}
+
+impl Address for u128 {
+    fn next(self) -> Option<u128> {
+        self.checked_add(1)
+    }
+}
+
+/// Joins neighbours of equal value; the index of the first run that does not rise as error.
+pub(crate) fn merge_runs<A: Address>(runs: &mut Vec<Run<A>>) -> Result<(), usize> {
+    let mut kept = 0usize;
+    for index in 0..runs.len() {
+        let Some(&run) = runs.get(index) else { break };
+        if run.end < run.start {
+            return Err(index);
+        }
+        let last = kept.checked_sub(1).and_then(|last| runs.get_mut(last));
+        match last {
+            Some(last) if last.end >= run.start => return Err(index),
+            Some(last) if last.value == run.value && last.end.next() == Some(run.start) => {
+                last.end = run.end;
+            }
+            _ => {
+                if let Some(slot) = runs.get_mut(kept) {
+                    *slot = run;
+                }
+                kept += 1;
+            }
+        }
+    }
+    runs.truncate(kept);
+    Ok(())
+}
+
+const MAPPED_FIRST: u128 = 0xffff_0000_0000;
+const MAPPED_LAST: u128 = 0xffff_ffff_ffff;
+
+/// Cuts `::ffff:0:0/96` out: IPv4 data alone answers there.
+pub(crate) fn without_mapped(runs: &[Run<u128>]) -> Vec<Run<u128>> {
+    let mut kept = Vec::with_capacity(runs.len());
+    for run in runs {
+        if run.end < MAPPED_FIRST || run.start > MAPPED_LAST {
+            kept.push(*run);
+            continue;
+        }
+        if run.start < MAPPED_FIRST {
+            kept.push(Run {
+                end: MAPPED_FIRST - 1,
+                ..*run
+            });
+        }
+        if run.end > MAPPED_LAST {
+            kept.push(Run {
+                start: MAPPED_LAST + 1,
+                ..*run
+            });
+        }
+    }
+    kept
+}
+
+/// Sorts names and drops what they would inherit anyway.
+pub(crate) fn names(
+    mut table: NameTable,
+    values: &Interner,
+    zone: &dyn Fn() -> String,
+) -> Result<NameTable, Error> {
+    table.sort();
+    let mut kept = NameTable::new();
+    // The names above the current one that say something about names below: key, labels, slot.
+    let mut above: Vec<(NameKey, Slot)> = Vec::new();
+    let mut last: Option<&[u8]> = None;
+    for (index, point) in table.iter().enumerate() {
+        if last == Some(point.key) {
+            return Err(Error::NameOrder {
+                zone: zone(),
+                index,
+            });
+        }
+        last = Some(point.key);
+        let name = NameKey::from_key(point.key).map_err(|cause| Error::BadName {
+            zone: zone(),
+            index,
+            cause,
+        })?;
+        while above.last().is_some_and(|(key, _)| !name.is_within(key)) {
+            above.pop();
+        }
+        let from_above = above.last().map_or((Slot::Nothing, 0), |(key, slot)| {
+            // A name has at most 127 labels.
+            (*slot, (name.label_count() - key.label_count()) as u8)
+        });
+        let exact = unless_inherited(point.exact, from_above, values);
+        let below = unless_inherited(point.below, from_above, values);
+        if below != Slot::Inherit {
+            above.push((name, below));
+        }
+        if (exact, below) != (Slot::Inherit, Slot::Inherit) {
+            kept.push(point.key, exact, below);
+        }
+    }
+    Ok(kept)
+}
+
+fn unless_inherited(own: Slot, (above, labels): (Slot, u8), values: &Interner) -> Slot {
+    let same = match (own, above) {
+        (Slot::Inherit, _) | (Slot::Nothing, Slot::Nothing) => true,
+        (Slot::Value(own), Slot::Value(above)) => answers_alike(own, above, labels, values),
+        _ => false,
+    };
+    if same { Slot::Inherit } else { own }
+}
+
+fn answers_alike(own: ValueId, above: ValueId, labels: u8, values: &Interner) -> bool {
+    if !value::names_key(values.get(above)) {
+        return own == above;
+    }
+    inherited(values, above, labels).as_value() == values.get(own)
+}

@@ -1,0 +1,245 @@
+//! Values as they are made: records to canonical bytes, and the operations that resolving needs.
+
+use std::net::Ipv4Addr;
+
+use rblmap::{MAX_TEXT, Part, RawRecord, Value};
+
+/// One record: an A record, a text, or both.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Record {
+    /// The A record; only a value with one lists anything.
+    pub a: Option<Ipv4Addr>,
+    /// The TXT record before the key is put in.
+    pub text: Option<TemplateBuf>,
+}
+
+/// A part of a text that is being made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TextPart {
+    /// These bytes, any number.
+    Literal(Vec<u8>),
+    /// The key that matched.
+    Key,
+    /// The name that matched less this many first labels.
+    KeyLess(u8),
+}
+
+/// A TXT template in canonical form: literals merged, none empty, nothing past the 254 bytes that
+/// a text can have (a key counts as one byte there, the shortest there is).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateBuf {
+    bytes: Vec<u8>,
+}
+
+impl TemplateBuf {
+    /// Joins the parts; `None` if nothing is left, since an empty text is no record.
+    ///
+    /// ```
+    /// use rblmap_image::{TemplateBuf, TextPart};
+    /// let parts = [TextPart::Literal(b"see http://ops.example/?".to_vec()), TextPart::Key];
+    /// assert!(TemplateBuf::new(parts).is_some());
+    /// assert!(TemplateBuf::new([TextPart::Literal(Vec::new())]).is_none());
+    /// ```
+    pub fn new(parts: impl IntoIterator<Item = TextPart>) -> Option<TemplateBuf> {
+        let mut bytes = Vec::new();
+        let mut literal = Vec::new();
+        let mut shortest = 0;
+        let close = |literal: &mut Vec<u8>, bytes: &mut Vec<u8>| {
+            if let Ok(len @ 1..) = u8::try_from(literal.len()) {
+                bytes.extend([0, len]);
+                bytes.append(literal);
+            }
+        };
+        for part in parts {
+            let room = MAX_TEXT - shortest;
+            match part {
+                TextPart::Literal(text) => {
+                    let text = text.get(..text.len().min(room)).unwrap_or_default();
+                    literal.extend_from_slice(text);
+                    shortest += text.len();
+                }
+                TextPart::Key | TextPart::KeyLess(_) if room == 0 => {}
+                TextPart::Key | TextPart::KeyLess(0) => {
+                    close(&mut literal, &mut bytes);
+                    bytes.push(1);
+                    shortest += 1;
+                }
+                TextPart::KeyLess(less) => {
+                    close(&mut literal, &mut bytes);
+                    bytes.extend([2, less]);
+                    shortest += 1;
+                }
+            }
+        }
+        close(&mut literal, &mut bytes);
+        (!bytes.is_empty()).then_some(TemplateBuf { bytes })
+    }
+}
+
+/// A value in canonical form: sorted records, no duplicate, none that another makes redundant.
+///
+/// The empty value lists nothing; in the tree of names it hides what a wildcard says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ValueBuf {
+    bytes: Vec<u8>,
+}
+
+impl ValueBuf {
+    /// Sorts the records and drops what adds nothing: duplicates, records with neither part, and
+    /// an A alone beside the same A with a text.
+    pub fn new(records: impl IntoIterator<Item = Record>) -> ValueBuf {
+        ValueBuf::from_encoded(records.into_iter().map(|record| encode(&record)).collect())
+    }
+
+    /// One value for all that `values` say.
+    pub fn union<'a>(values: impl IntoIterator<Item = Value<'a>>) -> ValueBuf {
+        let records = values.into_iter().flat_map(|value| split(value.as_bytes()));
+        ValueBuf::from_encoded(records.map(<[u8]>::to_vec).collect())
+    }
+
+    /// The same value seen from a name with `labels` more labels than the name that matched:
+    /// each key in a text loses that many more first labels.
+    pub fn seen_from_below(value: Value<'_>, labels: u8) -> ValueBuf {
+        ValueBuf::new(value.records().map(|record| Record {
+            a: record.a,
+            text: record.template.and_then(|template| {
+                TemplateBuf::new(template.parts().map(|part| match part {
+                    Part::Literal(bytes) => TextPart::Literal(bytes.to_vec()),
+                    Part::Key => TextPart::KeyLess(labels),
+                    Part::KeyLess(less) => TextPart::KeyLess(less.saturating_add(labels)),
+                }))
+            }),
+        }))
+    }
+
+    /// Whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The value in place.
+    pub fn as_value(&self) -> Value<'_> {
+        Value::new(&self.bytes)
+    }
+
+    fn from_encoded(mut records: Vec<Vec<u8>>) -> ValueBuf {
+        records.retain(|record| record.first() != Some(&0));
+        records.sort();
+        records.dedup();
+        let with_text: Vec<[u8; 4]> = records
+            .iter()
+            .filter_map(|record| match record.as_slice() {
+                [3, a, b, c, d, ..] => Some([*a, *b, *c, *d]),
+                _ => None,
+            })
+            .collect();
+        records.retain(|record| match record.as_slice() {
+            [1, octets @ ..] => with_text.binary_search_by(|a| a[..].cmp(octets)).is_err(),
+            _ => true,
+        });
+        ValueBuf {
+            bytes: records.concat(),
+        }
+    }
+}
+
+/// Whether the bytes are a value in canonical form, as [`ValueBuf`] makes them.
+pub fn is_canonical(bytes: &[u8]) -> bool {
+    let value = Value::new(bytes);
+    let records: usize = split(bytes).map(<[u8]>::len).sum();
+    records == bytes.len() && ValueBuf::seen_from_below(value, 0).bytes == bytes
+}
+
+/// Whether some text of the value names the key.
+pub(crate) fn names_key(value: Value<'_>) -> bool {
+    let templates = value.records().filter_map(|record| record.template);
+    templates
+        .flat_map(|template| template.parts())
+        .any(|part| !matches!(part, Part::Literal(_)))
+}
+
+fn encode(record: &Record) -> Vec<u8> {
+    let mut bytes = vec![0];
+    let mut flags = 0;
+    if let Some(a) = record.a {
+        flags |= 1;
+        bytes.extend(a.octets());
+    }
+    if let Some(text) = &record.text {
+        flags |= 2;
+        // At most 254 parts of at most 256 bytes, and no more than 254 bytes of literals.
+        let len = u16::try_from(text.bytes.len()).unwrap_or(u16::MAX);
+        bytes.extend(len.to_le_bytes());
+        bytes.extend(&text.bytes);
+    }
+    if let Some(first) = bytes.first_mut() {
+        *first = flags;
+    }
+    bytes
+}
+
+fn split(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let (_, after) = RawRecord::read(rest)?;
+        let (record, _) = rest.split_at(rest.len() - after.len());
+        rest = after;
+        Some(record)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(a: u8, text: &str) -> Record {
+        let parts = text.split_inclusive('$').flat_map(|piece| {
+            let literal = TextPart::Literal(piece.trim_end_matches('$').into());
+            [Some(literal), piece.ends_with('$').then_some(TextPart::Key)]
+        });
+        let a = (a > 0).then(|| Ipv4Addr::new(127, 0, 0, a));
+        Record {
+            a,
+            text: TemplateBuf::new(parts.flatten()),
+        }
+    }
+
+    #[test]
+    fn equal_sets_of_records_are_equal_bytes() {
+        let one = ValueBuf::new([record(2, ""), record(2, "x $"), record(3, "")]);
+        let other = ValueBuf::new([record(3, ""), record(2, "x $"), record(2, "x $")]);
+        assert_eq!(one, other);
+        assert!(is_canonical(one.as_value().as_bytes()));
+        assert!(!is_canonical(&[one.as_value().as_bytes(), &[9]].concat()));
+        assert_eq!(ValueBuf::union([one.as_value(), other.as_value()]), one);
+        assert!(ValueBuf::new([record(0, "")]).is_empty());
+        assert!(
+            !ValueBuf::new([record(0, "text alone")])
+                .as_value()
+                .is_listed()
+        );
+    }
+
+    #[test]
+    fn a_template_ends_where_no_text_can_reach() {
+        let long = vec![b'x'; 300];
+        let cut = TemplateBuf::new([TextPart::Literal(long.clone()), TextPart::Key]);
+        assert_eq!(
+            cut,
+            TemplateBuf::new([TextPart::Literal(long[..254].to_vec())])
+        );
+        let keys = TemplateBuf::new(vec![TextPart::Key; 400]).unwrap();
+        assert_eq!(keys.bytes.len(), 254);
+    }
+
+    #[test]
+    fn keys_lose_labels_when_seen_from_below() {
+        let value = ValueBuf::new([record(2, "see $")]);
+        let deeper = ValueBuf::seen_from_below(value.as_value(), 2);
+        assert_eq!(
+            ValueBuf::seen_from_below(deeper.as_value(), 1),
+            ValueBuf::seen_from_below(value.as_value(), 3)
+        );
+        assert_ne!(value, deeper);
+    }
+}

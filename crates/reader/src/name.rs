@@ -1,0 +1,423 @@
+//! Domain names as keys: lower case, from the root down, in one byte order.
+//!
+//! A [`NameKey`] is the form in which names are sorted, stored and compared. Labels are written
+//! from the root (`mail.example.com` as `com`, `example`, `mail`), each closed by a 00 byte; inside
+//! a label 00 is written 01 01 and 01 is written 01 02, since a label may hold any byte (RFC 2181
+//! section 11). Byte order of keys is then the order of the tree: a name stands right before the
+//! names below it.
+
+use std::fmt;
+
+/// The longest name, in its wire form of RFC 1035: length bytes and the root included.
+pub const MAX_WIRE: usize = 255;
+const MAX_LABEL: usize = 63;
+/// Every label byte escaped, and every label closed: no key is longer.
+pub const MAX_KEY: usize = 2 * MAX_WIRE;
+
+/// A domain name as a sorted key; holds no heap memory.
+///
+/// ```
+/// use rblmap::NameKey;
+/// let name = NameKey::parse(b"Mail.Example.COM")?;
+/// assert_eq!(name.as_bytes(), b"com\0example\0mail\0");
+/// assert_eq!(name.to_string(), "mail.example.com");
+/// assert_eq!(name.parent().unwrap().to_string(), "example.com");
+/// # Ok::<(), rblmap::NameError>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct NameKey {
+    bytes: [u8; MAX_KEY],
+    len: u16,
+    labels: u8,
+}
+
+/// Why a text is no domain name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NameError {
+    /// A label of more than 63 bytes.
+    LabelTooLong,
+    /// More than 255 bytes in wire form.
+    NameTooLong,
+    /// `\` and a number over 255.
+    BadEscape,
+    /// Bytes that are not a key as this module writes it.
+    BadKey,
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NameError::LabelTooLong => "label of more than 63 bytes",
+            NameError::NameTooLong => "name of more than 255 bytes",
+            NameError::BadEscape => "escape of more than 255",
+            NameError::BadKey => "bytes that are no name key",
+        })
+    }
+}
+
+impl std::error::Error for NameError {}
+
+impl NameKey {
+    /// The empty name, the root of all keys.
+    pub const ROOT: NameKey = NameKey {
+        bytes: [0; MAX_KEY],
+        len: 0,
+        labels: 0,
+    };
+
+    /// Reads a name as rbldnsd's zone files write it: labels between dots, empty ones dropped,
+    /// `\` before a byte to take it as it is, `\` and up to three digits for the byte of that
+    /// number; A to Z are folded to lower case. `*` and `@` are ordinary bytes here.
+    ///
+    /// # Errors
+    /// A label over 63 bytes, a name over 255 bytes in wire form, a number over 255.
+    pub fn parse(text: &[u8]) -> Result<NameKey, NameError> {
+        let mut wire = [0u8; MAX_WIRE];
+        let mut starts = [(0u8, 0u8); MAX_WIRE / 2 + 1];
+        let (mut used, mut count, mut label) = (0usize, 0usize, 0usize);
+        let mut rest = text;
+        loop {
+            let (byte, literal) = match rest {
+                [] => (b'.', false),
+                [b'\\', d, ..] if d.is_ascii_digit() => {
+                    let digits = rest
+                        .iter()
+                        .skip(1)
+                        .take(3)
+                        .take_while(|b| b.is_ascii_digit());
+                    let (mut number, mut taken) = (0u16, 1);
+                    for digit in digits {
+                        number = number * 10 + u16::from(digit - b'0');
+                        taken += 1;
+                    }
+                    rest = rest.get(taken - 1..).unwrap_or_default();
+                    (
+                        u8::try_from(number).map_err(|_| NameError::BadEscape)?,
+                        true,
+                    )
+                }
+                [b'\\', byte, ..] => {
+                    rest = rest.get(1..).unwrap_or_default();
+                    (*byte, true)
+                }
+                [b'\\'] => (b'.', false), // a lone one at the end is dropped
+                [byte, ..] => (*byte, false),
+            };
+            if byte == b'.' && !literal {
+                if label > 0 {
+                    if let Some(slot) = starts.get_mut(count) {
+                        // Both fit: a label has at most 63 bytes, a name at most 255.
+                        *slot = ((used - label) as u8, label as u8);
+                    }
+                    count += 1;
+                    label = 0;
+                }
+                if rest.is_empty() || rest == b"\\" {
+                    break;
+                }
+            } else {
+                label += 1;
+                if label > MAX_LABEL {
+                    return Err(NameError::LabelTooLong);
+                }
+                // Each label has a length byte in wire form, and the root one more.
+                if used + 1 + count + 1 + 1 > MAX_WIRE {
+                    return Err(NameError::NameTooLong);
+                }
+                if let Some(slot) = wire.get_mut(used) {
+                    *slot = byte.to_ascii_lowercase();
+                }
+                used += 1;
+            }
+            rest = rest.get(1..).unwrap_or_default();
+        }
+        let mut key = NameKey::ROOT;
+        for (start, len) in starts.iter().take(count).rev() {
+            let (start, len) = (usize::from(*start), usize::from(*len));
+            key.push_label(wire.get(start..start + len).unwrap_or_default())?;
+        }
+        Ok(key)
+    }
+
+    /// Takes a key that [`NameKey::as_bytes`] gave, checking it.
+    ///
+    /// # Errors
+    /// [`NameError::BadKey`] for bytes that no name has as its key; lengths as in `parse`.
+    pub fn from_key(key: &[u8]) -> Result<NameKey, NameError> {
+        let mut name = NameKey::ROOT;
+        let mut label = [0u8; MAX_LABEL];
+        let mut len = 0usize;
+        let mut escaped = false;
+        for &byte in key {
+            let plain = match (escaped, byte) {
+                (false, 0) if len == 0 => return Err(NameError::BadKey),
+                (false, 0) => {
+                    name.push_label(label.get(..len).unwrap_or_default())?;
+                    len = 0;
+                    continue;
+                }
+                (false, 1) => {
+                    escaped = true;
+                    continue;
+                }
+                (false, b'A'..=b'Z') => return Err(NameError::BadKey),
+                (false, other) => other,
+                (true, 1) => 0,
+                (true, 2) => 1,
+                (true, _) => return Err(NameError::BadKey),
+            };
+            escaped = false;
+            *label.get_mut(len).ok_or(NameError::LabelTooLong)? = plain;
+            len += 1;
+        }
+        if len > 0 || escaped {
+            return Err(NameError::BadKey);
+        }
+        Ok(name)
+    }
+
+    /// Adds a label in front: `push_label(b"mail")` makes `mail.example.com` of `example.com`.
+    ///
+    /// # Errors
+    /// An empty label counts as [`NameError::BadKey`]; lengths as in `parse`.
+    pub fn push_label(&mut self, label: &[u8]) -> Result<(), NameError> {
+        if label.is_empty() {
+            return Err(NameError::BadKey);
+        }
+        if label.len() > MAX_LABEL {
+            return Err(NameError::LabelTooLong);
+        }
+        if self.wire_len() + label.len() + 1 > MAX_WIRE {
+            return Err(NameError::NameTooLong);
+        }
+        for byte in label {
+            match byte {
+                0 => self.push_bytes(&[1, 1]),
+                1 => self.push_bytes(&[1, 2]),
+                other => self.push_bytes(&[other.to_ascii_lowercase()]),
+            }
+        }
+        self.push_bytes(&[0]);
+        self.labels += 1;
+        Ok(())
+    }
+
+    /// The key: labels from the root, each closed by 00.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// How many labels the name has; 0 for the empty name.
+    pub fn label_count(&self) -> usize {
+        usize::from(self.labels)
+    }
+
+    /// The name without its first label: `example.com` for `mail.example.com`.
+    pub fn parent(&self) -> Option<NameKey> {
+        let shorter = parent_key(self.as_bytes())?;
+        // Cut from a key of fewer than 2^16 bytes.
+        Some(NameKey {
+            bytes: self.bytes,
+            len: shorter.len() as u16,
+            labels: self.labels - 1,
+        })
+    }
+
+    /// Whether this name is `other` or below it.
+    pub fn is_within(&self, other: &NameKey) -> bool {
+        self.as_bytes().starts_with(other.as_bytes())
+    }
+
+    /// The labels from the root down, each without its closing byte and its escapes undone.
+    pub fn labels(&self) -> Vec<Vec<u8>> {
+        key_labels(self.as_bytes())
+    }
+
+    fn wire_len(&self) -> usize {
+        // A label's closing byte stands for its length byte.
+        unescape(self.as_bytes()).count() + 1
+    }
+
+    fn push_bytes(&mut self, bytes: &[u8]) {
+        let len = usize::from(self.len);
+        if let Some(slot) = self.bytes.get_mut(len..len + bytes.len()) {
+            slot.copy_from_slice(bytes);
+            self.len += bytes.len() as u16; // one or two
+        }
+    }
+}
+
+impl PartialEq for NameKey {
+    fn eq(&self, other: &NameKey) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for NameKey {}
+
+impl PartialOrd for NameKey {
+    fn partial_cmp(&self, other: &NameKey) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for NameKey {
+    fn cmp(&self, other: &NameKey) -> std::cmp::Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl std::hash::Hash for NameKey {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl fmt::Debug for NameKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NameKey({self})")
+    }
+}
+
+/// The name as rbldnsd prints it: `"`, `.`, `;`, `\`, `@` and `$` inside a label behind a `\`,
+/// bytes up to 32 and from 127 as `\ddd`; nothing for the empty name.
+impl fmt::Display for NameKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::new();
+        print_key(self.as_bytes(), 0, &mut text);
+        f.write_str(&String::from_utf8_lossy(&text))
+    }
+}
+
+/// The key of the name one label shorter; `None` for the empty key.
+pub(crate) fn parent_key(key: &[u8]) -> Option<&[u8]> {
+    let (_, inner) = key.split_last()?;
+    let cut = inner.iter().rposition(|&b| b == 0).map_or(0, |at| at + 1);
+    key.get(..cut)
+}
+
+/// The labels of a key from the root down, escapes undone. Bytes that are no key give some labels.
+pub(crate) fn key_labels(key: &[u8]) -> Vec<Vec<u8>> {
+    let mut labels: Vec<Vec<u8>> = key
+        .split(|&b| b == 0)
+        .map(|label| unescape(label).collect())
+        .collect();
+    labels.pop();
+    labels
+}
+
+/// Appends a key in dotted form, without its first `skip` labels, as [`NameKey`] is displayed.
+pub(crate) fn print_key(key: &[u8], skip: usize, out: &mut Vec<u8>) {
+    let key = key.strip_suffix(&[0]).unwrap_or(key);
+    if key.is_empty() {
+        return;
+    }
+    let mut first = true;
+    for label in key.rsplit(|&b| b == 0).skip(skip) {
+        if !first {
+            out.push(b'.');
+        }
+        first = false;
+        for byte in unescape(label) {
+            match byte {
+                b'"' | b'.' | b';' | b'\\' | b'@' | b'$' => out.extend([b'\\', byte]),
+                0..=32 | 127..=255 => {
+                    out.extend([
+                        b'\\',
+                        b'0' + byte / 100,
+                        b'0' + byte / 10 % 10,
+                        b'0' + byte % 10,
+                    ]);
+                }
+                plain => out.push(plain),
+            }
+        }
+    }
+}
+
+fn unescape(label: &[u8]) -> impl Iterator<Item = u8> {
+    let mut bytes = label.iter();
+    std::iter::from_fn(move || match bytes.next()? {
+        1 => Some(bytes.next().map_or(0, |b| b.saturating_sub(1))),
+        other => Some(*other),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_by_the_rules_of_zone_files() {
+        let cases: [(&[u8], &str); 8] = [
+            (b"a..b", "a.b"),
+            (b".A.b.", "a.b"),
+            (b"a\\.b.c", "a\\.b.c"),
+            (b"a\\065.b", "aa.b"),
+            (b"a\\6", "a\\006"),
+            (b"x\\", "x"),
+            (b"", ""),
+            (b"\xffz", "\\255z"),
+        ];
+        for (text, shown) in cases {
+            assert_eq!(NameKey::parse(text).unwrap().to_string(), shown);
+        }
+        assert_eq!(NameKey::parse(b"\\256"), Err(NameError::BadEscape));
+        assert_eq!(NameKey::parse(&[b'a'; 64]), Err(NameError::LabelTooLong));
+        assert!(NameKey::parse(&[b'a'; 63]).is_ok());
+    }
+
+    #[test]
+    fn a_name_holds_255_bytes_on_the_wire() {
+        let label = [b'a'; 63];
+        let name = [&label[..], &label, &label, &[b'a'; 61]].join(&b'.');
+        let key = NameKey::parse(&name).unwrap();
+        assert_eq!(NameKey::from_key(key.as_bytes()), Ok(key));
+        let name = [&label[..], &label, &label, &[b'a'; 62]].join(&b'.');
+        assert_eq!(NameKey::parse(&name), Err(NameError::NameTooLong));
+        // Escaped bytes are longer in the key than on the wire.
+        let low = [1u8; 63];
+        let name = [&low[..], &low, &low, &[0u8; 61]].join(&b'.');
+        let key = NameKey::parse(&name).unwrap();
+        assert_eq!(key.as_bytes().len(), 2 * 250 + 4);
+        assert_eq!(NameKey::from_key(key.as_bytes()), Ok(key));
+    }
+
+    #[test]
+    fn keys_sort_as_the_tree_does() {
+        let names = [
+            "b", "a.b", "z.a.b", "a-x.b", "\\000.b", "\\001.b", "\\002.b",
+        ];
+        let mut keys: Vec<NameKey> = names
+            .iter()
+            .map(|n| NameKey::parse(n.as_bytes()).unwrap())
+            .collect();
+        keys.sort();
+        assert_eq!(keys[0], NameKey::parse(b"b").unwrap());
+        for key in &keys[1..] {
+            assert!(key.is_within(&keys[0]));
+        }
+        for key in &keys {
+            assert_eq!(
+                NameKey::from_key(key.as_bytes()).unwrap().to_string(),
+                key.to_string()
+            );
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_key_are_refused() {
+        for bad in [
+            &b"a"[..],
+            b"\0",
+            b"a\0\0",
+            b"a\x01\0",
+            b"\x01\x03\0",
+            b"A\0",
+            b"a\x01",
+        ] {
+            assert_eq!(NameKey::from_key(bad), Err(NameError::BadKey), "{bad:?}");
+        }
+    }
+}

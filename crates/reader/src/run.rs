@@ -1,0 +1,94 @@
+//! Runs: maximal ranges of addresses with one value.
+
+/// Addresses from `start` to `end`, both included, that all have one value.
+///
+/// `A` is `u32` for IPv4 and `u128` for IPv6, in host order: 192.0.2.1 is `0xc000_0201`.
+/// Ends are included so that the whole space (0/0, ::/0) has a run like any other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run<A> {
+    /// First address.
+    pub start: A,
+    /// Last address, not before `start`.
+    pub end: A,
+    /// What they say.
+    pub value: ValueId,
+}
+
+/// Names a value among those of one image or content: 1 for the first in byte order.
+///
+/// Ids mean nothing outside the image or content they come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ValueId(std::num::NonZeroU32);
+
+impl ValueId {
+    /// The id of the `rank`-th value, counted from 0; `None` for `u32::MAX`.
+    pub fn from_rank(rank: u32) -> Option<ValueId> {
+        std::num::NonZeroU32::new(rank.checked_add(1)?).map(ValueId)
+    }
+
+    /// Takes an id as images store it; `None` for 0, which stands for no value.
+    pub fn new(id: u32) -> Option<ValueId> {
+        std::num::NonZeroU32::new(id).map(ValueId)
+    }
+
+    /// The id as images store it, from 1.
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+
+    /// Position in the list of values, from 0.
+    pub fn rank(self) -> u32 {
+        self.0.get() - 1
+    }
+}
+
+/// What a point of the tree of names says, of the name itself or of the names below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Slot {
+    /// Nothing of its own: the longest name above with something to say about names below rules.
+    #[default]
+    Inherit,
+    /// Not listed, whatever names above say.
+    Nothing,
+    /// This value.
+    Value(ValueId),
+}
+
+impl Slot {
+    /// The slot as images store it: 0 inherit, 1 nothing, else the value's id and one.
+    pub fn code(self) -> u32 {
+        match self {
+            Slot::Inherit => 0,
+            Slot::Nothing => 1,
+            Slot::Value(id) => id.get().saturating_add(1),
+        }
+    }
+
+    /// Reads what [`Slot::code`] wrote.
+    pub fn from_code(code: u32) -> Slot {
+        match code {
+            0 => Slot::Inherit,
+            1 => Slot::Nothing,
+            more => ValueId::new(more - 1).map_or(Slot::Inherit, Slot::Value),
+        }
+    }
+
+    /// The value, if this is one.
+    pub fn value(self) -> Option<ValueId> {
+        match self {
+            Slot::Value(id) => Some(id),
+            Slot::Inherit | Slot::Nothing => None,
+        }
+    }
+}
+
+/// A point of the tree of names: a name that says something of itself or of the names below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamePoint<'a> {
+    /// The name, as [`crate::NameKey::as_bytes`] gives it.
+    pub key: &'a [u8],
+    /// What the name itself is listed with.
+    pub exact: Slot,
+    /// What the names below are listed with, at any depth.
+    pub below: Slot,
+}

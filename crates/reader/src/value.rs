@@ -1,0 +1,286 @@
+//! Values: the records that an address or a name is listed with, and how their texts are rendered.
+//!
+//! The bytes of a value are those of `docs/format.md`, "Values". They are the same in images,
+//! snapshots, deltas and content ids.
+
+use std::net::Ipv4Addr;
+
+use crate::name;
+
+/// A rendered text has at most this many bytes, as in rbldnsd.
+pub const MAX_TEXT: usize = 254;
+
+pub(crate) const HAS_A: u8 = 1;
+pub(crate) const HAS_TEXT: u8 = 2;
+pub(crate) const PART_LITERAL: u8 = 0;
+pub(crate) const PART_KEY: u8 = 1;
+pub(crate) const PART_KEY_LESS: u8 = 2;
+
+/// The records of one value, in place.
+///
+/// Iterating stops at the first byte that is no record, so damaged bytes give fewer records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Value<'a> {
+    bytes: &'a [u8],
+}
+
+/// One record of a value: an A record, a TXT template, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RawRecord<'a> {
+    /// The A record.
+    pub a: Option<Ipv4Addr>,
+    /// The TXT record before the key is put in.
+    pub template: Option<Template<'a>>,
+}
+
+/// A text with places for the key, in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Template<'a> {
+    bytes: &'a [u8],
+}
+
+/// A part of a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// These bytes, 1 to 254.
+    Literal(&'a [u8]),
+    /// The key that matched.
+    Key,
+    /// The name that matched less this many first labels, at least one.
+    KeyLess(u8),
+}
+
+impl<'a> Value<'a> {
+    /// Takes the bytes of a value; see `docs/format.md`.
+    pub fn new(bytes: &'a [u8]) -> Value<'a> {
+        Value { bytes }
+    }
+
+    /// The bytes of the value.
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The records, in their order.
+    pub fn records(&self) -> impl Iterator<Item = RawRecord<'a>> + use<'a> {
+        let mut rest = self.bytes;
+        std::iter::from_fn(move || {
+            let (record, after) = RawRecord::read(rest)?;
+            rest = after;
+            Some(record)
+        })
+    }
+
+    /// Whether any record has an A: only then does the value list anything.
+    pub fn is_listed(&self) -> bool {
+        self.records().any(|record| record.a.is_some())
+    }
+}
+
+impl<'a> RawRecord<'a> {
+    /// Reads the record at the head of `bytes`; gives it and the bytes after it.
+    pub fn read(bytes: &'a [u8]) -> Option<(RawRecord<'a>, &'a [u8])> {
+        let (&flags, mut rest) = bytes.split_first()?;
+        if flags == 0 || flags & !(HAS_A | HAS_TEXT) != 0 {
+            return None;
+        }
+        let mut record = RawRecord {
+            a: None,
+            template: None,
+        };
+        if flags & HAS_A != 0 {
+            let (octets, after) = rest.split_first_chunk::<4>()?;
+            record.a = Some(Ipv4Addr::from(*octets));
+            rest = after;
+        }
+        if flags & HAS_TEXT != 0 {
+            let (len, after) = rest.split_first_chunk::<2>()?;
+            let (template, after) = after.split_at_checked(u16::from_le_bytes(*len).into())?;
+            record.template = Some(Template { bytes: template });
+            rest = after;
+        }
+        Some((record, rest))
+    }
+}
+
+impl<'a> Template<'a> {
+    /// The parts, in order; stops at the first byte that is no part.
+    pub fn parts(&self) -> impl Iterator<Item = Part<'a>> + use<'a> {
+        let mut rest = self.bytes;
+        std::iter::from_fn(move || {
+            let (&tag, after) = rest.split_first()?;
+            let (part, after) = match tag {
+                PART_LITERAL => {
+                    let (&len, after) = after.split_first()?;
+                    let (literal, after) = after.split_at_checked(len.into())?;
+                    (Part::Literal(literal), after)
+                }
+                PART_KEY => (Part::Key, after),
+                PART_KEY_LESS => {
+                    let (&less, after) = after.split_first()?;
+                    (Part::KeyLess(less), after)
+                }
+                _ => return None,
+            };
+            rest = after;
+            Some(part)
+        })
+    }
+
+    /// The bytes of the template as stored, without their length.
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Puts the key in and cuts at [`MAX_TEXT`] bytes. The text replaces what `out` held.
+    pub fn render(&self, key: &Key<'_>, out: &mut TextBuf) {
+        out.clear();
+        for part in self.parts() {
+            match part {
+                Part::Literal(bytes) => out.push(bytes),
+                Part::Key => key.print(0, out),
+                Part::KeyLess(less) => key.print(less.into(), out),
+            }
+        }
+    }
+}
+
+/// The listed thing that a text may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key<'a> {
+    /// The IPv4 address asked for.
+    V4(u32),
+    /// The IPv6 address asked for.
+    V6(u128),
+    /// The name that matched, as [`crate::NameKey::as_bytes`] gives it.
+    Name(&'a [u8]),
+}
+
+impl Key<'_> {
+    fn print(&self, less: usize, out: &mut TextBuf) {
+        match self {
+            Key::V4(address) => out.push(Ipv4Addr::from_bits(*address).to_string().as_bytes()),
+            Key::V6(address) => print_v6(*address, out),
+            Key::Name(key) => {
+                let mut text = Vec::new();
+                name::print_key(key, less, &mut text);
+                out.push(&text);
+            }
+        }
+    }
+}
+
+/// Prints an IPv6 address as rbldnsd does: lower case, the first longest run of two or more zero
+/// words as `::`, never a dotted tail (which RFC 5952 and `std` use for mapped addresses).
+fn print_v6(address: u128, out: &mut TextBuf) {
+    let words: [u16; 8] = std::net::Ipv6Addr::from_bits(address).segments();
+    let (mut best, mut best_len) = (8, 1);
+    let mut at = 0;
+    while at < 8 {
+        let zeros = words.iter().skip(at).take_while(|&&word| word == 0).count();
+        if zeros > best_len {
+            (best, best_len) = (at, zeros);
+        }
+        at += zeros.max(1);
+    }
+    let mut index = 0;
+    while let Some(word) = words.get(index) {
+        if index == best {
+            out.push(b"::");
+            index += best_len;
+            continue;
+        }
+        if index > 0 && index != best + best_len {
+            out.push(b":");
+        }
+        out.push(format!("{word:x}").as_bytes());
+        index += 1;
+    }
+}
+
+/// A rendered text: at most [`MAX_TEXT`] bytes, without heap memory.
+#[derive(Clone, Copy)]
+pub struct TextBuf {
+    bytes: [u8; MAX_TEXT],
+    len: u8,
+}
+
+impl TextBuf {
+    /// An empty text.
+    pub const fn new() -> TextBuf {
+        TextBuf {
+            bytes: [0; MAX_TEXT],
+            len: 0,
+        }
+    }
+
+    /// The text; any bytes, not necessarily UTF-8.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let len = usize::from(self.len);
+        let room = self.bytes.get_mut(len..).unwrap_or_default();
+        for (slot, byte) in room.iter_mut().zip(bytes) {
+            *slot = *byte;
+            self.len += 1; // at most MAX_TEXT, the room there is
+        }
+    }
+}
+
+impl Default for TextBuf {
+    fn default() -> TextBuf {
+        TextBuf::new()
+    }
+}
+
+impl std::fmt::Debug for TextBuf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TextBuf({:?})", String::from_utf8_lossy(self.as_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ipv6_keys_are_printed_as_rbldnsd_prints_them() {
+        let cases = [
+            ("::ffff:192.0.2.1", "::ffff:c000:201"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("1:0:2:0:0:3:0:0", "1:0:2::3:0:0"),
+            ("1:0:2:3:4:5:6:7", "1:0:2:3:4:5:6:7"),
+            ("::", "::"),
+            ("::1", "::1"),
+            ("1::", "1::"),
+            ("fe80:0:0:1::", "fe80:0:0:1::"),
+        ];
+        for (address, shown) in cases {
+            let bits = address.parse::<std::net::Ipv6Addr>().unwrap().to_bits();
+            let mut out = TextBuf::new();
+            print_v6(bits, &mut out);
+            assert_eq!(String::from_utf8_lossy(out.as_bytes()), shown);
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_at_254_bytes() {
+        let mut bytes = Vec::new();
+        for _ in 0..3 {
+            bytes.extend([PART_LITERAL, 100]);
+            bytes.extend([b'x'; 100]);
+            bytes.push(PART_KEY);
+        }
+        let mut out = TextBuf::new();
+        Template { bytes: &bytes }.render(&Key::V4(0x0102_0304), &mut out);
+        assert_eq!(out.as_bytes().len(), MAX_TEXT);
+        assert!(out.as_bytes().starts_with(&[b'x'; 100]));
+        assert_eq!(&out.as_bytes()[100..107], b"1.2.3.4");
+    }
+}
