@@ -199,6 +199,23 @@ impl ZoneContent {
         &self.names
     }
 
+    /// The ranks of the values that this zone uses, of `count` in all, rising.
+    pub(crate) fn used_values(&self, count: usize) -> impl Iterator<Item = usize> {
+        let mut used = vec![false; count];
+        let mark = |id: ValueId| {
+            if let Some(slot) = used.get_mut(id.rank() as usize) {
+                *slot = true;
+            }
+            Ok(())
+        };
+        let all_seen = self.each_value(mark);
+        debug_assert!(all_seen.is_ok(), "marking never fails");
+        used.into_iter()
+            .enumerate()
+            .filter(|(_, used)| *used)
+            .map(|(rank, _)| rank)
+    }
+
     fn each_value(&self, mut see: impl FnMut(ValueId) -> Result<(), Error>) -> Result<(), Error> {
         self.v4.iter().try_for_each(|run| see(run.value))?;
         self.v6.iter().try_for_each(|run| see(run.value))?;
