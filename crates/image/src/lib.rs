@@ -1,17 +1,21 @@
 //! What block lists say, in one normal form.
 mod content;
+mod encode;
 mod error;
 mod facts;
+mod from_image;
 mod id;
 mod names;
 mod normal;
 mod place;
+mod section;
 mod stamp;
 mod value;
 mod values;
 mod zone_name;
 
 pub use content::{Content, Draft, DraftZone, ZoneContent, resolve_name};
+pub use encode::encode;
 pub use error::Error;
 pub use facts::{Facts, NameServers, Soa};
 pub use id::{ContentId, ContentIdError};

@@ -1,0 +1,175 @@
+//! Content to image: sections made in parallel, put one after the other, digests and root last.
+
+use rayon::prelude::*;
+use rblmap::layout::{self, SECTION_LEN, kind};
+
+use crate::content::{Content, ZoneContent};
+use crate::error::Error;
+use crate::section::{self, Section};
+use crate::stamp::Stamp;
+
+/// The bytes of the image of a content: a function of its arguments alone, not of threads, time
+/// or machine. `docs/format.md` describes them.
+///
+/// ```
+/// # use rblmap_image::{Draft, Stamp, encode};
+/// let content = Draft::new("ops.example".parse()?).finish()?;
+/// let bytes = encode(&content, Stamp { serial: 7, created: 1_700_000_000 })?;
+/// let image = rblmap::Image::from_vec(bytes)?;
+/// assert_eq!((image.name(), image.serial()), ("ops.example", 7));
+/// image.verify()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// Content that the format cannot hold: 4 GiB of values or of names, 1 GiB of IPv4 lines.
+pub fn encode(content: &Content, stamp: Stamp) -> Result<Vec<u8>, Error> {
+    let mut sections = vec![Section {
+        kind: kind::ZONES,
+        zone: 0,
+        parameter: content.zones().len() as u64,
+        bytes: section::zones::encode_zones(content)?,
+    }];
+    if !content.values().is_empty() {
+        sections.push(Section {
+            kind: kind::VALUES,
+            zone: 0,
+            parameter: content.values().len() as u64,
+            bytes: section::zones::encode_values(content.values())?,
+        });
+    }
+    let values = u32::try_from(content.values().len()).unwrap_or(u32::MAX);
+    for (number, zone) in (0u32..).zip(content.zones()) {
+        encode_zone(number, zone, values, &mut sections)?;
+    }
+    sections.sort_by_key(|section| (section.zone, section.kind));
+    Ok(assemble(content, stamp, sections))
+}
+
+fn encode_zone(
+    number: u32,
+    zone: &ZoneContent,
+    values: u32,
+    sections: &mut Vec<Section>,
+) -> Result<(), Error> {
+    let width = layout::id_width(values);
+    let mut push = |kind, parameter, bytes| {
+        sections.push(Section {
+            kind,
+            zone: number,
+            parameter,
+            bytes,
+        });
+    };
+    if section::sorted::entry_count(zone.v4()) > layout::V4_SORTED_MAX {
+        let lines = section::v4_lines::encode(zone.v4(), width)?;
+        let count = (lines.lines.len() / layout::line::LINE) as u64;
+        push(kind::V4_TOP, 0, lines.top);
+        push(kind::V4_MID, count, lines.mid);
+        if !lines.big.is_empty() {
+            push(kind::V4_BIG, (lines.big.len() / 8) as u64, lines.big);
+        }
+        if lines.lines.len() >= layout::V4_BITS_FROM {
+            push(kind::V4_BITS, 0, section::v4_lines::bits(zone.v4()));
+        }
+        push(kind::V4_LINES, count, lines.lines);
+    } else if !zone.v4().is_empty() {
+        let (bytes, parameter) = section::sorted::encode(zone.v4(), width);
+        push(kind::V4_SORTED, parameter, bytes);
+    }
+    if !zone.v6().is_empty() {
+        let (bytes, parameter) = section::sorted::encode(zone.v6(), width);
+        push(kind::V6_SORTED, parameter, bytes);
+    }
+    if !zone.names().is_empty() {
+        let bytes = section::names::encode(zone.names(), layout::slot_width(values))?;
+        push(kind::NAMES_SORTED, zone.names().len() as u64, bytes);
+    }
+    Ok(())
+}
+
+/// Gives each section its place, then adds digests, table, header and root.
+fn assemble(content: &Content, stamp: Stamp, sections: Vec<Section>) -> Vec<u8> {
+    let count = sections.len() + 1;
+    let table_end = layout::HEADER_LEN + count * SECTION_LEN;
+    let total: usize = sections.iter().map(|section| section.bytes.len()).sum();
+    let slack = count * layout::BIG_ALIGN;
+    let digests_len = (total + slack).div_ceil(layout::CHUNK) * 32;
+    let mut out = Vec::with_capacity(table_end + total + slack + digests_len);
+    out.resize(table_end, 0);
+    let mut table = Vec::with_capacity(count * SECTION_LEN);
+    for section in sections {
+        pad(&mut out, section.bytes.len());
+        push_row(&mut table, &section, out.len());
+        out.extend_from_slice(&section.bytes);
+    }
+    pad(&mut out, 0);
+    let digests = digests(out.get(table_end..).unwrap_or_default());
+    let last = Section {
+        kind: kind::DIGESTS,
+        zone: 0,
+        parameter: 0,
+        bytes: digests,
+    };
+    push_row(&mut table, &last, out.len());
+    out.extend_from_slice(&last.bytes);
+    put(&mut out, layout::HEADER_LEN, &table);
+    put_header(&mut out, content, stamp, count);
+    if let Some(root) = rblmap::root_digest(&out, table_end, &last.bytes) {
+        put(&mut out, layout::ROOT_AT, &root);
+    }
+    out
+}
+
+fn put_header(out: &mut [u8], content: &Content, stamp: Stamp, sections: usize) {
+    let name = content.name().as_str().as_bytes();
+    let file_len = out.len() as u64;
+    put(out, 0, &layout::MAGIC);
+    put(out, layout::FORMAT_AT, &layout::FORMAT.to_le_bytes());
+    // Subzones are far fewer than 2^32.
+    let sections = u32::try_from(sections).unwrap_or(u32::MAX);
+    put(out, layout::SECTION_COUNT_AT, &sections.to_le_bytes());
+    put(out, layout::FILE_LEN_AT, &file_len.to_le_bytes());
+    put(out, layout::SERIAL_AT, &stamp.serial.to_le_bytes());
+    put(out, layout::CREATED_AT, &stamp.created.to_le_bytes());
+    // A zone name has at most 253 bytes.
+    put(
+        out,
+        layout::NAME_AT,
+        &[u8::try_from(name.len()).unwrap_or(u8::MAX)],
+    );
+    put(out, layout::NAME_AT + 1, name);
+    put(out, layout::CONTENT_ID_AT, content.id().as_bytes());
+}
+
+fn push_row(table: &mut Vec<u8>, section: &Section, offset: usize) {
+    table.extend(section.kind.to_le_bytes());
+    table.extend(layout::VARIANT.to_le_bytes());
+    table.extend(section.zone.to_le_bytes());
+    table.extend((offset as u64).to_le_bytes());
+    table.extend((section.bytes.len() as u64).to_le_bytes());
+    table.extend(section.parameter.to_le_bytes());
+}
+
+fn pad(out: &mut Vec<u8>, next_len: usize) {
+    let align = if next_len < layout::BIG_SECTION {
+        layout::ALIGN
+    } else {
+        layout::BIG_ALIGN
+    };
+    out.resize(out.len().next_multiple_of(align), 0);
+}
+
+fn digests(bytes: &[u8]) -> Vec<u8> {
+    let digests: Vec<[u8; 32]> = bytes
+        .par_chunks(layout::CHUNK)
+        .map(|chunk| *blake3::hash(chunk).as_bytes())
+        .collect();
+    digests.concat()
+}
+
+fn put(out: &mut [u8], at: usize, bytes: &[u8]) {
+    if let Some(place) = out.get_mut(at..at + bytes.len()) {
+        place.copy_from_slice(bytes);
+    }
+}

@@ -1,0 +1,481 @@
+//! Writes IPv4 lines: each /16 on its own, so that all can be made at once, and an update can
+//! copy those it does not touch.
+//!
+//! A line is chosen greedily: of all kinds the one that reaches farthest from where the last line
+//! ended, the first of equals. So equal runs make equal bytes.
+
+use rayon::prelude::*;
+use rblmap::Run;
+use rblmap::layout::line::{BLOCK, DIRECT, DIRECT2, LINE, LIST, PALETTE, RAW, Shape};
+use rblmap::layout::{V4_BITS_LEN, V4_MID_PAD, V4_TOP_LEN};
+
+use super::put_id;
+use crate::error::Error;
+
+/// The sections of one zone's lines.
+pub(crate) struct V4Lines {
+    pub(crate) top: Vec<u8>,
+    pub(crate) mid: Vec<u8>,
+    pub(crate) big: Vec<u8>,
+    pub(crate) lines: Vec<u8>,
+}
+
+/// Lines are counted in 24 bits.
+const MAX_LINES: usize = 1 << 24;
+/// The default value of a line is that of the longest of this many intervals.
+const LOOK_AHEAD: usize = 6;
+/// Non-default intervals up to this long are written address by address.
+const SHORT: u32 = 2;
+
+/// Encodes the runs of a zone.
+pub(crate) fn encode(runs: &[Run<u32>], width: usize) -> Result<V4Lines, Error> {
+    let shape = Shape::new(width);
+    let parts: Vec<Part> = (0..256u32)
+        .into_par_iter()
+        .map(|top| part(runs, top, shape))
+        .collect();
+    let count: usize = parts.iter().map(|part| part.starts.len()).sum();
+    if count > MAX_LINES {
+        let (size, limit) = (count as u64, MAX_LINES as u64);
+        return Err(Error::TooLarge {
+            what: "lines of IPv4",
+            size,
+            limit,
+        });
+    }
+    let mut out = V4Lines {
+        top: Vec::with_capacity(V4_TOP_LEN),
+        mid: Vec::with_capacity((count + V4_MID_PAD) * 2),
+        big: Vec::new(),
+        lines: Vec::with_capacity(count * LINE),
+    };
+    for (block, summary) in (0u32..).zip(parts.iter().flat_map(|part| &part.blocks)) {
+        let first = (out.mid.len() / 2) as u32; // below MAX_LINES
+        match summary {
+            Block::Uniform(id) => out.top.extend((id << 8).to_le_bytes()),
+            Block::Units(starts) => {
+                if starts.len() >= 0xff {
+                    let count = starts.len() as u32; // at most 65,536
+                    out.big.extend(block.to_le_bytes());
+                    out.big.extend(count.to_le_bytes());
+                }
+                let count = starts.len().min(0xff) as u32;
+                out.top.extend((first << 8 | count).to_le_bytes());
+                let followers = starts.iter().skip(1).chain([&0]);
+                followers.for_each(|start| out.mid.extend(start.to_le_bytes()));
+            }
+        }
+    }
+    out.mid.resize(out.mid.len() + V4_MID_PAD * 2, 0xff);
+    for part in &parts {
+        out.lines.extend_from_slice(part.lines.as_flattened());
+    }
+    Ok(out)
+}
+
+/// One bit for every /24, set if an address of it has a value.
+pub(crate) fn bits(runs: &[Run<u32>]) -> Vec<u8> {
+    let mut bits = vec![0u8; V4_BITS_LEN];
+    for run in runs {
+        for block in run.start >> 8..=run.end >> 8 {
+            if let Some(byte) = bits.get_mut((block >> 3) as usize) {
+                *byte |= 1 << (block & 7);
+            }
+        }
+    }
+    bits
+}
+
+/// The lines of a /8.
+struct Part {
+    blocks: Vec<Block>,
+    lines: Vec<[u8; LINE]>,
+    starts: Vec<u16>,
+}
+
+/// What a /16 says: one value, or where its units start.
+enum Block {
+    Uniform(u32),
+    Units(Vec<u16>),
+}
+
+/// Addresses of a /16 from `start` to the next interval, all of one value; 0 for none.
+#[derive(Clone, Copy)]
+struct Interval {
+    start: u32,
+    id: u32,
+}
+
+fn part(runs: &[Run<u32>], top: u32, shape: Shape) -> Part {
+    let mut part = Part {
+        blocks: Vec::with_capacity(256),
+        lines: Vec::new(),
+        starts: Vec::new(),
+    };
+    let mut rest = runs
+        .get(runs.partition_point(|run| run.end < top << 24)..)
+        .unwrap_or_default();
+    let mut intervals = Vec::new();
+    for block in top << 8..(top << 8) + 256 {
+        let skip = rest.partition_point(|run| run.end >> 16 < block);
+        rest = rest.get(skip..).unwrap_or_default();
+        block_intervals(rest, block, &mut intervals);
+        match intervals.as_slice() {
+            // The top table has 24 bits for an id.
+            [only] if only.id < 1 << 24 => part.blocks.push(Block::Uniform(only.id)),
+            _ => {
+                let starts = encode_block(&intervals, shape, &mut part.lines);
+                part.starts.extend_from_slice(&starts);
+                part.blocks.push(Block::Units(starts));
+            }
+        }
+    }
+    part
+}
+
+/// The intervals of a /16, gaps included, from runs of which none ends before it.
+fn block_intervals(runs: &[Run<u32>], block: u32, out: &mut Vec<Interval>) {
+    out.clear();
+    let (first, last) = (block << 16, block << 16 | 0xffff);
+    let mut covered = 0u32;
+    for run in runs.iter().take_while(|run| run.start <= last) {
+        let start = run.start.max(first) & 0xffff;
+        if start > covered {
+            out.push(Interval {
+                start: covered,
+                id: 0,
+            });
+        }
+        out.push(Interval {
+            start,
+            id: run.value.get(),
+        });
+        covered = (run.end.min(last) & 0xffff) + 1;
+    }
+    if covered < BLOCK {
+        out.push(Interval {
+            start: covered,
+            id: 0,
+        });
+    }
+}
+
+fn encode_block(intervals: &[Interval], shape: Shape, lines: &mut Vec<[u8; LINE]>) -> Vec<u16> {
+    let mut starts = Vec::new();
+    let mut at = 0u32;
+    let mut index = 0usize;
+    while at < BLOCK {
+        let unit = Unit::new(intervals.get(index..).unwrap_or_default(), at, shape);
+        let plan = unit.best();
+        lines.push(unit.line(&plan));
+        starts.push(u16::try_from(at).unwrap_or(u16::MAX)); // below BLOCK
+        at = plan.reach;
+        while intervals
+            .get(index + 1)
+            .is_some_and(|next| next.start <= at)
+        {
+            index += 1;
+        }
+    }
+    starts
+}
+
+/// What is left of a /16 for the next line and all after it.
+struct Unit<'a> {
+    intervals: &'a [Interval],
+    start: u32,
+    default: u32,
+    shape: Shape,
+}
+
+/// A kind of line, and the address up to which it speaks.
+#[derive(Clone, Copy)]
+struct Plan {
+    kind: u8,
+    /// For [`RAW`]: each entry is of its own address only.
+    only: bool,
+    reach: u32,
+}
+
+/// One entry of a line with keys.
+#[derive(Clone, Copy)]
+struct Entry {
+    key: u32,
+    id: u32,
+    only: bool,
+}
+
+impl<'a> Unit<'a> {
+    fn new(intervals: &'a [Interval], start: u32, shape: Shape) -> Unit<'a> {
+        let mut unit = Unit {
+            intervals,
+            start,
+            default: 0,
+            shape,
+        };
+        let (mut longest, mut default) = (0, 0);
+        for (from, to, id) in unit.pieces().take(LOOK_AHEAD) {
+            if to - from > longest {
+                (longest, default) = (to - from, id);
+            }
+        }
+        unit.default = default;
+        unit
+    }
+
+    /// First address, the one after the last, and id of each interval, the first cut to the unit.
+    fn pieces(&self) -> impl Iterator<Item = (u32, u32, u32)> {
+        let ends = self
+            .intervals
+            .iter()
+            .skip(1)
+            .map(|next| next.start)
+            .chain([BLOCK]);
+        self.intervals
+            .iter()
+            .zip(ends)
+            .map(|(it, end)| (it.start.max(self.start), end, it.id))
+    }
+
+    fn best(&self) -> Plan {
+        let list = |kind, only, reach| Plan { kind, only, reach };
+        let mut best = list(RAW, true, self.reach_only());
+        let reach = self.reach_from();
+        if reach > best.reach {
+            best = list(RAW, false, reach);
+        }
+        let reach = self.reach_list();
+        if reach > best.reach {
+            best = list(LIST, false, reach);
+        }
+        // Lines without keys speak of few addresses: only worth a look if the others do, too.
+        if best.reach < self.start + self.shape.direct2 as u32 {
+            let reach = self.reach_direct2();
+            if reach > best.reach {
+                best = list(DIRECT2, false, reach);
+            }
+            let reach = (self.start + self.shape.direct as u32).min(BLOCK);
+            if reach > best.reach {
+                best = list(DIRECT, false, reach);
+            }
+        }
+        best
+    }
+
+    fn reach_only(&self) -> u32 {
+        let mut room = self.shape.raw as u32;
+        for (from, to, id) in self.pieces() {
+            if id == self.default {
+                continue;
+            }
+            if to - from > SHORT || to - from > room {
+                return from;
+            }
+            room -= to - from;
+        }
+        BLOCK
+    }
+
+    fn reach_from(&self) -> u32 {
+        let mut room = self.shape.raw;
+        for (index, (from, _, id)) in self.pieces().enumerate() {
+            if index == 0 && id == self.default {
+                continue;
+            }
+            if room == 0 {
+                return from;
+            }
+            room -= 1;
+        }
+        BLOCK
+    }
+
+    fn reach_list(&self) -> u32 {
+        let mut palette = Palette::default();
+        let mut room = self.shape.list;
+        let mut open = false;
+        for (from, to, id) in self.pieces() {
+            let fits = list_entries((from, to, id), self.default, &mut open, &mut |entry| {
+                let fits = room > 0 && palette.slot(entry.id, entry.only).is_some();
+                room = room.saturating_sub(1);
+                fits
+            });
+            if !fits {
+                return from;
+            }
+        }
+        BLOCK
+    }
+
+    fn reach_direct2(&self) -> u32 {
+        let limit = (self.start + self.shape.direct2 as u32).min(BLOCK);
+        let mut palette = Palette::default();
+        for (from, _, id) in self.pieces() {
+            if from >= limit {
+                break;
+            }
+            if palette.slot(id, false).is_none() {
+                return from;
+            }
+        }
+        limit
+    }
+
+    fn line(&self, plan: &Plan) -> [u8; LINE] {
+        let mut line = [0u8; LINE];
+        line[0] = plan.kind;
+        let base = u16::try_from(self.start).unwrap_or(u16::MAX).to_le_bytes(); // below BLOCK
+        (line[2], line[3]) = (base[0], base[1]);
+        put_id(
+            &mut line,
+            self.shape.default_at,
+            self.shape.width,
+            0,
+            self.default,
+        );
+        match plan.kind {
+            RAW => self.fill_raw(&mut line, plan),
+            LIST => self.fill_list(&mut line, plan),
+            DIRECT2 => self.fill_direct2(&mut line, plan),
+            _ => self.each_address(plan, |place, id| {
+                put_id(&mut line, self.shape.head, self.shape.width, place, id);
+            }),
+        }
+        line
+    }
+
+    fn fill_raw(&self, line: &mut [u8; LINE], plan: &Plan) {
+        let mut entries = Vec::with_capacity(self.shape.raw);
+        for (index, (from, to, id)) in self.pieces().enumerate() {
+            if from >= plan.reach {
+                break;
+            }
+            let only = plan.only;
+            if only && id != self.default {
+                entries.extend((from..to).map(|key| Entry { key, id, only }));
+            } else if !only && (index > 0 || id != self.default) {
+                entries.push(Entry {
+                    key: from,
+                    id,
+                    only,
+                });
+            }
+        }
+        if plan.only {
+            line[0] |= 0x10;
+        }
+        let (keys, ids) = (self.shape.head, self.shape.head + 2 * self.shape.raw);
+        for place in 0..self.shape.raw {
+            let entry = self.entry_or_last(&entries, place);
+            put_id(line, keys, 2, place, entry.key - self.start);
+            put_id(line, ids, self.shape.width, place, entry.id);
+        }
+    }
+
+    fn fill_list(&self, line: &mut [u8; LINE], plan: &Plan) {
+        let mut entries = Vec::with_capacity(self.shape.list);
+        let mut open = false;
+        for piece in self.pieces().take_while(|piece| piece.0 < plan.reach) {
+            list_entries(piece, self.default, &mut open, &mut |entry| {
+                entries.push(entry);
+                true
+            });
+        }
+        let mut palette = Palette::default();
+        let (keys, slots) = (
+            self.shape.palette_end,
+            self.shape.palette_end + 2 * self.shape.list,
+        );
+        for place in 0..self.shape.list {
+            let entry = self.entry_or_last(&entries, place);
+            let slot = palette.slot(entry.id, entry.only).unwrap_or(0);
+            put_id(line, keys, 2, place, entry.key - self.start);
+            put_two_bits(line, slots, place, slot);
+        }
+        for (slot, (id, only)) in palette.used().enumerate() {
+            put_id(line, self.shape.palette_at, self.shape.width, slot, id);
+            if only {
+                line[0] |= 0x10 << slot;
+            }
+        }
+    }
+
+    fn fill_direct2(&self, line: &mut [u8; LINE], plan: &Plan) {
+        let mut palette = Palette::default();
+        self.each_address(plan, |place, id| {
+            let slot = palette.slot(id, false).unwrap_or(0);
+            put_two_bits(line, self.shape.palette_end, place, slot);
+        });
+        for (slot, (id, _)) in palette.used().enumerate() {
+            put_id(line, self.shape.palette_at, self.shape.width, slot, id);
+        }
+    }
+
+    fn each_address(&self, plan: &Plan, mut see: impl FnMut(usize, u32)) {
+        for (from, to, id) in self.pieces().take_while(|piece| piece.0 < plan.reach) {
+            (from..to.min(plan.reach)).for_each(|key| see((key - self.start) as usize, id));
+        }
+    }
+
+    /// Unused places repeat the last entry; a line without any says the default at its last key.
+    fn entry_or_last(&self, entries: &[Entry], place: usize) -> Entry {
+        let last = Entry {
+            key: self.start + 0xffff,
+            id: self.default,
+            only: false,
+        };
+        *entries.get(place).or(entries.last()).unwrap_or(&last)
+    }
+}
+
+/// The entries of a [`LIST`] line for one interval; false as soon as `take` has no room.
+fn list_entries(
+    (from, to, id): (u32, u32, u32),
+    default: u32,
+    open: &mut bool,
+    take: &mut impl FnMut(Entry) -> bool,
+) -> bool {
+    let only = id != default && to - from <= SHORT;
+    if only {
+        *open = false;
+        return (from..to).all(|key| take(Entry { key, id, only }));
+    }
+    // The default needs no entry but where a longer interval has to end.
+    let needed = id != default || *open;
+    *open = id != default;
+    !needed
+        || take(Entry {
+            key: from,
+            id,
+            only,
+        })
+}
+
+/// Up to four values, in order of appearance.
+#[derive(Default)]
+struct Palette {
+    slots: [(u32, bool); PALETTE],
+    len: usize,
+}
+
+impl Palette {
+    /// The slot of a value, a new one if need be; none if there are four others.
+    fn slot(&mut self, id: u32, only: bool) -> Option<usize> {
+        if let Some(slot) = self.used().position(|used| used == (id, only)) {
+            return Some(slot);
+        }
+        *self.slots.get_mut(self.len)? = (id, only);
+        self.len += 1;
+        Some(self.len - 1)
+    }
+
+    fn used(&self) -> impl Iterator<Item = (u32, bool)> {
+        self.slots.into_iter().take(self.len)
+    }
+}
+
+fn put_two_bits(line: &mut [u8; LINE], at: usize, place: usize, slot: usize) {
+    if let Some(byte) = line.get_mut(at + place / 4) {
+        *byte |= u8::try_from(slot & 3).unwrap_or(0) << (2 * (place % 4));
+    }
+}

@@ -1,0 +1,97 @@
+//! Writes the zone records and the values.
+
+use rblmap::layout::{NAMES_REACH_V4, NAMES_REACH_V6};
+use rblmap::{NameKey, NamePoint, Slot};
+
+use crate::content::{Content, ZoneContent};
+use crate::error::Error;
+use crate::names::NameTable;
+use crate::values::Values;
+
+/// Offsets of the records, then the records.
+pub(crate) fn encode_zones(content: &Content) -> Result<Vec<u8>, Error> {
+    let mut records = Vec::new();
+    let mut out = Vec::new();
+    let head = content.zones().len() * 4;
+    for zone in content.zones() {
+        out.extend(u32_of("zone records", head + records.len())?.to_le_bytes());
+        push_record(&mut records, zone)?;
+    }
+    out.append(&mut records);
+    Ok(out)
+}
+
+/// Ends of the values, then the values.
+pub(crate) fn encode_values(values: &Values) -> Result<Vec<u8>, Error> {
+    let mut out = Vec::with_capacity(values.len() * 4 + values.as_bytes().len());
+    let mut end = 0;
+    for value in values.iter() {
+        end += value.as_bytes().len();
+        out.extend(u32_of("values", end)?.to_le_bytes());
+    }
+    out.extend_from_slice(values.as_bytes());
+    Ok(out)
+}
+
+fn push_record(out: &mut Vec<u8>, zone: &ZoneContent) -> Result<(), Error> {
+    let key = zone.name().as_bytes();
+    // Keys have at most MAX_KEY bytes.
+    out.extend(u16::try_from(key.len()).unwrap_or(u16::MAX).to_le_bytes());
+    out.extend(key);
+    out.extend(zone.expires().unwrap_or(0).to_le_bytes());
+    out.push(reach(zone.names()));
+    let facts = zone.facts().encode();
+    out.extend(u32_of("zone facts", facts.len())?.to_le_bytes());
+    out.extend(facts);
+    Ok(())
+}
+
+/// Whether a lookup of an address must also look for a name that spells it backwards.
+fn reach(names: &NameTable) -> u8 {
+    let flag = |flag: u8, labels: usize, is_part: fn(&[u8]) -> bool| {
+        if names
+            .iter()
+            .any(|point| could_match(point, labels, is_part))
+        {
+            flag
+        } else {
+            0
+        }
+    };
+    flag(NAMES_REACH_V4, 4, is_octet) | flag(NAMES_REACH_V6, 32, is_nibble)
+}
+
+fn could_match(point: NamePoint<'_>, labels: usize, is_part: fn(&[u8]) -> bool) -> bool {
+    // The first label decides for nearly every name.
+    let first = point.key.split(|&byte| byte == 0).next();
+    if !first.is_some_and(is_part) {
+        return point.key.is_empty() && point.below != Slot::Inherit;
+    }
+    let Ok(name) = NameKey::from_key(point.key) else {
+        return false;
+    };
+    let spelled = name.labels().iter().all(|label| is_part(label));
+    let exact = name.label_count() == labels && point.exact != Slot::Inherit;
+    let below = name.label_count() < labels && point.below != Slot::Inherit;
+    spelled && (exact || below)
+}
+
+/// A number from 0 to 255 as [`std::net::Ipv4Addr`] prints it.
+fn is_octet(label: &[u8]) -> bool {
+    let number = std::str::from_utf8(label)
+        .ok()
+        .and_then(|text| text.parse::<u8>().ok());
+    number.is_some_and(|number| number.to_string().as_bytes() == label)
+}
+
+fn is_nibble(label: &[u8]) -> bool {
+    matches!(label, [b'0'..=b'9' | b'a'..=b'f'])
+}
+
+fn u32_of(what: &'static str, size: usize) -> Result<u32, Error> {
+    u32::try_from(size).map_err(|_| Error::TooLarge {
+        what,
+        size: size as u64,
+        limit: u32::MAX.into(),
+    })
+}

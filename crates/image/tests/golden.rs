@@ -1,0 +1,84 @@
+//! Files that guard the format: if one of these tests fails, old images have become unreadable or
+//! old content ids wrong. Never adapt the files to the code once a release is out.
+//!
+//! `RBLMAP_BLESS=1 cargo test -p rblmap-image --test golden` writes them anew.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use rblmap::{NameKey, Run, Slot};
+use rblmap_image::{Content, Draft, Record, Stamp, TemplateBuf, TextPart, ValueBuf, encode};
+
+fn testdata(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden").join(file)
+}
+
+/// One entry of each kind: the image that `docs/format.md` takes apart.
+fn three_entries() -> Content {
+    let mut draft = Draft::new("ops.example".parse().unwrap());
+    let text = TemplateBuf::new([
+        TextPart::Literal(b"Open proxy, see http://ops.example/?".to_vec()),
+        TextPart::Key,
+    ]);
+    let a = Some(Ipv4Addr::new(127, 0, 0, 2));
+    let proxy = draft.values.intern(&ValueBuf::new([Record { a, text }])).unwrap();
+    let a = Some(Ipv4Addr::new(127, 0, 0, 3));
+    let plain = draft.values.intern(&ValueBuf::new([Record { a, text: None }])).unwrap();
+    let zone = draft.zone_mut(&NameKey::ROOT);
+    zone.v4.push(Run { start: 0xc000_0201, end: 0xc000_0201, value: proxy });
+    let net = 0x2001_0db8_u128 << 96;
+    zone.v6.push(Run { start: net, end: net | u128::MAX >> 32, value: plain });
+    let name = NameKey::parse(b"mail.example").unwrap();
+    zone.names.push(name.as_bytes(), Slot::Value(proxy), Slot::Value(plain));
+    draft.finish().unwrap()
+}
+
+fn three_image() -> Vec<u8> {
+    encode(&three_entries(), Stamp { serial: 1, created: 1_790_000_000 }).unwrap()
+}
+
+fn compare(file: &str, bytes: &[u8]) {
+    let path = testdata(file);
+    if std::env::var_os("RBLMAP_BLESS").is_some() {
+        std::fs::write(&path, bytes).unwrap();
+    }
+    let golden = std::fs::read(&path).unwrap();
+    assert!(golden == bytes, "{file} differs: the format has changed");
+}
+
+#[test]
+fn the_image_of_three_entries_is_as_it_was() {
+    compare("three.rbl", &three_image());
+}
+
+#[test]
+fn content_ids_are_as_they_were() {
+    let empty = Draft::new("ops.example".parse().unwrap()).finish().unwrap();
+    let mut many = Draft::new("ids.example".parse().unwrap());
+    let ids: Vec<_> = (0..5u32)
+        .map(|n| {
+            let a = Some(Ipv4Addr::from_bits(0x7f00_0002 + n));
+            many.values.intern(&ValueBuf::new([Record { a, text: None }])).unwrap()
+        })
+        .collect();
+    let name = NameKey::parse(b"sub").unwrap();
+    let zone = many.zone_mut(&name);
+    zone.expires = Some(1_800_000_000);
+    for n in 0..20_000u32 {
+        let value = ids[(n % 5) as usize];
+        zone.v4.push(Run { start: n * 1000, end: n * 1000 + n % 7, value });
+        let start = u128::from(n) << 100;
+        zone.v6.push(Run { start, end: start + u128::from(n % 3), value });
+        let key = NameKey::parse(format!("{n}.x.example").as_bytes()).unwrap();
+        let below = if n % 2 == 0 { Slot::Value(value) } else { Slot::Inherit };
+        zone.names.push(key.as_bytes(), Slot::Value(ids[0]), below);
+    }
+    let many = many.finish().unwrap();
+    let lines = format!(
+        "empty {}\nthree {}\nmany {}\n",
+        empty.id(),
+        three_entries().id(),
+        many.id()
+    );
+    compare("content-ids.txt", lines.as_bytes());
+}

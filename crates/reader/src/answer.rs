@@ -1,0 +1,61 @@
+//! What a lookup returns.
+
+use std::net::Ipv4Addr;
+
+use crate::value::{Key, RawRecord, TextBuf, Value};
+
+/// The answer for one address or name: the records of up to three listings, each with its key.
+///
+/// Usually there is one. An address may be listed by its own run, as the IPv4 address inside a
+/// 6to4 one (RFC 3056), and by a name that spells it backwards. Holds no heap memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    parts: [Option<(Value<'a>, Key<'a>)>; 3],
+}
+
+impl<'a> Answer<'a> {
+    pub(crate) fn new(parts: [Option<(Value<'a>, Key<'a>)>; 3]) -> Answer<'a> {
+        Answer { parts }
+    }
+
+    /// Whether there is at least one A record. A text alone lists nothing.
+    pub fn is_listed(&self) -> bool {
+        self.parts
+            .iter()
+            .flatten()
+            .any(|(value, _)| value.is_listed())
+    }
+
+    /// The records, in the order of the parts. Two records may have equal A or equal text: a
+    /// caller that shows sets drops duplicates after rendering, as rbldnsd does.
+    pub fn records(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
+        let parts = self.parts.into_iter().flatten();
+        parts.flat_map(|(value, key)| value.records().map(move |raw| Record { raw, key }))
+    }
+}
+
+/// One record of an answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    raw: RawRecord<'a>,
+    key: Key<'a>,
+}
+
+impl<'a> Record<'a> {
+    /// The A record, 127.0.0.2 for example.
+    pub fn a(&self) -> Option<Ipv4Addr> {
+        self.raw.a
+    }
+
+    /// The TXT record with the key put in, at most 254 bytes of any kind. `None` if there is none
+    /// or it is empty.
+    pub fn txt<'b>(&self, buffer: &'b mut TextBuf) -> Option<&'b [u8]> {
+        self.raw.template?.render(&self.key, buffer);
+        Some(buffer.as_bytes()).filter(|text| !text.is_empty())
+    }
+
+    /// What the record is listed under.
+    pub fn key(&self) -> Key<'a> {
+        self.key
+    }
+}

@@ -1,0 +1,535 @@
+//! Opens images: header, section table, bounds; nothing else is read until a lookup needs it.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::Path;
+
+use crate::error::Error;
+use crate::layout::bytes::{array_at, u16_at, u32_at, u64_at};
+use crate::layout::{self, SECTION_LEN, kind};
+use crate::name::NameKey;
+use crate::names::Names;
+use crate::run::ValueId;
+use crate::sorted::Sorted;
+use crate::v4_lines::Lines;
+use crate::value::Value;
+use crate::zone::{V4, Zone};
+
+/// A block list image: what a zone and its subzones say.
+#[derive(Debug)]
+pub struct Image {
+    data: Data,
+    values: usize,
+    /// Where the ends and the bytes of the values lie, checked once.
+    value_ends: Range<usize>,
+    value_bytes: Range<usize>,
+}
+
+#[derive(Debug)]
+enum Data {
+    Mapped(memmap2::Mmap),
+    Owned(Vec<u8>),
+}
+
+/// One entry of the section table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Section {
+    pub(crate) kind: u16,
+    pub(crate) zone: u32,
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
+    pub(crate) parameter: u64,
+}
+
+impl Image {
+    /// Maps an image. Costs the same for any size: header and section table are checked, the rest
+    /// is read when a lookup comes to it.
+    ///
+    /// **A promise is asked of you**: nobody changes or shortens the file while it is mapped. New
+    /// versions come by renaming another file over it, as `rblmap build` and `rblmap mirror` do.
+    /// Where that cannot be promised (network file systems, editors), use [`Image::read`]:
+    /// a mapped file that shrinks ends the process with SIGBUS.
+    ///
+    /// ```no_run
+    /// let image = rblmap::Image::open("/var/lib/rblmap/ops.example.rbl")?;
+    /// assert!(image.base().lookup("127.0.0.2".parse()?).is_listed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A file that cannot be read, is no image, has a newer format, or another length than it
+    /// says.
+    pub fn open(path: impl AsRef<Path>) -> Result<Image, Error> {
+        let file = open_file(path.as_ref())?;
+        if file.metadata()?.len() == 0 {
+            return Err(Error::Foreign);
+        }
+        #[expect(
+            unsafe_code,
+            reason = "mapping a file is a promise about the file system"
+        )]
+        // SAFETY: the caller was asked to see to it that the file is replaced only by rename, so
+        // that the bytes do not change while they are mapped; the mapping is read-only.
+        let map = unsafe { memmap2::Mmap::map(&file) }?;
+        Image::check(Data::Mapped(map))
+    }
+
+    /// Copies an image into memory. Costs reading the file, asks for no promise.
+    ///
+    /// # Errors
+    /// As for [`Image::open`].
+    pub fn read(path: impl AsRef<Path>) -> Result<Image, Error> {
+        let mut bytes = Vec::new();
+        open_file(path.as_ref())?.read_to_end(&mut bytes)?;
+        Image::check(Data::Owned(bytes))
+    }
+
+    /// Takes the bytes of an image.
+    ///
+    /// # Errors
+    /// As for [`Image::open`].
+    pub fn from_vec(bytes: Vec<u8>) -> Result<Image, Error> {
+        Image::check(Data::Owned(bytes))
+    }
+
+    /// The name of the zone, `ops.example`.
+    pub fn name(&self) -> &str {
+        let bytes = self.as_bytes();
+        let len = bytes.get(layout::NAME_AT).copied().map_or(0, usize::from);
+        let name = bytes.get(layout::NAME_AT + 1..layout::NAME_AT + 1 + len);
+        // Checked when the image was opened.
+        name.and_then(|name| std::str::from_utf8(name).ok())
+            .unwrap_or_default()
+    }
+
+    /// The number of the content in its publisher's line; 0 if it was not published.
+    pub fn serial(&self) -> u64 {
+        u64_at(self.as_bytes(), layout::SERIAL_AT)
+    }
+
+    /// When the content was made, in seconds since 1970; 0 if it was not published.
+    pub fn created(&self) -> u64 {
+        u64_at(self.as_bytes(), layout::CREATED_AT)
+    }
+
+    /// The content id that the header names. Only `rblmap verify` compares it with the content.
+    pub fn content_id(&self) -> [u8; 32] {
+        array_at(self.as_bytes(), layout::CONTENT_ID_AT).unwrap_or_default()
+    }
+
+    /// The version of the image format.
+    pub fn format(&self) -> u16 {
+        u16_at(self.as_bytes(), layout::FORMAT_AT)
+    }
+
+    /// All bytes of the image.
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.data {
+            Data::Mapped(map) => map,
+            Data::Owned(bytes) => bytes,
+        }
+    }
+
+    /// The zone that the image is named after.
+    pub fn base(&self) -> Zone<'_> {
+        self.zone_at(0)
+            .unwrap_or_else(|_| self.empty_zone(NameKey::ROOT))
+    }
+
+    /// A zone by its name relative to the base, `proxies`; `@` or nothing for the base itself.
+    /// `None`: there is no such zone, which is not the same as not listed.
+    ///
+    /// # Errors
+    /// Sections that do not fit together.
+    pub fn zone(&self, name: &str) -> Result<Option<Zone<'_>>, Error> {
+        let name = if name == "@" { "" } else { name };
+        let Ok(key) = NameKey::parse(name.as_bytes()) else {
+            return Ok(None);
+        };
+        let (mut low, mut high) = (0, self.zone_count());
+        while low < high {
+            let mid = low.midpoint(high);
+            let record = self.zone_record(mid)?;
+            match record.key.cmp(key.as_bytes()) {
+                std::cmp::Ordering::Less => low = mid + 1,
+                std::cmp::Ordering::Greater => high = mid,
+                std::cmp::Ordering::Equal => return self.zone_at(mid).map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    /// All zones, the base first, then in the order of their names; damaged ones as errors.
+    pub fn zones(&self) -> impl ExactSizeIterator<Item = Result<Zone<'_>, Error>> {
+        (0..self.zone_count()).map(|index| self.zone_at(index))
+    }
+
+    /// How many values the image has.
+    pub fn value_count(&self) -> usize {
+        self.values
+    }
+
+    /// The value of an id; the empty one for an id that the image does not have.
+    #[inline]
+    pub fn value(&self, id: ValueId) -> Value<'_> {
+        let ends = self
+            .as_bytes()
+            .get(self.value_ends.clone())
+            .unwrap_or_default();
+        let rank = id.rank() as usize;
+        let start = rank
+            .checked_sub(1)
+            .map_or(0, |before| u32_at(ends, before * 4) as usize);
+        let end = u32_at(ends, rank.saturating_mul(4)) as usize;
+        let all = self.as_bytes().get(self.value_bytes.clone());
+        let bytes = all.and_then(|all| all.get(start..end));
+        Value::new(bytes.unwrap_or_default())
+    }
+
+    /// The section table: kind, zone, offset, length and parameter of each, as the file has them.
+    pub fn sections(&self) -> impl ExactSizeIterator<Item = (u16, u32, u64, u64, u64)> {
+        (0..self.section_count())
+            .map(|index| self.section(index))
+            .map(|s| (s.kind, s.zone, s.offset, s.len, s.parameter))
+    }
+
+    fn check(data: Data) -> Result<Image, Error> {
+        let mut image = Image {
+            data,
+            values: 0,
+            value_ends: 0..0,
+            value_bytes: 0..0,
+        };
+        image.check_header()?;
+        image.check_sections()?;
+        image.find_values()?;
+        if image.zone_count() == 0 || image.zone_record(0)?.key != b"" {
+            return Err(Error::Field {
+                what: "zone list",
+                offset: 0,
+            });
+        }
+        image.zone_at(0)?;
+        Ok(image)
+    }
+
+    fn check_header(&self) -> Result<(), Error> {
+        let bytes = self.as_bytes();
+        let len = bytes.len() as u64;
+        let head = bytes
+            .get(..layout::MAGIC.len().min(bytes.len()))
+            .unwrap_or_default();
+        if head.is_empty() || !layout::MAGIC.starts_with(head) {
+            return Err(Error::Foreign);
+        }
+        if bytes.len() < layout::HEADER_LEN {
+            return Err(Error::Length {
+                found: len,
+                expected: layout::HEADER_LEN as u64,
+            });
+        }
+        let field = |what, at: usize| {
+            Err(Error::Field {
+                what,
+                offset: at as u64,
+            })
+        };
+        match self.format() {
+            0 => return field("format version", layout::FORMAT_AT),
+            layout::FORMAT => {}
+            found => {
+                return Err(Error::NewerFormat {
+                    found,
+                    known: layout::FORMAT,
+                });
+            }
+        }
+        let expected = u64_at(bytes, layout::FILE_LEN_AT);
+        if expected != len {
+            return Err(Error::Length {
+                found: len,
+                expected,
+            });
+        }
+        let name_len = bytes.get(layout::NAME_AT).copied().map_or(0, usize::from);
+        let name_end = layout::NAME_AT + 1 + name_len;
+        let name = bytes.get(layout::NAME_AT + 1..name_end).unwrap_or_default();
+        let allowed = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(b);
+        if name.is_empty() || name.len() > 253 || !name.iter().all(allowed) {
+            return field("zone name", layout::NAME_AT);
+        }
+        let reserved = [
+            (layout::FORMAT_AT + 2, layout::SECTION_COUNT_AT),
+            (name_end, layout::CONTENT_ID_AT),
+            (layout::ROOT_END, layout::HEADER_LEN),
+        ];
+        for (from, to) in reserved {
+            if bytes
+                .get(from..to)
+                .unwrap_or_default()
+                .iter()
+                .any(|&byte| byte != 0)
+            {
+                return field("reserved bytes", from);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sections lie after the table, one after the other, inside the file; sorted by zone and kind.
+    fn check_sections(&self) -> Result<(), Error> {
+        let count = self.section_count();
+        let len = self.as_bytes().len() as u64;
+        let Some(table_end) = count
+            .checked_mul(SECTION_LEN)
+            .and_then(|len| len.checked_add(layout::HEADER_LEN))
+        else {
+            return Err(Error::Field {
+                what: "section count",
+                offset: 12,
+            });
+        };
+        let mut end = table_end as u64;
+        if end > len {
+            return Err(Error::Field {
+                what: "section count",
+                offset: 12,
+            });
+        }
+        let mut last = None;
+        for index in 0..count {
+            let section = self.section(index);
+            let bad = Error::Section {
+                what: "",
+                offset: section.offset,
+                len: section.len,
+            };
+            let section_end = section.offset.checked_add(section.len);
+            let Some(section_end) = section_end.filter(|&end| end <= len) else {
+                return Err(bad);
+            };
+            let at = (layout::HEADER_LEN + index * SECTION_LEN) as u64;
+            if section.offset < end || section.offset % layout::ALIGN as u64 != 0 {
+                return Err(bad);
+            }
+            let order = (section.kind == kind::DIGESTS, section.zone, section.kind);
+            if last.is_some_and(|last| last >= order) {
+                return Err(Error::Field {
+                    what: "section order",
+                    offset: at,
+                });
+            }
+            if u16_at(
+                self.as_bytes(),
+                layout::HEADER_LEN + index * SECTION_LEN + 2,
+            ) != layout::VARIANT
+            {
+                return Err(Error::Field {
+                    what: "section variant",
+                    offset: at + 2,
+                });
+            }
+            last = Some(order);
+            end = section_end;
+        }
+        if end == len {
+            Ok(())
+        } else {
+            Err(Error::Length {
+                found: len,
+                expected: end,
+            })
+        }
+    }
+
+    fn find_values(&mut self) -> Result<(), Error> {
+        let Some(section) = self.find(0, kind::VALUES) else {
+            return Ok(());
+        };
+        let bytes = self.bytes_of(&section);
+        let count = usize::try_from(section.parameter).ok();
+        let ends_len = count.and_then(|count| count.checked_mul(4));
+        let Some((count, ends_len)) = count.zip(ends_len).filter(|(_, len)| *len <= bytes.len())
+        else {
+            return Err(section.bad("values"));
+        };
+        let last = ends_len
+            .checked_sub(4)
+            .map_or(0, |at| u32_at(bytes, at) as usize);
+        if last != bytes.len() - ends_len {
+            return Err(section.bad("values"));
+        }
+        let start = usize::try_from(section.offset).map_err(|_| section.bad("values"))?;
+        self.value_bytes = start + ends_len..start + bytes.len();
+        self.value_ends = start..start + ends_len;
+        self.values = count;
+        Ok(())
+    }
+
+    fn zone_count(&self) -> usize {
+        let zones = self
+            .find(0, kind::ZONES)
+            .map_or(0, |section| section.parameter);
+        usize::try_from(zones).unwrap_or(0)
+    }
+
+    fn zone_record(&self, index: usize) -> Result<ZoneRecord<'_>, Error> {
+        let section = self.find(0, kind::ZONES).ok_or(Error::Foreign)?;
+        let bytes = self.bytes_of(&section);
+        ZoneRecord::read(bytes, index).ok_or(Error::Section {
+            what: "zones",
+            offset: section.offset,
+            len: section.len,
+        })
+    }
+
+    fn zone_at(&self, index: usize) -> Result<Zone<'_>, Error> {
+        let record = self.zone_record(index)?;
+        let name = NameKey::from_key(record.key).map_err(|_| Error::Field {
+            what: "zone name",
+            offset: 0,
+        })?;
+        let mut zone = self.empty_zone(name);
+        zone.expires = record.expires;
+        zone.flags = record.flags;
+        zone.facts = record.facts;
+        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        let width = layout::id_width(u32::try_from(self.values).unwrap_or(u32::MAX));
+        let slot_width = layout::slot_width(u32::try_from(self.values).unwrap_or(u32::MAX));
+        zone.v4 = self.v4(number, width)?;
+        if let Some(section) = self.find(number, kind::V6_SORTED) {
+            let sorted = Sorted::new::<u128>(self.bytes_of(&section), section.parameter, width);
+            zone.v6 = Some(sorted.ok_or(section.bad("IPv6"))?);
+        }
+        if let Some(section) = self.find(number, kind::NAMES_SORTED) {
+            let names = Names::new(self.bytes_of(&section), section.parameter, slot_width);
+            zone.names = Some(names.ok_or(section.bad("names"))?);
+        }
+        Ok(zone)
+    }
+
+    fn v4(&self, zone: u32, width: usize) -> Result<V4<'_>, Error> {
+        if let Some(section) = self.find(zone, kind::V4_SORTED) {
+            let sorted = Sorted::new::<u32>(self.bytes_of(&section), section.parameter, width);
+            return Ok(V4::Sorted(sorted.ok_or(section.bad("IPv4"))?));
+        }
+        let Some(top) = self.find(zone, kind::V4_TOP) else {
+            return Ok(V4::Empty);
+        };
+        let part = |kind| self.find(zone, kind).map(|section| self.bytes_of(&section));
+        let lines = Lines::new(
+            self.bytes_of(&top),
+            part(kind::V4_MID).unwrap_or_default(),
+            part(kind::V4_BIG).unwrap_or_default(),
+            part(kind::V4_BITS),
+            part(kind::V4_LINES).unwrap_or_default(),
+            width,
+        );
+        Ok(V4::Lines(lines.ok_or(top.bad("IPv4"))?))
+    }
+
+    fn empty_zone(&self, name: NameKey) -> Zone<'_> {
+        Zone {
+            image: self,
+            name,
+            expires: 0,
+            flags: 0,
+            facts: &[],
+            v4: V4::Empty,
+            v6: None,
+            names: None,
+        }
+    }
+
+    fn section_count(&self) -> usize {
+        u32_at(self.as_bytes(), layout::SECTION_COUNT_AT) as usize
+    }
+
+    pub(crate) fn section(&self, index: usize) -> Section {
+        let bytes = self.as_bytes();
+        let at = layout::HEADER_LEN + index * SECTION_LEN;
+        Section {
+            kind: u16_at(bytes, at),
+            zone: u32_at(bytes, at + 4),
+            offset: u64_at(bytes, at + 8),
+            len: u64_at(bytes, at + 16),
+            parameter: u64_at(bytes, at + 24),
+        }
+    }
+
+    pub(crate) fn find(&self, zone: u32, kind: u16) -> Option<Section> {
+        let order = |s: &Section| (s.kind == kind::DIGESTS, s.zone, s.kind);
+        let wanted = (kind == kind::DIGESTS, zone, kind);
+        let (mut low, mut high) = (0, self.section_count());
+        while low < high {
+            let mid = low.midpoint(high);
+            let section = self.section(mid);
+            match order(&section).cmp(&wanted) {
+                std::cmp::Ordering::Less => low = mid + 1,
+                std::cmp::Ordering::Greater => high = mid,
+                std::cmp::Ordering::Equal => return Some(section),
+            }
+        }
+        None
+    }
+
+    pub(crate) fn bytes_of(&self, section: &Section) -> &[u8] {
+        let range = usize::try_from(section.offset)
+            .ok()
+            .zip(usize::try_from(section.len).ok());
+        let range = range.and_then(|(start, len)| Some(start..start.checked_add(len)?));
+        range
+            .and_then(|range| self.as_bytes().get(range))
+            .unwrap_or_default()
+    }
+}
+
+impl Section {
+    fn bad(&self, what: &'static str) -> Error {
+        Error::Section {
+            what,
+            offset: self.offset,
+            len: self.len,
+        }
+    }
+}
+
+/// What the zones section says of one zone.
+struct ZoneRecord<'a> {
+    key: &'a [u8],
+    expires: u64,
+    flags: u8,
+    facts: &'a [u8],
+}
+
+impl<'a> ZoneRecord<'a> {
+    fn read(section: &'a [u8], index: usize) -> Option<ZoneRecord<'a>> {
+        let at = u32_at(section.get(index.checked_mul(4)?..)?, 0) as usize;
+        let record = section.get(at..)?;
+        let (key_len, rest) = record.split_first_chunk::<2>()?;
+        let (key, rest) = rest.split_at_checked(u16::from_le_bytes(*key_len).into())?;
+        let (expires, rest) = rest.split_first_chunk::<8>()?;
+        let (&flags, rest) = rest.split_first()?;
+        let (facts_len, rest) = rest.split_first_chunk::<4>()?;
+        let facts = rest.get(..u32::from_le_bytes(*facts_len) as usize)?;
+        Some(ZoneRecord {
+            key,
+            expires: u64::from_le_bytes(*expires),
+            flags,
+            facts,
+        })
+    }
+}
+
+/// Opens a file that can be read from start to end; a pipe would block for ever.
+fn open_file(path: &Path) -> Result<File, Error> {
+    let kind = fs::metadata(path)?;
+    if kind.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
+    }
+    if !kind.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file").into());
+    }
+    Ok(File::open(path)?)
+}

@@ -1,0 +1,78 @@
+//! The 64-byte lines of IPv4: how many entries each kind holds and where they lie.
+//!
+//! Head: byte 0 kind in bits 0 to 2, bit 3 zero, "this address only" flags in bits 4 to 7; bytes
+//! 2 and 3 the base. The default value is byte 1 for ids of one byte, else it follows the base.
+
+/// Bytes of a line.
+pub const LINE: usize = 64;
+/// Addresses of a /16.
+pub const BLOCK: u32 = 65_536;
+/// Values that a palette holds.
+pub const PALETTE: usize = 4;
+
+/// Keys of 16 bits, each with its value.
+pub const RAW: u8 = 0;
+/// Keys of 16 bits, each with the number of its value in a palette of four.
+pub const LIST: u8 = 1;
+/// Two bits an address: the number of its value in a palette of four.
+pub const DIRECT2: u8 = 2;
+/// One value an address.
+pub const DIRECT: u8 = 3;
+
+/// Where the parts of a line lie, for one width of value ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Bytes of a value id: 1, 2 or 4.
+    pub width: usize,
+    /// Offset of the default value.
+    pub default_at: usize,
+    /// Offset of what follows the head in kinds without a palette.
+    pub head: usize,
+    /// Offset of the palette.
+    pub palette_at: usize,
+    /// Offset of what follows the palette.
+    pub palette_end: usize,
+    /// Entries of a [`RAW`] line.
+    pub raw: usize,
+    /// Entries of a [`LIST`] line.
+    pub list: usize,
+    /// Addresses of a [`DIRECT2`] line.
+    pub direct2: usize,
+    /// Addresses of a [`DIRECT`] line.
+    pub direct: usize,
+}
+
+impl Shape {
+    /// The shape of lines with ids of `width` bytes.
+    pub const fn new(width: usize) -> Shape {
+        let (default_at, head) = if width == 1 { (1, 4) } else { (4, 4 + width) };
+        let palette_end = head + PALETTE * width;
+        Shape {
+            width,
+            default_at,
+            head,
+            palette_at: head,
+            palette_end,
+            raw: (LINE - head) / (2 + width),
+            list: (LINE - palette_end) * 4 / 9,
+            direct2: (LINE - palette_end) * 4,
+            direct: (LINE - head) / width,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_hold_what_the_format_page_says() {
+        let capacities = |width| {
+            let shape = Shape::new(width);
+            [shape.raw, shape.list, shape.direct2, shape.direct]
+        };
+        assert_eq!(capacities(1), [20, 24, 224, 60]);
+        assert_eq!(capacities(2), [14, 22, 200, 29]);
+        assert_eq!(capacities(4), [9, 17, 160, 14]);
+    }
+}

@@ -1,0 +1,115 @@
+//! Where things lie in an image: the constants of `docs/format.md`, once, for the reader and for
+//! the writer in `rblmap-image`. Not part of the public interface.
+
+pub mod bytes;
+pub mod line;
+
+/// First bytes of an image; the high byte and the line end show transfers that change bytes.
+pub const MAGIC: [u8; 8] = *b"\x89rblmap\n";
+/// The format that this version writes.
+pub const FORMAT: u16 = 1;
+
+/// Length of the header; the section table follows it.
+pub const HEADER_LEN: usize = 512;
+/// `u16` format version.
+pub const FORMAT_AT: usize = 8;
+/// `u32` number of sections.
+pub const SECTION_COUNT_AT: usize = 12;
+/// `u64` length of the file.
+pub const FILE_LEN_AT: usize = 16;
+/// `u64` serial.
+pub const SERIAL_AT: usize = 24;
+/// `u64` creation time.
+pub const CREATED_AT: usize = 32;
+/// `u8` length of the zone name, then up to 253 bytes of it.
+pub const NAME_AT: usize = 40;
+/// End of the room for the zone name; zero bytes behind the name.
+pub const NAME_END: usize = 304;
+/// 32 bytes: content id.
+pub const CONTENT_ID_AT: usize = 320;
+/// 32 bytes: root of the digests.
+pub const ROOT_AT: usize = 352;
+/// End of the root; zero bytes from here to the section table.
+pub const ROOT_END: usize = 384;
+
+/// Length of an entry of the section table.
+pub const SECTION_LEN: usize = 32;
+/// Every section starts at a multiple of this.
+pub const ALIGN: usize = 64;
+/// Sections of at least [`BIG_SECTION`] bytes start at a multiple of this, a page.
+pub const BIG_ALIGN: usize = 4096;
+/// From this length on a section is aligned to a page.
+pub const BIG_SECTION: usize = 65_536;
+/// The one variant of each section kind that this format has.
+pub const VARIANT: u16 = 1;
+
+/// Bytes that one digest covers.
+pub const CHUNK: usize = 65_536;
+/// Context of the root digest (blake3 `derive_key`).
+pub const ROOT_CONTEXT: &str = "rblmap 2026-11 image root 1";
+
+/// Kinds of sections, in the order in which they lie in the file within a zone.
+pub mod kind {
+    /// Zone records; parameter: number of zones.
+    pub const ZONES: u16 = 1;
+    /// Values; parameter: number of values.
+    pub const VALUES: u16 = 2;
+    /// Digests of all chunks before it; the last section.
+    pub const DIGESTS: u16 = 3;
+    /// IPv4 in sorted entries; parameter: number of entries | top bits << 32.
+    pub const V4_SORTED: u16 = 16;
+    /// IPv4 in lines: what each /16 says, or where its lines are.
+    pub const V4_TOP: u16 = 17;
+    /// IPv4 in lines: where lines start within their /16; parameter: number of lines.
+    pub const V4_MID: u16 = 18;
+    /// IPv4 in lines: number of lines of a /16 that has 255 or more; parameter: how many such.
+    pub const V4_BIG: u16 = 19;
+    /// IPv4 in lines: which /24 hold anything.
+    pub const V4_BITS: u16 = 20;
+    /// IPv4 in lines: the lines.
+    pub const V4_LINES: u16 = 21;
+    /// IPv6 in sorted entries; parameter as for [`V4_SORTED`].
+    pub const V6_SORTED: u16 = 32;
+    /// Names in sorted entries; parameter: number of names.
+    pub const NAMES_SORTED: u16 = 48;
+}
+
+/// Zone record flag: some name could be an IPv4 address in reversed spelling.
+pub const NAMES_REACH_V4: u8 = 1;
+/// Zone record flag: some name could be an IPv6 address in reversed spelling.
+pub const NAMES_REACH_V6: u8 = 2;
+
+/// Largest number of sorted IPv4 entries; more go into lines.
+pub const V4_SORTED_MAX: usize = 131_072;
+/// Length of [`kind::V4_TOP`].
+pub const V4_TOP_LEN: usize = 65_536 * 4;
+/// Length of [`kind::V4_BITS`].
+pub const V4_BITS_LEN: usize = 1 << 21;
+/// From this many bytes of lines on there is a [`kind::V4_BITS`] section.
+pub const V4_BITS_FROM: usize = 4 << 20;
+/// Entries of ffff behind the last one of [`kind::V4_MID`].
+pub const V4_MID_PAD: usize = 64;
+
+/// How many bytes a value id takes in runs: 1, 2 or 4.
+pub const fn id_width(values: u32) -> usize {
+    match values {
+        0..=0xff => 1,
+        0x100..=0xffff => 2,
+        _ => 4,
+    }
+}
+
+/// How many bytes the slot of a name takes: its codes go to the number of values and one.
+pub const fn slot_width(values: u32) -> usize {
+    id_width(values.saturating_add(1))
+}
+
+/// How many top bits index a sorted list of `count` entries: about four entries a place.
+pub const fn top_bits(count: usize) -> u32 {
+    let bits = usize::BITS - count.leading_zeros();
+    match bits {
+        0..=2 => 0,
+        3..=18 => bits - 2,
+        _ => 16,
+    }
+}
