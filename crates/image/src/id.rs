@@ -367,7 +367,9 @@ mod tests {
 
     #[test]
     fn leaves_are_the_largest_blocks_of_few_enough_items() {
-        let keys: Vec<Vec<u8>> = (0..10_000u32).map(|n| n.to_be_bytes().to_vec()).collect();
+        let keys: Vec<Vec<u8>> = (0..10_000u32)
+            .map(|n| Ipv4Addr::from_bits(n).octets().to_vec())
+            .collect();
         let mut leaves = Vec::new();
         split_keys(&keys, &|key| key.as_slice(), 0, &mut leaves);
         assert_eq!(

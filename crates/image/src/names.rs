@@ -11,8 +11,8 @@ pub struct NameTable {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Point {
-    offset: u64,
-    len: u16,
+    start: usize,
+    end: usize,
     exact: Slot,
     below: Slot,
 }
@@ -29,8 +29,8 @@ impl NameTable {
             .get(..key.len().min(rblmap::MAX_KEY))
             .unwrap_or_default();
         self.points.push(Point {
-            offset: self.bytes.len() as u64,
-            len: key.len() as u16, // at most MAX_KEY
+            start: self.bytes.len(),
+            end: self.bytes.len() + key.len(),
             exact,
             below,
         });
@@ -90,8 +90,5 @@ impl NameTable {
 }
 
 fn key_of<'a>(bytes: &'a [u8], point: &Point) -> &'a [u8] {
-    let start = point.offset as usize;
-    bytes
-        .get(start..start + usize::from(point.len))
-        .unwrap_or_default()
+    bytes.get(point.start..point.end).unwrap_or_default()
 }

@@ -108,7 +108,8 @@ pub(crate) fn names(
         }
         let from_above = above.last().map_or((Slot::Nothing, 0), |(key, slot)| {
             // A name has at most 127 labels.
-            (*slot, (name.label_count() - key.label_count()) as u8)
+            let more = name.label_count() - key.label_count();
+            (*slot, u8::try_from(more).unwrap_or(u8::MAX))
         });
         let exact = unless_inherited(point.exact, from_above, values);
         let below = unless_inherited(point.below, from_above, values);

@@ -10,7 +10,7 @@ use crate::value::ValueBuf;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Values {
     bytes: Vec<u8>,
-    ends: Vec<u64>,
+    ends: Vec<usize>,
 }
 
 impl Values {
@@ -55,11 +55,11 @@ impl Values {
 
     pub(crate) fn push(&mut self, value: Value<'_>) {
         self.bytes.extend_from_slice(value.as_bytes());
-        self.ends.push(self.bytes.len() as u64);
+        self.ends.push(self.bytes.len());
     }
 
     fn bytes_of(&self, rank: usize) -> &[u8] {
-        let end = |rank: usize| self.ends.get(rank).map_or(0, |&end| end as usize);
+        let end = |rank: usize| self.ends.get(rank).copied().unwrap_or(0);
         let start = rank.checked_sub(1).map_or(0, end);
         self.bytes.get(start..end(rank)).unwrap_or_default()
     }

@@ -3,6 +3,12 @@
 //!
 //! `RBLMAP_BLESS=1 cargo test -p rblmap-image --test golden` writes them anew.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
@@ -10,7 +16,9 @@ use rblmap::{NameKey, Run, Slot};
 use rblmap_image::{Content, Draft, Record, Stamp, TemplateBuf, TextPart, ValueBuf, encode};
 
 fn testdata(file: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden").join(file)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../testdata/golden")
+        .join(file)
 }
 
 /// One entry of each kind: the image that `docs/format.md` takes apart.
@@ -21,20 +29,42 @@ fn three_entries() -> Content {
         TextPart::Key,
     ]);
     let a = Some(Ipv4Addr::new(127, 0, 0, 2));
-    let proxy = draft.values.intern(&ValueBuf::new([Record { a, text }])).unwrap();
+    let proxy = draft
+        .values
+        .intern(&ValueBuf::new([Record { a, text }]))
+        .unwrap();
     let a = Some(Ipv4Addr::new(127, 0, 0, 3));
-    let plain = draft.values.intern(&ValueBuf::new([Record { a, text: None }])).unwrap();
+    let plain = draft
+        .values
+        .intern(&ValueBuf::new([Record { a, text: None }]))
+        .unwrap();
     let zone = draft.zone_mut(&NameKey::ROOT);
-    zone.v4.push(Run { start: 0xc000_0201, end: 0xc000_0201, value: proxy });
+    zone.v4.push(Run {
+        start: 0xc000_0201,
+        end: 0xc000_0201,
+        value: proxy,
+    });
     let net = 0x2001_0db8_u128 << 96;
-    zone.v6.push(Run { start: net, end: net | u128::MAX >> 32, value: plain });
+    zone.v6.push(Run {
+        start: net,
+        end: net | u128::MAX >> 32,
+        value: plain,
+    });
     let name = NameKey::parse(b"mail.example").unwrap();
-    zone.names.push(name.as_bytes(), Slot::Value(proxy), Slot::Value(plain));
+    zone.names
+        .push(name.as_bytes(), Slot::Value(proxy), Slot::Value(plain));
     draft.finish().unwrap()
 }
 
 fn three_image() -> Vec<u8> {
-    encode(&three_entries(), Stamp { serial: 1, created: 1_790_000_000 }).unwrap()
+    encode(
+        &three_entries(),
+        Stamp {
+            serial: 1,
+            created: 1_790_000_000,
+        },
+    )
+    .unwrap()
 }
 
 fn compare(file: &str, bytes: &[u8]) {
@@ -58,7 +88,9 @@ fn content_ids_are_as_they_were() {
     let ids: Vec<_> = (0..5u32)
         .map(|n| {
             let a = Some(Ipv4Addr::from_bits(0x7f00_0002 + n));
-            many.values.intern(&ValueBuf::new([Record { a, text: None }])).unwrap()
+            many.values
+                .intern(&ValueBuf::new([Record { a, text: None }]))
+                .unwrap()
         })
         .collect();
     let name = NameKey::parse(b"sub").unwrap();
@@ -66,11 +98,23 @@ fn content_ids_are_as_they_were() {
     zone.expires = Some(1_800_000_000);
     for n in 0..20_000u32 {
         let value = ids[(n % 5) as usize];
-        zone.v4.push(Run { start: n * 1000, end: n * 1000 + n % 7, value });
+        zone.v4.push(Run {
+            start: n * 1000,
+            end: n * 1000 + n % 7,
+            value,
+        });
         let start = u128::from(n) << 100;
-        zone.v6.push(Run { start, end: start + u128::from(n % 3), value });
+        zone.v6.push(Run {
+            start,
+            end: start + u128::from(n % 3),
+            value,
+        });
         let key = NameKey::parse(format!("{n}.x.example").as_bytes()).unwrap();
-        let below = if n % 2 == 0 { Slot::Value(value) } else { Slot::Inherit };
+        let below = if n % 2 == 0 {
+            Slot::Value(value)
+        } else {
+            Slot::Inherit
+        };
         zone.names.push(key.as_bytes(), Slot::Value(ids[0]), below);
     }
     let many = many.finish().unwrap();

@@ -1,5 +1,15 @@
 //! Random content against a plain model: looked up, walked, read back, and named by its id.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "random numbers are small enough"
+)]
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -171,7 +181,7 @@ fn check_v6(case: &Case, image: &Image, addresses: impl Iterator<Item = u128>) {
 }
 
 fn check_names(case: &Case, content: &Content, image: &Image, rng: &mut Rng) {
-    for (key, _) in &case.names {
+    for key in case.names.keys() {
         let mut below = *key;
         below.push_label(&[b'p' + rng.u8(0..4)]).unwrap();
         for name in [*key, below, key.parent().unwrap()] {

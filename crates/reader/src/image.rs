@@ -310,7 +310,7 @@ impl Image {
                 return Err(bad);
             };
             let at = (layout::HEADER_LEN + index * SECTION_LEN) as u64;
-            if section.offset < end || section.offset % layout::ALIGN as u64 != 0 {
+            if section.offset < end || !section.offset.is_multiple_of(layout::ALIGN as u64) {
                 return Err(bad);
             }
             let order = (section.kind == kind::DIGESTS, section.zone, section.kind);

@@ -27,7 +27,7 @@ pub const MAX_KEY: usize = 2 * MAX_WIRE;
 #[derive(Clone, Copy)]
 pub struct NameKey {
     bytes: [u8; MAX_KEY],
-    len: u16,
+    len: usize,
     labels: u8,
 }
 
@@ -74,7 +74,7 @@ impl NameKey {
     /// A label over 63 bytes, a name over 255 bytes in wire form, a number over 255.
     pub fn parse(text: &[u8]) -> Result<NameKey, NameError> {
         let mut wire = [0u8; MAX_WIRE];
-        let mut starts = [(0u8, 0u8); MAX_WIRE / 2 + 1];
+        let mut starts = [(0usize, 0usize); MAX_WIRE / 2 + 1];
         let (mut used, mut count, mut label) = (0usize, 0usize, 0usize);
         let mut rest = text;
         loop {
@@ -107,8 +107,7 @@ impl NameKey {
             if byte == b'.' && !literal {
                 if label > 0 {
                     if let Some(slot) = starts.get_mut(count) {
-                        // Both fit: a label has at most 63 bytes, a name at most 255.
-                        *slot = ((used - label) as u8, label as u8);
+                        *slot = (used - label, label);
                     }
                     count += 1;
                     label = 0;
@@ -133,8 +132,7 @@ impl NameKey {
             rest = rest.get(1..).unwrap_or_default();
         }
         let mut key = NameKey::ROOT;
-        for (start, len) in starts.iter().take(count).rev() {
-            let (start, len) = (usize::from(*start), usize::from(*len));
+        for &(start, len) in starts.iter().take(count).rev() {
             key.push_label(wire.get(start..start + len).unwrap_or_default())?;
         }
         Ok(key)
@@ -205,7 +203,7 @@ impl NameKey {
 
     /// The key: labels from the root, each closed by 00.
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+        self.bytes.get(..self.len).unwrap_or_default()
     }
 
     /// How many labels the name has; 0 for the empty name.
@@ -216,10 +214,9 @@ impl NameKey {
     /// The name without its first label: `example.com` for `mail.example.com`.
     pub fn parent(&self) -> Option<NameKey> {
         let shorter = parent_key(self.as_bytes())?;
-        // Cut from a key of fewer than 2^16 bytes.
         Some(NameKey {
             bytes: self.bytes,
-            len: shorter.len() as u16,
+            len: shorter.len(),
             labels: self.labels - 1,
         })
     }
@@ -240,10 +237,9 @@ impl NameKey {
     }
 
     fn push_bytes(&mut self, bytes: &[u8]) {
-        let len = usize::from(self.len);
-        if let Some(slot) = self.bytes.get_mut(len..len + bytes.len()) {
+        if let Some(slot) = self.bytes.get_mut(self.len..self.len + bytes.len()) {
             slot.copy_from_slice(bytes);
-            self.len += bytes.len() as u16; // one or two
+            self.len += bytes.len();
         }
     }
 }

@@ -129,7 +129,8 @@ impl<'a> Lines<'a> {
 #[inline]
 fn lookup_line(line: &[u8; LINE], low: u32, shape: &Shape) -> u32 {
     let head = line[0];
-    let x = (low as u16).wrapping_sub(u16_at(line, 2)); // low is below 2^16
+    let [low, high, ..] = low.to_le_bytes();
+    let x = u16::from_le_bytes([low, high]).wrapping_sub(u16_at(line, 2));
     let default = || id_at_byte(line, shape.default_at, shape.width, 0);
     match head & 7 {
         RAW => {

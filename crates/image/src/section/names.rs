@@ -18,7 +18,8 @@ pub(crate) fn encode(names: &NameTable, width: usize) -> Result<Vec<u8>, Error> 
     let mut out = Vec::new();
     let mut end = 0u32;
     for point in names.iter() {
-        end += point.key.len() as u32; // the sum fits
+        // The sum fits, so does each.
+        end += u32::try_from(point.key.len()).unwrap_or(0);
         out.extend(end.to_le_bytes());
     }
     names

@@ -4,6 +4,11 @@
 //! A line is chosen greedily: of all kinds the one that reaches farthest from where the last line
 //! ended, the first of equals. So equal runs make equal bytes.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "places in a /16 and in a line are small"
+)]
+
 use rayon::prelude::*;
 use rblmap::Run;
 use rblmap::layout::line::{BLOCK, DIRECT, DIRECT2, LINE, LIST, PALETTE, RAW, Shape};
