@@ -204,12 +204,7 @@ impl Image {
         image.check_header()?;
         image.check_sections()?;
         image.find_values()?;
-        if image.zone_count() == 0 || image.zone_record(0)?.key != b"" {
-            return Err(Error::Field {
-                what: "zone list",
-                offset: 0,
-            });
-        }
+        image.check_zone_list()?;
         image.zone_at(0)?;
         Ok(image)
     }
@@ -341,6 +336,25 @@ impl Image {
                 expected: end,
             })
         }
+    }
+
+    /// There is a base, and each zone has its offset: a damaged count must not be walked.
+    fn check_zone_list(&self) -> Result<(), Error> {
+        let bad = Error::Field {
+            what: "zone list",
+            offset: 0,
+        };
+        let Some(section) = self.find(0, kind::ZONES) else {
+            return Err(bad);
+        };
+        let most = section.len / 4;
+        if section.parameter == 0
+            || section.parameter > most
+            || !self.zone_record(0)?.key.is_empty()
+        {
+            return Err(section.bad("zones"));
+        }
+        Ok(())
     }
 
     fn find_values(&mut self) -> Result<(), Error> {

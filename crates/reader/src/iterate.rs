@@ -92,6 +92,7 @@ impl Iterator for V4Stretches<'_> {
 pub(crate) struct LineStretches<'a> {
     lines: Lines<'a>,
     next_block: u32,
+    next_line: usize,
     /// Start within the /16 and id, in order; where two have one start the later one holds.
     starts: Vec<(u32, u32)>,
     index: usize,
@@ -104,6 +105,7 @@ impl<'a> LineStretches<'a> {
         LineStretches {
             lines,
             next_block: 0,
+            next_line: 0,
             starts: Vec::new(),
             index: 0,
         }
@@ -135,9 +137,14 @@ impl Iterator for LineStretches<'_> {
                 lines,
                 starts,
                 next_block,
+                next_line,
                 ..
             } = self;
-            lines.walk_block(*next_block, &mut |start, id| starts.push((start, id)));
+            let mut see = |start, id| starts.push((start, id));
+            match lines.walk_block(*next_block, *next_line, &mut see) {
+                Some(count) => *next_line += count,
+                None => *next_block = BLOCKS - 1,
+            }
             self.next_block += 1;
         }
     }

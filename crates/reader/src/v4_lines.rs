@@ -82,37 +82,40 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The intervals of equal value from `block` << 16 on, one /16 after the other.
-    pub(crate) fn walk_block(&self, block: u32, see: &mut impl FnMut(u32, u32)) {
+    /// Tells `see` where each stretch of equal value of a /16 begins, in order; of two with one
+    /// start the later holds. Lines lie in the order of their /16: `first` is the number of lines
+    /// before this one. The number of lines passed; `None` if the lines are not in order, which
+    /// keeps a walk over damaged bytes linear.
+    pub(crate) fn walk_block(
+        &self,
+        block: u32,
+        first: usize,
+        see: &mut impl FnMut(u32, u32),
+    ) -> Option<usize> {
         let entry = u32_at(self.top, block as usize * 4);
-        let (count, first) = (entry & 0xff, (entry >> 8) as usize);
-        if count == 0 {
-            see(0, entry >> 8);
-            return;
-        }
-        let count = if count == 0xff {
-            self.big_count(block)
-        } else {
-            count as usize
-        };
-        let start_of = |unit: usize| match unit.checked_sub(1) {
-            None => 0,
-            Some(slot) => {
-                let bytes = self.mid.get(first + slot).copied().unwrap_or([0xff; 2]);
-                u32::from(u16::from_le_bytes(bytes))
+        let count = match entry & 0xff {
+            0 => {
+                see(0, entry >> 8);
+                return Some(0);
             }
+            0xff => self.big_count(block),
+            count => count as usize,
         };
-        for unit in 0..count {
-            let Some(line) = self.lines.get(first + unit) else {
-                return;
-            };
-            let end = if unit + 1 < count {
-                start_of(unit + 1)
-            } else {
-                BLOCK
-            };
-            walk_line(line, start_of(unit), end, &self.shape, see);
+        if (entry >> 8) as usize != first {
+            return None;
         }
+        let lines = self.lines.get(first..first.checked_add(count)?)?;
+        let starts = self.mid.get(first..first + count)?;
+        let starts = starts
+            .iter()
+            .map(|start| u32::from(u16::from_le_bytes(*start)));
+        let ends = starts.take(count.checked_sub(1)?).chain([BLOCK]);
+        let mut start = 0;
+        for (line, end) in lines.iter().zip(ends) {
+            walk_line(line, start, end, &self.shape, see);
+            start = end;
+        }
+        Some(count)
     }
 
     /// The number of units of a /16 that has too many for its top entry.
@@ -202,7 +205,14 @@ fn walk_line(
     let default = id_at_byte(line, shape.default_at, shape.width, 0);
     let kind = line[0] & 7;
     if kind == DIRECT || kind == DIRECT2 {
-        (start..end).for_each(|low| see(low, lookup_line(line, low, shape)));
+        let held = if kind == DIRECT {
+            shape.direct
+        } else {
+            shape.direct2
+        };
+        let last = end.min(start.saturating_add(u32::try_from(held).unwrap_or(0)));
+        (start..last).for_each(|low| see(low, lookup_line(line, low, shape)));
+        see(last, default);
         return;
     }
     see(start, default);
