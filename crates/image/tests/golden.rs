@@ -126,3 +126,30 @@ fn content_ids_are_as_they_were() {
     );
     compare("content-ids.txt", lines.as_bytes());
 }
+
+#[test]
+fn the_format_page_shows_this_image() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/format.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let image = three_image();
+    let mut shown = vec![0u8; image.len()];
+    let mut rows = 0;
+    for line in page
+        .lines()
+        .skip_while(|line| !line.starts_with("## An image of three"))
+    {
+        let Some((offset, rest)) = line.split_once("  ") else {
+            continue;
+        };
+        let Ok(offset) = usize::from_str_radix(offset, 16) else {
+            continue;
+        };
+        let bytes = rest.split("  ").next().unwrap().split(' ');
+        for (place, byte) in bytes.enumerate() {
+            shown[offset + place] = u8::from_str_radix(byte, 16).unwrap();
+        }
+        rows += 1;
+    }
+    assert!(rows > 30, "{rows} rows");
+    assert!(shown == image, "docs/format.md shows another image");
+}
