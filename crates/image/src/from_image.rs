@@ -11,6 +11,13 @@ impl Content {
     /// Reads all that an image says. The result is in normal form whatever the image holds;
     /// [`Content::id`] tells whether it is what the image's header names.
     ///
+    /// ```
+    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// let content = rblmap_image::Content::from_image(&image)?;
+    /// assert_eq!(content.id().as_bytes(), &image.content_id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Sections that do not fit together, values that are not canonical, runs or names that do
     /// not rise: an image that [`crate::encode`] did not write.

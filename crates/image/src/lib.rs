@@ -1,4 +1,11 @@
-//! What block lists say, in one normal form.
+//! What block lists say, in its one normal form, and the image made from it.
+//!
+//! [`Draft`] takes runs, names and values as sources give them; [`Draft::finish`] resolves them to
+//! [`Content`], in which two lists that answer alike are equal; [`Content::id`] names it;
+//! [`encode`] makes the image that the `rblmap` crate reads, and [`Content::from_image`] reads it
+//! back. Reading sources is for `rblmap-zonefile`, changes between contents are for
+//! `rblmap-delta`.
+
 mod content;
 mod encode;
 mod error;

@@ -12,6 +12,12 @@ pub const TEMP_PREFIX: &str = ".rblmap-";
 /// whoever opens `path` sees the old file or the new one, also after a loss of power. The mode is
 /// that of a new file (0666 less the umask). An old file that is mapped stays as it is.
 ///
+/// ```
+/// let folder = tempfile::tempdir()?;
+/// rblmap_image::place(&folder.path().join("a.rbl"), b"bytes")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// Whatever the file system says; then `path` is what it was and nothing is left beside it.
 pub fn place(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -87,6 +87,13 @@ pub struct ValueBuf {
 impl ValueBuf {
     /// Sorts the records and drops what adds nothing: duplicates, records with neither part, and
     /// an A alone beside the same A with a text.
+    ///
+    /// ```
+    /// use rblmap_image::{Record, ValueBuf};
+    /// let record = Record { a: Some([127, 0, 0, 2].into()), text: None };
+    /// let value = ValueBuf::new([record.clone(), record]);
+    /// assert_eq!(value.as_value().records().count(), 1);
+    /// ```
     pub fn new(records: impl IntoIterator<Item = Record>) -> ValueBuf {
         ValueBuf::from_encoded(records.into_iter().map(|record| encode(&record)).collect())
     }

@@ -77,6 +77,12 @@ impl Image {
 
     /// Copies an image into memory. Costs reading the file, asks for no promise.
     ///
+    /// ```
+    /// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// assert_eq!(image.name(), "ops.example");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`Image::open`].
     pub fn read(path: impl AsRef<Path>) -> Result<Image, Error> {
@@ -86,6 +92,13 @@ impl Image {
     }
 
     /// Takes the bytes of an image.
+    ///
+    /// ```
+    /// let bytes = std::fs::read("../../testdata/golden/three.rbl")?;
+    /// assert!(rblmap::Image::from_vec(bytes[..100].to_vec()).is_err());
+    /// assert_eq!(rblmap::Image::from_vec(bytes)?.serial(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`Image::open`].
@@ -132,6 +145,12 @@ impl Image {
     }
 
     /// The zone that the image is named after.
+    ///
+    /// ```
+    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// assert!(image.base().lookup("192.0.2.1".parse()?).is_listed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn base(&self) -> Zone<'_> {
         self.zone_at(0)
             .unwrap_or_else(|_| self.empty_zone(NameKey::ROOT))
@@ -139,6 +158,13 @@ impl Image {
 
     /// A zone by its name relative to the base, `proxies`; `@` or nothing for the base itself.
     /// `None`: there is no such zone, which is not the same as not listed.
+    ///
+    /// ```
+    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// assert!(image.zone("@")?.is_some());
+    /// assert!(image.zone("proxies")?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// Sections that do not fit together.

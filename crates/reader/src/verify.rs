@@ -12,6 +12,15 @@ impl Image {
     /// This finds damage. That the image is the one a publisher signed, only the mirror knows;
     /// whether the content is what the content id says, `rblmap verify` computes.
     ///
+    /// ```
+    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// image.verify()?;
+    /// let mut bytes = image.as_bytes().to_vec();
+    /// bytes[700] ^= 1;
+    /// assert!(rblmap::Image::from_vec(bytes)?.verify().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The offset of the first chunk that differs; an image without digests.
     pub fn verify(&self) -> Result<(), Error> {

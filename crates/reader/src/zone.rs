@@ -84,6 +84,14 @@ impl<'a> Zone<'a> {
 
     /// Looks an IPv4 address in host order up: 192.0.2.1 is `0xc000_0201`. Touches two cache lines
     /// beyond the first table, does not allocate, lock or call the system.
+    ///
+    /// ```
+    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// let zone = image.base();
+    /// assert!(zone.lookup_v4(0xc000_0201).is_listed());
+    /// assert!(!zone.lookup_v4(0xc000_0202).is_listed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn lookup_v4(&self, address: u32) -> Answer<'a> {
         let run = self.part(self.v4_id(address), Key::V4(address));
@@ -93,6 +101,14 @@ impl<'a> Zone<'a> {
 
     /// Looks an IPv6 address up. An address that holds an IPv4 address (2002::/16 and
     /// `::ffff:0:0/96`) is answered with what that one is listed with, too.
+    ///
+    /// ```
+    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// let zone = image.base();
+    /// assert!(zone.lookup_v6(0x2001_0db8 << 96 | 1).is_listed());
+    /// assert!(zone.lookup_v6(0xffff_c000_0201).is_listed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn lookup_v6(&self, address: u128) -> Answer<'a> {
         let id = self.v6.map_or(0, |section| section.lookup(address));
@@ -113,11 +129,28 @@ impl<'a> Zone<'a> {
 
     /// Looks a name up: the name itself, else the longest name above that lists what is below it.
     /// At most one binary search for each label.
+    ///
+    /// ```
+    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// use rblmap::NameKey;
+    /// let zone = image.base();
+    /// assert!(zone.lookup_name(&NameKey::parse(b"mx.Mail.example")?).is_listed());
+    /// assert!(!zone.lookup_name(&NameKey::parse(b"example")?).is_listed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn lookup_name(&self, name: &NameKey) -> Answer<'a> {
         Answer::new([self.name_listing(name), None, None])
     }
 
     /// The IPv4 runs in address order; no two that touch have one value.
+    ///
+    /// ```
+    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// for run in image.base().v4_runs() {
+    ///     println!("{:08x}-{:08x} {:?}", run.start, run.end, image.value(run.value));
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn v4_runs(&self) -> impl Iterator<Item = Run<u32>> + use<'a> {
         let stretches = match self.v4 {
             V4::Empty => None,
