@@ -228,9 +228,16 @@ fn walk_line(
             continue;
         }
         last = Some(low);
-        see(low, lookup_line(line, low, shape));
         let slot = two_bits(line, keys_at + 2 * count, index);
-        let flag = if kind == RAW { 4 } else { 4 + slot };
+        let (id, flag) = if kind == RAW {
+            (id_at_byte(line, keys_at + 2 * count, shape.width, index), 4)
+        } else {
+            (
+                id_at_byte(line, shape.palette_at, shape.width, slot),
+                4 + slot,
+            )
+        };
+        see(low, id);
         if line[0] >> flag & 1 != 0 && low + 1 < end {
             see(low + 1, default);
         }

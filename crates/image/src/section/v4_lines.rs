@@ -127,7 +127,7 @@ fn part(runs: &[Run<u32>], top: u32, shape: Shape) -> Part {
         block_intervals(rest, block, &mut intervals);
         match intervals.as_slice() {
             // The top table has 24 bits for an id.
-            [only] if only.id < 1 << 24 => part.blocks.push(Block::Uniform(only.id)),
+            [only, _end] if only.id < 1 << 24 => part.blocks.push(Block::Uniform(only.id)),
             _ => {
                 let starts = encode_block(&intervals, shape, &mut part.lines);
                 part.starts.extend_from_slice(&starts);
@@ -138,7 +138,8 @@ fn part(runs: &[Run<u32>], top: u32, shape: Shape) -> Part {
     part
 }
 
-/// The intervals of a /16, gaps included, from runs of which none ends before it.
+/// The intervals of a /16, gaps included, from runs of which none ends before it; behind them the
+/// end of the /16.
 fn block_intervals(runs: &[Run<u32>], block: u32, out: &mut Vec<Interval>) {
     out.clear();
     let (first, last) = (block << 16, block << 16 | 0xffff);
@@ -163,6 +164,10 @@ fn block_intervals(runs: &[Run<u32>], block: u32, out: &mut Vec<Interval>) {
             id: 0,
         });
     }
+    out.push(Interval {
+        start: BLOCK,
+        id: 0,
+    });
 }
 
 fn encode_block(intervals: &[Interval], shape: Shape, lines: &mut Vec<[u8; LINE]>) -> Vec<u16> {
@@ -229,39 +234,43 @@ impl<'a> Unit<'a> {
     }
 
     /// First address, the one after the last, and id of each interval, the first cut to the unit.
+    #[inline]
     fn pieces(&self) -> impl Iterator<Item = (u32, u32, u32)> {
-        let ends = self
-            .intervals
-            .iter()
-            .skip(1)
-            .map(|next| next.start)
-            .chain([BLOCK]);
-        self.intervals
-            .iter()
-            .zip(ends)
-            .map(|(it, end)| (it.start.max(self.start), end, it.id))
+        self.intervals.windows(2).filter_map(|pair| match pair {
+            [it, next] => Some((it.start.max(self.start), next.start, it.id)),
+            _ => None,
+        })
     }
 
+    /// The kind that reaches farthest; of equals the first in the order 1, 0 (each of its key only),
+    /// 0, 2, 3.
     fn best(&self) -> Plan {
-        let list = |kind, only, reach| Plan { kind, only, reach };
-        let mut best = list(RAW, true, self.reach_only());
-        let reach = self.reach_from();
-        if reach > best.reach {
-            best = list(RAW, false, reach);
-        }
-        let reach = self.reach_list();
-        if reach > best.reach {
-            best = list(LIST, false, reach);
-        }
-        // Lines without keys speak of few addresses: only worth a look if the others do, too.
-        if best.reach < self.start + self.shape.direct2 as u32 {
-            let reach = self.reach_direct2();
+        let (reach, values_left) = self.reach_list();
+        let mut best = Plan {
+            kind: LIST,
+            only: false,
+            reach,
+        };
+        let mut consider = |kind, only, reach| {
             if reach > best.reach {
-                best = list(DIRECT2, false, reach);
+                best = Plan { kind, only, reach };
             }
-            let reach = (self.start + self.shape.direct as u32).min(BLOCK);
-            if reach > best.reach {
-                best = list(DIRECT, false, reach);
+            best.reach
+        };
+        if reach < BLOCK {
+            // With values left the list ran out of entries, and it has more of them.
+            if !values_left {
+                consider(RAW, true, self.reach_only());
+            }
+            let reach = consider(RAW, false, self.reach_from());
+            // Lines without keys speak of few addresses.
+            if reach < self.start + self.shape.direct2 as u32 {
+                consider(DIRECT2, false, self.reach_direct2());
+                consider(
+                    DIRECT,
+                    false,
+                    (self.start + self.shape.direct as u32).min(BLOCK),
+                );
             }
         }
         best
@@ -295,21 +304,24 @@ impl<'a> Unit<'a> {
         BLOCK
     }
 
-    fn reach_list(&self) -> u32 {
+    /// How far a list reaches, and whether its palette had room left where it ended.
+    fn reach_list(&self) -> (u32, bool) {
         let mut palette = Palette::default();
         let mut room = self.shape.list;
         let mut open = false;
         for (from, to, id) in self.pieces() {
+            let mut values_left = true;
             let fits = list_entries((from, to, id), self.default, &mut open, &mut |entry| {
-                let fits = room > 0 && palette.slot(entry.id, entry.only).is_some();
+                values_left = palette.slot(entry.id, entry.only).is_some();
+                let fits = room > 0 && values_left;
                 room = room.saturating_sub(1);
                 fits
             });
             if !fits {
-                return from;
+                return (from, values_left);
             }
         }
-        BLOCK
+        (BLOCK, true)
     }
 
     fn reach_direct2(&self) -> u32 {
@@ -434,6 +446,7 @@ impl<'a> Unit<'a> {
 }
 
 /// The entries of a [`LIST`] line for one interval; false as soon as `take` has no room.
+#[inline]
 fn list_entries(
     (from, to, id): (u32, u32, u32),
     default: u32,
@@ -465,6 +478,7 @@ struct Palette {
 
 impl Palette {
     /// The slot of a value, a new one if need be; none if there are four others.
+    #[inline]
     fn slot(&mut self, id: u32, only: bool) -> Option<usize> {
         if let Some(slot) = self.used().position(|used| used == (id, only)) {
             return Some(slot);
