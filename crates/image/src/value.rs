@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use rblmap::layout::record::{A, KEY, KEY_LESS, LONG, LOOPBACK, LOOPBACK_A, TEXT};
 use rblmap::{MAX_TEXT, Part, RawRecord, Value};
 
 /// One record: an A record, a text, or both.
@@ -46,7 +47,7 @@ impl TemplateBuf {
         let mut shortest = 0;
         let close = |literal: &mut Vec<u8>, bytes: &mut Vec<u8>| {
             if let Ok(len @ 1..) = u8::try_from(literal.len()) {
-                bytes.extend([0, len]);
+                bytes.push(len);
                 bytes.append(literal);
             }
         };
@@ -61,12 +62,12 @@ impl TemplateBuf {
                 TextPart::Key | TextPart::KeyLess(_) if room == 0 => {}
                 TextPart::Key | TextPart::KeyLess(0) => {
                     close(&mut literal, &mut bytes);
-                    bytes.push(1);
+                    bytes.push(KEY);
                     shortest += 1;
                 }
                 TextPart::KeyLess(less) => {
                     close(&mut literal, &mut bytes);
-                    bytes.extend([2, less]);
+                    bytes.extend([KEY_LESS, less]);
                     shortest += 1;
                 }
             }
@@ -133,17 +134,16 @@ impl ValueBuf {
         records.retain(|record| record.first() != Some(&0));
         records.sort();
         records.dedup();
-        let with_text: Vec<[u8; 4]> = records
+        let a_of = |record: &[u8]| RawRecord::read(record).and_then(|(record, _)| record.a);
+        let has_text = |record: &[u8]| record.first().is_some_and(|flags| flags & TEXT != 0);
+        let mut with_text: Vec<Ipv4Addr> = records
             .iter()
-            .filter_map(|record| match record.as_slice() {
-                [3, a, b, c, d, ..] => Some([*a, *b, *c, *d]),
-                _ => None,
-            })
+            .filter(|record| has_text(record))
+            .filter_map(|r| a_of(r))
             .collect();
-        records.retain(|record| match record.as_slice() {
-            [1, octets @ ..] => with_text.binary_search_by(|a| a[..].cmp(octets)).is_err(),
-            _ => true,
-        });
+        with_text.sort_unstable();
+        let redundant = |a: Ipv4Addr| with_text.binary_search(&a).is_ok();
+        records.retain(|record| has_text(record) || !a_of(record).is_some_and(redundant));
         ValueBuf {
             bytes: records.concat(),
         }
@@ -169,14 +169,28 @@ fn encode(record: &Record) -> Vec<u8> {
     let mut bytes = vec![0];
     let mut flags = 0;
     if let Some(a) = record.a {
-        flags |= 1;
-        bytes.extend(a.octets());
+        match a.octets().split_last_chunk() {
+            Some((first, [last])) if *first == LOOPBACK => {
+                flags |= LOOPBACK_A;
+                bytes.push(*last);
+            }
+            _ => {
+                flags |= A;
+                bytes.extend(a.octets());
+            }
+        }
     }
     if let Some(text) = &record.text {
-        flags |= 2;
-        // At most 254 parts of at most 256 bytes, and no more than 254 bytes of literals.
-        let len = u16::try_from(text.bytes.len()).unwrap_or(u16::MAX);
-        bytes.extend(len.to_le_bytes());
+        flags |= TEXT;
+        // At most 254 parts, of which literals have 254 bytes in all: far below 2^16.
+        let [low, high] = u16::try_from(text.bytes.len())
+            .unwrap_or(u16::MAX)
+            .to_le_bytes();
+        bytes.push(low);
+        if high > 0 {
+            flags |= LONG;
+            bytes.push(high);
+        }
         bytes.extend(&text.bytes);
     }
     if let Some(first) = bytes.first_mut() {
@@ -237,6 +251,14 @@ mod tests {
         );
         let keys = TemplateBuf::new(vec![TextPart::Key; 400]).unwrap();
         assert_eq!(keys.bytes.len(), 254);
+        let less = TemplateBuf::new(vec![TextPart::KeyLess(1); 400]);
+        let value = ValueBuf::new([Record {
+            a: None,
+            text: less,
+        }]);
+        assert_eq!(value.as_value().records().count(), 1);
+        assert_eq!(value.bytes.len(), 3 + 508);
+        assert!(is_canonical(&value.bytes));
     }
 
     #[test]

@@ -257,6 +257,7 @@ fn random_content_is_looked_up_and_read_back() {
         (1000, 255),
         (1000, 256),
         (60_000, 5),
+        (70_000, 65_536),
         (200_000, 300),
     ];
     for (size, values) in sizes {

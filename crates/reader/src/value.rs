@@ -5,16 +5,11 @@
 
 use std::net::Ipv4Addr;
 
+use crate::layout::record::{A, KEY, KEY_LESS, LONG, LOOPBACK, LOOPBACK_A, TEXT};
 use crate::name;
 
 /// A rendered text has at most this many bytes, as in rbldnsd.
 pub const MAX_TEXT: usize = 254;
-
-pub(crate) const HAS_A: u8 = 1;
-pub(crate) const HAS_TEXT: u8 = 2;
-pub(crate) const PART_LITERAL: u8 = 0;
-pub(crate) const PART_KEY: u8 = 1;
-pub(crate) const PART_KEY_LESS: u8 = 2;
 
 /// The records of one value, in place.
 ///
@@ -81,21 +76,32 @@ impl<'a> RawRecord<'a> {
     /// Reads the record at the head of `bytes`; gives it and the bytes after it.
     pub fn read(bytes: &'a [u8]) -> Option<(RawRecord<'a>, &'a [u8])> {
         let (&flags, mut rest) = bytes.split_first()?;
-        if flags == 0 || flags & !(HAS_A | HAS_TEXT) != 0 {
+        if flags & (A | LOOPBACK_A | TEXT) == 0 || flags & !(A | LOOPBACK_A | TEXT | LONG) != 0 {
             return None;
         }
         let mut record = RawRecord {
             a: None,
             template: None,
         };
-        if flags & HAS_A != 0 {
+        if flags & A != 0 {
             let (octets, after) = rest.split_first_chunk::<4>()?;
             record.a = Some(Ipv4Addr::from(*octets));
             rest = after;
+        } else if flags & LOOPBACK_A != 0 {
+            let (&last, after) = rest.split_first()?;
+            let [first, second, third] = LOOPBACK;
+            record.a = Some(Ipv4Addr::new(first, second, third, last));
+            rest = after;
         }
-        if flags & HAS_TEXT != 0 {
-            let (len, after) = rest.split_first_chunk::<2>()?;
-            let (template, after) = after.split_at_checked(u16::from_le_bytes(*len).into())?;
+        if flags & TEXT != 0 {
+            let (&low, mut after) = rest.split_first()?;
+            let mut len = usize::from(low);
+            if flags & LONG != 0 {
+                let (&high, rest) = after.split_first()?;
+                len |= usize::from(high) << 8;
+                after = rest;
+            }
+            let (template, after) = after.split_at_checked(len)?;
             record.template = Some(Template { bytes: template });
             rest = after;
         }
@@ -110,17 +116,15 @@ impl<'a> Template<'a> {
         std::iter::from_fn(move || {
             let (&tag, after) = rest.split_first()?;
             let (part, after) = match tag {
-                PART_LITERAL => {
-                    let (&len, after) = after.split_first()?;
-                    let (literal, after) = after.split_at_checked(len.into())?;
-                    (Part::Literal(literal), after)
-                }
-                PART_KEY => (Part::Key, after),
-                PART_KEY_LESS => {
+                KEY => (Part::Key, after),
+                KEY_LESS => {
                     let (&less, after) = after.split_first()?;
                     (Part::KeyLess(less), after)
                 }
-                _ => return None,
+                len => {
+                    let (literal, after) = after.split_at_checked(len.into())?;
+                    (Part::Literal(literal), after)
+                }
             };
             rest = after;
             Some(part)
@@ -273,9 +277,9 @@ mod tests {
     fn a_text_is_cut_at_254_bytes() {
         let mut bytes = Vec::new();
         for _ in 0..3 {
-            bytes.extend([PART_LITERAL, 100]);
+            bytes.push(100);
             bytes.extend([b'x'; 100]);
-            bytes.push(PART_KEY);
+            bytes.push(KEY);
         }
         let mut out = TextBuf::new();
         Template { bytes: &bytes }.render(&Key::V4(0x0102_0304), &mut out);

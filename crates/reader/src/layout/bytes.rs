@@ -24,12 +24,14 @@ pub fn array_at<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..)?.first_chunk::<N>().copied()
 }
 
-/// The number of `width` (1, 2 or 4) bytes at place `index` of a list.
+/// The number of `width` (1 to 4) bytes at place `index` of a list.
 #[inline]
 pub fn id_at(bytes: &[u8], width: usize, index: usize) -> u32 {
+    let at = index.saturating_mul(width);
     match width {
-        1 => bytes.get(index).copied().map_or(0, u32::from),
-        2 => u32::from(u16_at(bytes, index.saturating_mul(2))),
-        _ => u32_at(bytes, index.saturating_mul(4)),
+        1 => bytes.get(at).copied().map_or(0, u32::from),
+        2 => u32::from(u16_at(bytes, at)),
+        3 => array_at(bytes, at).map_or(0, |[a, b, c]: [u8; 3]| u32::from_le_bytes([a, b, c, 0])),
+        _ => u32_at(bytes, at),
     }
 }

@@ -22,7 +22,7 @@ pub const DIRECT: u8 = 3;
 /// Where the parts of a line lie, for one width of value ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
-    /// Bytes of a value id: 1, 2 or 4.
+    /// Bytes of a value id, 1 to 4.
     pub width: usize,
     /// Offset of the default value.
     pub default_at: usize,
@@ -73,6 +73,7 @@ mod tests {
         };
         assert_eq!(capacities(1), [20, 24, 224, 60]);
         assert_eq!(capacities(2), [14, 22, 200, 29]);
+        assert_eq!(capacities(3), [11, 20, 180, 19]);
         assert_eq!(capacities(4), [9, 17, 160, 14]);
     }
 }

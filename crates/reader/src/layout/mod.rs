@@ -3,6 +3,7 @@
 
 pub mod bytes;
 pub mod line;
+pub mod record;
 
 /// First bytes of an image; the high byte and the line end show transfers that change bytes.
 pub const MAGIC: [u8; 8] = *b"\x89rblmap\n";
@@ -90,11 +91,12 @@ pub const V4_BITS_FROM: usize = 4 << 20;
 /// Entries of ffff behind the last one of [`kind::V4_MID`].
 pub const V4_MID_PAD: usize = 64;
 
-/// How many bytes a value id takes in runs: 1, 2 or 4.
+/// How many bytes a value id takes in runs: 1 to 4.
 pub const fn id_width(values: u32) -> usize {
     match values {
         0..=0xff => 1,
         0x100..=0xffff => 2,
+        0x1_0000..=0xff_ffff => 3,
         _ => 4,
     }
 }
