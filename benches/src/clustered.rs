@@ -1,0 +1,188 @@
+//! Synthetic lists of IPv4 addresses. Real ones are clustered: few /16s hold most of the listed
+//! /24s, few /24s most of the addresses, and most of a /24 is listed for the same reason.
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+use rblmap::{NameKey, Run};
+use rblmap_image::{Content, Draft, Error, Record, ValueBuf};
+
+/// A listed address and the last byte of its A record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// The address.
+    pub address: u32,
+    /// `N` of `127.0.0.N`.
+    pub reason: u8,
+}
+
+/// Exactly `count` entries, rising, about seven in each /24 that has any; up to 10 million or so.
+///
+/// ```
+/// let list = rblmap_benches::clustered(1000, 1);
+/// assert_eq!(list.len(), 1000);
+/// assert_eq!(list, rblmap_benches::clustered(1000, 1));
+/// ```
+pub fn clustered(count: usize, seed: u64) -> Vec<Entry> {
+    let rng = &mut Rng::with_seed(seed);
+    let mut blocks: BTreeMap<u32, Block> = occupied(count.div_ceil(7), rng);
+    let mut total = 0;
+    let mut networks: Vec<u32> = blocks.keys().copied().collect();
+    rng.shuffle(&mut networks);
+    for network in &networks {
+        if let Some(block) = blocks.get_mut(network) {
+            let wanted = pareto(1.1, 1.05, 256.0, rng).min(count - total);
+            total += (0..wanted).filter(|_| block.insert(rng)).count();
+        }
+    }
+    while total < count {
+        let network = networks[rng.usize(..networks.len())];
+        let block = blocks.get_mut(&network);
+        total += usize::from(block.is_some_and(|block| block.insert(rng)));
+    }
+    let mut list = Vec::with_capacity(count);
+    for (network, block) in &blocks {
+        list.extend(block.entries(*network, rng));
+    }
+    list
+}
+
+/// The list some time later: `share` of its entries changed, half of them gone, half new beside
+/// others.
+pub fn churn(list: &[Entry], share: f64, seed: u64) -> Vec<Entry> {
+    let rng = &mut Rng::with_seed(seed);
+    let mut entries: BTreeMap<u32, u8> = list.iter().map(|e| (e.address, e.reason)).collect();
+    let changes = (list.len() as f64 * share / 2.0).round() as usize;
+    let before = entries.len();
+    while before - entries.len() < changes {
+        entries.remove(&list[rng.usize(..list.len())].address);
+    }
+    while entries.len() < before {
+        let near = list[rng.usize(..list.len())];
+        let address = near.address & !0xff | rng.u32(..256);
+        let known = list.binary_search_by_key(&address, |entry| entry.address);
+        if known.is_err() {
+            entries.insert(address, near.reason);
+        }
+    }
+    let entry = |(address, reason)| Entry { address, reason };
+    entries.into_iter().map(entry).collect()
+}
+
+/// The list as content of the zone `bench.example`.
+///
+/// # Errors
+/// None for a list that rises.
+pub fn content(list: &[Entry]) -> Result<Content, Error> {
+    let mut draft = Draft::new("bench.example".parse().expect("a plain name"));
+    let mut runs = Vec::with_capacity(list.len());
+    for entry in list {
+        let a = Some([127, 0, 0, entry.reason].into());
+        let value = draft
+            .values
+            .intern(&ValueBuf::new([Record { a, text: None }]));
+        let (start, end) = (entry.address, entry.address);
+        runs.push(Run {
+            start,
+            end,
+            value: value.expect("one of 64 values"),
+        });
+    }
+    draft.zone_mut(&NameKey::ROOT).v4 = runs;
+    draft.finish()
+}
+
+/// The addresses of one /24.
+struct Block([u64; 4]);
+
+impl Block {
+    /// Adds an address at random; whether it was new.
+    fn insert(&mut self, rng: &mut Rng) -> bool {
+        let (word, bit) = (&mut self.0[rng.usize(..4)], 1 << rng.u32(..64));
+        let new = *word & bit == 0;
+        *word |= bit;
+        new
+    }
+
+    fn entries(&self, network: u32, rng: &mut Rng) -> Vec<Entry> {
+        let usual = reason(rng);
+        let listed = |low: &u32| self.0[(low / 64) as usize] >> (low % 64) & 1 == 1;
+        let mut entry = |low: u32| Entry {
+            address: network << 8 | low,
+            reason: if rng.u32(..10) == 0 {
+                reason(rng)
+            } else {
+                usual
+            },
+        };
+        (0..256).filter(listed).map(&mut entry).collect()
+    }
+}
+
+/// One of 64 last bytes, low ones far more often.
+fn reason(rng: &mut Rng) -> u8 {
+    2 + (63.99 * rng.f64().powi(4)) as u8
+}
+
+/// `count` /24s, gathered in few /16s.
+fn occupied(count: usize, rng: &mut Rng) -> BTreeMap<u32, Block> {
+    let mut nets: Vec<u32> = (0x0100..0xe000).filter(|&net| is_public(net)).collect();
+    rng.shuffle(&mut nets);
+    let mut blocks = BTreeMap::new();
+    let mut scale = (count as f64 / 30_000.0).max(0.1);
+    while blocks.len() < count {
+        for net in &nets {
+            let wanted = pareto(scale, 1.1, 256.0, rng).min(count - blocks.len());
+            for _ in 0..wanted {
+                blocks
+                    .entry(net << 8 | rng.u32(..256))
+                    .or_insert(Block([0; 4]));
+            }
+        }
+        scale /= 2.0;
+    }
+    blocks
+}
+
+/// Whether the /16 may be listed at all.
+fn is_public(net: u32) -> bool {
+    let (first, second) = (net >> 8, net & 0xff);
+    match first {
+        10 | 127 => false,
+        100 => !(64..128).contains(&second),
+        172 => !(16..32).contains(&second),
+        169 => second != 254,
+        192 => second != 168,
+        _ => true,
+    }
+}
+
+/// A whole number with a heavy tail.
+fn pareto(scale: f64, shape: f64, most: f64, rng: &mut Rng) -> usize {
+    (scale * (1.0 - rng.f64()).powf(-1.0 / shape)).min(most) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_clustered_and_rise() {
+        let list = clustered(100_000, 7);
+        assert_eq!(list.len(), 100_000);
+        assert!(list.is_sorted_by(|a, b| a.address < b.address));
+        let mut blocks: Vec<u32> = list.iter().map(|entry| entry.address >> 8).collect();
+        blocks.dedup();
+        assert!((10_000..25_000).contains(&blocks.len()), "{}", blocks.len());
+        assert_eq!(content(&list).unwrap().values().len(), 64);
+    }
+
+    #[test]
+    fn churn_changes_its_share() {
+        let old = clustered(100_000, 7);
+        let new = churn(&old, 0.001, 8);
+        assert_eq!(new.len(), old.len());
+        let gone = old.iter().filter(|entry| new.binary_search(entry).is_err());
+        assert_eq!(gone.count(), 50);
+    }
+}
