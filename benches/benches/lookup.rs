@@ -1,6 +1,7 @@
 //! How long does one IPv4 lookup take, beside one random 64-byte line of the same mapping?
 //!
-//! One at a time: a barrier after each, its cost in the line too. A million clustered entries.
+//! One at a time: a barrier after each; subtract what the barrier takes alone. The lists are
+//! clustered, of one and ten million entries.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 #![allow(
@@ -17,11 +18,18 @@ use rblmap::Image;
 use rblmap_benches::{Lines, barrier, clustered, content};
 use rblmap_image::{Stamp, encode, place};
 
-const ENTRIES: usize = 1_000_000;
-const QUERIES: usize = 1 << 14;
+/// Enough to touch the whole mapping, so that it does not stay in the near caches.
+const QUERIES: usize = 1 << 20;
+/// How many are asked at a time.
+const BATCH: usize = 1 << 14;
 
 fn lookup(criterion: &mut Criterion) {
-    let list = clustered(ENTRIES, 10);
+    sized(criterion, "v4_1M_clustered", 1_000_000);
+    sized(criterion, "v4_10M_clustered", 10_000_000);
+}
+
+fn sized(criterion: &mut Criterion, name: &str, entries: usize) {
+    let list = clustered(entries, 10);
     let bytes = encode(&content(&list).expect("a rising list"), Stamp::default()).expect("small");
     let path = std::env::temp_dir().join(format!("rblmap-bench-{}.rbl", std::process::id()));
     place(&path, &bytes).expect("a folder to write to");
@@ -38,13 +46,21 @@ fn lookup(criterion: &mut Criterion) {
     let is_unlisted = |a: &u32| list.binary_search_by_key(a, |entry| entry.address).is_err();
     let unlisted: Vec<u32> = any.iter().copied().filter(is_unlisted).collect();
 
-    let mut group = criterion.benchmark_group("v4_1M_clustered");
+    let mut group = criterion.benchmark_group(name);
+    group.throughput(Throughput::Elements(BATCH as u64));
     let mut ask = |name: &str, queries: &[u32], access: &dyn Fn(u32)| {
-        group.throughput(Throughput::Elements(queries.len() as u64));
+        let mut batches = queries.chunks_exact(BATCH).cycle();
         group.bench_function(name, |bencher| {
-            bencher.iter(|| queries.iter().for_each(|&q| access(q)))
+            bencher.iter(|| {
+                batches
+                    .next()
+                    .into_iter()
+                    .flatten()
+                    .for_each(|&q| access(q))
+            });
         });
     };
+    ask("barrier", &any, &|_| barrier());
     ask("line", &any, &|random| {
         black_box(lines.read(random));
         barrier();

@@ -129,7 +129,7 @@ fn occupied(count: usize, rng: &mut Rng) -> BTreeMap<u32, Block> {
     let mut nets: Vec<u32> = (0x0100..0xe000).filter(|&net| is_public(net)).collect();
     rng.shuffle(&mut nets);
     let mut blocks = BTreeMap::new();
-    let mut scale = (count as f64 / 30_000.0).max(0.1);
+    let mut scale = (count as f64 / 200_000.0).max(0.3);
     while blocks.len() < count {
         for net in &nets {
             let wanted = pareto(scale, 1.1, 256.0, rng).min(count - blocks.len());

@@ -1,6 +1,7 @@
 //! The limit of the machine: random lines of memory, read with nothing around them.
 
-use std::sync::atomic::{self, Ordering};
+use std::hint::black_box;
+use std::time::Instant;
 
 use rblmap::Image;
 
@@ -28,8 +29,9 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Lets no later load begin before the earlier ones have ended, so that what is timed is one access
-/// at a time. Its own cost is in every figure, the line's too.
+/// Waits until all earlier loads have ended, so that what is timed is one access at a time and no
+/// branch predictor runs ahead. Reading the clock does that (the kernel orders it); a memory fence
+/// does not, later loads start before it. Its own cost is in every figure: measure it alone, too.
 pub fn barrier() {
-    atomic::fence(Ordering::SeqCst);
+    black_box(Instant::now());
 }
