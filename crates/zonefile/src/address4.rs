@@ -1,0 +1,223 @@
+//! IPv4 keys: bare addresses, networks and ranges, as each type writes them.
+
+use std::net::Ipv4Addr;
+
+use crate::line::digits;
+use crate::warning::Class;
+
+/// One to four octets from the left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Prefix {
+    /// The octets, missing ones 0.
+    pub(crate) address: u32,
+    /// How many there are, 1 to 4.
+    pub(crate) octets: u32,
+}
+
+impl Prefix {
+    /// The last address that begins with these octets.
+    fn last(self) -> u32 {
+        self.address | u32::MAX.checked_shr(self.octets * 8).unwrap_or(0)
+    }
+
+    /// The octets as old inet read them: the last one given stands at the right.
+    pub(crate) fn as_inet(self) -> u32 {
+        let [a, b, c, d] = Ipv4Addr::from_bits(self.address).octets();
+        let inet = match self.octets {
+            1 => [0, 0, 0, a],
+            2 => [a, 0, 0, b],
+            3 => [a, b, 0, c],
+            _ => [a, b, c, d],
+        };
+        Ipv4Addr::from(inet).to_bits()
+    }
+
+    fn with_last_octet(self, octet: u32) -> Prefix {
+        let shift = 32 - self.octets * 8;
+        Prefix {
+            address: self.address & !(0xff << shift) | octet << shift,
+            octets: self.octets,
+        }
+    }
+}
+
+/// A range of addresses, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+/// What a type lets in as a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Grammar {
+    pub(crate) ranges: bool,
+    pub(crate) zero_length: bool,
+    pub(crate) mask_host_bits: bool,
+}
+
+/// Reads a bare address that fills a line of the usual length; the address and what follows the
+/// line. Anything unusual is left to the careful way, so this may say no to good lines.
+#[inline]
+pub(crate) fn bare_line(text: &[u8]) -> Option<(u32, &[u8])> {
+    let head = text.first_chunk::<16>()?;
+    let (mut address, mut octet, mut dots, mut len) = (0u32, 0u32, 0u32, 0u32);
+    for (at, &byte) in head.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            // A leading zero, or too many digits.
+            if len > 0 && octet == 0 {
+                return None;
+            }
+            octet = octet * 10 + u32::from(digit);
+            len += 1;
+        } else {
+            if len == 0 || octet > 255 {
+                return None;
+            }
+            address = address << 8 | octet;
+            (octet, len) = (0, 0);
+            match byte {
+                b'.' if dots < 3 => dots += 1,
+                b'\n' if dots == 3 => return Some((address, text.get(at + 1..)?)),
+                _ => return None,
+            }
+        }
+    }
+    None
+}
+
+/// Reads one to four octets, leading zeros without meaning; what follows them.
+pub(crate) fn prefix(text: &[u8]) -> Option<(Prefix, &[u8])> {
+    let mut prefix = Prefix {
+        address: 0,
+        octets: 0,
+    };
+    let mut rest = text;
+    loop {
+        let (octet, after) = digits(rest).filter(|(octet, _)| *octet <= 255)?;
+        prefix.octets += 1;
+        prefix.address |= octet << (32 - prefix.octets * 8);
+        match after {
+            [b'.', more @ ..] if prefix.octets < 4 => rest = more,
+            _ => return Some((prefix, after)),
+        }
+    }
+}
+
+/// Reads a key and checks that it ends where a key may; what follows it.
+pub(crate) fn key(text: &[u8], grammar: Grammar) -> Result<(Range, &[u8]), Class> {
+    let (first, rest) = prefix(text).ok_or(Class::BadAddress)?;
+    let (range, rest) = match rest {
+        [b'/', after @ ..] => {
+            let (bits, after) = digits(after).ok_or(Class::BadAddress)?;
+            if bits > 32 || bits == 0 && !grammar.zero_length {
+                return Err(Class::BadAddress);
+            }
+            let host = u32::MAX.checked_shr(bits).unwrap_or(0);
+            if !ends_key(after) {
+                return Err(Class::BadAddress);
+            }
+            if first.address & host != 0 && !grammar.mask_host_bits {
+                return Err(Class::HostBits);
+            }
+            let start = first.address & !host;
+            let end = start | host;
+            (Range { start, end }, after)
+        }
+        [b'-', after @ ..] if grammar.ranges => {
+            let (last, after) = prefix(after).ok_or(Class::BadAddress)?;
+            let last = match last.octets {
+                octets if octets == first.octets => last,
+                1 => first.with_last_octet(last.address >> 24),
+                _ => return Err(Class::BadAddress),
+            };
+            let (start, end) = (first.address, last.last());
+            if start > end {
+                return Err(Class::BadAddress);
+            }
+            (Range { start, end }, after)
+        }
+        _ if first.octets == 1 => return Err(Class::BadAddress),
+        _ => {
+            let (start, end) = (first.address, first.last());
+            (Range { start, end }, rest)
+        }
+    };
+    if ends_key(rest) {
+        Ok((range, rest))
+    } else {
+        Err(Class::BadAddress)
+    }
+}
+
+/// Whether a key may end before these bytes.
+pub(crate) fn ends_key(rest: &[u8]) -> bool {
+    matches!(rest, [] | [b' ' | b'\t' | b'#' | b';' | b':', ..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(text: &str) -> Result<(u32, u32), Class> {
+        let grammar = Grammar {
+            ranges: true,
+            zero_length: false,
+            mask_host_bits: false,
+        };
+        key(text.as_bytes(), grammar).map(|(range, _)| (range.start, range.end))
+    }
+
+    #[test]
+    fn keys_of_ip4set() {
+        assert_eq!(set("1.2.3.4"), Ok((0x0102_0304, 0x0102_0304)));
+        assert_eq!(set("1.2"), Ok((0x0102_0000, 0x0102_ffff)));
+        assert_eq!(set("1.2.3-5 x"), Ok((0x0102_0300, 0x0102_05ff)));
+        assert_eq!(set("172.16-31"), Ok((0xac10_0000, 0xac1f_ffff)));
+        assert_eq!(set("10/8:5:"), Ok((0x0a00_0000, 0x0aff_ffff)));
+        assert_eq!(set("0-255"), Ok((0, u32::MAX)));
+        assert_eq!(set("1.2.3.4/24"), Err(Class::HostBits));
+        let bad = [
+            "1",
+            "1.",
+            "1.2.3.",
+            "1.2.3.4.5",
+            "1.2.3.256",
+            "0/0",
+            "1.2.3.4/33",
+            "1.2.3.4/",
+            "1.2.3.9-1.2.3.4",
+            "1.2-1.2.3",
+            "1.2.3.4x",
+            "-1.2.3.4",
+            "1..2",
+            "",
+        ];
+        for text in bad {
+            assert_eq!(set(text), Err(Class::BadAddress), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_fast_way_agrees_with_the_careful_one() {
+        for address in ["0.0.0.0", "1.2.3.4", "255.255.255.255", "10.200.30.1"] {
+            let line = format!("{address}\n10.0.0.1\n10.0.0.1\n");
+            let (fast, rest) = bare_line(line.as_bytes()).unwrap();
+            assert_eq!(set(address), Ok((fast, fast)));
+            assert_eq!(rest, b"10.0.0.1\n10.0.0.1\n");
+        }
+        for odd in [
+            "1.2.3",
+            "01.2.3.4",
+            "1.2.3.256",
+            "1.2.3.4.5",
+            "1.2.3.4 ",
+            "1.2.3.1000",
+            "",
+        ] {
+            let line = format!("{odd}\n10.0.0.1\n10.0.0.1\n");
+            assert!(bare_line(line.as_bytes()).is_none(), "{odd}");
+        }
+    }
+}

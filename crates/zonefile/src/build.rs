@@ -1,0 +1,287 @@
+//! Specs to content.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use rblmap::NameKey;
+use rblmap_image::{Content, Draft, DraftZone, Facts, ZoneName};
+
+use crate::error::Error;
+use crate::load::{self, Loaded};
+use crate::mask::{self, Mask};
+use crate::resolve;
+use crate::resolve::unions::Unions;
+use crate::resolve::zone::{self, Attached};
+use crate::source::Source;
+use crate::spec::{DatasetType, Options, Spec};
+use crate::test_points;
+use crate::warning::Warning;
+
+/// What came of the sources.
+#[derive(Debug)]
+pub struct Built {
+    /// What the zone says.
+    pub content: Content,
+    /// Remarks, by spec, file and line.
+    pub warnings: Vec<Warning>,
+    /// How much was read.
+    pub counts: Counts,
+}
+
+/// How much was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Lines of all sources.
+    pub lines: u64,
+    /// Entries among them.
+    pub entries: u64,
+    /// Plain keys with a port.
+    pub ports: u64,
+    /// Plain keys out of a URL.
+    pub urls: u64,
+}
+
+/// Reads sources and resolves them.
+///
+/// The base zone is the zone of the first spec (or the one that a mask makes). Specs with an equal
+/// zone unite, zones below the base become its subzones.
+///
+/// ```
+/// use rblmap_zonefile::{Options, Spec, build};
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("ops.zone");
+/// # std::fs::write(&path, ":2:See http://ops.example/?$\n192.0.2.0/24\n")?;
+/// let spec: Spec = format!("ops.example:ip4set:{}", path.display()).parse()?;
+/// let built = build(&[spec], &Options::default())?;
+/// assert!(built.warnings.is_empty());
+/// assert_eq!(built.content.base().v4().len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// Sources that cannot be read or that rbldnsd would refuse, zones that do not fit together, and
+/// what is over the limits.
+pub fn build(specs: &[Spec], options: &Options) -> Result<Built, Error> {
+    let base = base_of(specs, options.mask.as_ref())?;
+    let mut draft = Draft::new(base.clone());
+    let mut unions = Unions::new(&mut draft.values, options.limits.records);
+    let mut work = Work {
+        base,
+        options,
+        counts: Counts::default(),
+        warnings: Vec::new(),
+        attached: BTreeMap::new(),
+        asked: BTreeMap::new(),
+    };
+    for (index, spec) in specs.iter().enumerate() {
+        work.spec(specs, (index, spec), &mut unions)?;
+    }
+    let mut zones = work.unite(&mut unions)?;
+    if options.test_points {
+        test_points::add(&mut zones, &mut unions)?;
+    }
+    for (name, zone) in zones {
+        *draft.zone_mut(&name) = zone;
+    }
+    Ok(Built {
+        content: draft.finish()?,
+        warnings: work.warnings,
+        counts: work.counts,
+    })
+}
+
+/// What rbldnsd keeps for a zone of its command line.
+#[derive(Debug, Default)]
+struct Asked {
+    facts: Facts,
+    expires: Option<u64>,
+}
+
+struct Work<'o> {
+    base: ZoneName,
+    options: &'o Options,
+    counts: Counts,
+    warnings: Vec<Warning>,
+    /// Layers by the zone they answer in.
+    attached: BTreeMap<NameKey, Vec<Attached>>,
+    /// The zones of the specs.
+    asked: BTreeMap<NameKey, Asked>,
+}
+
+impl Work<'_> {
+    fn spec(
+        &mut self,
+        specs: &[Spec],
+        (index, spec): (usize, &Spec),
+        unions: &mut Unions<'_>,
+    ) -> Result<(), Error> {
+        let name = self.relative(&spec.zone)?;
+        let from = self.warnings.len();
+        let sources = spec
+            .files
+            .iter()
+            .map(|path| Source::read(path, self.options, &mut self.warnings))
+            .collect::<Result<Vec<Source>, Error>>()?;
+        let mut loaded = load::load(spec, &sources, self.options, &mut self.warnings)?;
+        self.take_facts(name, &loaded);
+        let bit = self
+            .options
+            .mask
+            .as_ref()
+            .and_then(|mask| mask.bit(&spec.zone));
+        for dataset in std::mem::take(&mut loaded.datasets) {
+            let subzones = dataset.subzones.clone();
+            let mut layer = resolve::layer(dataset, unions, &mut self.warnings)?;
+            if let Some(bit) = bit {
+                zone::map_values(&mut layer, |value| mask::with_bit(value, bit, unions))?;
+            }
+            let layer = Arc::new(layer);
+            for subzone in subzones {
+                // Too long together: nobody can ask for it.
+                let Some(zone) = below(&name, &subzone) else {
+                    continue;
+                };
+                self.attached.entry(zone).or_default().push(Attached {
+                    zone,
+                    owner: name,
+                    // The datasets of a zone are asked together, those of a combined one apart.
+                    group: if spec.kind == DatasetType::Combined {
+                        usize::MAX - index
+                    } else {
+                        zone_number(specs, spec)
+                    },
+                    layer: layer.clone(),
+                });
+            }
+        }
+        sort_by_line(self.warnings.get_mut(from..).unwrap_or_default(), &sources);
+        Ok(())
+    }
+
+    fn take_facts(&mut self, name: NameKey, loaded: &Loaded<'_>) {
+        self.counts.lines += loaded.lines;
+        self.counts.entries += loaded.entries;
+        self.counts.ports += loaded.ports;
+        self.counts.urls += loaded.urls;
+        let asked = self.asked.entry(name).or_default();
+        asked.expires = earliest(asked.expires, loaded.expires);
+        let facts = &mut asked.facts;
+        facts.ttl = earliest(facts.ttl, loaded.facts.ttl);
+        facts.soa = facts.soa.take().or_else(|| loaded.facts.soa.clone());
+        facts.ns = facts.ns.take().or_else(|| loaded.facts.ns.clone());
+    }
+
+    /// The zone's name relative to the base.
+    fn relative(&self, zone: &ZoneName) -> Result<NameKey, Error> {
+        if self.options.mask.is_some() {
+            return Ok(NameKey::ROOT);
+        }
+        let outside = || Error::Outside {
+            zone: zone.clone(),
+            base: self.base.clone(),
+        };
+        let key = |name: &ZoneName| NameKey::parse(name.as_str().as_bytes());
+        let (Ok(whole), Ok(base)) = (key(zone), key(&self.base)) else {
+            return Err(outside());
+        };
+        if !whole.is_within(&base) {
+            return Err(outside());
+        }
+        let rest = whole.as_bytes().get(base.as_bytes().len()..);
+        NameKey::from_key(rest.unwrap_or_default()).map_err(|_| outside())
+    }
+
+    fn unite(&mut self, unions: &mut Unions<'_>) -> Result<BTreeMap<NameKey, DraftZone>, Error> {
+        let mut attached = std::mem::take(&mut self.attached);
+        // The zone that is asked for a name is the longest one on the command line; a subzone of
+        // a combined dataset inside another such zone is never asked.
+        for layers in attached.values_mut() {
+            layers.retain(|one| one.layer_is_asked(&self.asked));
+        }
+        attached.retain(|_, layers| !layers.is_empty());
+        let mut names: Vec<NameKey> = attached.keys().chain(self.asked.keys()).copied().collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut zones = BTreeMap::new();
+        for name in &names {
+            let layers = attached.remove(name).unwrap_or_default();
+            let mut zone = zone::unite(layers, &names, unions, &mut self.warnings)?;
+            if self.options.mask.is_some() {
+                mask_zone(&mut zone, unions)?;
+            }
+            let owner = self.asked.iter().filter(|(asked, _)| name.is_within(asked));
+            if let Some((asked, kept)) = owner.max_by_key(|(asked, _)| asked.label_count()) {
+                zone.expires = kept.expires;
+                if asked == name {
+                    zone.facts = kept.facts.clone();
+                }
+            }
+            zones.insert(*name, zone);
+        }
+        Ok(zones)
+    }
+}
+
+impl Attached {
+    fn layer_is_asked(&self, asked: &BTreeMap<NameKey, Asked>) -> bool {
+        let owner = asked.keys().filter(|zone| self.zone.is_within(zone));
+        let longest = owner.max_by_key(|zone| zone.label_count());
+        longest == Some(&self.owner)
+    }
+}
+
+fn mask_zone(made: &mut DraftZone, unions: &mut Unions<'_>) -> Result<(), Error> {
+    let mut known: HashMap<u32, u32> = HashMap::new();
+    let mut new = |value: u32| -> Result<u32, Error> {
+        if let Some(&new) = known.get(&value) {
+            return Ok(new);
+        }
+        let new = mask::with_all_bits(value, unions)?;
+        known.insert(value, new);
+        Ok(new)
+    };
+    zone::map_runs(&mut made.v4, &mut new)?;
+    zone::map_runs(&mut made.v6, &mut new)?;
+    made.names = zone::map_names(&made.names, &mut new)?;
+    Ok(())
+}
+
+fn base_of(specs: &[Spec], mask: Option<&Mask>) -> Result<ZoneName, Error> {
+    let first = specs.first().ok_or(Error::NoSpecs)?;
+    let Some(mask) = mask else {
+        return Ok(first.zone.clone());
+    };
+    if let Some(spec) = specs.iter().find(|spec| mask.bit(&spec.zone).is_none()) {
+        let zone = spec.zone.clone();
+        return Err(Error::MaskZone { zone, named: false });
+    }
+    let idle = |(zone, _): &&(ZoneName, u8)| specs.iter().all(|spec| spec.zone != *zone);
+    if let Some((zone, _)) = mask.bits.iter().find(idle) {
+        let zone = zone.clone();
+        return Err(Error::MaskZone { zone, named: true });
+    }
+    Ok(mask.name.clone())
+}
+
+fn below(zone: &NameKey, subzone: &NameKey) -> Option<NameKey> {
+    NameKey::from_key(&[zone.as_bytes(), subzone.as_bytes()].concat()).ok()
+}
+
+/// The same number for specs of the same zone.
+fn zone_number(specs: &[Spec], spec: &Spec) -> usize {
+    let first = specs.iter().position(|other| other.zone == spec.zone);
+    first.unwrap_or(specs.len())
+}
+
+fn earliest<T: Ord + Copy>(a: Option<T>, b: Option<T>) -> Option<T> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// Warnings come in the order in which they are found; readers want that of the lines.
+fn sort_by_line(warnings: &mut [Warning], sources: &[Source]) {
+    let rank = |warning: &Warning| sources.iter().position(|s| s.path == warning.file);
+    warnings.sort_by_cached_key(|warning| (rank(warning), warning.line));
+}

@@ -1,0 +1,536 @@
+//! The walk over the pieces of a dataset in the order of its files: here defaults, limits and
+//! directives get their meaning.
+
+mod combined;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use rblmap::NameKey;
+use rblmap_image::Facts;
+
+use crate::dataset::Rules;
+use crate::directive::{self, Directive, Seen, Timestamp};
+use crate::error::Error;
+use crate::piece::{BAD_A, BAD_VALUE, Event, Piece, What};
+use crate::source::Source;
+use crate::spec::{DatasetType, Options, Spec};
+use crate::template::Settings;
+use crate::value::{Stated, Text, Whole};
+use crate::warning::{Class, Note, Warning};
+
+/// What the sources of one spec say, line by line resolved but not yet as a whole.
+#[derive(Debug)]
+pub(crate) struct Loaded<'t> {
+    pub(crate) datasets: Vec<Dataset<'t>>,
+    pub(crate) facts: Facts,
+    pub(crate) expires: Option<u64>,
+    pub(crate) lines: u64,
+    pub(crate) entries: u64,
+    pub(crate) ports: u64,
+    pub(crate) urls: u64,
+}
+
+/// The entries of a dataset, in pieces.
+#[derive(Debug)]
+pub(crate) struct Dataset<'t> {
+    pub(crate) kind: DatasetType,
+    /// Relative to the zone of the spec.
+    pub(crate) subzones: Vec<NameKey>,
+    pub(crate) settings: Settings<'t>,
+    pub(crate) pieces: Vec<Placed<'t>>,
+    pub(crate) values: Table<'t>,
+    default: Whole<'t>,
+    /// Types with one default for all entries have it from here on.
+    default_fixed: bool,
+    ttl: u32,
+}
+
+/// A piece and where it stands.
+#[derive(Debug)]
+pub(crate) struct Placed<'t> {
+    pub(crate) piece: Piece<'t>,
+    pub(crate) file: Arc<Path>,
+    /// How many lines of the file stand before it.
+    pub(crate) lines_before: u64,
+    /// How many lines of the dataset's sources stand before it.
+    pub(crate) position: u32,
+    /// From ids of the piece to ids of the dataset.
+    pub(crate) ids: Vec<u32>,
+}
+
+/// The distinct values of a dataset.
+#[derive(Debug, Default)]
+pub(crate) struct Table<'t> {
+    ids: HashMap<Whole<'t>, u32>,
+    pub(crate) values: Vec<Whole<'t>>,
+}
+
+/// Pieces have about this many bytes: small enough to share the work, large enough to forget
+/// what a piece costs.
+const PIECE_BYTES: usize = 512 * 1024;
+
+/// Reads the sources of a spec.
+pub(crate) fn load<'t>(
+    spec: &Spec,
+    sources: &'t [Source],
+    options: &Options,
+    warnings: &mut Vec<Warning>,
+) -> Result<Loaded<'t>, Error> {
+    let mut loader = Loader {
+        options,
+        warnings,
+        loaded: Loaded {
+            datasets: Vec::new(),
+            facts: Facts::default(),
+            expires: None,
+            lines: 0,
+            entries: 0,
+            ports: 0,
+            urls: 0,
+        },
+        outer: Settings::default(),
+        outer_ttl: 0,
+        max_range: None,
+        position: 0,
+        crlf_noted: false,
+    };
+    if spec.kind == DatasetType::Combined {
+        loader.combined(sources)?;
+    } else {
+        loader.open(spec.kind, vec![NameKey::ROOT]);
+        for source in sources {
+            loader.start_file(0);
+            loader.segment(Some(0), source, &source.text, 0)?;
+        }
+    }
+    let mut loaded = loader.finish();
+    let ttl = if spec.kind == DatasetType::Combined {
+        None
+    } else {
+        loaded.datasets.first().map(|dataset| dataset.ttl)
+    };
+    loaded.facts.ttl = ttl.filter(|&ttl| ttl > 0).or(loaded.facts.ttl);
+    Ok(loaded)
+}
+
+struct Loader<'t, 'a> {
+    options: &'a Options,
+    warnings: &'a mut Vec<Warning>,
+    loaded: Loaded<'t>,
+    outer: Settings<'t>,
+    outer_ttl: u32,
+    max_range: Option<u32>,
+    position: u32,
+    crlf_noted: bool,
+}
+
+/// Where a piece stands, for what is said about it.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    source: &'a Source,
+    lines_before: u64,
+}
+
+impl Place<'_> {
+    fn line(&self, line: u32) -> u64 {
+        self.lines_before + u64::from(line)
+    }
+
+    fn refusal(&self, line: u32, class: Class) -> Error {
+        Error::Refused {
+            path: self.source.path.to_path_buf(),
+            line: self.line(line),
+            class,
+        }
+    }
+}
+
+impl<'t> Loader<'t, '_> {
+    /// Starts a dataset with what is known outside of it.
+    fn open(&mut self, kind: DatasetType, subzones: Vec<NameKey>) -> usize {
+        self.loaded.datasets.push(Dataset {
+            kind,
+            subzones,
+            settings: self.outer,
+            pieces: Vec::new(),
+            values: Table::default(),
+            default: first_default(kind, self.options),
+            default_fixed: false,
+            ttl: self.outer_ttl,
+        });
+        self.loaded.datasets.len() - 1
+    }
+
+    /// The default ends with its file, except where one rules all.
+    fn start_file(&mut self, index: usize) {
+        self.crlf_noted = false;
+        let options = self.options;
+        if let Some(dataset) = self.loaded.datasets.get_mut(index)
+            && !is_tset(dataset.kind)
+        {
+            dataset.default = first_default(dataset.kind, options);
+        }
+    }
+
+    /// Reads a stretch of lines into a dataset, or outside of any.
+    fn segment(
+        &mut self,
+        dataset: Option<usize>,
+        source: &Source,
+        text: &'t [u8],
+        lines_before: u64,
+    ) -> Result<(), Error> {
+        let kind = dataset
+            .and_then(|index| self.loaded.datasets.get(index))
+            .map_or(DatasetType::Combined, |dataset| dataset.kind);
+        let rules = Rules {
+            kind,
+            options: self.options,
+            entries: dataset.is_some(),
+        };
+        if kind.is_plain() {
+            check_text(source, text)?;
+        }
+        let texts = cut(text);
+        let pieces: Vec<Piece<'t>> = texts
+            .into_par_iter()
+            .map(|text| Piece::read(text, &rules))
+            .collect();
+        let mut lines_before = lines_before;
+        for piece in pieces {
+            let lines = piece.lines;
+            let place = Place {
+                source,
+                lines_before,
+            };
+            self.place(dataset, piece, place)?;
+            lines_before += u64::from(lines);
+        }
+        Ok(())
+    }
+
+    fn place(
+        &mut self,
+        dataset: Option<usize>,
+        mut piece: Piece<'t>,
+        place: Place<'_>,
+    ) -> Result<(), Error> {
+        let notes = std::mem::take(&mut piece.notes);
+        self.take_notes(notes, place);
+        let first = dataset.and_then(|index| self.loaded.datasets.get(index));
+        let mut defaults = vec![first.map_or(Whole::BUILT_IN, |dataset| dataset.default.clone())];
+        let mut limits = vec![(0, self.max_range)];
+        for event in std::mem::take(&mut piece.events) {
+            let nets = event.nets;
+            self.event(dataset, event, place, &mut defaults)?;
+            if limits
+                .last()
+                .is_none_or(|(_, limit)| *limit != self.max_range)
+            {
+                limits.push((nets, self.max_range));
+            }
+        }
+        self.apply_limits(&mut piece, &limits, place);
+        self.count(&piece)?;
+        let position = self.position;
+        self.position = position
+            .checked_add(piece.lines)
+            .ok_or(Error::TooManyEntries {
+                limit: u64::from(u32::MAX),
+            })?;
+        let Some(dataset) = dataset.and_then(|index| self.loaded.datasets.get_mut(index)) else {
+            return Ok(());
+        };
+        let ids = dataset.take_values(&piece, &defaults);
+        if let Some(last) = defaults.pop()
+            && !is_tset(dataset.kind)
+        {
+            dataset.default = last;
+        }
+        dataset.pieces.push(Placed {
+            piece,
+            file: place.source.path.clone(),
+            lines_before: place.lines_before,
+            position,
+            ids,
+        });
+        Ok(())
+    }
+
+    fn event(
+        &mut self,
+        dataset: Option<usize>,
+        event: Event<'t>,
+        place: Place<'_>,
+        defaults: &mut Vec<Whole<'t>>,
+    ) -> Result<(), Error> {
+        let line = event.line;
+        match event.what {
+            What::Refuse(class) => return Err(place.refusal(line, class)),
+            What::Directive(text) => return self.directive(dataset, text, line, place),
+            What::Default(stated, cut) => {
+                let whole = default_of(stated);
+                defaults.push(whole.clone());
+                if self.fix_default(dataset, whole) && cut {
+                    self.warn(line, Class::TxtCut, place);
+                }
+            }
+            What::BadDefault(class) => {
+                let fixed = dataset
+                    .and_then(|index| self.loaded.datasets.get(index))
+                    .is_some_and(|dataset| is_tset(dataset.kind) && dataset.default_fixed);
+                if !fixed {
+                    self.warn(line, class, place);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a default for types that have one for all; whether the line was read at all.
+    fn fix_default(&mut self, dataset: Option<usize>, default: Whole<'t>) -> bool {
+        let dataset = dataset.and_then(|index| self.loaded.datasets.get_mut(index));
+        match dataset {
+            Some(dataset) if is_tset(dataset.kind) => {
+                let first = !dataset.default_fixed;
+                if first {
+                    dataset.default = default;
+                    dataset.default_fixed = true;
+                }
+                first
+            }
+            _ => true,
+        }
+    }
+
+    fn directive(
+        &mut self,
+        dataset: Option<usize>,
+        text: &'t [u8],
+        line: u32,
+        place: Place<'_>,
+    ) -> Result<(), Error> {
+        let seen = Seen {
+            soa: self.loaded.facts.soa.is_some(),
+            ns: self.loaded.facts.ns.is_some(),
+        };
+        match directive::parse(text, seen) {
+            None | Some(Directive::Dataset(_)) => self.warn(line, Class::BadSpecial, place),
+            Some(Directive::Ignored) => {}
+            Some(Directive::Soa(soa)) => self.loaded.facts.soa = Some(soa),
+            Some(Directive::Ns(ns)) => self.loaded.facts.ns = Some(ns),
+            Some(Directive::Ttl(ttl)) => match self.dataset_mut(dataset) {
+                Some(dataset) => dataset.ttl = ttl,
+                None => {
+                    self.outer_ttl = ttl;
+                    self.loaded.facts.ttl = (ttl > 0).then_some(ttl);
+                }
+            },
+            Some(Directive::MaxRange4(most)) => match self.max_range {
+                Some(now) if now < most => self.warn(line, Class::MaxrangeUp, place),
+                _ => self.max_range = Some(most),
+            },
+            Some(Directive::Timestamp(stamp)) => return self.timestamp(stamp, line, place),
+            Some(Directive::Variable(number, text)) => {
+                if !self.settings_mut(dataset).set(number, text) {
+                    self.warn(line, Class::SecondVariable, place);
+                }
+            }
+            Some(Directive::Base(text)) => {
+                if !self.settings_mut(dataset).set_base(text) {
+                    self.warn(line, Class::SecondVariable, place);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn timestamp(&mut self, stamp: Timestamp, line: u32, place: Place<'_>) -> Result<(), Error> {
+        if stamp.made.is_some_and(|made| made > self.options.now) {
+            return Err(place.refusal(line, Class::Future));
+        }
+        let Some(expires) = stamp.expires else {
+            return Ok(());
+        };
+        if expires < self.options.now {
+            self.warn(line, Class::Expired, place);
+        }
+        let earliest = self
+            .loaded
+            .expires
+            .map_or(expires, |other| other.min(expires));
+        self.loaded.expires = Some(earliest);
+        Ok(())
+    }
+
+    fn dataset_mut(&mut self, dataset: Option<usize>) -> Option<&mut Dataset<'t>> {
+        dataset.and_then(|index| self.loaded.datasets.get_mut(index))
+    }
+
+    fn settings_mut(&mut self, dataset: Option<usize>) -> &mut Settings<'t> {
+        match dataset.and_then(|index| self.loaded.datasets.get_mut(index)) {
+            Some(dataset) => &mut dataset.settings,
+            None => &mut self.outer,
+        }
+    }
+
+    /// Drops networks that are too large where they stand, and says why values are bad.
+    fn apply_limits(
+        &mut self,
+        piece: &mut Piece<'t>,
+        limits: &[(usize, Option<u32>)],
+        place: Place<'_>,
+    ) {
+        let mut notes = Vec::new();
+        let mut index = 0;
+        piece.v4.nets.retain(|net| {
+            let at = limits.partition_point(|(from, _)| *from <= index);
+            index += 1;
+            let limit = at.checked_sub(1).and_then(|at| limits.get(at)?.1);
+            let class = match (limit, net.value) {
+                (Some(limit), _) if net.end - net.start >= limit => Class::TooLarge,
+                (_, BAD_A) => Class::BadA,
+                (_, BAD_VALUE) => Class::BadValue,
+                _ => return true,
+            };
+            notes.push(Note {
+                line: net.line,
+                class,
+            });
+            false
+        });
+        self.take_notes(notes, place);
+    }
+
+    fn count(&mut self, piece: &Piece<'_>) -> Result<(), Error> {
+        self.loaded.lines += u64::from(piece.lines);
+        self.loaded.entries += piece.entries() as u64;
+        self.loaded.ports += piece.ports;
+        self.loaded.urls += piece.urls;
+        let limit = self.options.limits.entries;
+        if self.loaded.entries > limit {
+            return Err(Error::TooManyEntries { limit });
+        }
+        Ok(())
+    }
+
+    fn take_notes(&mut self, notes: Vec<Note>, place: Place<'_>) {
+        for note in notes {
+            // A file with CR LF has it on each line: once is enough.
+            if note.class != Class::Crlf || !self.crlf_noted {
+                self.crlf_noted |= note.class == Class::Crlf;
+                self.warn(note.line, note.class, place);
+            }
+        }
+    }
+
+    fn warn(&mut self, line: u32, class: Class, place: Place<'_>) {
+        self.warnings.push(Warning {
+            file: place.source.path.clone(),
+            line: place.line(line),
+            class,
+            message: class.message(),
+        });
+    }
+
+    fn finish(self) -> Loaded<'t> {
+        let mut loaded = self.loaded;
+        for dataset in loaded.datasets.iter_mut().filter(|d| is_tset(d.kind)) {
+            dataset.values.values = vec![dataset.default.clone()];
+        }
+        loaded
+    }
+}
+
+impl<'t> Dataset<'t> {
+    /// Ids of the dataset for the values of a piece.
+    fn take_values(&mut self, piece: &Piece<'t>, defaults: &[Whole<'t>]) -> Vec<u32> {
+        if is_tset(self.kind) {
+            return vec![0; piece.values.values.len()];
+        }
+        let values = piece.values.values.iter();
+        let ids = values.map(|(seen, stated)| {
+            let default = defaults.get(*seen as usize).unwrap_or(&Whole::BUILT_IN);
+            self.values.id(Whole::of(stated, default))
+        });
+        ids.collect()
+    }
+}
+
+impl<'t> Table<'t> {
+    fn id(&mut self, whole: Whole<'t>) -> u32 {
+        if let Some(&id) = self.ids.get(&whole) {
+            return id;
+        }
+        // There are fewer values than entries, which are limited to less than 2^32.
+        let id = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+        self.values.push(whole.clone());
+        self.ids.insert(whole, id);
+        id
+    }
+}
+
+fn is_tset(kind: DatasetType) -> bool {
+    matches!(kind, DatasetType::Ip4tset | DatasetType::Ip6tset)
+}
+
+fn first_default(kind: DatasetType, options: &Options) -> Whole<'static> {
+    match kind {
+        DatasetType::Generic => Whole {
+            a: None,
+            text: None,
+        },
+        kind if kind.is_plain() => Whole {
+            a: Some(options.plain.a.to_bits()),
+            text: options.plain.template.clone().map(Into::into),
+        },
+        _ => Whole::BUILT_IN,
+    }
+}
+
+/// A default line replaces both parts: what it does not give is not there.
+fn default_of<'t>(stated: Stated<'t>) -> Whole<'t> {
+    Whole {
+        a: stated.a,
+        text: match stated.text {
+            Text::Bytes(bytes) => Some(bytes),
+            Text::Default | Text::None => None,
+        },
+    }
+}
+
+/// A NUL near the head means that this is no list.
+fn check_text(source: &Source, text: &[u8]) -> Result<(), Error> {
+    let head = text.get(..text.len().min(64 * 1024)).unwrap_or_default();
+    match memchr::memchr(0, head) {
+        Some(offset) => Err(Error::NotText {
+            path: source.path.to_path_buf(),
+            offset,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Cuts a text into pieces at line ends.
+fn cut(text: &[u8]) -> Vec<&[u8]> {
+    let mut pieces = Vec::with_capacity(text.len() / PIECE_BYTES + 1);
+    let mut rest = text;
+    while rest.len() > PIECE_BYTES {
+        let tail = rest.get(PIECE_BYTES..).unwrap_or_default();
+        let Some(end) = memchr::memchr(b'\n', tail) else {
+            break;
+        };
+        let Some((piece, after)) = rest.split_at_checked(PIECE_BYTES + end + 1) else {
+            break;
+        };
+        pieces.push(piece);
+        rest = after;
+    }
+    if !rest.is_empty() {
+        pieces.push(rest);
+    }
+    pieces
+}

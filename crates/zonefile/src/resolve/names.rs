@@ -1,0 +1,242 @@
+//! Names: an exact table and one for the names below, in which the longest suffix answers.
+
+use rayon::prelude::*;
+use rblmap::{NameKey, Slot, ValueId};
+
+use super::unions::Unions;
+use crate::error::Error;
+use crate::load::Placed;
+use crate::piece::EXCLUDED;
+use crate::spec::NameScope;
+
+/// Points of the tree of names in key order, each once. Value 0 excludes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names {
+    keys: Vec<u8>,
+    points: Vec<Point>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    start: usize,
+    end: usize,
+    exact: Option<u32>,
+    below: Option<u32>,
+    position: u32,
+}
+
+/// One point in place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) key: &'a [u8],
+    /// What is said of the name itself; nothing of its own if `None`.
+    pub(crate) exact: Option<u32>,
+    /// What is said of the names below it.
+    pub(crate) below: Option<u32>,
+    /// The first line that speaks of it.
+    pub(crate) position: u32,
+}
+
+impl Names {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = View<'_>> {
+        self.points.iter().map(|point| View {
+            key: self.keys.get(point.start..point.end).unwrap_or_default(),
+            exact: point.exact,
+            below: point.below,
+            position: point.position,
+        })
+    }
+
+    /// Changes the values.
+    pub(crate) fn map_values(
+        &mut self,
+        mut new: impl FnMut(u32) -> Result<u32, Error>,
+    ) -> Result<(), Error> {
+        for point in &mut self.points {
+            point.exact = point.exact.map(&mut new).transpose()?;
+            point.below = point.below.map(&mut new).transpose()?;
+        }
+        Ok(())
+    }
+
+    /// Adds a point behind the others.
+    pub(crate) fn push(&mut self, view: View<'_>) {
+        let start = self.keys.len();
+        self.keys.extend_from_slice(view.key);
+        self.points.push(Point {
+            start,
+            end: self.keys.len(),
+            exact: view.exact,
+            below: view.below,
+            position: view.position,
+        });
+    }
+}
+
+/// A slot of content for what a table says.
+pub(crate) fn slot(value: Option<u32>) -> Slot {
+    match value {
+        None => Slot::Inherit,
+        Some(id) => ValueId::new(id).map_or(Slot::Nothing, Slot::Value),
+    }
+}
+
+/// What one line says in one of the two tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Said<'a> {
+    key: &'a [u8],
+    below: bool,
+    value: u32,
+    position: u32,
+}
+
+/// Resolves the names of a dataset: all values of a name answer together, unless one excludes.
+pub(crate) fn resolve(pieces: &[Placed<'_>], unions: &mut Unions<'_>) -> Result<Names, Error> {
+    let mut said: Vec<Said<'_>> = pieces.iter().flat_map(said_by).collect();
+    if !said.is_sorted() {
+        said.par_sort_unstable();
+    }
+    let mut names = Names::default();
+    let mut values = Vec::new();
+    for group in said.chunk_by(|a, b| a.key == b.key) {
+        let Some(first) = group.first() else { continue };
+        let mut table = |below: bool| -> Result<Option<u32>, Error> {
+            values.clear();
+            values.extend(group.iter().filter(|s| s.below == below).map(|s| s.value));
+            values.dedup();
+            match values.as_slice() {
+                [] => Ok(None),
+                values => unions.of(values).map(Some),
+            }
+        };
+        let (exact, below) = (table(false)?, table(true)?);
+        let position = group.iter().map(|s| s.position).min();
+        names.push(View {
+            key: first.key,
+            exact,
+            below,
+            position: position.unwrap_or(first.position),
+        });
+    }
+    Ok(names)
+}
+
+fn said_by<'a>(placed: &'a Placed<'_>) -> impl Iterator<Item = Said<'a>> {
+    placed.piece.names.iter().flat_map(|entry| {
+        let end = entry.start + usize::from(entry.len);
+        let key = placed.piece.arena.get(entry.start..end).unwrap_or_default();
+        let value = super::id_of(placed, entry.value);
+        let position = placed.position + entry.line;
+        let tables = match entry.scope {
+            NameScope::Exact => [true, false],
+            NameScope::Below => [false, true],
+            NameScope::Both => [true, true],
+        };
+        // A record with neither A nor text says nothing; only an exclusion excludes.
+        let speaks = value != 0 || entry.value == EXCLUDED;
+        [false, true]
+            .into_iter()
+            .zip(tables)
+            .filter(move |(_, has)| *has && speaks)
+            .map(move |(below, _)| Said {
+                key,
+                below,
+                value,
+                position,
+            })
+    })
+}
+
+/// A dataset in the walk over the points of several: what holds below the names on the way.
+struct Walk<'a> {
+    points: std::iter::Peekable<Box<dyn Iterator<Item = View<'a>> + 'a>>,
+    above: Vec<(NameKey, u32)>,
+}
+
+/// Unites the names of several datasets: at each point any of them holds, what all of them say.
+pub(crate) fn unite(mut tables: Vec<Names>, unions: &mut Unions<'_>) -> Result<Names, Error> {
+    if tables.len() < 2 {
+        return Ok(tables.pop().unwrap_or_default());
+    }
+    let mut walks: Vec<Walk<'_>> = tables
+        .iter()
+        .map(|names| Walk {
+            points: (Box::new(names.iter()) as Box<dyn Iterator<Item = View<'_>>>).peekable(),
+            above: Vec::new(),
+        })
+        .collect();
+    let mut out = Names::default();
+    let next = |walks: &mut Vec<Walk<'_>>| {
+        let keys = walks.iter_mut().filter_map(|walk| walk.points.peek());
+        keys.map(|view| view.key.to_vec()).min()
+    };
+    while let Some(key) = next(&mut walks) {
+        // Keys come from names; one that is none could not be asked for.
+        let Ok(name) = NameKey::from_key(&key) else {
+            for walk in &mut walks {
+                walk.points.next_if(|view| view.key == key);
+            }
+            continue;
+        };
+        let (mut exact, mut below) = (0, 0);
+        let mut position = u32::MAX;
+        for walk in &mut walks {
+            let said = walk.step(&name, unions)?;
+            exact = unions.either(exact, said.0)?;
+            below = unions.either(below, said.1)?;
+            position = position.min(said.2);
+        }
+        out.push(View {
+            key: &key,
+            exact: Some(exact),
+            below: Some(below),
+            position,
+        });
+    }
+    Ok(out)
+}
+
+impl Walk<'_> {
+    /// What this dataset answers for a name and for the names right below it.
+    fn step(&mut self, name: &NameKey, unions: &mut Unions<'_>) -> Result<(u32, u32, u32), Error> {
+        while self
+            .above
+            .last()
+            .is_some_and(|(key, _)| !name.is_within(key))
+        {
+            self.above.pop();
+        }
+        let inherited = match self.above.last() {
+            Some((key, value)) => {
+                // A name has at most 127 labels.
+                let labels = name.label_count() - key.label_count();
+                from_above(*value, u8::try_from(labels).unwrap_or(u8::MAX), unions)?
+            }
+            None => 0,
+        };
+        let own = self.points.next_if(|view| view.key == name.as_bytes());
+        let exact = own.and_then(|view| view.exact).unwrap_or(inherited);
+        let below = match own.and_then(|view| view.below) {
+            Some(value) => {
+                self.above.push((*name, value));
+                value
+            }
+            None => inherited,
+        };
+        let position = own.map_or(u32::MAX, |view| view.position);
+        Ok((exact, below, position))
+    }
+}
+
+/// A value as a name with more labels sees it: the key in its texts is the shorter name.
+fn from_above(value: u32, labels: u8, unions: &mut Unions<'_>) -> Result<u32, Error> {
+    if value == 0 || labels == 0 {
+        return Ok(value);
+    }
+    let seen = rblmap_image::ValueBuf::seen_from_below(unions.get(value), labels);
+    unions.intern(&seen)
+}

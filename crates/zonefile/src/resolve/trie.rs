@@ -1,0 +1,224 @@
+//! The tries and plain lists: networks nest, and the longest prefix answers alone.
+
+use std::cmp::Reverse;
+
+use rayon::prelude::*;
+
+use super::span::{self, Position, Span};
+use super::unions::Unions;
+use super::{ip4set, nets};
+use crate::error::Error;
+use crate::load::Placed;
+use crate::piece::Net;
+
+/// What becomes of equal networks.
+#[derive(Debug)]
+pub(crate) enum Equal<'a> {
+    /// The first one stays; the positions of the others.
+    First(&'a mut Vec<u32>),
+    /// They answer together.
+    All,
+}
+
+/// Resolves the IPv4 entries of an `ip4trie` or a plain list.
+pub(crate) fn resolve4(
+    mut pieces: Vec<Placed<'_>>,
+    mut equal: Equal<'_>,
+    unions: &mut Unions<'_>,
+) -> Result<Vec<Span<u32>>, Error> {
+    let all = nets(&mut pieces, |placed| {
+        std::mem::take(&mut placed.piece.v4.nets)
+    });
+    let (mut hosts, wider): (Vec<_>, Vec<_>) = all.into_iter().partition(|n| n.start == n.end);
+    let singles = match &mut equal {
+        Equal::First(twice) => first_singles(pieces, &mut hosts, twice),
+        Equal::All => ip4set::singles(pieces, unions)?,
+    };
+    let hosts = resolve(hosts, equal.again(), unions)?;
+    let singles = span::combine(singles, hosts, |a, b| unions.pair(a, b))?;
+    let wider = resolve(wider, equal, unions)?;
+    Ok(span::overlay(singles, wider))
+}
+
+/// Resolves networks that nest.
+pub(crate) fn resolve<A: Position>(
+    mut nets: Vec<Net<A>>,
+    equal: Equal<'_>,
+    unions: &mut Unions<'_>,
+) -> Result<Vec<Span<A>>, Error> {
+    let order = |net: &Net<A>| (net.start, Reverse(net.end), net.line);
+    if !nets.is_sorted_by_key(order) {
+        nets.par_sort_unstable_by_key(order);
+    }
+    match equal {
+        Equal::First(twice) => nets.dedup_by(|later, first| {
+            let same = (later.start, later.end) == (first.start, first.end);
+            if same {
+                twice.push(later.line);
+            }
+            same
+        }),
+        Equal::All => nets = unite_equal(nets, unions)?,
+    }
+    Ok(flatten(&nets))
+}
+
+impl Equal<'_> {
+    fn again(&mut self) -> Equal<'_> {
+        match self {
+            Equal::First(twice) => Equal::First(twice),
+            Equal::All => Equal::All,
+        }
+    }
+}
+
+fn unite_equal<A: Position>(
+    nets: Vec<Net<A>>,
+    unions: &mut Unions<'_>,
+) -> Result<Vec<Net<A>>, Error> {
+    let mut out: Vec<Net<A>> = Vec::with_capacity(nets.len());
+    for group in nets.chunk_by(|a, b| (a.start, a.end) == (b.start, b.end)) {
+        let Some(&first) = group.first() else {
+            continue;
+        };
+        let mut values: Vec<u32> = group.iter().map(|net| net.value).collect();
+        values.sort_unstable();
+        values.dedup();
+        out.push(Net {
+            value: unions.of(&values)?,
+            ..first
+        });
+    }
+    Ok(out)
+}
+
+/// Makes nested networks disjoint: inside each the ones nested in it speak first.
+fn flatten<A: Position>(nets: &[Net<A>]) -> Vec<Span<A>> {
+    let mut out = Vec::with_capacity(nets.len());
+    let mut open: Vec<(A, u32)> = Vec::new();
+    // Where the innermost open network goes on; none behind the last address.
+    let mut here = None;
+    for net in nets {
+        while let Some((end, value)) = open.pop_if(|(end, _)| *end < net.start) {
+            here = close(&mut out, here, end, value);
+        }
+        if let (Some((_, value)), Some(from)) = (open.last(), here)
+            && let Some(before) = net.start.previous().filter(|before| from <= *before)
+        {
+            span::push(&mut out, from, before, *value);
+        }
+        here = Some(net.start);
+        open.push((net.end, net.value));
+    }
+    while let Some((end, value)) = open.pop() {
+        here = close(&mut out, here, end, value);
+    }
+    out
+}
+
+fn close<A: Position>(out: &mut Vec<Span<A>>, here: Option<A>, end: A, value: u32) -> Option<A> {
+    let from = here?;
+    if from <= end {
+        span::push(out, from, end, value);
+        return end.next();
+    }
+    Some(from)
+}
+
+/// Single addresses with default values, the first of equal ones; those that are also among
+/// `hosts` are decided here, by position.
+fn first_singles(
+    pieces: Vec<Placed<'_>>,
+    hosts: &mut Vec<Net<u32>>,
+    twice: &mut Vec<u32>,
+) -> Vec<Span<u32>> {
+    let (mut keys, values) = positions(&pieces);
+    drop(pieces);
+    if !keys.par_windows(2).all(|pair| pair.is_sorted()) {
+        keys.par_sort_unstable();
+    }
+    keys.dedup_by(|later, first| {
+        let same = split(*later).0 == split(*first).0;
+        if same {
+            twice.push(split(*later).1);
+        }
+        same
+    });
+    hosts.par_sort_unstable_by_key(|net| (net.start, net.line));
+    let mut hosts_left = std::mem::take(hosts).into_iter().peekable();
+    let mut out = Vec::new();
+    let mut cursor = 0;
+    for key in keys {
+        let (address, position) = split(key);
+        let mut lost = false;
+        while let Some(net) = hosts_left.next_if(|net| net.start <= address) {
+            if net.start < address {
+                hosts.push(net);
+            } else if net.line < position {
+                if !lost {
+                    twice.push(position);
+                }
+                lost = true;
+                hosts.push(net);
+            } else if lost {
+                hosts.push(net);
+            } else {
+                twice.push(net.line);
+            }
+        }
+        if !lost {
+            let value = value_at(&values, position, &mut cursor);
+            span::push(&mut out, address, address, value);
+        }
+    }
+    hosts.extend(hosts_left);
+    out
+}
+
+/// Address and position of each single as one number, in the order of lines; and from which
+/// position on which value holds.
+fn positions(pieces: &[Placed<'_>]) -> (Vec<u64>, Vec<(u32, u32)>) {
+    let total = pieces.iter().map(|p| p.piece.v4.singles.len()).sum();
+    let mut keys = Vec::with_capacity(total);
+    let mut values: Vec<(u32, u32)> = Vec::new();
+    for placed in pieces {
+        let v4 = &placed.piece.v4;
+        let mut breaks = v4.breaks.iter().peekable();
+        let mut changes = v4.values.iter().peekable();
+        let mut position = placed.position;
+        for (index, address) in v4.singles.iter().enumerate() {
+            match breaks.next_if(|(from, _)| *from == index) {
+                Some((_, line)) => position = placed.position + line,
+                None => position += 1,
+            }
+            if let Some((_, value)) = changes.next_if(|(from, _)| *from == index) {
+                let value = super::id_of(placed, *value);
+                if values.last().is_none_or(|(_, last)| *last != value) {
+                    values.push((position, value));
+                }
+            }
+            keys.push(u64::from(*address) << 32 | u64::from(position));
+        }
+    }
+    (keys, values)
+}
+
+/// The value at a position; `cursor` remembers where the last one was found.
+fn value_at(values: &[(u32, u32)], position: u32, cursor: &mut usize) -> u32 {
+    let holds = |at: usize| {
+        let next = values.get(at + 1).map_or(u32::MAX, |(from, _)| *from);
+        values
+            .get(at)
+            .filter(|(from, _)| *from <= position && position < next)
+    };
+    if holds(*cursor).is_none() {
+        let after = values.partition_point(|(from, _)| *from <= position);
+        *cursor = after.saturating_sub(1);
+    }
+    values.get(*cursor).map_or(0, |(_, value)| *value)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the two halves of a key")]
+fn split(key: u64) -> (u32, u32) {
+    ((key >> 32) as u32, key as u32)
+}

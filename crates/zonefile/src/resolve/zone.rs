@@ -1,0 +1,160 @@
+//! The layers of a zone united: an exclusion silences its own dataset only.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rblmap::{NameKey, Run, Slot, ValueId};
+use rblmap_image::{DraftZone, NameTable};
+
+use super::names::{self, Names, View};
+use super::span::{self, Span};
+use super::unions::Unions;
+use super::{Layer, Places};
+use crate::error::Error;
+use crate::warning::{Class, Warning};
+
+/// A layer where it answers.
+#[derive(Debug, Clone)]
+pub(crate) struct Attached {
+    /// Relative to the base.
+    pub(crate) zone: NameKey,
+    /// The zone of the spec that it comes from, relative to the base.
+    pub(crate) owner: NameKey,
+    /// Layers that rbldnsd asks together: the datasets of a zone, or those inside one `combined`.
+    /// Whether mapped addresses are IPv4 is decided for each such group.
+    pub(crate) group: usize,
+    pub(crate) layer: Arc<Layer>,
+}
+
+const MAPPED: Span<u128> = Span {
+    start: 0xffff_0000_0000,
+    end: 0xffff_ffff_ffff,
+    value: 0,
+};
+
+/// Unites what is attached to one zone; `subzones` are those below it, which answer alone.
+pub(crate) fn unite(
+    attached: Vec<Attached>,
+    subzones: &[NameKey],
+    unions: &mut Unions<'_>,
+    warnings: &mut Vec<Warning>,
+) -> Result<DraftZone, Error> {
+    let mut groups: BTreeMap<usize, bool> = BTreeMap::new();
+    for one in &attached {
+        *groups.entry(one.group).or_default() |= one.layer.has_v4;
+    }
+    let mut zone = DraftZone {
+        has_v4_dataset: groups.values().all(|has| *has),
+        ..DraftZone::default()
+    };
+    let (mut v4, mut v6) = (Vec::new(), Vec::new());
+    let mut tables = Vec::new();
+    for one in attached {
+        let mapped_is_v4 = groups.get(&one.group).copied().unwrap_or(false);
+        let layer = Arc::unwrap_or_clone(one.layer);
+        let names = reachable(layer.names, &layer.places, (&one.zone, subzones), warnings);
+        if !names.is_empty() {
+            tables.push(names);
+        }
+        v4 = span::combine(v4, layer.v4, |a, b| unions.either(a, b))?;
+        let own = if mapped_is_v4 && !layer.v6.is_empty() {
+            span::overlay(vec![MAPPED], layer.v6)
+        } else {
+            layer.v6
+        };
+        v6 = span::combine(v6, own, |a, b| unions.either(a, b))?;
+    }
+    zone.v4 = span::into_runs(v4);
+    zone.v6 = span::into_runs(v6);
+    zone.names = table(&names::unite(tables, unions)?);
+    Ok(zone)
+}
+
+/// The names that a query can reach: not those under a subzone.
+fn reachable(
+    names: Names,
+    places: &Places,
+    (zone, subzones): (&NameKey, &[NameKey]),
+    warnings: &mut Vec<Warning>,
+) -> Names {
+    let below: Vec<&[u8]> = subzones
+        .iter()
+        .filter(|sub| sub.is_within(zone) && *sub != zone)
+        .filter_map(|sub| sub.as_bytes().get(zone.as_bytes().len()..))
+        .collect();
+    if below.is_empty() {
+        return names;
+    }
+    let mut kept = Names::default();
+    for view in names.iter() {
+        if below.iter().any(|sub| view.key.starts_with(sub)) {
+            warnings.extend(places.warning(view.position, Class::Unreachable));
+        } else {
+            kept.push(view);
+        }
+    }
+    kept
+}
+
+fn table(names: &Names) -> NameTable {
+    let mut table = NameTable::new();
+    for View {
+        key, exact, below, ..
+    } in names.iter()
+    {
+        table.push(key, names::slot(exact), names::slot(below));
+    }
+    table
+}
+
+/// Changes the values of a layer.
+pub(crate) fn map_values(
+    layer: &mut Layer,
+    mut new: impl FnMut(u32) -> Result<u32, Error>,
+) -> Result<(), Error> {
+    for span in &mut layer.v4 {
+        span.value = new(span.value)?;
+    }
+    for span in &mut layer.v6 {
+        span.value = new(span.value)?;
+    }
+    layer.names.map_values(new)
+}
+
+/// Changes the values of runs; those without one go.
+pub(crate) fn map_runs<A>(
+    runs: &mut Vec<Run<A>>,
+    mut new: impl FnMut(u32) -> Result<u32, Error>,
+) -> Result<(), Error> {
+    let mut failed = None;
+    runs.retain_mut(|run| match new(run.value.get()) {
+        Ok(value) => match ValueId::new(value) {
+            Some(value) => {
+                run.value = value;
+                true
+            }
+            None => false,
+        },
+        Err(error) => {
+            failed = Some(error);
+            false
+        }
+    });
+    failed.map_or(Ok(()), Err)
+}
+
+/// Changes the values of names.
+pub(crate) fn map_names(
+    names: &NameTable,
+    mut new: impl FnMut(u32) -> Result<u32, Error>,
+) -> Result<NameTable, Error> {
+    let mut mapped = NameTable::new();
+    for point in names.iter() {
+        let [exact, below] = [point.exact, point.below].map(|slot| match slot.value() {
+            Some(id) => new(id.get()).map(|id| ValueId::new(id).map_or(Slot::Nothing, Slot::Value)),
+            None => Ok(slot),
+        });
+        mapped.push(point.key, exact?, below?);
+    }
+    Ok(mapped)
+}

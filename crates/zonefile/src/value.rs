@@ -1,0 +1,195 @@
+//! The value after a key: its grammar, and the distinct values of a piece of a source.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use crate::address4;
+use crate::line::trim_start;
+use crate::warning::Class;
+
+/// Texts are cut here when they are read.
+pub(crate) const MAX_SOURCE_TEXT: usize = 255;
+
+/// What a line says about its text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Text<'t> {
+    /// Nothing: the default's.
+    Default,
+    /// That there is none.
+    None,
+    /// This template.
+    Bytes(Cow<'t, [u8]>),
+}
+
+/// A value as a line states it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Stated<'t> {
+    /// The A record, unless it is the default's.
+    pub(crate) a: Option<u32>,
+    pub(crate) text: Text<'t>,
+}
+
+/// A value with nothing left to the default.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Whole<'t> {
+    pub(crate) a: Option<u32>,
+    pub(crate) text: Option<Cow<'t, [u8]>>,
+}
+
+impl Stated<'_> {
+    /// What a line without a value states.
+    pub(crate) const DEFAULT: Stated<'static> = Stated {
+        a: None,
+        text: Text::Default,
+    };
+}
+
+impl<'t> Whole<'t> {
+    /// The default at the start of every file: 127.0.0.2 and no text.
+    pub(crate) const BUILT_IN: Whole<'static> = Whole {
+        a: Some(0x7f00_0002),
+        text: None,
+    };
+
+    /// The value of a line under a default.
+    pub(crate) fn of(stated: &Stated<'t>, default: &Whole<'t>) -> Whole<'t> {
+        Whole {
+            a: stated.a.or(default.a),
+            text: match &stated.text {
+                Text::Default => default.text.clone(),
+                Text::None => None,
+                Text::Bytes(bytes) => Some(bytes.clone()),
+            },
+        }
+    }
+}
+
+/// Reads what follows a key, or a default line; also whether the text had to be cut.
+pub(crate) fn parse(rest: &[u8]) -> Result<(Stated<'_>, bool), Class> {
+    let rest = trim_start(rest);
+    match rest {
+        [] | [b'#' | b';', ..] => Ok((Stated::DEFAULT, false)),
+        [b':', after @ ..] => {
+            let (a, after) = a_record(after).ok_or(Class::BadA)?;
+            let (text, cut) = match trim_start(after) {
+                [] => (Text::Default, false),
+                [b':', own @ ..] => match trim_start(own) {
+                    [] => (Text::None, false),
+                    own => text(own),
+                },
+                _ => return Err(Class::BadValue),
+            };
+            Ok((Stated { a: Some(a), text }, cut))
+        }
+        own => {
+            let (text, cut) = text(own);
+            Ok((Stated { a: None, text }, cut))
+        }
+    }
+}
+
+/// Whether what was read as a value looks as if a comment had been meant.
+pub(crate) fn holds_comment(rest: &[u8]) -> bool {
+    rest.windows(2)
+        .any(|pair| matches!(pair, [b' ' | b'\t', b'#' | b';']))
+        && !matches!(trim_start(rest), [b'#' | b';', ..])
+}
+
+/// An A record of one to four octets and the rest: one octet n is 127.0.0.n, fewer than four are
+/// read as old inet did. 0.0.0.0 is none.
+fn a_record(text: &[u8]) -> Option<(u32, &[u8])> {
+    let (prefix, rest) = address4::prefix(text)?;
+    let a = match prefix.octets {
+        1 => 0x7f00_0000 | prefix.address >> 24,
+        _ => prefix.as_inet(),
+    };
+    (prefix.address != 0).then_some((a, rest))
+}
+
+/// A text as it stands, cut if need be; whether it was.
+pub(crate) fn text(text: &[u8]) -> (Text<'_>, bool) {
+    let kept = text.get(..MAX_SOURCE_TEXT).unwrap_or(text);
+    (Text::Bytes(Cow::Borrowed(kept)), kept.len() < text.len())
+}
+
+/// The distinct values of one piece of a source, in order of first sight.
+#[derive(Debug, Default)]
+pub(crate) struct Local<'t> {
+    ids: HashMap<(u32, Stated<'t>), u32>,
+    /// Each value, and how many default lines of the piece stood before it.
+    pub(crate) values: Vec<(u32, Stated<'t>)>,
+    defaults: u32,
+    default_id: Option<u32>,
+}
+
+impl<'t> Local<'t> {
+    /// A default line was read: what is left to the default means another one from here on.
+    pub(crate) fn next_default(&mut self) {
+        self.defaults += 1;
+        self.default_id = None;
+    }
+
+    /// The id of a value that is the default.
+    pub(crate) fn default_id(&mut self) -> u32 {
+        if let Some(id) = self.default_id {
+            return id;
+        }
+        let id = self.id(Stated::DEFAULT);
+        self.default_id = Some(id);
+        id
+    }
+
+    /// The id of a value.
+    pub(crate) fn id(&mut self, stated: Stated<'t>) -> u32 {
+        // A value that leaves nothing to the default is the same under each.
+        let whole = stated.a.is_some() && stated.text != Text::Default;
+        let defaults = if whole { 0 } else { self.defaults };
+        let key = (defaults, stated);
+        if let Some(&id) = self.ids.get(&key) {
+            return id;
+        }
+        // A piece has at most as many values as bytes, and is far below 4 GiB.
+        let id = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+        self.values.push(key.clone());
+        self.ids.insert(key, id);
+        id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<(Option<u32>, Text<'_>), Class> {
+        parse(text.as_bytes()).map(|(stated, _)| (stated.a, stated.text))
+    }
+
+    #[test]
+    fn values_are_read_by_the_rules_of_zone_files() {
+        let text = |t: &'static str| Text::Bytes(t.as_bytes().into());
+        let cases = [
+            ("", Ok((None, Text::Default))),
+            (" # c", Ok((None, Text::Default))),
+            (":5", Ok((Some(0x7f00_0005), Text::Default))),
+            (" :5 :", Ok((Some(0x7f00_0005), Text::None))),
+            (":1.2: x", Ok((Some(0x0100_0002), text("x")))),
+            (":1.2.3:x", Ok((Some(0x0102_0003), text("x")))),
+            (":0:", Err(Class::BadA)),
+            ("::x", Err(Class::BadA)),
+            (": 5", Err(Class::BadA)),
+            (":5 # x", Err(Class::BadValue)),
+            ("t # x", Ok((None, text("t # x")))),
+        ];
+        for (line, value) in cases {
+            assert_eq!(read(line), value, "{line}");
+        }
+    }
+
+    #[test]
+    fn texts_end_at_255_bytes() {
+        let long = vec![b'x'; 300];
+        let (stated, cut) = parse(&long).unwrap();
+        assert!(cut);
+        assert_eq!(stated.text, Text::Bytes(long[..255].into()));
+    }
+}

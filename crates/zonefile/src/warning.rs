@@ -1,0 +1,128 @@
+//! Warnings: lines that were skipped or bent, each with a class that scripts can rely on.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// One remark about one line of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The source.
+    pub file: Arc<Path>,
+    /// The line, from 1; 0 for the whole file.
+    pub line: u64,
+    /// What kind of remark.
+    pub class: Class,
+    /// What is wrong, and what became of the line.
+    pub message: &'static str,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Warning {
+            file,
+            line,
+            message,
+            ..
+        } = self;
+        write!(f, "{}:{line}: {message}", file.display())
+    }
+}
+
+/// A remark about a line of a piece of a source; the walk over the pieces gives it its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) line: u32,
+    pub(crate) class: Class,
+}
+
+macro_rules! classes {
+    ($($name:ident $text:literal $ours:literal $message:literal;)*) => {
+        /// The kinds of warnings; `docs/zonefile.md` tells what each means.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Class {
+            $(#[doc = concat!("`", $text, "`: ", $message, ".")] $name,)*
+        }
+
+        impl Class {
+            /// Every class there is.
+            pub const ALL: &[Class] = &[$(Class::$name),*];
+
+            /// The word for scripts, as in the TSV of warnings.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Class::$name => $text,)* }
+            }
+
+            /// Whether only we say so: rbldnsd takes the line without a word.
+            pub fn is_ours(self) -> bool {
+                match self { $(Class::$name => $ours,)* }
+            }
+
+            pub(crate) fn message(self) -> &'static str {
+                match self { $(Class::$name => $message,)* }
+            }
+        }
+    };
+}
+
+classes! {
+    BadAddress "bad-address" false "not an address as this type takes them; line skipped";
+    BadLength "bad-length" false "an address of another length than this type takes; line skipped";
+    BadName "bad-name" false "not a domain name; line skipped";
+    BadEntry "bad-entry" false "not a record as this type takes them; line skipped";
+    HostBits "host-bits" false "bits set behind the prefix length; line skipped";
+    TooLarge "too-large" false "more addresses than $MAXRANGE4 lets in; line skipped";
+    BadA "bad-a" false "not an A record after the key; line skipped";
+    BadValue "bad-value" false "something else after the A record; line skipped";
+    Duplicate "duplicate" false "the same network again; the first one stays";
+    MaxrangeUp "maxrange-up" false "$MAXRANGE4 can only shrink; line skipped";
+    BadSpecial "bad-special" false "unknown or malformed directive; line skipped";
+    NoSubzone "no-subzone" false "$DATASET without a subzone: nobody can ask for its entries";
+    TxtCut "txt-cut" false "text of more than 255 bytes; cut there";
+    LongLine "long-line" false "line longer than the buffer of rbldnsd, or without a newline";
+    NoNewline "no-newline" false "last line without a newline; used";
+    Future "future" false "$TIMESTAMP is later than now";
+    NoDataset "no-dataset" false "an entry before the first $DATASET";
+    UnknownType "unknown-type" false "unknown dataset type";
+    NestedType "nested-type" false "a dataset type that cannot be inside combined";
+    Compressed "compressed" false "compressed, and compressed files are refused";
+    ReadError "read-error" false "damaged gzip stream";
+    BadTtl "bad-ttl" true "a malformed TTL, for which rbldnsd refuses the file";
+    BadMx "bad-mx" true "a malformed MX record, for which rbldnsd refuses the file";
+    Crlf "crlf" true "line ends in CR LF: the CR is a part of the line for rbldnsd, and so it is here";
+    CommentInValue "comment-in-value" true "the comment is taken as a part of the value";
+    GzipTrailing "gzip-trailing" true "bytes after the first gzip member; not read";
+    Unread "unread" true "the value after the address is not read by this type";
+    Unreachable "unreachable" true "the name lies in a subzone, which alone answers for it; dropped";
+    OddAddress "odd-address" true "the address ends before the text does; the rest is taken as its value";
+    SecondVariable "second-variable" true "the variable has a value already, and the first one counts";
+    Expired "expired" true "the data is expired; it builds, but every lookup will say so";
+    BadCount "bad-count" true "no number to compare with --min-count; line skipped";
+    BadJson "bad-json" true "not a JSON object with one of the fields asked for; line skipped";
+    ControlBytes "control-bytes" true "control bytes in a text; dropped";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_names_file_and_line() {
+        let class = Class::BadAddress;
+        let warning = Warning {
+            file: Path::new("lists/a.zone").into(),
+            line: 7,
+            class,
+            message: class.message(),
+        };
+        assert_eq!(
+            warning.to_string(),
+            "lists/a.zone:7: not an address as this type takes them; line skipped"
+        );
+        let mut words: Vec<&str> = Class::ALL.iter().map(|class| class.as_str()).collect();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), Class::ALL.len());
+    }
+}

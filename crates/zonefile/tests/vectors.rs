@@ -1,0 +1,188 @@
+//! rbldnsd's recorded answers (`testdata/vectors/rbldnsd`): answers, load states and warnings.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may panic"
+)]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{Question, Told, ask, image_of};
+use rblmap_zonefile::{Options, Spec};
+use serde_json::Value;
+
+/// When the answers were recorded, more or less: between the stamps in the files.
+const NOW: u64 = 1_780_000_000;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/vectors/rbldnsd")
+}
+
+fn cases() -> Vec<Value> {
+    let text = fs::read_to_string(root().join("cases.json")).unwrap();
+    let cases: Value = serde_json::from_str(&text).unwrap();
+    cases.as_array().unwrap().clone()
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn specs(case: &Value) -> Vec<Spec> {
+    let specs = case["specs"].as_array().unwrap().iter();
+    let specs = specs.map(|spec| {
+        let files = spec["files"].as_array().unwrap().iter();
+        let files: Vec<PathBuf> = files
+            .map(|file| root().join("zones").join(file.as_str().unwrap()))
+            .collect();
+        let zone = match text(spec, "zone") {
+            "" => "bl.test".to_owned(),
+            sub => format!("{sub}.bl.test"),
+        };
+        common::spec(&zone, text(spec, "type"), &files)
+    });
+    specs.collect()
+}
+
+fn options(case: &Value) -> Options {
+    let flag = |flag: &str| {
+        case.get("flags")
+            .is_some_and(|flags| flags.as_array().unwrap().iter().any(|f| f == flag))
+    };
+    Options {
+        now: NOW,
+        host_bits: flag("-e"),
+        refuse_gzip: flag("-C"),
+        ..Options::default()
+    }
+}
+
+fn rows(path: &Path) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split('\t').map(str::to_owned).collect())
+        .collect()
+}
+
+/// A text of the TSV: one character stands for one byte.
+fn bytes(text: &str) -> Vec<u8> {
+    text.chars()
+        .map(|c| u8::try_from(u32::from(c)).unwrap())
+        .collect()
+}
+
+fn question(kind: &str, query: &str) -> Question {
+    match kind {
+        "ip4" => Question::V4(query.parse().unwrap()),
+        "ip6" => Question::V6(query.parse().unwrap()),
+        _ => Question::Name(bytes(query)),
+    }
+}
+
+fn expected(a: &str, txt: &str) -> Told {
+    let mut told = Told::default();
+    if a != "-" {
+        told.a = a.split(',').map(|a| a.parse().unwrap()).collect();
+    }
+    if txt != "-" {
+        let texts: Vec<String> = serde_json::from_str(txt).unwrap();
+        told.txt = texts.iter().map(|text| bytes(text)).collect();
+    }
+    told.txt = told.txt.into_iter().map(as_kept).collect();
+    told
+}
+
+/// `generic` alone answers with texts of 255 bytes; content keeps 254, as for all other types.
+fn as_kept(mut text: Vec<u8>) -> Vec<u8> {
+    text.truncate(rblmap::MAX_TEXT);
+    text
+}
+
+#[test]
+fn every_recorded_answer_is_ours() {
+    let mut asked = 0;
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let name = text(&case, "name");
+        let Ok((image, _)) = image_of(&specs(&case), &options(&case)) else {
+            continue;
+        };
+        if image.base().expired_at(NOW) {
+            continue;
+        }
+        for row in rows(&root().join("expect").join(format!("{name}.tsv"))) {
+            let [kind, query, sub, _, a, txt] = row.as_slice() else {
+                panic!("{name}: {row:?}");
+            };
+            asked += 1;
+            let ours = ask(&image, &question(kind, query), sub);
+            let theirs = expected(a, txt);
+            if ours != theirs {
+                wrong.push(format!(
+                    "{name} {kind} {query} {sub}: {ours:?} for {theirs:?}"
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(asked > 2_000, "{asked} questions");
+}
+
+#[test]
+fn every_load_ends_as_recorded() {
+    let loads = rows(&root().join("loads.tsv"));
+    let states: BTreeMap<&str, &str> = loads
+        .iter()
+        .map(|row| (row[0].as_str(), row[1].as_str()))
+        .collect();
+    for case in cases() {
+        let name = text(&case, "name");
+        let state = match image_of(&specs(&case), &options(&case)) {
+            Err(_) => "refused",
+            Ok((image, _)) if image.base().expired_at(NOW) => "loaded-not-served",
+            Ok(_) => "served",
+        };
+        assert_eq!(states.get(name), Some(&state), "{name}");
+    }
+}
+
+#[test]
+fn every_recorded_warning_is_ours() {
+    let recorded: BTreeSet<String> = rows(&root().join("warnings.tsv"))
+        .iter()
+        .map(|row| row.join(" "))
+        .collect();
+    let mut ours = BTreeSet::new();
+    for case in cases() {
+        let name = text(&case, "name");
+        let mut add = |file: &Path, line: u64, class: rblmap_zonefile::Class| {
+            let file = file.file_name().unwrap().to_string_lossy().into_owned();
+            if !class.is_ours() {
+                ours.insert(format!("{name} {file} {line} {}", class.as_str()));
+            }
+        };
+        match image_of(&specs(&case), &options(&case)) {
+            Ok((_, built)) => {
+                for warning in &built.warnings {
+                    add(&warning.file, warning.line, warning.class);
+                }
+            }
+            Err(error) => {
+                if let Some((class, file, line)) = error.refusal() {
+                    add(file, line, class);
+                }
+            }
+        }
+    }
+    let missing: Vec<_> = recorded.difference(&ours).collect();
+    let extra: Vec<_> = ours.difference(&recorded).collect();
+    assert!(
+        missing.is_empty() && extra.is_empty(),
+        "missing {missing:#?} extra {extra:#?}"
+    );
+}
