@@ -34,7 +34,14 @@ const ROOMS: &[Room] = &[
     Room {
         package: "rblmap-zonefile",
         below: &["rblmap-image"],
-        others: &["flate2", "memmap2", "rayon", "serde_json", "thiserror"],
+        others: &[
+            "flate2",
+            "memchr",
+            "memmap2",
+            "rayon",
+            "serde_json",
+            "thiserror",
+        ],
     },
     Room {
         package: "rblmap-delta",
