@@ -73,6 +73,24 @@ pub mod kind {
     pub const V6_SORTED: u16 = 32;
     /// Names in sorted entries; parameter: number of names.
     pub const NAMES_SORTED: u16 = 48;
+
+    /// The name that `docs/format.md` gives a kind.
+    pub const fn name(kind: u16) -> &'static str {
+        match kind {
+            ZONES => "ZONES",
+            VALUES => "VALUES",
+            DIGESTS => "DIGESTS",
+            V4_SORTED => "V4_SORTED",
+            V4_TOP => "V4_TOP",
+            V4_MID => "V4_MID",
+            V4_BIG => "V4_BIG",
+            V4_BITS => "V4_BITS",
+            V4_LINES => "V4_LINES",
+            V6_SORTED => "V6_SORTED",
+            NAMES_SORTED => "NAMES_SORTED",
+            _ => "unknown",
+        }
+    }
 }
 
 /// Zone record flag: some name could be an IPv4 address in reversed spelling.

@@ -1,0 +1,44 @@
+//! The subcommands, one file each.
+
+mod build;
+mod completions;
+mod info;
+mod lookup;
+mod manual;
+mod open;
+mod verify;
+
+use std::time::SystemTime;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    Build(build::Args),
+    Lookup(lookup::Args),
+    Info(info::Args),
+    Verify(verify::Args),
+    Completions(completions::Args),
+    Manual(manual::Args),
+}
+
+impl Command {
+    pub(crate) fn run(self, output: &Output) -> Result<Exit, Failure> {
+        match self {
+            Command::Build(args) => build::run(args, output),
+            Command::Lookup(args) => lookup::run(args),
+            Command::Info(args) => info::run(args),
+            Command::Verify(args) => verify::run(args, output),
+            Command::Completions(args) => completions::run(args),
+            Command::Manual(args) => manual::run(args, output),
+        }
+    }
+}
+
+/// Seconds since 1970, for the commands that compare with the time; nothing below them asks for it.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,158 @@
+//! `rblmap info`: what a file holds, in numbers.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use rblmap::layout::kind;
+use rblmap::{Image, Zone};
+use rblmap_image::ContentId;
+use serde::Serialize;
+
+use crate::cmd::open;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Tell what an image holds
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rblmap info ops.example.rbl
+  rblmap info --json ops.example.rbl | jq .serial")]
+pub(crate) struct Args {
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    /// The file
+    file: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Info {
+    zone: String,
+    format: u16,
+    serial: u64,
+    created: u64,
+    content_id: String,
+    bytes: u64,
+    values: usize,
+    zones: Vec<ZoneInfo>,
+    sections: Vec<SectionInfo>,
+}
+
+#[derive(Serialize)]
+struct ZoneInfo {
+    name: String,
+    expires: Option<u64>,
+    v4_runs: u64,
+    v4_addresses: u64,
+    v6_runs: u64,
+    /// In /64 networks, those that are listed in part included; as text, since it may have 20
+    /// digits.
+    v6_networks: String,
+    names: u64,
+}
+
+#[derive(Serialize)]
+struct SectionInfo {
+    kind: &'static str,
+    zone: u32,
+    bytes: u64,
+}
+
+pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+    let image = open::image(&args.file)?;
+    let info = gather(&image).map_err(|error| Failure::at(&args.file, error))?;
+    let mut out = std::io::stdout().lock();
+    let printed = if args.json {
+        serde_json::to_writer(&mut out, &info)
+            .map_err(Into::into)
+            .and_then(|()| out.write_all(b"\n"))
+    } else {
+        print(&info, &mut out)
+    };
+    printed.map_err(|error| Failure::printing(&error))?;
+    Ok(Exit::Done)
+}
+
+fn gather(image: &Image) -> Result<Info, rblmap::Error> {
+    let zones = image.zones().map(|zone| zone.map(|zone| count(&zone)));
+    Ok(Info {
+        zone: image.name().to_owned(),
+        format: image.format(),
+        serial: image.serial(),
+        created: image.created(),
+        content_id: ContentId::from_bytes(image.content_id()).to_string(),
+        bytes: image.as_bytes().len() as u64,
+        values: image.value_count(),
+        zones: zones.collect::<Result<_, _>>()?,
+        sections: image
+            .sections()
+            .map(|(kind, zone, _, bytes, _)| SectionInfo {
+                kind: kind::name(kind),
+                zone,
+                bytes,
+            })
+            .collect(),
+    })
+}
+
+fn count(zone: &Zone<'_>) -> ZoneInfo {
+    let (mut v4_runs, mut v4_addresses, mut v6_runs) = (0, 0, 0);
+    for run in zone.v4_runs() {
+        v4_runs += 1;
+        v4_addresses += u64::from(run.end - run.start) + 1;
+    }
+    let (mut networks, mut counted_to) = (0u128, None);
+    for run in zone.v6_runs() {
+        v6_runs += 1;
+        let (first, last) = (run.start >> 64, run.end >> 64);
+        networks += last - first + u128::from(counted_to != Some(first));
+        counted_to = Some(last);
+    }
+    ZoneInfo {
+        name: match zone.name().label_count() {
+            0 => "@".to_owned(),
+            _ => zone.name().to_string(),
+        },
+        expires: zone.expires(),
+        v4_runs,
+        v4_addresses,
+        v6_runs,
+        v6_networks: networks.to_string(),
+        names: zone.names().count() as u64,
+    }
+}
+
+fn print(info: &Info, out: &mut impl Write) -> std::io::Result<()> {
+    writeln!(out, "zone        {}", info.zone)?;
+    writeln!(out, "format      {}", info.format)?;
+    writeln!(out, "serial      {}", info.serial)?;
+    writeln!(out, "created     {}", info.created)?;
+    writeln!(out, "content id  {}", info.content_id)?;
+    writeln!(out, "bytes       {}", info.bytes)?;
+    writeln!(out, "values      {}", info.values)?;
+    for zone in &info.zones {
+        writeln!(
+            out,
+            "zone {}: {} IPv4 addresses in {} runs, {} IPv6 /64 in {} runs, {} names{}",
+            zone.name,
+            zone.v4_addresses,
+            zone.v4_runs,
+            zone.v6_networks,
+            zone.v6_runs,
+            zone.names,
+            match zone.expires {
+                Some(expires) => format!(", expires {expires}"),
+                None => String::new(),
+            }
+        )?;
+    }
+    for section in &info.sections {
+        writeln!(
+            out,
+            "section {:<13} zone {}: {} bytes",
+            section.kind, section.zone, section.bytes
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! Why a run failed: what to say, and which exit code it has.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::exit::Exit;
+
+/// A run that failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    /// What went wrong, in one line; empty where there is nobody to tell.
+    message: String,
+}
+
+/// Which exit code an error of one of the crates has.
+pub(crate) trait Classify {
+    fn exit(&self) -> Exit;
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl Display) -> Failure {
+        Failure {
+            exit,
+            message: message.to_string(),
+        }
+    }
+
+    /// An error about the file at `path`.
+    pub(crate) fn at(path: &Path, error: impl Classify + Error) -> Failure {
+        Failure::new(
+            error.exit(),
+            format!("{}: {}", path.display(), chain(&error)),
+        )
+    }
+
+    /// A file that could not be read.
+    pub(crate) fn reading(path: &Path, error: &io::Error) -> Failure {
+        Failure::new(
+            reading(error),
+            format!("{}: cannot be read: {error}", path.display()),
+        )
+    }
+
+    /// A file that could not be written; what was there before is still there.
+    pub(crate) fn writing(path: &Path, error: &io::Error) -> Failure {
+        Failure::new(
+            Exit::Disk,
+            format!("{}: cannot be written: {error}", path.display()),
+        )
+    }
+
+    /// Standard output that could not be written to. A reader who has seen enough is no failure.
+    pub(crate) fn printing(error: &io::Error) -> Failure {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Failure::new(Exit::Done, "");
+        }
+        Failure::new(Exit::Disk, format!("standard output: {error}"))
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// Says why on standard error and gives the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        self.say();
+        self.exit.into()
+    }
+
+    /// Says why on standard error; for what does not end the run.
+    pub(crate) fn say(&self) {
+        if !self.message.is_empty() {
+            eprintln!("rblmap: {}", self.message);
+        }
+    }
+}
+
+impl<E: Classify + Error> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure::new(error.exit(), chain(&error))
+    }
+}
+
+impl Classify for rblmap::Error {
+    fn exit(&self) -> Exit {
+        match self {
+            rblmap::Error::Io(cause) => reading(cause),
+            rblmap::Error::Foreign | rblmap::Error::NewerFormat { .. } => Exit::BadInput,
+            _ => Exit::Damaged,
+        }
+    }
+}
+
+impl Classify for rblmap_image::Error {
+    fn exit(&self) -> Exit {
+        match self {
+            rblmap_image::Error::TooLarge { .. } => Exit::BadInput,
+            rblmap_image::Error::Image(cause) => cause.exit(),
+            _ => Exit::Damaged,
+        }
+    }
+}
+
+impl Classify for rblmap_zonefile::Error {
+    fn exit(&self) -> Exit {
+        match self {
+            rblmap_zonefile::Error::Read { source, .. } => reading(source),
+            _ => Exit::BadInput,
+        }
+    }
+}
+
+/// Permissions are a matter of the disk, whatever else is wrong with a file is one of the input.
+fn reading(error: &io::Error) -> Exit {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Exit::Disk,
+        _ => Exit::BadInput,
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,70 @@
+//! What a person sees besides results: notes, progress, and texts made safe for a terminal.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+
+/// How much is said, to standard error.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Output {
+    /// Say nothing but errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+}
+
+impl Output {
+    /// Says what was done.
+    pub(crate) fn note(&self, text: impl std::fmt::Display) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+
+    /// Says what only those who ask for more want to know.
+    pub(crate) fn detail(&self, text: impl std::fmt::Display) {
+        if self.verbose {
+            eprintln!("{text}");
+        }
+    }
+
+    /// A spinner while something takes its time; nothing where nobody looks.
+    pub(crate) fn working(&self, what: &'static str) -> ProgressBar {
+        if self.quiet || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::new_spinner().with_message(what);
+        bar.enable_steady_tick(Duration::from_millis(100));
+        bar
+    }
+}
+
+/// A text as it may stand on a terminal and in a line of columns: bytes below 32, above 126 and `\`
+/// as `\xNN`.
+pub(crate) fn escaped(text: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for &byte in text {
+        if (32..=126).contains(&byte) && byte != b'\\' {
+            out.push(byte.into());
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_cannot_forge_columns() {
+        assert_eq!(escaped(b"a\tb\\c\x7f\xc3"), r"a\x09b\x5cc\x7f\xc3");
+        assert_eq!(escaped(b"see http://x/?1"), "see http://x/?1");
+    }
+}
