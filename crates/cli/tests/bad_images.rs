@@ -1,0 +1,125 @@
+//! Images that are not what they should be: a clear message, the right exit code, nothing written.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may panic"
+)]
+
+mod common;
+
+use common::{files, rblmap, testdata};
+
+/// Commands that open an image, each with its arguments around the path.
+fn runs(image: &str) -> [Vec<&str>; 3] {
+    [
+        vec!["lookup", image, "192.0.2.1"],
+        vec!["info", image],
+        vec!["verify", "-q", image],
+    ]
+}
+
+#[test]
+fn an_image_cut_at_any_length_is_damaged_and_an_empty_file_is_none() {
+    let whole = std::fs::read(testdata("golden/three.rbl")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cut.rbl");
+    for len in 0..whole.len() {
+        std::fs::write(&path, &whole[..len]).unwrap();
+        let run = rblmap(["lookup", path.to_str().unwrap(), "192.0.2.1"]);
+        let expected = if len == 0 { 3 } else { 4 };
+        assert_eq!(run.code, expected, "{len} bytes: {}", run.stderr);
+        assert_eq!(run.stdout, "");
+    }
+    assert_eq!(files(dir.path()), ["cut.rbl"]);
+}
+
+#[test]
+fn a_changed_byte_anywhere_is_found_by_verify() {
+    let whole = std::fs::read(testdata("golden/three.rbl")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bent.rbl");
+    for at in 0..whole.len() {
+        let mut bent = whole.clone();
+        bent[at] ^= 1 << (at % 8);
+        std::fs::write(&path, &bent).unwrap();
+        let run = rblmap(["verify", "-q", path.to_str().unwrap()]);
+        // Another magic is another file, a higher version a newer one.
+        let expected: &[i32] = match at {
+            0..8 => &[3],
+            8..10 => &[3, 4],
+            _ => &[4],
+        };
+        assert!(
+            expected.contains(&run.code),
+            "byte {at}: {} {}",
+            run.code,
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn what_is_no_image_is_bad_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("missing.rbl");
+    let foreign = dir.path().join("foreign.rbl");
+    std::fs::write(&foreign, "192.0.2.1\n").unwrap();
+    let newer = dir.path().join("newer.rbl");
+    let mut bytes = std::fs::read(testdata("golden/three.rbl")).unwrap();
+    bytes[8] = 200;
+    std::fs::write(&newer, bytes).unwrap();
+    let folder = dir.path().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let cases = [
+        (&missing, "No such file"),
+        (&foreign, "not an rblmap image"),
+        (&newer, "format 200 is newer than this reader"),
+        (&folder, "is a directory"),
+    ];
+    for (path, said) in cases {
+        let path = path.to_str().unwrap();
+        for args in runs(path) {
+            let run = rblmap(&args);
+            assert_eq!(run.code, 3, "{args:?}: {}", run.stderr);
+            assert_eq!(run.stdout, "", "{args:?}");
+            assert!(run.stderr.contains(said), "{args:?}: {}", run.stderr);
+            assert!(run.stderr.contains(path), "{args:?}: {}", run.stderr);
+        }
+    }
+}
+
+#[test]
+fn verify_goes_on_after_a_bad_one_and_ends_with_the_worst() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = testdata("golden/three.rbl");
+    let bent = dir.path().join("bent.rbl");
+    let mut bytes = std::fs::read(&good).unwrap();
+    bytes[900] ^= 1;
+    std::fs::write(&bent, bytes).unwrap();
+    let run = rblmap([
+        "verify",
+        bent.to_str().unwrap(),
+        "no-such-file",
+        good.to_str().unwrap(),
+    ]);
+    assert_eq!(run.code, 4);
+    assert!(run.stderr.contains("three.rbl: whole"), "{}", run.stderr);
+}
+
+#[test]
+fn wrong_usage_is_told_on_standard_error() {
+    for args in [
+        vec!["lookup"],
+        vec!["no-such-command"],
+        vec!["lookup", "--no-such-flag", "a.rbl"],
+        vec![],
+    ] {
+        let run = rblmap(&args);
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{args:?}");
+        assert!(run.stderr.contains("Usage:"), "{args:?}: {}", run.stderr);
+    }
+    let help = rblmap(["--help"]);
+    assert_eq!((help.code, help.stderr.as_str()), (0, ""));
+    assert_eq!(rblmap(["--version"]).code, 0);
+}
