@@ -1,6 +1,10 @@
 //! What the tests of the command share: running it, and finding lists.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests may panic, and say what they skip"
+)]
 
 use std::ffi::OsStr;
 use std::io::Write;
