@@ -156,8 +156,20 @@ fn names_take_escapes_with_the_flag() {
     assert_eq!(lookup(&image, &["--name", r"a\.b.example"]).code, 0);
     assert_eq!(lookup(&image, &["--name", r"a\0462.example"]).code, 1);
     assert_eq!(lookup(&image, &["--name", "@"]).code, 1);
-    // An address is a name like any other then.
-    assert_eq!(lookup(&image, &["--name", "192.0.2.1"]).code, 1);
+}
+
+#[test]
+fn a_name_asks_as_over_dns() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = "$DATASET ip4set @\n192.0.2.1\n$DATASET ip4set proxies\n192.0.2.7\n";
+    let image = build(&dir, "a", "combined", list, &[]);
+    let code = |args: &[&str]| lookup(&image, args).code;
+    assert_eq!(code(&["--name", "1.2.0.192"]), 0);
+    assert_eq!(code(&["--name", "192.0.2.1"]), 1);
+    assert_eq!(code(&["--name", "7.2.0.192"]), 1);
+    assert_eq!(code(&["--name", "7.2.0.192.proxies"]), 0);
+    assert_eq!(code(&["--name", "--zone", "proxies", "7.2.0.192"]), 0);
+    assert_eq!(code(&["--name", "--zone", "proxies", "1.2.0.192"]), 1);
 }
 
 #[test]

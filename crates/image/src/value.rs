@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use rblmap::layout::record::{A, KEY, KEY_LESS, LONG, LOOPBACK, LOOPBACK_A, TEXT};
-use rblmap::{MAX_TEXT, Part, RawRecord, Value};
+use rblmap::{MAX_LITERAL, MAX_TEXT, Part, RawRecord, Value};
 
 /// One record: an A record, a text, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,8 +25,9 @@ pub enum TextPart {
     KeyLess(u8),
 }
 
-/// A TXT template in canonical form: literals merged, none empty, nothing past the 254 bytes that
-/// a text can have (a key counts as one byte there, the shortest there is).
+/// A TXT template in canonical form: literals merged, none empty, nothing past the bytes that a
+/// text can have: 254 with a key in it, which counts as one byte there, the shortest there is, and
+/// 255 without one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateBuf {
     bytes: Vec<u8>,
@@ -42,17 +43,22 @@ impl TemplateBuf {
     /// assert!(TemplateBuf::new([TextPart::Literal(Vec::new())]).is_none());
     /// ```
     pub fn new(parts: impl IntoIterator<Item = TextPart>) -> Option<TemplateBuf> {
+        let parts: Vec<TextPart> = parts.into_iter().collect();
+        let all_literal = parts.iter().all(|p| matches!(p, TextPart::Literal(_)));
+        let most = if all_literal { MAX_LITERAL } else { MAX_TEXT };
         let mut bytes = Vec::new();
         let mut literal = Vec::new();
         let mut shortest = 0;
         let close = |literal: &mut Vec<u8>, bytes: &mut Vec<u8>| {
-            if let Ok(len @ 1..) = u8::try_from(literal.len()) {
-                bytes.push(len);
-                bytes.append(literal);
+            // The length bytes 0 and 255 stand for keys.
+            for piece in literal.chunks(MAX_TEXT) {
+                bytes.push(u8::try_from(piece.len()).unwrap_or(u8::MAX));
+                bytes.extend_from_slice(piece);
             }
+            literal.clear();
         };
         for part in parts {
-            let room = MAX_TEXT - shortest;
+            let room = most - shortest;
             match part {
                 TextPart::Literal(text) => {
                     let text = text.get(..text.len().min(room)).unwrap_or_default();
@@ -182,7 +188,7 @@ fn encode(record: &Record) -> Vec<u8> {
     }
     if let Some(text) = &record.text {
         flags |= TEXT;
-        // At most 254 parts, of which literals have 254 bytes in all: far below 2^16.
+        // At most 254 parts, of which literals have 255 bytes in all: far below 2^16.
         let [low, high] = u16::try_from(text.bytes.len())
             .unwrap_or(u16::MAX)
             .to_le_bytes();
@@ -249,6 +255,14 @@ mod tests {
             cut,
             TemplateBuf::new([TextPart::Literal(long[..254].to_vec())])
         );
+        let alone = TemplateBuf::new([TextPart::Literal(long)]);
+        let text = alone.as_ref().map(|text| text.bytes.clone()).unwrap();
+        assert_eq!((text.len(), text[0], text[255]), (257, 254, 1));
+        let value = ValueBuf::new([Record {
+            a: None,
+            text: alone,
+        }]);
+        assert!(is_canonical(&value.bytes));
         let keys = TemplateBuf::new(vec![TextPart::Key; 400]).unwrap();
         assert_eq!(keys.bytes.len(), 254);
         let less = TemplateBuf::new(vec![TextPart::KeyLess(1); 400]);

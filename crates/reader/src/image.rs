@@ -173,6 +173,10 @@ impl Image {
         let Ok(key) = NameKey::parse(name.as_bytes()) else {
             return Ok(None);
         };
+        self.zone_of_key(&key)
+    }
+
+    pub(crate) fn zone_of_key(&self, key: &NameKey) -> Result<Option<Zone<'_>>, Error> {
         let (mut low, mut high) = (0, self.zone_count());
         while low < high {
             let mid = low.midpoint(high);

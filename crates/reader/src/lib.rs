@@ -39,6 +39,7 @@ mod iterate;
 pub mod layout;
 mod name;
 mod names;
+mod query;
 mod run;
 mod sorted;
 mod v4_lines;
@@ -52,7 +53,7 @@ pub use error::Error;
 pub use image::Image;
 pub use name::{MAX_KEY, MAX_WIRE, NameError, NameKey};
 pub use run::{NamePoint, Run, Slot, ValueId};
-pub use value::{Key, MAX_TEXT, Part, RawRecord, Template, TextBuf, Value};
+pub use value::{Key, MAX_LITERAL, MAX_TEXT, Part, RawRecord, Template, TextBuf, Value};
 #[cfg(feature = "verify")]
 #[doc(hidden)]
 pub use verify::root as root_digest;

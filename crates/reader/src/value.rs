@@ -8,8 +8,11 @@ use std::net::Ipv4Addr;
 use crate::layout::record::{A, KEY, KEY_LESS, LONG, LOOPBACK, LOOPBACK_A, TEXT};
 use crate::name;
 
-/// A rendered text has at most this many bytes, as in rbldnsd.
+/// A text with a key in it is cut at this many bytes, as in rbldnsd.
 pub const MAX_TEXT: usize = 254;
+/// A text without a key may have one byte more: rbldnsd keeps those of `generic` whole, up to what
+/// a string of DNS holds (RFC 1035 section 3.3).
+pub const MAX_LITERAL: usize = 255;
 
 /// The records of one value, in place.
 ///
@@ -136,15 +139,21 @@ impl<'a> Template<'a> {
         self.bytes
     }
 
-    /// Puts the key in and cuts at [`MAX_TEXT`] bytes. The text replaces what `out` held.
+    /// Puts the key in and cuts at [`MAX_TEXT`] bytes, or, where there is no key in it, at
+    /// [`MAX_LITERAL`]. The text replaces what `out` held.
     pub fn render(&self, key: &Key<'_>, out: &mut TextBuf) {
         out.clear();
+        let mut has_key = false;
         for part in self.parts() {
+            has_key |= !matches!(part, Part::Literal(_));
             match part {
                 Part::Literal(bytes) => out.push(bytes),
                 Part::Key => key.print(0, out),
                 Part::KeyLess(less) => key.print(less.into(), out),
             }
+        }
+        if has_key {
+            out.cut();
         }
     }
 }
@@ -202,10 +211,10 @@ fn print_v6(address: u128, out: &mut TextBuf) {
     }
 }
 
-/// A rendered text: at most [`MAX_TEXT`] bytes, without heap memory.
+/// A rendered text: at most [`MAX_LITERAL`] bytes, without heap memory.
 #[derive(Clone, Copy)]
 pub struct TextBuf {
-    bytes: [u8; MAX_TEXT],
+    bytes: [u8; MAX_LITERAL],
     len: u8,
 }
 
@@ -213,7 +222,7 @@ impl TextBuf {
     /// An empty text.
     pub const fn new() -> TextBuf {
         TextBuf {
-            bytes: [0; MAX_TEXT],
+            bytes: [0; MAX_LITERAL],
             len: 0,
         }
     }
@@ -232,7 +241,14 @@ impl TextBuf {
         let room = self.bytes.get_mut(len..).unwrap_or_default();
         for (slot, byte) in room.iter_mut().zip(bytes) {
             *slot = *byte;
-            self.len += 1; // at most MAX_TEXT, the room there is
+            self.len += 1; // at most MAX_LITERAL, the room there is
+        }
+    }
+
+    /// Leaves the first [`MAX_TEXT`] bytes.
+    fn cut(&mut self) {
+        if usize::from(self.len) > MAX_TEXT {
+            self.len -= 1; // there is room for one more only
         }
     }
 }
@@ -286,5 +302,18 @@ mod tests {
         assert_eq!(out.as_bytes().len(), MAX_TEXT);
         assert!(out.as_bytes().starts_with(&[b'x'; 100]));
         assert_eq!(&out.as_bytes()[100..107], b"1.2.3.4");
+    }
+
+    #[test]
+    fn a_text_without_a_key_may_have_one_byte_more() {
+        let mut bytes = vec![254];
+        bytes.extend([b'x'; 254]);
+        bytes.extend([3, b'y', b'y', b'y']);
+        let mut out = TextBuf::new();
+        Template { bytes: &bytes }.render(&Key::V4(0), &mut out);
+        assert_eq!(out.as_bytes().len(), MAX_LITERAL);
+        bytes.push(KEY);
+        Template { bytes: &bytes }.render(&Key::V4(0), &mut out);
+        assert_eq!(out.as_bytes().len(), MAX_TEXT);
     }
 }

@@ -99,6 +99,12 @@ impl<'a> Zone<'a> {
         Answer::new([run, None, name])
     }
 
+    /// The answer for an IPv4 address that was asked for by `name`.
+    pub(crate) fn lookup_v4_as(&self, address: u32, name: &NameKey) -> Answer<'a> {
+        let run = self.part(self.v4_id(address), Key::V4(address));
+        Answer::new([run, None, self.name_listing(name)])
+    }
+
     /// Looks an IPv6 address up. An address that holds an IPv4 address (2002::/16 and
     /// `::ffff:0:0/96`) is answered with what that one is listed with, too.
     ///

@@ -93,7 +93,8 @@ struct Parts {
 
 impl Parts {
     fn push(&mut self, text: &[u8]) {
-        let text = text.get(..text.len().min(MAX_TEXT)).unwrap_or_default();
+        let room = MAX_TEXT.saturating_sub(self.len);
+        let text = text.get(..text.len().min(room)).unwrap_or_default();
         self.len += text.len();
         if !text.is_empty() {
             self.parts.push(TextPart::Literal(text.to_vec()));

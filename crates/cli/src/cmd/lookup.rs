@@ -1,8 +1,10 @@
 //! `rblmap lookup`: what an image says about addresses and names.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use rblmap::{Answer, Image, NameKey, TextBuf, Zone};
@@ -28,7 +30,8 @@ pub(crate) struct Args {
     /// Ask in this subzone, by its name below the base
     #[arg(long, value_name = "SUB", default_value = "@")]
     zone: String,
-    /// Keys are names in the escapes of zone files, `@` the empty one; none is an address
+    /// Keys are names as a DNS server of the zone is asked for them, in the escapes of zone files,
+    /// `@` the empty one; an address is spelled backwards there
     #[arg(long)]
     name: bool,
     /// One JSON object a line
@@ -41,7 +44,7 @@ pub(crate) struct Args {
     image: PathBuf,
     /// Addresses or names; from standard input, one a line, if there are none or for `-`
     #[arg(value_name = "KEY")]
-    keys: Vec<String>,
+    keys: Vec<OsString>,
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
@@ -137,7 +140,7 @@ struct BadLine<'a> {
     error: &'a str,
 }
 
-impl Desk<'_> {
+impl<'i> Desk<'i> {
     fn answer_stdin(&mut self) -> Result<(), Failure> {
         let mut keys = BufReader::new(io::stdin().lock());
         let mut line = Vec::new();
@@ -163,10 +166,23 @@ impl Desk<'_> {
     fn answer(&mut self, query: &[u8]) -> Result<(), Failure> {
         let said = match parse(query, self.names_only) {
             Ok(Key::Address(address)) => self.say(query, self.zone.lookup(address)),
+            Ok(Key::Name(name)) if self.names_only => match self.query(&name) {
+                Ok(answer) => self.say(query, answer),
+                Err(error) => return Err(error.into()),
+            },
             Ok(Key::Name(name)) => self.say(query, self.zone.lookup_name(&name)),
             Err(error) => self.say_bad(query, error),
         };
         said.map_err(|error| Failure::printing(&error))
+    }
+
+    /// The answer for a name in the zone. One that is too long there nobody can ask for.
+    fn query(&self, name: &NameKey) -> Result<Answer<'i>, rblmap::Error> {
+        let whole = [self.zone.name().as_bytes(), name.as_bytes()].concat();
+        match NameKey::from_key(&whole) {
+            Ok(whole) => self.image.query(&whole),
+            Err(_) => Ok(self.zone.lookup_name(name)),
+        }
     }
 
     fn say(&mut self, query: &[u8], answer: Answer<'_>) -> io::Result<()> {
