@@ -34,7 +34,7 @@ pub fn encode(content: &Content, stamp: Stamp) -> Result<Vec<u8>, Error> {
         sections.push(Section {
             kind: kind::VALUES,
             zone: 0,
-            parameter: content.values().len() as u64,
+            parameter: section::zones::values_parameter(content.values()),
             bytes: section::zones::encode_values(content.values())?,
         });
     }

@@ -162,6 +162,25 @@ fn check_v4(case: &Case, image: &Image, addresses: impl Iterator<Item = u32>) {
     }
 }
 
+/// Each way to ask gives the value that the runs have.
+fn check_ways(case: &Case, image: &Image, addresses: &[u32]) {
+    let zone = image.base();
+    for zone in [zone, zone.portable()] {
+        let mut values = vec![None; addresses.len()];
+        zone.lookup_v4_many(addresses, &mut values);
+        let mut listed = vec![false; addresses.len()];
+        zone.contains_v4_many(addresses, &mut listed);
+        for ((&address, value), listed) in addresses.iter().zip(values).zip(listed) {
+            let expected = find(&case.runs4, address).map(|id| case.draft.values.get(id));
+            let bytes = value.map(|id| image.value(id).as_bytes());
+            let expected = expected.as_ref().map(|value| value.as_bytes());
+            assert_eq!(bytes, expected, "{address:08x} of many");
+            assert_eq!(listed, expected.is_some(), "{address:08x} of many");
+            assert_eq!(zone.contains_v4(address), listed, "{address:08x}");
+        }
+    }
+}
+
 fn check_v6(case: &Case, image: &Image, addresses: impl Iterator<Item = u128>) {
     for address in addresses {
         let embedded = match address >> 112 {
@@ -287,7 +306,8 @@ fn random_content_is_looked_up_and_read_back() {
             let near = edges
                 .chain((0..1000).map(|_| rng.u32(..)))
                 .collect::<Vec<_>>();
-            check_v4(&case, &image, near.into_iter());
+            check_v4(&case, &image, near.iter().copied());
+            check_ways(&case, &image, &near);
             let edges = case.runs6.iter().flat_map(|run| {
                 [
                     run.start.wrapping_sub(1),

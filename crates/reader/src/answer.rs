@@ -2,7 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use crate::value::{Key, RawRecord, TextBuf, Value};
+use crate::image::Image;
+use crate::run::ValueId;
+use crate::value::{Key, RawRecord, TextBuf};
 
 /// The answer for one address or name: the records of up to three listings, each with its key.
 ///
@@ -10,27 +12,34 @@ use crate::value::{Key, RawRecord, TextBuf, Value};
 /// 6to4 one (RFC 3056), and by a name that spells it backwards. Holds no heap memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer<'a> {
-    parts: [Option<(Value<'a>, Key<'a>)>; 3],
+    image: &'a Image,
+    parts: [Option<(ValueId, Key<'a>)>; 3],
 }
 
 impl<'a> Answer<'a> {
-    pub(crate) fn new(parts: [Option<(Value<'a>, Key<'a>)>; 3]) -> Answer<'a> {
-        Answer { parts }
+    #[inline]
+    pub(crate) fn new(image: &'a Image, parts: [Option<(ValueId, Key<'a>)>; 3]) -> Answer<'a> {
+        Answer { image, parts }
     }
 
     /// Whether there is at least one A record. A text alone lists nothing.
+    #[inline]
     pub fn is_listed(&self) -> bool {
-        self.parts
-            .iter()
-            .flatten()
-            .any(|(value, _)| value.is_listed())
+        let mut parts = self.parts.iter().flatten();
+        parts.any(|(id, _)| self.image.is_listing(*id))
     }
 
     /// The records, in the order of the parts. Two records may have equal A or equal text: a
     /// caller that shows sets drops duplicates after rendering, as rbldnsd does.
     pub fn records(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
+        let image = self.image;
         let parts = self.parts.into_iter().flatten();
-        parts.flat_map(|(value, key)| value.records().map(move |raw| Record { raw, key }))
+        parts.flat_map(move |(id, key)| {
+            image
+                .value(id)
+                .records()
+                .map(move |raw| Record { raw, key })
+        })
     }
 }
 

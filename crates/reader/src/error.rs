@@ -2,11 +2,19 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 /// What is wrong with an image.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
+    /// One of several images.
+    Of {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: Box<Error>,
+    },
     /// The file could not be read or mapped.
     Io(io::Error),
     /// The first bytes are not those of an image.
@@ -51,6 +59,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Error::Of { path, .. } => write!(f, "{}", path.display()),
             Error::Io(_) => f.write_str("cannot be read"),
             Error::Foreign => f.write_str("not an rblmap image"),
             Error::NewerFormat { found, known } => {
@@ -81,6 +90,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            Error::Of { cause, .. } => Some(cause),
             Error::Io(cause) => Some(cause),
             _ => None,
         }

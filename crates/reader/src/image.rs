@@ -21,6 +21,8 @@ use crate::zone::{V4, Zone};
 pub struct Image {
     data: Data,
     values: usize,
+    /// Whether some value has no A record.
+    some_without_a: bool,
     /// Where the ends and the bytes of the values lie, checked once.
     value_ends: Range<usize>,
     value_bytes: Range<usize>,
@@ -217,6 +219,12 @@ impl Image {
         Value::new(bytes.unwrap_or_default())
     }
 
+    /// Whether an id is of a value with an A record.
+    #[inline]
+    pub(crate) fn is_listing(&self, id: ValueId) -> bool {
+        (id.rank() as usize) < self.values && (!self.some_without_a || self.value(id).is_listed())
+    }
+
     /// The section table: kind, zone, offset, length and parameter of each, as the file has them.
     pub fn sections(&self) -> impl ExactSizeIterator<Item = (u16, u32, u64, u64, u64)> {
         (0..self.section_count())
@@ -228,6 +236,7 @@ impl Image {
         let mut image = Image {
             data,
             values: 0,
+            some_without_a: false,
             value_ends: 0..0,
             value_bytes: 0..0,
         };
@@ -392,7 +401,11 @@ impl Image {
             return Ok(());
         };
         let bytes = self.bytes_of(&section);
-        let count = usize::try_from(section.parameter).ok();
+        let flags = section.parameter >> 32;
+        if flags > layout::SOME_WITHOUT_A {
+            return Err(section.bad("values"));
+        }
+        let count = usize::try_from(section.parameter & 0xffff_ffff).ok();
         let ends_len = count.and_then(|count| count.checked_mul(4));
         let Some((count, ends_len)) = count.zip(ends_len).filter(|(_, len)| *len <= bytes.len())
         else {
@@ -408,6 +421,7 @@ impl Image {
         self.value_bytes = start + ends_len..start + bytes.len();
         self.value_ends = start..start + ends_len;
         self.values = count;
+        self.some_without_a = flags == layout::SOME_WITHOUT_A;
         Ok(())
     }
 

@@ -32,15 +32,18 @@
 //! command.
 
 mod answer;
+mod compare;
 mod error;
 mod image;
 mod iterate;
 #[doc(hidden)]
 pub mod layout;
+mod many;
 mod name;
 mod names;
 mod query;
 mod run;
+mod set;
 mod sorted;
 mod v4_lines;
 mod value;
@@ -53,6 +56,7 @@ pub use error::Error;
 pub use image::Image;
 pub use name::{MAX_KEY, MAX_WIRE, NameError, NameKey};
 pub use run::{NamePoint, Run, Slot, ValueId};
+pub use set::{Answers, ImageSet};
 pub use value::{Key, MAX_LITERAL, MAX_TEXT, Part, RawRecord, Template, TextBuf, Value};
 #[cfg(feature = "verify")]
 #[doc(hidden)]

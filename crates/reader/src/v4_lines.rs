@@ -1,21 +1,57 @@
 //! Looks IPv4 addresses up in lines, and walks the runs that the lines hold.
 //!
-//! Every access is checked or clamped: damaged bytes give a wrong answer at worst.
+//! A lookup has three steps, so that those of many addresses, or of one address in many zones, can
+//! wait for memory together: what the /16 says, which line, what the line says. Every access is
+//! checked or clamped: damaged bytes give a wrong answer at worst.
 
-use crate::layout::bytes::{id_at, u16_at, u32_at};
+use crate::compare::{Compare, Keys, Level, Scalar, Task, prefetch};
+use crate::layout::bytes::{u16_at, u32_at};
 use crate::layout::line::{BLOCK, DIRECT, DIRECT2, LINE, LIST, RAW, Shape};
-use crate::layout::{V4_BITS_LEN, V4_TOP_LEN};
+use crate::layout::{V4_BITS_LEN, V4_MID_PAD, V4_TOP_LEN};
 
 /// The sections of one zone's IPv4 lines.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lines<'a> {
+    bits: Option<&'a [u8; V4_BITS_LEN]>,
     top: &'a [u8; V4_TOP_LEN],
     mid: &'a [[u8; 2]],
-    big: &'a [u8],
-    bits: Option<&'a [u8; V4_BITS_LEN]>,
     lines: &'a [[u8; LINE]],
+    big: &'a [u8],
+    level: Level,
     shape: Shape,
+    /// The bits of an id.
+    id_mask: u32,
+    kinds: [Kind; 8],
 }
+
+/// How to read one kind of line.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    keys: Keys,
+    /// Entries or addresses.
+    capacity: u16,
+    /// Where the ids, or the places of them in the palette, lie.
+    at: u8,
+    /// [`EACH`] and [`FOUR`], or neither.
+    form: u8,
+}
+
+/// Each address has a place of its own.
+const EACH: u8 = 1;
+/// There is a palette of four values.
+const FOUR: u8 = 2;
+
+/// What a /16 says of an address.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Block {
+    /// The whole /16, or the /24 at least, has this value's id.
+    Known(u32),
+    /// The bits 0 to 7 and 8 to 31 of the top entry: how many units, and the first line.
+    Units(u32),
+}
+
+/// Most starts that are compared at once.
+const AT_ONCE: usize = V4_MID_PAD;
 
 impl<'a> Lines<'a> {
     /// `None` if the sections do not fit together.
@@ -29,57 +65,203 @@ impl<'a> Lines<'a> {
     ) -> Option<Lines<'a>> {
         let (mid, odd) = mid.as_chunks::<2>();
         let (lines, rest) = lines.as_chunks::<LINE>();
-        if !odd.is_empty() || !rest.is_empty() || mid.len() < lines.len() {
+        if !odd.is_empty() || !rest.is_empty() || mid.len() != lines.len() + V4_MID_PAD {
             return None;
         }
         let bits = match bits {
             Some(bits) => Some(bits.try_into().ok()?),
             None => None,
         };
+        let shape = Shape::new(width);
         Some(Lines {
+            bits,
             top: top.try_into().ok()?,
             mid,
-            big,
-            bits,
             lines,
-            shape: Shape::new(width),
+            big,
+            level: Level::best(),
+            shape,
+            id_mask: u32::MAX >> (32 - 8 * width),
+            kinds: std::array::from_fn(|kind| Kind::new(kind, &shape)),
         })
+    }
+
+    pub(crate) fn level(&self) -> Level {
+        self.level
+    }
+
+    /// The same lines, read with what any machine can do.
+    pub(crate) fn portable(self) -> Lines<'a> {
+        Lines {
+            level: Level::Scalar,
+            ..self
+        }
     }
 
     /// The id of the value of an address, 0 for none.
     #[inline]
     pub(crate) fn lookup(&self, address: u32) -> u32 {
-        let line_24 = address >> 8;
+        let lines = self;
+        self.level.run(LookupOne { lines, address })
+    }
+
+    /// Asks for what [`Lines::block`] reads.
+    #[inline(always)]
+    pub(crate) fn prefetch_block(&self, address: u32) {
         if let Some(bits) = self.bits {
-            let byte = bits.get((line_24 >> 3) as usize).copied().unwrap_or(0);
-            if byte >> (line_24 & 7) & 1 == 0 {
-                return 0;
+            prefetch(bits.as_ptr().wrapping_add((address >> 11) as usize));
+        }
+        prefetch(self.top.as_ptr().wrapping_add((address >> 16) as usize * 4));
+    }
+
+    /// First step: what the /16 says.
+    #[inline(always)]
+    pub(crate) fn block(&self, address: u32) -> Block {
+        if let Some(bits) = self.bits {
+            let byte = bits.get((address >> 11) as usize).copied().unwrap_or(0);
+            if byte >> (address >> 8 & 7) & 1 == 0 {
+                return Block::Known(0);
             }
         }
-        let block = address >> 16;
-        let entry = u32_at(self.top, block as usize * 4);
-        let (count, first) = (entry & 0xff, (entry >> 8) as usize);
-        if count == 0 {
-            return entry >> 8;
+        let entry = u32_at(self.top, (address >> 16) as usize * 4);
+        match entry & 0xff {
+            0 => Block::Known(entry >> 8),
+            _ => Block::Units(entry),
         }
-        let low = address & 0xffff;
-        let count = if count == 0xff {
-            self.big_count(block)
-        } else {
-            count as usize
-        };
-        // Starts of all units but the first, which starts at 0.
-        let Some(starts) = self
-            .mid
-            .get(first..first.saturating_add(count.saturating_sub(1)))
-        else {
-            return 0;
-        };
-        let unit = starts.partition_point(|start| u32::from(u16::from_le_bytes(*start)) <= low);
-        match self.lines.get(first + unit) {
-            Some(line) => lookup_line(line, low, &self.shape),
+    }
+
+    /// The same without a branch: the id that the block says, and its entry if there are units, 0 if
+    /// there are none.
+    #[inline(always)]
+    pub(crate) fn block_or_units(&self, address: u32) -> (u32, u32) {
+        let any = self.bits.map_or(u32::MAX, |bits| {
+            let byte = bits.get((address >> 11) as usize).copied().unwrap_or(0);
+            (u32::from(byte) >> (address >> 8 & 7) & 1).wrapping_neg()
+        });
+        let entry = u32_at(self.top, (address >> 16) as usize * 4) & any;
+        let has_units = entry & 0xff != 0;
+        let known = if has_units { 0 } else { entry >> 8 };
+        let entry = if has_units { entry } else { 0 };
+        (known, entry)
+    }
+
+    /// Asks for what [`Lines::unit`] reads.
+    #[inline(always)]
+    pub(crate) fn prefetch_unit(&self, entry: u32) {
+        let starts = self.mid.as_ptr().wrapping_add((entry >> 8) as usize);
+        prefetch(starts);
+        // Up to 64 starts take more than a line of memory.
+        if entry & 0xff > 32 {
+            prefetch(starts.wrapping_add(32));
+        }
+    }
+
+    /// Asks for the line where the address would be if the units were of one length: while the
+    /// starts are read, the page of the line is looked for.
+    #[inline(always)]
+    pub(crate) fn prefetch_guess(&self, entry: u32, address: u32) {
+        let unit = ((address & 0xffff) * (entry & 0xff)) >> 16;
+        self.prefetch_line((entry >> 8) as usize + unit as usize);
+    }
+
+    /// Second step: the number of the line that speaks for the address. Any number may come out of
+    /// damaged bytes.
+    #[inline(always)]
+    pub(crate) fn unit(&self, entry: u32, address: u32, compare: impl Compare) -> usize {
+        let first = (entry >> 8) as usize;
+        let [low, high, ..] = address.to_le_bytes();
+        let low = u16::from_le_bytes([low, high]);
+        // The first unit starts at 0: its start is not stored.
+        let (mut at, mut starts) = (first, (entry & 0xff) as usize - 1);
+        if starts > AT_ONCE {
+            (at, starts) = self.narrow(first, entry, address >> 16, low);
+        }
+        let window = self.mid.get(at..).and_then(|rest| rest.first_chunk());
+        match window {
+            Some(window) => at + compare.starts(window, starts, low),
+            None => usize::MAX,
+        }
+    }
+
+    /// Asks for what [`Lines::id`] reads.
+    #[inline(always)]
+    pub(crate) fn prefetch_line(&self, line: usize) {
+        prefetch(self.lines.as_ptr().wrapping_add(line));
+    }
+
+    /// Third step: the id that a line says of an address.
+    #[inline(always)]
+    pub(crate) fn id(&self, line: usize, address: u32, compare: impl Compare) -> u32 {
+        match self.lines.get(line) {
+            Some(line) => self.read_line(line, address, compare),
             None => 0,
         }
+    }
+
+    /// Where to look on for the unit of a /16 with so many that they are not compared at once: the
+    /// place and number, at most [`AT_ONCE`], of the starts that are left.
+    #[cold]
+    #[inline(never)]
+    fn narrow(&self, first: usize, entry: u32, block: u32, low: u16) -> (usize, usize) {
+        let count = match entry & 0xff {
+            0xff => self.big_count(block).saturating_sub(1),
+            count => count as usize - 1,
+        };
+        let (mut at, mut count) = (first, count.min(self.lines.len()));
+        while count > AT_ONCE {
+            let half = count / 2;
+            match self.mid.get(at + half) {
+                Some(start) if u16::from_le_bytes(*start) <= low => {
+                    at += half + 1;
+                    count -= half + 1;
+                }
+                _ => count = half,
+            }
+        }
+        (at, count)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "cut to the length of the array")]
+    fn read_line(&self, line: &[u8; LINE], address: u32, compare: impl Compare) -> u32 {
+        let head = line[0];
+        let kind = &self.kinds[usize::from(head & 7)];
+        let [low, high, ..] = address.to_le_bytes();
+        let x = u16::from_le_bytes([low, high]).wrapping_sub(u16_at(line, 2));
+        let (below, equal) = compare.keys(line, &kind.keys, x);
+        let each = kind.form & EACH != 0;
+        // Without a key up to x this is beyond every capacity.
+        let index = if each {
+            u32::from(x)
+        } else {
+            below.wrapping_sub(1)
+        };
+        let held = index < u32::from(kind.capacity);
+        let index = if held { index as usize } else { 0 };
+        let at = usize::from(kind.at);
+        let byte = line[(at + index / 4) % LINE];
+        let place = usize::from(byte >> (2 * (index % 4)) & 3);
+        let four = kind.form & FOUR != 0;
+        let (place, flag, at) = if four {
+            (place, 4 + place, self.shape.palette_at)
+        } else {
+            (index, 4, at)
+        };
+        let only = head >> flag & 1 != 0;
+        let at = if held && (equal || !only) {
+            at + place * self.shape.width
+        } else {
+            self.shape.default_at
+        };
+        self.read_id(line, at)
+    }
+
+    /// The id at a byte of a line, read as 4 bytes whatever its width.
+    #[inline(always)]
+    fn read_id(&self, line: &[u8; LINE], at: usize) -> u32 {
+        let from = at.min(LINE - 4);
+        let four = u32_at(line, from);
+        four >> (8 * (at - from) % 32) & self.id_mask
     }
 
     /// Tells `see` where each stretch of equal value of a /16 begins, in order; of two with one
@@ -112,10 +294,54 @@ impl<'a> Lines<'a> {
         let ends = starts.take(count.checked_sub(1)?).chain([BLOCK]);
         let mut start = 0;
         for (line, end) in lines.iter().zip(ends) {
-            walk_line(line, start, end, &self.shape, see);
+            self.walk_line(line, start, end, see);
             start = end;
         }
         Some(count)
+    }
+
+    /// Tells `see` where each stretch of equal value between `start` and `end` begins, in order.
+    fn walk_line(&self, line: &[u8; LINE], start: u32, end: u32, see: &mut impl FnMut(u32, u32)) {
+        let Shape { width, .. } = self.shape;
+        let base = u32::from(u16_at(line, 2));
+        let default = self.read_id(line, self.shape.default_at);
+        let (keys_at, count) = match line[0] & 7 {
+            RAW => (self.shape.head, self.shape.raw),
+            LIST => (self.shape.palette_end, self.shape.list),
+            kind => {
+                let held = self
+                    .kinds
+                    .get(usize::from(kind))
+                    .map_or(0, |kind| kind.capacity);
+                let last = end.min(start.saturating_add(held.into()));
+                (start..last).for_each(|low| see(low, self.read_line(line, low, Scalar)));
+                see(last, default);
+                return;
+            }
+        };
+        see(start, default);
+        let mut last = None;
+        for index in 0..count {
+            let low = base + u32::from(u16_at(line, keys_at + 2 * index));
+            if last.is_some_and(|last| low <= last) || low < start || low >= end {
+                continue;
+            }
+            last = Some(low);
+            let (at, flag) = if line[0] & 7 == RAW {
+                (keys_at + 2 * count + index * width, 4)
+            } else {
+                let byte = line
+                    .get(keys_at + 2 * count + index / 4)
+                    .copied()
+                    .unwrap_or(0);
+                let place = usize::from(byte >> (2 * (index % 4)) & 3);
+                (self.shape.palette_at + place * width, 4 + place)
+            };
+            see(low, self.read_id(line, at));
+            if line[0] >> flag & 1 != 0 && low + 1 < end {
+                see(low + 1, default);
+            }
+        }
     }
 
     /// The number of units of a /16 that has too many for its top entry.
@@ -129,117 +355,53 @@ impl<'a> Lines<'a> {
     }
 }
 
-#[inline]
-fn lookup_line(line: &[u8; LINE], low: u32, shape: &Shape) -> u32 {
-    let head = line[0];
-    let [low, high, ..] = low.to_le_bytes();
-    let x = u16::from_le_bytes([low, high]).wrapping_sub(u16_at(line, 2));
-    let default = || id_at_byte(line, shape.default_at, shape.width, 0);
-    match head & 7 {
-        RAW => {
-            let (at, equal) = last_key(line, shape.head, shape.raw, x);
-            let only = head & 0x10 != 0;
-            match at {
-                Some(at) if equal || !only => {
-                    id_at_byte(line, shape.head + 2 * shape.raw, shape.width, at)
-                }
-                _ => default(),
+impl Kind {
+    /// What `docs/format.md` says of the kind; of kinds that do not exist, that they hold nothing.
+    fn new(kind: usize, shape: &Shape) -> Kind {
+        let (keys_at, keys, capacity, at, form) = match u8::try_from(kind) {
+            Ok(RAW) => (
+                shape.head,
+                shape.raw,
+                shape.raw,
+                shape.head + 2 * shape.raw,
+                0,
+            ),
+            Ok(LIST) => {
+                let at = shape.palette_end + 2 * shape.list;
+                (shape.palette_end, shape.list, shape.list, at, FOUR)
             }
+            Ok(DIRECT2) => (0, 0, shape.direct2, shape.palette_end, EACH | FOUR),
+            Ok(DIRECT) => (0, 0, shape.direct, shape.head, EACH),
+            _ => (0, 0, 0, 0, 0),
+        };
+        let small = |number| u8::try_from(number).unwrap_or(0);
+        Kind {
+            keys: Keys::new(small(keys_at / 2), small(keys)),
+            capacity: u16::try_from(capacity).unwrap_or(0),
+            at: small(at),
+            form,
         }
-        LIST => {
-            let (at, equal) = last_key(line, shape.palette_end, shape.list, x);
-            let Some(at) = at else { return default() };
-            let slot = two_bits(line, shape.palette_end + 2 * shape.list, at);
-            let only = head >> (4 + slot) & 1 != 0;
-            if only && !equal {
-                return default();
+    }
+}
+
+/// One address.
+struct LookupOne<'l, 'a> {
+    lines: &'l Lines<'a>,
+    address: u32,
+}
+
+impl Task for LookupOne<'_, '_> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn run(self, compare: impl Compare) -> u32 {
+        let LookupOne { lines, address } = self;
+        match lines.block(address) {
+            Block::Known(id) => id,
+            Block::Units(entry) => {
+                lines.prefetch_guess(entry, address);
+                lines.id(lines.unit(entry, address, compare), address, compare)
             }
-            id_at_byte(line, shape.palette_at, shape.width, slot)
-        }
-        DIRECT2 if usize::from(x) < shape.direct2 => {
-            let slot = two_bits(line, shape.palette_end, x.into());
-            id_at_byte(line, shape.palette_at, shape.width, slot)
-        }
-        DIRECT if usize::from(x) < shape.direct => {
-            id_at_byte(line, shape.head, shape.width, x.into())
-        }
-        _ => default(),
-    }
-}
-
-/// The place of the last key up to `x` among `count` rising keys, and whether it is `x`.
-#[inline]
-fn last_key(line: &[u8; LINE], at: usize, count: usize, x: u16) -> (Option<usize>, bool) {
-    let keys = line.get(at..at + 2 * count).unwrap_or_default();
-    let (keys, _) = keys.as_chunks::<2>();
-    let mut below = 0usize;
-    let mut equal = false;
-    for key in keys {
-        let key = u16::from_le_bytes(*key);
-        below += usize::from(key <= x);
-        equal |= key == x;
-    }
-    (below.checked_sub(1), equal)
-}
-
-#[inline]
-fn two_bits(line: &[u8; LINE], at: usize, index: usize) -> usize {
-    let byte = line.get(at + index / 4).copied().unwrap_or(0);
-    usize::from(byte >> (2 * (index % 4)) & 3)
-}
-
-#[inline]
-fn id_at_byte(line: &[u8; LINE], at: usize, width: usize, index: usize) -> u32 {
-    id_at(line.get(at..).unwrap_or_default(), width, index)
-}
-
-/// Tells `see` where each stretch of equal value between `start` and `end` begins, in order.
-fn walk_line(
-    line: &[u8; LINE],
-    start: u32,
-    end: u32,
-    shape: &Shape,
-    see: &mut impl FnMut(u32, u32),
-) {
-    let base = u32::from(u16_at(line, 2));
-    let default = id_at_byte(line, shape.default_at, shape.width, 0);
-    let kind = line[0] & 7;
-    if kind == DIRECT || kind == DIRECT2 {
-        let held = if kind == DIRECT {
-            shape.direct
-        } else {
-            shape.direct2
-        };
-        let last = end.min(start.saturating_add(u32::try_from(held).unwrap_or(0)));
-        (start..last).for_each(|low| see(low, lookup_line(line, low, shape)));
-        see(last, default);
-        return;
-    }
-    see(start, default);
-    let (keys_at, count) = match kind {
-        RAW => (shape.head, shape.raw),
-        LIST => (shape.palette_end, shape.list),
-        _ => return,
-    };
-    let mut last = None;
-    for index in 0..count {
-        let low = base + u32::from(u16_at(line, keys_at + 2 * index));
-        if last.is_some_and(|last| low <= last) || low < start || low >= end {
-            continue;
-        }
-        last = Some(low);
-        let slot = two_bits(line, keys_at + 2 * count, index);
-        let (id, flag) = if kind == RAW {
-            (id_at_byte(line, keys_at + 2 * count, shape.width, index), 4)
-        } else {
-            (
-                id_at_byte(line, shape.palette_at, shape.width, slot),
-                4 + slot,
-            )
-        };
-        see(low, id);
-        if line[0] >> flag & 1 != 0 && low + 1 < end {
-            see(low + 1, default);
         }
     }
 }

@@ -82,8 +82,8 @@ impl<'a> Zone<'a> {
         }
     }
 
-    /// Looks an IPv4 address in host order up: 192.0.2.1 is `0xc000_0201`. Touches two cache lines
-    /// beyond the first table, does not allocate, lock or call the system.
+    /// Looks an IPv4 address in host order up: 192.0.2.1 is `0xc000_0201`. Touches one or two cache
+    /// lines beyond the first tables, does not allocate, lock or call the system.
     ///
     /// ```
     /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
@@ -94,9 +94,19 @@ impl<'a> Zone<'a> {
     /// ```
     #[inline]
     pub fn lookup_v4(&self, address: u32) -> Answer<'a> {
-        let run = self.part(self.v4_id(address), Key::V4(address));
-        let name = self.name_part(NAMES_REACH_V4, || spelled_v4(address));
-        Answer::new([run, None, name])
+        self.answer_v4(address, self.v4_id(address))
+    }
+
+    /// Whether an IPv4 address in host order is listed: `lookup_v4(address).is_listed()`.
+    ///
+    /// ```
+    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// assert!(image.base().contains_v4(0xc000_0201));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn contains_v4(&self, address: u32) -> bool {
+        self.lookup_v4(address).is_listed()
     }
 
     /// The answer for an IPv4 address that was asked for by `name`.
@@ -130,7 +140,7 @@ impl<'a> Zone<'a> {
         };
         let inner = inner.and_then(|v4| self.part(self.v4_id(v4), Key::V4(v4)));
         let name = self.name_part(NAMES_REACH_V6, || spelled_v6(address));
-        Answer::new([run, inner, name])
+        Answer::new(self.image, [run, inner, name])
     }
 
     /// Looks a name up: the name itself, else the longest name above that lists what is below it.
@@ -145,7 +155,7 @@ impl<'a> Zone<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn lookup_name(&self, name: &NameKey) -> Answer<'a> {
-        Answer::new([self.name_listing(name), None, None])
+        Answer::new(self.image, [self.name_listing(name), None, None])
     }
 
     /// The IPv4 runs in address order; no two that touch have one value.
@@ -177,6 +187,35 @@ impl<'a> Zone<'a> {
         (0..).map_while(move |index| names?.point(index))
     }
 
+    /// The answer for an address of which the run is known.
+    #[inline]
+    pub(crate) fn answer_v4(&self, address: u32, id: u32) -> Answer<'a> {
+        let run = self.part(id, Key::V4(address));
+        let name = self.name_part(NAMES_REACH_V4, || spelled_v4(address));
+        Answer::new(self.image, [run, None, name])
+    }
+
+    /// The same zone, read with what any machine can do: for tests and benches.
+    #[doc(hidden)]
+    pub fn portable(mut self) -> Zone<'a> {
+        if let V4::Lines(lines) = self.v4 {
+            self.v4 = V4::Lines(lines.portable());
+        }
+        self
+    }
+
+    /// Whether an IPv4 address may be listed by a name that spells it backwards.
+    #[inline]
+    pub(crate) fn names_reach_v4(&self) -> bool {
+        self.flags & NAMES_REACH_V4 != 0
+    }
+
+    /// What a name that spells an IPv4 address backwards says.
+    pub(crate) fn name_value_v4(&self, address: u32) -> Option<ValueId> {
+        let (id, _) = self.name_part(NAMES_REACH_V4, || spelled_v4(address))?;
+        Some(id)
+    }
+
     #[inline]
     fn v4_id(&self, address: u32) -> u32 {
         match &self.v4 {
@@ -187,24 +226,20 @@ impl<'a> Zone<'a> {
     }
 
     #[inline]
-    fn part(&self, id: u32, key: Key<'a>) -> Option<(crate::Value<'a>, Key<'a>)> {
-        ValueId::new(id).map(|id| (self.image.value(id), key))
+    fn part(&self, id: u32, key: Key<'a>) -> Option<(ValueId, Key<'a>)> {
+        ValueId::new(id).map(|id| (id, key))
     }
 
-    fn name_part(
-        &self,
-        flag: u8,
-        spelled: impl FnOnce() -> NameKey,
-    ) -> Option<(crate::Value<'a>, Key<'a>)> {
+    fn name_part(&self, flag: u8, spelled: impl FnOnce() -> NameKey) -> Option<(ValueId, Key<'a>)> {
         if self.flags & flag == 0 {
             return None;
         }
         self.name_listing(&spelled())
     }
 
-    fn name_listing(&self, name: &NameKey) -> Option<(crate::Value<'a>, Key<'a>)> {
+    fn name_listing(&self, name: &NameKey) -> Option<(ValueId, Key<'a>)> {
         let (id, key) = self.names?.lookup(name.as_bytes())?;
-        Some((self.image.value(id), Key::Name(key)))
+        Some((id, Key::Name(key)))
     }
 }
 

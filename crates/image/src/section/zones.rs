@@ -1,6 +1,6 @@
 //! Writes the zone records and the values.
 
-use rblmap::layout::{NAMES_REACH_V4, NAMES_REACH_V6};
+use rblmap::layout::{NAMES_REACH_V4, NAMES_REACH_V6, SOME_WITHOUT_A};
 use rblmap::{NameKey, NamePoint, Slot};
 
 use crate::content::{Content, ZoneContent};
@@ -19,6 +19,16 @@ pub(crate) fn encode_zones(content: &Content) -> Result<Vec<u8>, Error> {
     }
     out.append(&mut records);
     Ok(out)
+}
+
+/// The number of values, and whether each lists what has it.
+pub(crate) fn values_parameter(values: &Values) -> u64 {
+    let flag = if values.iter().all(|value| value.is_listed()) {
+        0
+    } else {
+        SOME_WITHOUT_A
+    };
+    values.len() as u64 | flag << 32
 }
 
 /// Ends of the values, then the values.

@@ -1,7 +1,8 @@
 //! The 64-byte lines of IPv4: how many entries each kind holds and where they lie.
 //!
 //! Head: byte 0 kind in bits 0 to 2, bit 3 zero, "this address only" flags in bits 4 to 7; bytes
-//! 2 and 3 the base. The default value is byte 1 for ids of one byte, else it follows the base.
+//! 2 and 3 the base. The default value is byte 1 for ids of one byte, else it follows the base. A
+//! head of an odd length has a zero byte more, so that keys lie at even offsets.
 
 /// Bytes of a line.
 pub const LINE: usize = 64;
@@ -45,7 +46,11 @@ pub struct Shape {
 impl Shape {
     /// The shape of lines with ids of `width` bytes.
     pub const fn new(width: usize) -> Shape {
-        let (default_at, head) = if width == 1 { (1, 4) } else { (4, 4 + width) };
+        let (default_at, head) = if width == 1 {
+            (1, 4)
+        } else {
+            (4, (4 + width).next_multiple_of(2))
+        };
         let palette_end = head + PALETTE * width;
         Shape {
             width,
@@ -73,7 +78,7 @@ mod tests {
         };
         assert_eq!(capacities(1), [20, 24, 224, 60]);
         assert_eq!(capacities(2), [14, 22, 200, 29]);
-        assert_eq!(capacities(3), [11, 20, 180, 19]);
+        assert_eq!(capacities(3), [11, 19, 176, 18]);
         assert_eq!(capacities(4), [9, 17, 160, 14]);
     }
 }

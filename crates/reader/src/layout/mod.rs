@@ -8,7 +8,7 @@ pub mod record;
 /// First bytes of an image; the high byte and the line end show transfers that change bytes.
 pub const MAGIC: [u8; 8] = *b"\x89rblmap\n";
 /// The format that this version writes.
-pub const FORMAT: u16 = 1;
+pub const FORMAT: u16 = 2;
 
 /// Length of the header; the section table follows it.
 pub const HEADER_LEN: usize = 512;
@@ -53,7 +53,7 @@ pub const ROOT_CONTEXT: &str = "rblmap 2026-11 image root 1";
 pub mod kind {
     /// Zone records; parameter: number of zones.
     pub const ZONES: u16 = 1;
-    /// Values; parameter: number of values.
+    /// Values; parameter: number of values | [`super::SOME_WITHOUT_A`] << 32.
     pub const VALUES: u16 = 2;
     /// Digests of all chunks before it; the last section.
     pub const DIGESTS: u16 = 3;
@@ -93,6 +93,8 @@ pub mod kind {
     }
 }
 
+/// Flag of [`kind::VALUES`]: some value has no A record, so it lists nothing.
+pub const SOME_WITHOUT_A: u64 = 1;
 /// Zone record flag: some name could be an IPv4 address in reversed spelling.
 pub const NAMES_REACH_V4: u8 = 1;
 /// Zone record flag: some name could be an IPv6 address in reversed spelling.

@@ -1,0 +1,279 @@
+//! Finds keys in lines: once for AVX2, once for any machine. Chosen when a zone is opened, not at
+//! every lookup; the answers are the same.
+
+/// What this machine can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// Any machine.
+    Scalar,
+    /// x86-64 with AVX2 and the bit instructions that came with it. Exists only where
+    /// [`Level::best`] found them: its token is private to this file.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+}
+
+/// The portable implementation of [`Compare`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Scalar;
+
+/// The implementation of [`Compare`] in AVX2, and the proof that the machine has it.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Avx2(());
+
+impl Level {
+    /// The best that this machine can do. Asks the processor once per process.
+    pub(crate) fn best() -> Level {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("bmi1")
+            && std::arch::is_x86_feature_detected!("bmi2")
+            && std::arch::is_x86_feature_detected!("lzcnt")
+            && std::arch::is_x86_feature_detected!("popcnt")
+        {
+            return Level::Avx2(Avx2(()));
+        }
+        Level::Scalar
+    }
+
+    /// Runs a task, compiled for this level.
+    #[inline(always)]
+    pub(crate) fn run<T: Task>(self, task: T) -> T::Output {
+        match self {
+            Level::Scalar => task.run(Scalar),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2(avx2) => avx2::run(avx2, task),
+        }
+    }
+}
+
+/// Work that compares keys. A trait and not a closure, so that it is compiled once for each level:
+/// `run` has to be `#[inline(always)]`.
+pub(crate) trait Task {
+    type Output;
+    fn run(self, compare: impl Compare) -> Self::Output;
+}
+
+/// Where the keys of a line lie, for all implementations.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keys {
+    /// One bit a key, in the order in which AVX2 packs the 32 places of a line.
+    packed: u32,
+    /// The number of the first key, counted in 2 bytes from the start of the line.
+    first: u8,
+    /// How many there are.
+    count: u8,
+}
+
+impl Keys {
+    /// `count` keys from the 2-byte place `first` of a line on.
+    pub(crate) fn new(first: u8, count: u8) -> Keys {
+        // Packing two halves takes 8 places of the first, 8 of the second, and so on.
+        let packed = |place: u8| match place / 8 {
+            1 => place + 8,
+            2 => place - 8,
+            _ => place,
+        };
+        let places = first..first.saturating_add(count).min(32);
+        let packed = places.fold(0, |bits, place| bits | 1 << packed(place));
+        Keys {
+            first,
+            count,
+            packed,
+        }
+    }
+}
+
+/// How to compare a number with many at once.
+pub(crate) trait Compare: Copy {
+    /// How many of the first `count` (at most 64) starts are up to `x`.
+    fn starts(self, starts: &[[u8; 2]; 64], count: usize, x: u16) -> usize;
+
+    /// How many of the keys of a line are up to `x`, and whether one is `x`.
+    fn keys(self, line: &[u8; 64], keys: &Keys, x: u16) -> (u32, bool);
+}
+
+impl Compare for Scalar {
+    #[inline(always)]
+    fn starts(self, starts: &[[u8; 2]; 64], count: usize, x: u16) -> usize {
+        let starts = starts.iter().take(count);
+        starts
+            .map(|start| usize::from(u16::from_le_bytes(*start) <= x))
+            .sum()
+    }
+
+    #[inline(always)]
+    fn keys(self, line: &[u8; 64], keys: &Keys, x: u16) -> (u32, bool) {
+        let (places, _) = line.as_chunks::<2>();
+        let (mut below, mut equal) = (0, false);
+        for key in places
+            .iter()
+            .skip(keys.first.into())
+            .take(keys.count.into())
+        {
+            let key = u16::from_le_bytes(*key);
+            below += u32::from(key <= x);
+            equal |= key == x;
+        }
+        (below, equal)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    #![expect(
+        unsafe_code,
+        reason = "vector loads, and calls of what the token proves is there"
+    )]
+
+    use std::arch::x86_64::{
+        __m256i, _bzhi_u64, _mm256_cmpeq_epi16, _mm256_loadu_si256, _mm256_min_epu16,
+        _mm256_movemask_epi8, _mm256_packs_epi16, _mm256_permute4x64_epi64, _mm256_set1_epi16,
+    };
+
+    use super::{Avx2, Compare, Keys, Task};
+
+    #[inline(always)]
+    pub(super) fn run<T: Task>(avx2: Avx2, task: T) -> T::Output {
+        #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+        fn compiled<T: Task>(avx2: Avx2, task: T) -> T::Output {
+            task.run(avx2)
+        }
+        // SAFETY: an `Avx2` is made only where the machine has all of these.
+        unsafe { compiled(avx2, task) }
+    }
+
+    impl Compare for Avx2 {
+        #[inline(always)]
+        fn starts(self, starts: &[[u8; 2]; 64], count: usize, x: u16) -> usize {
+            // SAFETY: an `Avx2` is made only where the machine has AVX2, BMI2 and POPCNT.
+            unsafe { count_starts(starts, count, x) }
+        }
+
+        #[inline(always)]
+        fn keys(self, line: &[u8; 64], keys: &Keys, x: u16) -> (u32, bool) {
+            // SAFETY: an `Avx2` is made only where the machine has AVX2, BMI2 and POPCNT.
+            unsafe { compare_keys(line, keys.packed, x) }
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn count_starts(starts: &[[u8; 2]; 64], count: usize, x: u16) -> usize {
+        let x = _mm256_set1_epi16(x.cast_signed());
+        let (quarters, _) = starts.as_chunks::<16>();
+        let [a, b, c, d] = quarters else { return 0 };
+        let half = |a: &[[u8; 2]; 16], b: &[[u8; 2]; 16]| {
+            let both = _mm256_packs_epi16(up_to(load(a), x), up_to(load(b), x));
+            let in_order = _mm256_permute4x64_epi64::<0b11_01_10_00>(both);
+            u64::from(_mm256_movemask_epi8(in_order).cast_unsigned())
+        };
+        let mask = half(a, b) | half(c, d) << 32;
+        // A count of 64 leaves all bits; more is not asked for.
+        let count = u32::try_from(count).unwrap_or(64);
+        _bzhi_u64(mask, count).count_ones() as usize
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn compare_keys(line: &[u8; 64], packed: u32, x: u16) -> (u32, bool) {
+        let x = _mm256_set1_epi16(x.cast_signed());
+        let (places, _) = line.as_chunks::<2>();
+        let (halves, _) = places.as_chunks::<16>();
+        let [a, b] = halves else { return (0, false) };
+        let (a, b) = (load(a), load(b));
+        let pack = |a, b| _mm256_movemask_epi8(_mm256_packs_epi16(a, b)).cast_unsigned() & packed;
+        let below = pack(up_to(a, x), up_to(b, x));
+        let equal = pack(_mm256_cmpeq_epi16(a, x), _mm256_cmpeq_epi16(b, x));
+        (below.count_ones(), equal != 0)
+    }
+
+    /// All ones where `numbers` are up to `x`, unsigned.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn up_to(numbers: __m256i, x: __m256i) -> __m256i {
+        _mm256_cmpeq_epi16(_mm256_min_epu16(numbers, x), numbers)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn load(numbers: &[[u8; 2]; 16]) -> __m256i {
+        // SAFETY: the reference is to 32 bytes, and the load asks for no alignment.
+        unsafe { _mm256_loadu_si256(std::ptr::from_ref(numbers).cast()) }
+    }
+}
+
+/// Asks the processor to bring the line of `place` near, where the language has a way to ask.
+#[inline(always)]
+pub(crate) fn prefetch<T>(place: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    #[expect(unsafe_code, reason = "the instruction takes a pointer")]
+    // SAFETY: a prefetch reads nothing and never faults, whatever the address is; SSE is part of
+    // x86-64.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(place.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
+#[cfg(test)]
+mod tests {
+    use fastrand::Rng;
+
+    use super::*;
+
+    fn each_level(
+        mut check: impl FnMut(
+            &dyn Fn(&[[u8; 2]; 64], usize, u16) -> usize,
+            &dyn Fn(&[u8; 64], &Keys, u16) -> (u32, bool),
+        ),
+    ) {
+        check(&|s, n, x| Scalar.starts(s, n, x), &|l, k, x| {
+            Scalar.keys(l, k, x)
+        });
+        match Level::best() {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2(avx2) => check(&|s, n, x| avx2.starts(s, n, x), &|l, k, x| {
+                avx2.keys(l, k, x)
+            }),
+            Level::Scalar => println!("skipped: AVX2, which this machine does not have"),
+        }
+    }
+
+    #[test]
+    fn each_level_counts_what_a_loop_counts() {
+        let rng = &mut Rng::with_seed(1);
+        for round in 0..20_000 {
+            // Few values, so that many are equal; both ends of the range.
+            let mut number = |near: u16| match rng.u8(0..4) {
+                0 => [0, 1, 0x7fff, 0x8000, 0xffff][rng.usize(..5)],
+                1 => rng.u16(..),
+                _ => near.wrapping_add(rng.u16(..20)),
+            };
+            let x = number(0x7ff8);
+            let starts: [[u8; 2]; 64] = std::array::from_fn(|_| number(0x7ff8).to_le_bytes());
+            let line: [u8; 64] = *starts.as_flattened().first_chunk().unwrap();
+            let count = round % 65;
+            let first = rng.u8(..32);
+            let keys = Keys::new(first, rng.u8(..=32 - first));
+            let up_to = |places: &[[u8; 2]]| {
+                places
+                    .iter()
+                    .filter(|p| u16::from_le_bytes(**p) <= x)
+                    .count()
+            };
+            let of_line = &line.as_chunks::<2>().0[first.into()..(first + keys.count).into()];
+            let equal = of_line.contains(&x.to_le_bytes());
+            each_level(|count_starts, compare_keys| {
+                assert_eq!(count_starts(&starts, count, x), up_to(&starts[..count]));
+                let below = u32::try_from(up_to(of_line)).unwrap();
+                assert_eq!(
+                    compare_keys(&line, &keys, x),
+                    (below, equal),
+                    "{keys:?} {x}"
+                );
+            });
+        }
+    }
+}
