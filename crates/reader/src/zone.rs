@@ -112,7 +112,7 @@ impl<'a> Zone<'a> {
     /// The answer for an IPv4 address that was asked for by `name`.
     pub(crate) fn lookup_v4_as(&self, address: u32, name: &NameKey) -> Answer<'a> {
         let run = self.part(self.v4_id(address), Key::V4(address));
-        Answer::new([run, None, self.name_listing(name)])
+        Answer::new(self.image, [run, None, self.name_listing(name)])
     }
 
     /// Looks an IPv6 address up. An address that holds an IPv4 address (2002::/16 and
