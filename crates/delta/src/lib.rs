@@ -1,1 +1,233 @@
-//! delta
+//! Snapshots and deltas: content in compact form for the wire, and the change from one content to
+//! another.
+//!
+//! ```
+//! use rblmap::Image;
+//! use rblmap_delta::{Epoch, Limits, apply, diff, pack, unpack};
+//! # use rblmap_image::{Draft, Stamp, encode};
+//! # let content = Draft::new("ops.example".parse()?).finish()?;
+//! # let old = Image::from_vec(encode(&content, Stamp { serial: 1, created: 1 })?)?;
+//! # let new = Image::open("../../testdata/golden/three.rbl")?;
+//!
+//! let snapshot = pack(&new, Epoch(1))?;
+//! assert_eq!(unpack(&snapshot, &Limits::default())?, new.as_bytes());
+//!
+//! let delta = diff(&old, &new, Epoch(1))?;
+//! assert_eq!(apply(&old, &[&delta], &Limits::default())?, new.as_bytes());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What comes out is checked against the content id that the file names, so damage and malice end
+//! as an [`Error`], never as another list. Who made the file is not this crate's question: the
+//! manifest of a feed is signed. `docs/delta.md` describes every byte.
+
+mod coder;
+mod error;
+mod extent;
+mod frame;
+mod head;
+mod header;
+mod keys;
+mod limits;
+mod names;
+mod numbers;
+mod paint;
+mod paint_code;
+mod payload;
+mod space;
+mod table;
+mod values;
+
+use rblmap::Image;
+use rblmap_image::{Content, ContentId, Draft, encode};
+
+pub use error::Error;
+pub use header::{Epoch, Header, IdPrefix, Kind};
+pub use limits::Limits;
+
+/// Packs the content of an image: a snapshot (`.rbs`), from which [`unpack`] makes the same image.
+///
+/// ```
+/// # use rblmap_delta::{Epoch, pack};
+/// let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+/// assert!(pack(&image, Epoch(0))?.len() < image.as_bytes().len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// An image that holds no content in normal form.
+pub fn pack(image: &Image, epoch: Epoch) -> Result<Vec<u8>, Error> {
+    let content = Content::from_image(image)?;
+    let empty = Draft::new(content.name().clone()).finish()?;
+    let header = Header {
+        kind: Kind::Snapshot,
+        zone: content.name().clone(),
+        epoch,
+        to_serial: image.serial(),
+        created: image.created(),
+        result: IdPrefix::of(&content.id()),
+    };
+    Ok(header.seal(&frame::close(&payload::write(&empty, &content)?)?))
+}
+
+/// The bytes of the image that a snapshot was packed from, its content id checked.
+///
+/// ```
+/// # use rblmap_delta::{Epoch, Limits, pack, unpack};
+/// let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+/// let mut snapshot = pack(&image, Epoch(0))?;
+/// assert_eq!(unpack(&snapshot, &Limits::default())?, image.as_bytes());
+/// snapshot[40] ^= 1;
+/// assert!(unpack(&snapshot, &Limits::default()).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// Bytes that are no snapshot, are damaged, ask for more than the limits, or make another content
+/// than they name.
+pub fn unpack(snapshot: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
+    let (header, body) = header::split(snapshot)?;
+    if header.kind != Kind::Snapshot {
+        let (found, expected) = ("a delta", "a snapshot");
+        return Err(Error::Kind { found, expected });
+    }
+    let empty = Draft::new(header.zone.clone()).finish()?;
+    let content = payload::read(&empty, &frame::open(body, limits)?, limits)?;
+    check_result(&header, &content)?;
+    Ok(encode(&content, header.stamp())?)
+}
+
+/// The change from one image of a zone to another: a delta (`.rbd`).
+///
+/// ```
+/// # use rblmap_delta::{Epoch, Header, diff};
+/// let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+/// let header = Header::read(&diff(&image, &image, Epoch(0))?)?;
+/// assert_eq!(header.from_serial(), header.to_serial);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// Images of different zones, or that hold no content in normal form.
+pub fn diff(old: &Image, new: &Image, epoch: Epoch) -> Result<Vec<u8>, Error> {
+    let (from, to) = (Content::from_image(old)?, Content::from_image(new)?);
+    if from.name() != to.name() {
+        return Err(Error::Zone {
+            expected: from.name().to_string(),
+            found: to.name().to_string(),
+        });
+    }
+    let header = Header {
+        kind: Kind::Delta {
+            base: IdPrefix::of(&from.id()),
+            from_serial: old.serial(),
+        },
+        zone: to.name().clone(),
+        epoch,
+        to_serial: new.serial(),
+        created: new.created(),
+        result: IdPrefix::of(&to.id()),
+    };
+    Ok(header.seal(&frame::close(&payload::write(&from, &to)?)?))
+}
+
+/// The bytes of the image that deltas lead to from `old`, one after the other; the content id is
+/// checked. No image is made in between.
+///
+/// ```
+/// # use rblmap_delta::{Epoch, Limits, apply, diff};
+/// let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+/// let nothing = diff(&image, &image, Epoch(0))?;
+/// let again = apply(&image, &[&nothing, &nothing], &Limits::default())?;
+/// assert_eq!(again, image.as_bytes());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// No delta; bytes that are none, are damaged or ask for more than the limits; a delta for another
+/// zone or content than the one it meets; a result that is not the content which the last one
+/// names.
+pub fn apply(old: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, Error> {
+    let base = Content::from_image(old)?;
+    let (last, content) = follow(&base, old, deltas, limits)?;
+    Ok(encode(&content, last.stamp())?)
+}
+
+/// One delta that does what `deltas` do one after the other from `base`. Values that come and go
+/// in between leave nothing behind.
+///
+/// ```
+/// # use rblmap_delta::{Epoch, Limits, diff, squash};
+/// let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+/// let nothing = diff(&image, &image, Epoch(0))?;
+/// assert_eq!(squash(&image, &[&nothing, &nothing], &Limits::default())?, nothing);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As for [`apply`].
+pub fn squash(base: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, Error> {
+    let from = Content::from_image(base)?;
+    let (last, to) = follow(&from, base, deltas, limits)?;
+    let header = Header {
+        kind: Kind::Delta {
+            base: IdPrefix::of(&ContentId::from_bytes(base.content_id())),
+            from_serial: base.serial(),
+        },
+        ..last
+    };
+    Ok(header.seal(&frame::close(&payload::write(&from, &to)?)?))
+}
+
+/// The content at the end of a chain of deltas, and the header of the last.
+fn follow(
+    base: &Content,
+    image: &Image,
+    deltas: &[&[u8]],
+    limits: &Limits,
+) -> Result<(Header, Content), Error> {
+    let mut at = IdPrefix::of(&ContentId::from_bytes(image.content_id()));
+    // The whole chain is looked at before any of it costs anything.
+    let mut chain = Vec::with_capacity(deltas.len());
+    for delta in deltas {
+        let (header, body) = header::split(delta)?;
+        let Kind::Delta { base: expected, .. } = header.kind else {
+            let (found, expected) = ("a snapshot", "a delta");
+            return Err(Error::Kind { found, expected });
+        };
+        if &header.zone != base.name() {
+            return Err(Error::Zone {
+                expected: base.name().to_string(),
+                found: header.zone.to_string(),
+            });
+        }
+        if expected != at {
+            return Err(Error::Base {
+                expected,
+                found: at,
+            });
+        }
+        at = header.result;
+        chain.push((header, body));
+    }
+    let mut content = None;
+    let mut last = None;
+    for (header, body) in chain {
+        let from = content.as_ref().unwrap_or(base);
+        let next = payload::read(from, &frame::open(body, limits)?, limits)?;
+        content = Some(next);
+        last = Some(header);
+    }
+    let (last, content) = last.zip(content).ok_or(Error::NoDelta)?;
+    check_result(&last, &content)?;
+    Ok((last, content))
+}
+
+fn check_result(header: &Header, content: &Content) -> Result<(), Error> {
+    let found = content.id();
+    if header.result.matches(&found) {
+        return Ok(());
+    }
+    let expected = header.result;
+    Err(Error::Result { expected, found })
+}

@@ -1,0 +1,93 @@
+//! Why there is no snapshot or delta, or none that may be used.
+
+use rblmap_image::ContentId;
+
+use crate::header::IdPrefix;
+
+/// What is wrong with a snapshot or a delta, or with what it is used on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The first bytes are those of no snapshot or delta.
+    #[error("not an rblmap snapshot or delta")]
+    Foreign,
+    /// A snapshot where a delta is wanted, or the other way round.
+    #[error("{found}, not {expected}")]
+    Kind {
+        /// What the file is.
+        found: &'static str,
+        /// What is wanted.
+        expected: &'static str,
+    },
+    /// The file has a newer format than this version knows.
+    #[error("format {found} is newer than this version of rblmap knows ({known})")]
+    NewerFormat {
+        /// The file's format.
+        found: u8,
+        /// The newest format known.
+        known: u8,
+    },
+    /// The bytes are not those that were written: cut, or changed on the way.
+    #[error("file is damaged: its check does not fit its {len} bytes")]
+    Damaged {
+        /// Length of the file.
+        len: u64,
+    },
+    /// A header that nobody writes.
+    #[error("header: bad {what} at offset {offset}")]
+    Field {
+        /// Which field.
+        what: &'static str,
+        /// Where, in bytes from the start of the file.
+        offset: u64,
+    },
+    /// The frame around the payload is not one zstd frame of declared size.
+    #[error("payload: not one zstd frame of known size")]
+    Frame,
+    /// More than the limits allow.
+    #[error("{what}: {size} is over the limit of {limit}")]
+    Limit {
+        /// Which part.
+        what: &'static str,
+        /// Its size.
+        size: u64,
+        /// The largest size allowed.
+        limit: u64,
+    },
+    /// A payload that nobody writes.
+    #[error("payload: bad {what}")]
+    Malformed {
+        /// Which part.
+        what: &'static str,
+    },
+    /// A delta of another zone.
+    #[error("delta of zone {found}, image of zone {expected}")]
+    Zone {
+        /// The image's zone.
+        expected: String,
+        /// The delta's zone.
+        found: String,
+    },
+    /// A delta for another content than the one it is used on.
+    #[error("delta is for content {expected}, not for {found}")]
+    Base {
+        /// The content that the delta is for.
+        expected: IdPrefix,
+        /// The content it should be applied to.
+        found: IdPrefix,
+    },
+    /// The result is not what the file says it is: a damaged or hostile file, or a damaged base.
+    #[error("result is content {found}, not {expected}")]
+    Result {
+        /// The content that the file names.
+        expected: IdPrefix,
+        /// The content that came of it.
+        found: ContentId,
+    },
+    /// No delta was given.
+    #[error("no delta given")]
+    NoDelta,
+    /// The content could not be read, made or encoded.
+    #[error(transparent)]
+    Image(#[from] rblmap_image::Error),
+}

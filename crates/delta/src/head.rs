@@ -1,0 +1,189 @@
+//! The plain part of a payload: how many of what follow, zone by zone.
+
+use rblmap::NameKey;
+
+use crate::error::Error;
+use crate::header::{push_uv, take_uv};
+use crate::{names, paint_code};
+
+const ZONES: u8 = 1;
+const VALUES: u8 = 2;
+const V4: u8 = 1;
+const V6: u8 = 2;
+const NAMES: u8 = 4;
+const EXPIRES: u8 = 8;
+const FACTS: u8 = 16;
+const SPANS4: u8 = 32;
+const SPANS6: u8 = 64;
+
+/// What a payload holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Head {
+    /// The zones of the result, if they are others than those of the base.
+    pub(crate) zones: Option<Vec<NameKey>>,
+    /// How many values are added.
+    pub(crate) values: u64,
+    /// For each zone of the result.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// What changes in a zone.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Part {
+    pub(crate) v4: paint_code::Counts,
+    pub(crate) v6: paint_code::Counts,
+    pub(crate) names: names::Counts,
+    /// The expiry, if it is another; 0 for none.
+    pub(crate) expires: Option<u64>,
+    /// The facts as bytes, if they are others.
+    pub(crate) facts: Option<Vec<u8>>,
+}
+
+impl Head {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let flag = |is: bool, flag: u8| if is { flag } else { 0 };
+        out.push(flag(self.zones.is_some(), ZONES) | flag(self.values > 0, VALUES));
+        if let Some(zones) = &self.zones {
+            push_uv(out, zones.len() as u64);
+            zones
+                .iter()
+                .for_each(|zone| push_bytes(out, zone.as_bytes()));
+        }
+        if self.values > 0 {
+            push_uv(out, self.values);
+        }
+        self.parts.iter().for_each(|part| part.write(out));
+    }
+
+    /// Reads a head; `zones` is how many the base has.
+    pub(crate) fn read(rest: &mut &[u8], zones: usize) -> Result<Head, Error> {
+        let bad = || Error::Malformed { what: "head" };
+        let flags = take_byte(rest).filter(|flags| flags & !(ZONES | VALUES) == 0);
+        let flags = flags.ok_or_else(bad)?;
+        let mut head = Head::default();
+        let mut count = zones;
+        if flags & ZONES != 0 {
+            let listed = take_zones(rest).ok_or(Error::Malformed {
+                what: "list of zones",
+            })?;
+            count = listed.len();
+            head.zones = Some(listed);
+        }
+        if flags & VALUES != 0 {
+            head.values = take_uv(rest).filter(|&values| values > 0).ok_or_else(bad)?;
+        }
+        for _ in 0..count {
+            head.parts.push(Part::read(rest).ok_or_else(bad)?);
+        }
+        Ok(head)
+    }
+}
+
+impl Part {
+    fn write(&self, out: &mut Vec<u8>) {
+        let flag = |is: bool, flag: u8| if is { flag } else { 0 };
+        let has_names = self.names != names::Counts::default();
+        out.push(
+            flag(self.v4.paints > 0, V4)
+                | flag(self.v6.paints > 0, V6)
+                | flag(has_names, NAMES)
+                | flag(self.expires.is_some(), EXPIRES)
+                | flag(self.facts.is_some(), FACTS)
+                | flag(self.v4.spans, SPANS4)
+                | flag(self.v6.spans, SPANS6),
+        );
+        for counts in [self.v4, self.v6] {
+            if counts.paints > 0 {
+                push_uv(out, counts.covered);
+                push_uv(out, counts.free);
+                // Every started interval has a paint at least.
+                push_uv(out, counts.paints - counts.covered - counts.free);
+            }
+        }
+        if has_names {
+            push_uv(out, self.names.removed);
+            push_uv(out, self.names.changed);
+            push_uv(out, self.names.added);
+        }
+        if let Some(expires) = self.expires {
+            push_uv(out, expires);
+        }
+        if let Some(facts) = &self.facts {
+            push_bytes(out, facts);
+        }
+    }
+
+    fn read(rest: &mut &[u8]) -> Option<Part> {
+        let flags = take_byte(rest).filter(|flags| flags & 0x80 == 0)?;
+        let has = |flag: u8| flags & flag != 0;
+        let mut part = Part {
+            v4: read_paints(rest, has(V4), has(SPANS4))?,
+            v6: read_paints(rest, has(V6), has(SPANS6))?,
+            ..Part::default()
+        };
+        if has(NAMES) {
+            part.names = names::Counts {
+                removed: take_uv(rest)?,
+                changed: take_uv(rest)?,
+                added: take_uv(rest)?,
+            };
+            if part.names == names::Counts::default() {
+                return None;
+            }
+        }
+        if has(EXPIRES) {
+            part.expires = Some(take_uv(rest)?);
+        }
+        if has(FACTS) {
+            part.facts = Some(take_bytes(rest)?.to_vec());
+        }
+        Some(part)
+    }
+}
+
+fn read_paints(rest: &mut &[u8], has: bool, spans: bool) -> Option<paint_code::Counts> {
+    let mut counts = paint_code::Counts::default();
+    if has {
+        counts.covered = take_uv(rest)?;
+        counts.free = take_uv(rest)?;
+        let started = counts
+            .covered
+            .checked_add(counts.free)
+            .filter(|&started| started > 0)?;
+        counts.paints = started.checked_add(take_uv(rest)?)?;
+        counts.spans = spans;
+    }
+    (has || !spans).then_some(counts)
+}
+
+fn take_zones(rest: &mut &[u8]) -> Option<Vec<NameKey>> {
+    let count = take_uv(rest)?;
+    let mut zones: Vec<NameKey> = Vec::new();
+    for _ in 0..count {
+        let zone = NameKey::from_key(take_bytes(rest)?).ok()?;
+        if zones.last().is_some_and(|last| *last >= zone) {
+            return None;
+        }
+        zones.push(zone);
+    }
+    // The base is the first, and always there.
+    (zones.first() == Some(&NameKey::ROOT)).then_some(zones)
+}
+
+fn take_byte(rest: &mut &[u8]) -> Option<u8> {
+    let (&byte, after) = rest.split_first()?;
+    *rest = after;
+    Some(byte)
+}
+
+fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    push_uv(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+fn take_bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let len = usize::try_from(take_uv(rest)?).ok()?;
+    let (bytes, after) = rest.split_at_checked(len)?;
+    *rest = after;
+    Some(bytes)
+}

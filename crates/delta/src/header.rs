@@ -1,0 +1,315 @@
+//! The header of snapshots and deltas, and the check that finds damage. `docs/delta.md` describes
+//! every byte.
+
+use std::fmt;
+
+use rblmap_image::{ContentId, Stamp, ZoneName};
+
+use crate::error::Error;
+
+const SNAPSHOT: [u8; 4] = *b"\x89rbs";
+const DELTA: [u8; 4] = *b"\x89rbd";
+const FORMAT_AT: usize = 4;
+const FORMAT: u8 = 1;
+const CHECK_AT: usize = 5;
+const CHECK_END: usize = CHECK_AT + CHECK;
+const CHECK: usize = 16;
+const PREFIX: usize = 16;
+
+/// The number of a line of serials: a new one tells mirrors to begin from a snapshot. 0 stands for
+/// unpublished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Epoch(pub u64);
+
+/// Snapshot or delta.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Content whole.
+    Snapshot,
+    /// The change from one content to another.
+    Delta {
+        /// The content it applies to.
+        base: IdPrefix,
+        /// That content's serial.
+        from_serial: u64,
+    },
+}
+
+/// The first 16 bytes of a content id: enough that nobody finds another content for one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct IdPrefix([u8; PREFIX]);
+
+/// What a snapshot or delta says of itself.
+///
+/// ```
+/// # use rblmap_delta::{Epoch, Header, Kind, pack};
+/// let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+/// let header = Header::read(&pack(&image, Epoch(7))?)?;
+/// assert_eq!(header.zone.as_str(), "ops.example");
+/// assert_eq!((header.kind, header.epoch, header.to_serial), (Kind::Snapshot, Epoch(7), 1));
+/// assert!(header.result.matches(&rblmap_image::ContentId::from_bytes(image.content_id())));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Snapshot or delta.
+    pub kind: Kind,
+    /// The zone's name.
+    pub zone: ZoneName,
+    /// The line of serials.
+    pub epoch: Epoch,
+    /// The serial of the result.
+    pub to_serial: u64,
+    /// When the result was made, in seconds since 1970.
+    pub created: u64,
+    /// The content of the result.
+    pub result: IdPrefix,
+}
+
+impl IdPrefix {
+    /// The first bytes of an id.
+    pub fn of(id: &ContentId) -> IdPrefix {
+        let (prefix, _) = id.as_bytes().split_at(PREFIX);
+        IdPrefix(prefix.try_into().unwrap_or_default())
+    }
+
+    /// Whether an id begins with these bytes.
+    pub fn matches(&self, id: &ContentId) -> bool {
+        *self == IdPrefix::of(id)
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8; PREFIX] {
+        &self.0
+    }
+}
+
+impl fmt::Display for IdPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for IdPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IdPrefix({self})")
+    }
+}
+
+impl Header {
+    /// Reads the header and compares the check with all bytes: damage anywhere in the file shows
+    /// here. One pass of blake3.
+    ///
+    /// # Errors
+    /// Bytes that are no snapshot or delta, of a newer format, or not as they were written.
+    pub fn read(bytes: &[u8]) -> Result<Header, Error> {
+        split(bytes).map(|(header, _)| header)
+    }
+
+    /// The serial of the base; 0 for a snapshot.
+    pub fn from_serial(&self) -> u64 {
+        match self.kind {
+            Kind::Snapshot => 0,
+            Kind::Delta { from_serial, .. } => from_serial,
+        }
+    }
+
+    /// Serial and creation time of the result.
+    pub fn stamp(&self) -> Stamp {
+        Stamp {
+            serial: self.to_serial,
+            created: self.created,
+        }
+    }
+
+    /// The header, then the frame, and the check over both.
+    pub(crate) fn seal(&self, frame: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(frame.len() + 400);
+        out.extend(match self.kind {
+            Kind::Snapshot => SNAPSHOT,
+            Kind::Delta { .. } => DELTA,
+        });
+        out.push(FORMAT);
+        out.extend([0; CHECK]);
+        // A zone name has at most 253 bytes.
+        out.push(u8::try_from(self.zone.as_str().len()).unwrap_or(u8::MAX));
+        out.extend(self.zone.as_str().as_bytes());
+        push_uv(&mut out, self.epoch.0);
+        push_uv(&mut out, self.to_serial);
+        push_uv(&mut out, self.created);
+        out.extend(self.result.0);
+        if let Kind::Delta { base, from_serial } = self.kind {
+            push_uv(&mut out, from_serial);
+            out.extend(base.0);
+        }
+        out.extend(frame);
+        let check = check(&out);
+        if let Some(place) = out.get_mut(CHECK_AT..CHECK_END) {
+            place.copy_from_slice(&check);
+        }
+        out
+    }
+}
+
+/// Header and frame of a file whose check holds.
+pub(crate) fn split(bytes: &[u8]) -> Result<(Header, &[u8]), Error> {
+    let known = [SNAPSHOT, DELTA];
+    let head = bytes.get(..FORMAT_AT.min(bytes.len())).unwrap_or_default();
+    if head.is_empty() || !known.iter().any(|magic| magic.starts_with(head)) {
+        return Err(Error::Foreign);
+    }
+    let damaged = || Error::Damaged {
+        len: bytes.len() as u64,
+    };
+    match *bytes.get(FORMAT_AT).ok_or_else(damaged)? {
+        FORMAT => {}
+        0 => return Err(damaged()),
+        found => {
+            return Err(Error::NewerFormat {
+                found,
+                known: FORMAT,
+            });
+        }
+    }
+    if bytes.get(CHECK_AT..CHECK_END) != Some(check(bytes).as_slice()) {
+        return Err(damaged());
+    }
+    let mut rest = bytes.get(CHECK_END..).unwrap_or_default();
+    let field = |what, rest: &[u8]| Error::Field {
+        what,
+        offset: (bytes.len() - rest.len()) as u64,
+    };
+    let zone = take_zone(&mut rest).ok_or_else(|| field("zone name", rest))?;
+    let mut number = |what| take_uv(&mut rest).ok_or_else(|| field(what, rest));
+    let epoch = Epoch(number("epoch")?);
+    let to_serial = number("serial")?;
+    let created = number("creation time")?;
+    let result = take_id(&mut rest).ok_or_else(|| field("content id", rest))?;
+    let kind = if head == SNAPSHOT {
+        Kind::Snapshot
+    } else {
+        let from_serial = take_uv(&mut rest).ok_or_else(|| field("serial", rest))?;
+        let base = take_id(&mut rest).ok_or_else(|| field("content id", rest))?;
+        Kind::Delta { base, from_serial }
+    };
+    let header = Header {
+        kind,
+        zone,
+        epoch,
+        to_serial,
+        created,
+        result,
+    };
+    Ok((header, rest))
+}
+
+/// The last 16 bytes of blake3 over all bytes but the check itself.
+fn check(bytes: &[u8]) -> [u8; CHECK] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(bytes.get(..CHECK_AT).unwrap_or_default());
+    hasher.update(bytes.get(CHECK_END..).unwrap_or_default());
+    let digest = hasher.finalize();
+    let (_, last) = digest.as_bytes().split_at(32 - CHECK);
+    last.try_into().unwrap_or_default()
+}
+
+fn take_zone(rest: &mut &[u8]) -> Option<ZoneName> {
+    let (&len, after) = rest.split_first()?;
+    let (name, after) = after.split_at_checked(len.into())?;
+    let name = std::str::from_utf8(name).ok()?;
+    *rest = after;
+    // A name is written in one way only.
+    name.parse()
+        .ok()
+        .filter(|zone: &ZoneName| zone.as_str() == name)
+}
+
+fn take_id(rest: &mut &[u8]) -> Option<IdPrefix> {
+    let (id, after) = rest.split_first_chunk()?;
+    *rest = after;
+    Some(IdPrefix(*id))
+}
+
+/// Appends a number in 7-bit groups, the lowest first, all but the last with the high bit set.
+pub(crate) fn push_uv(out: &mut Vec<u8>, number: u64) {
+    let mut rest = number;
+    while rest >= 0x80 {
+        out.push(u8::try_from(rest & 0x7f).unwrap_or(0) | 0x80);
+        rest >>= 7;
+    }
+    out.push(u8::try_from(rest).unwrap_or(0));
+}
+
+/// Reads what [`push_uv`] wrote; `None` for anything else, numbers spelled too long included.
+pub(crate) fn take_uv(rest: &mut &[u8]) -> Option<u64> {
+    let mut number = 0u64;
+    for (at, &byte) in rest.iter().enumerate().take(10) {
+        let group = u64::from(byte & 0x7f);
+        number |= group << (7 * at);
+        if byte & 0x80 == 0 {
+            let spelled_long = byte == 0 && at > 0;
+            let too_large = at == 9 && byte > 1;
+            *rest = rest.get(at + 1..)?;
+            return (!spelled_long && !too_large).then_some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_one_spelling() {
+        for number in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX] {
+            let mut bytes = Vec::new();
+            push_uv(&mut bytes, number);
+            let mut rest = &bytes[..];
+            assert_eq!(take_uv(&mut rest), Some(number));
+            assert!(rest.is_empty());
+            assert_eq!(take_uv(&mut &bytes[..bytes.len() - 1]), None);
+        }
+        assert_eq!(take_uv(&mut &[0x80, 0][..]), None);
+        assert_eq!(take_uv(&mut &[0xff; 11][..]), None);
+        let mut over = [0xff; 10];
+        over[9] = 2;
+        assert_eq!(take_uv(&mut &over[..]), None);
+    }
+
+    #[test]
+    fn headers_come_back_and_damage_shows() {
+        let header = Header {
+            kind: Kind::Delta {
+                base: IdPrefix([3; 16]),
+                from_serial: 41,
+            },
+            zone: "ops.example".parse().unwrap(),
+            epoch: Epoch(5),
+            to_serial: 300,
+            created: 1_790_000_000,
+            result: IdPrefix([9; 16]),
+        };
+        let bytes = header.seal(b"frame");
+        assert_eq!(split(&bytes).unwrap(), (header, &b"frame"[..]));
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let error = Header::read(&damaged).unwrap_err();
+            let expected = match bit / 8 {
+                0..FORMAT_AT => matches!(error, Error::Foreign | Error::Damaged { .. }),
+                FORMAT_AT => matches!(error, Error::NewerFormat { .. } | Error::Damaged { .. }),
+                _ => matches!(error, Error::Damaged { .. }),
+            };
+            assert!(expected, "bit {bit}: {error}");
+        }
+        for cut in 0..bytes.len() {
+            let error = Header::read(&bytes[..cut]).unwrap_err();
+            assert_eq!(
+                matches!(error, Error::Foreign),
+                cut == 0,
+                "cut {cut}: {error}"
+            );
+        }
+    }
+}

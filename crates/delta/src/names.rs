@@ -1,0 +1,287 @@
+//! Names as decisions: which go, which change, and the new ones between their neighbours.
+
+use rblmap::{MAX_KEY, NameKey, NamePoint, Slot};
+use rblmap_image::NameTable;
+
+use crate::coder::{Chance, Coder};
+use crate::error::Error;
+use crate::keys::{Shared, Slots};
+use crate::numbers::{Gamma, Tree, pick};
+use crate::paint_code::code_ranks;
+use crate::table::Table;
+
+/// What a point says of itself and of the names below.
+pub(crate) type Pair = (Slot, Slot);
+
+/// How many names go, change and come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Counts {
+    pub(crate) removed: u64,
+    pub(crate) changed: u64,
+    pub(crate) added: u64,
+}
+
+/// The change from one list of names to another.
+#[derive(Debug, Default)]
+pub(crate) struct Edit<'a> {
+    /// Ranks in the old list, rising.
+    removed: Vec<u64>,
+    /// Ranks among the names that stay, rising.
+    changed: Vec<u64>,
+    /// What the changed ones now say.
+    pairs: Vec<Pair>,
+    added: Vec<Added<'a>>,
+}
+
+#[derive(Debug)]
+struct Added<'a> {
+    /// How many of the names that stay stand before it.
+    slot: u64,
+    point: NamePoint<'a>,
+}
+
+/// Finds the change; the values of both lists are numbered alike.
+pub(crate) fn find<'a>(old: &NameTable, new: &'a NameTable) -> Edit<'a> {
+    let mut edit = Edit::default();
+    let mut new = new.iter().peekable();
+    let mut stay = 0;
+    for (rank, point) in (0u64..).zip(old.iter()) {
+        while let Some(added) = new.next_if(|added| added.key < point.key) {
+            edit.added.push(Added {
+                slot: stay,
+                point: added,
+            });
+        }
+        match new.next_if(|same| same.key == point.key) {
+            Some(same) => {
+                if pair_of(&same) != pair_of(&point) {
+                    edit.changed.push(stay);
+                    edit.pairs.push(pair_of(&same));
+                }
+                stay += 1;
+            }
+            None => edit.removed.push(rank),
+        }
+    }
+    edit.added
+        .extend(new.map(|point| Added { slot: stay, point }));
+    edit
+}
+
+impl Edit<'_> {
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            removed: self.removed.len() as u64,
+            changed: self.changed.len() as u64,
+            added: self.added.len() as u64,
+        }
+    }
+}
+
+/// Codes the change of a list of names; gives the new list.
+///
+/// # Errors
+/// Reading: ranks past the list, keys that are no names or not between their neighbours, values
+/// that do not exist; more than `room` bytes of keys.
+pub(crate) fn code<C: Coder>(
+    coder: &mut C,
+    old: &NameTable,
+    counts: Counts,
+    given: Option<&Edit<'_>>,
+    table: &mut Table,
+    room: u64,
+) -> Result<NameTable, Error> {
+    let empty = Edit::default();
+    let edit = given.unwrap_or(&empty);
+    let removed = code_ranks(coder, old.len() as u64, counts.removed, &edit.removed)?;
+    let mut removed = removed.into_iter().peekable();
+    let mut stay: Vec<NamePoint<'_>> = (0u64..)
+        .zip(old.iter())
+        .filter(|(rank, _)| removed.next_if_eq(rank).is_none())
+        .map(|(_, point)| point)
+        .collect();
+    let mut pairs = Pairs::new();
+    let changed = code_ranks(coder, stay.len() as u64, counts.changed, &edit.changed)?;
+    let mut given_pairs = edit.pairs.iter().copied();
+    for rank in changed {
+        let point = usize::try_from(rank)
+            .ok()
+            .and_then(|rank| stay.get_mut(rank));
+        let point = point.ok_or(Error::Malformed { what: "rank" })?;
+        let was = pair_of(point);
+        let pair = pairs.code(coder, was, true, given_pairs.next(), table)?;
+        if pair == was {
+            return Err(Error::Malformed {
+                what: "change of a name",
+            });
+        }
+        (point.exact, point.below) = pair;
+        coder.check()?;
+    }
+    let mut adder = Adder::new(stay.len() as u64, counts.added, room);
+    let mut names = NameTable::new();
+    let mut rest = stay.iter().peekable();
+    let mut given = edit.added.iter();
+    let mut before: Option<(Vec<u8>, Pair)> = None;
+    let mut at = 0;
+    for _ in 0..counts.added {
+        let given = given.next();
+        let slot = adder
+            .slots
+            .code(coder, given.map_or(0, |added| added.slot))?;
+        while at < slot {
+            if let Some(point) = rest.next() {
+                names.push(point.key, point.exact, point.below);
+                before = Some((point.key.to_vec(), pair_of(point)));
+            }
+            at += 1;
+        }
+        let behind = rest.peek().map(|point| point.key);
+        let neighbours = (before.as_ref().map(|(key, _)| key.as_slice()), behind);
+        let key = adder.key(coder, neighbours, given.map(|added| added.point.key))?;
+        let beside = before
+            .as_ref()
+            .map_or((Slot::Inherit, Slot::Inherit), |(_, pair)| *pair);
+        let given = given.map(|added| pair_of(&added.point));
+        let pair = pairs.code(coder, beside, false, given, table)?;
+        names.push(&key, pair.0, pair.1);
+        before = Some((key, pair));
+        coder.check()?;
+    }
+    rest.for_each(|point| names.push(point.key, point.exact, point.below));
+    Ok(names)
+}
+
+fn pair_of(point: &NamePoint<'_>) -> Pair {
+    (point.exact, point.below)
+}
+
+/// Contexts for added keys.
+struct Adder {
+    slots: Slots,
+    shared: Shared,
+    labels: Gamma,
+    room: u64,
+    limit: u64,
+}
+
+impl Adder {
+    fn new(stay: u64, added: u64, room: u64) -> Adder {
+        Adder {
+            slots: Slots::new(stay, added),
+            shared: Shared::new(),
+            labels: Gamma::new(),
+            room,
+            limit: room,
+        }
+    }
+
+    /// A key between its neighbours: what it shares with one of them, how many labels end behind
+    /// that, and these as text.
+    fn key<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        (before, behind): (Option<&[u8]>, Option<&[u8]>),
+        given: Option<&[u8]>,
+    ) -> Result<Vec<u8>, Error> {
+        let neighbours = (before.unwrap_or_default(), behind.unwrap_or_default());
+        let stem = self.shared.code(coder, neighbours, given)?;
+        let given = given.map_or(&[][..], |key| {
+            key.get(stem.prefix.len()..).unwrap_or_default()
+        });
+        let ends = given.iter().filter(|&&byte| byte == 0).count();
+        let labels = self.labels.code(coder, ends as u64);
+        let mut key = stem.prefix.to_vec();
+        for _ in 0..labels {
+            coder.label(
+                given
+                    .get(key.len() - stem.prefix.len()..)
+                    .unwrap_or_default(),
+                &mut key,
+            )?;
+            if key.len() > MAX_KEY {
+                return Err(Error::Malformed {
+                    what: "length of a name",
+                });
+            }
+        }
+        let rises = before.is_none_or(|before| before < &key[..])
+            && behind.is_none_or(|behind| &key[..] < behind);
+        if !rises || NameKey::from_key(&key).is_err() {
+            return Err(Error::Malformed { what: "added name" });
+        }
+        let left = self.room.checked_sub(key.len() as u64);
+        self.room = left.ok_or(Error::Limit {
+            what: "added names",
+            size: self.limit.saturating_add(1),
+            limit: self.limit,
+        })?;
+        Ok(key)
+    }
+}
+
+/// Contexts for what names say.
+struct Pairs {
+    same: [Chance; 2],
+    exact: [Tree<4>; 2],
+    below: [Tree<4>; 3],
+    alike: Chance,
+}
+
+impl Pairs {
+    fn new() -> Pairs {
+        Pairs {
+            same: [Chance::EVEN; 2],
+            exact: std::array::from_fn(|_| Tree::new()),
+            below: std::array::from_fn(|_| Tree::new()),
+            alike: Chance::EVEN,
+        }
+    }
+
+    /// `beside` is what the name before says, or what the name said so far.
+    fn code<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        beside: Pair,
+        is_change: bool,
+        given: Option<Pair>,
+        table: &mut Table,
+    ) -> Result<Pair, Error> {
+        let bad = || Error::Malformed {
+            what: "what a name says",
+        };
+        let is_pair = beside != (Slot::Inherit, Slot::Inherit);
+        if !is_change && is_pair && coder.bit(pick(&mut self.same, 0), given == Some(beside)) {
+            return Ok(beside);
+        }
+        let given = given.unwrap_or_default();
+        let [first, second] = &mut self.exact;
+        let exact = if is_change { first } else { second };
+        let exact = exact.code(coder, shape_of(given.0));
+        let below = self.below.get_mut(exact as usize).ok_or_else(bad)?;
+        let below = below.code(coder, shape_of(given.1));
+        let near = beside.0.value().or(beside.1.value());
+        let near = near.filter(|_| is_change);
+        let exact = match exact {
+            0 => Slot::Inherit,
+            1 => Slot::Nothing,
+            _ => Slot::Value(table.code(coder, near, is_change, given.0.value())?),
+        };
+        let below = match (below, exact) {
+            (0, Slot::Inherit) | (3, _) => return Err(bad()),
+            (0, _) => Slot::Inherit,
+            (1, _) => Slot::Nothing,
+            (_, Slot::Value(_)) if coder.bit(&mut self.alike, given.0 == given.1) => exact,
+            _ => Slot::Value(table.code(coder, near, is_change, given.1.value())?),
+        };
+        Ok((exact, below))
+    }
+}
+
+fn shape_of(slot: Slot) -> u32 {
+    match slot {
+        Slot::Inherit => 0,
+        Slot::Nothing => 1,
+        Slot::Value(_) => 2,
+    }
+}

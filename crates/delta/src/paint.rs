@@ -1,0 +1,246 @@
+//! Paints: the one edit of addresses. Found between two lists of runs, laid over a list of runs.
+
+use rblmap::{Run, ValueId};
+
+use crate::space::Space;
+
+/// Sets the addresses from `start` to `end`, both included, to a value or to none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Paint<A> {
+    pub(crate) start: A,
+    pub(crate) end: A,
+    pub(crate) value: Option<ValueId>,
+}
+
+/// A stretch of addresses on which a list of runs is constant: a run, or a gap between two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Interval<A> {
+    pub(crate) start: A,
+    pub(crate) end: A,
+    pub(crate) value: Option<ValueId>,
+}
+
+/// The intervals of sorted runs, in order; together they are the whole space.
+#[derive(Debug, Clone)]
+pub(crate) struct Intervals<'a, A> {
+    runs: std::slice::Iter<'a, Run<A>>,
+    run: Option<Run<A>>,
+    /// First address not given out yet; none once the last was.
+    from: Option<A>,
+}
+
+impl<'a, A: Space> Intervals<'a, A> {
+    pub(crate) fn new(runs: &'a [Run<A>]) -> Intervals<'a, A> {
+        let mut runs = runs.iter();
+        let run = runs.next().copied();
+        Intervals {
+            runs,
+            run,
+            from: Some(A::ZERO),
+        }
+    }
+}
+
+impl<A: Space> Iterator for Intervals<'_, A> {
+    type Item = Interval<A>;
+
+    fn next(&mut self) -> Option<Interval<A>> {
+        let start = self.from?;
+        let (end, value) = match self.run {
+            Some(run) if run.start == start => {
+                self.run = self.runs.next().copied();
+                (run.end, Some(run.value))
+            }
+            Some(run) => (run.start.before(), None),
+            None => (A::LAST, None),
+        };
+        self.from = end.next();
+        Some(Interval { start, end, value })
+    }
+}
+
+/// How many covered and free intervals the runs make.
+pub(crate) fn count_intervals<A: Space>(runs: &[Run<A>]) -> (u64, u64) {
+    let mut free = 0;
+    let mut from = Some(A::ZERO);
+    for run in runs {
+        free += u64::from(from != Some(run.start));
+        from = run.end.next();
+    }
+    (runs.len() as u64, free + u64::from(from.is_some()))
+}
+
+/// The fewest paints that turn `old` into `new`, each inside one interval of `old`.
+pub(crate) fn find<A: Space>(old: &[Run<A>], new: &[Run<A>]) -> Vec<Paint<A>> {
+    let mut paints = Vec::new();
+    let (mut left, mut right) = (Intervals::new(old), Intervals::new(new));
+    let (mut a, mut b) = (left.next(), right.next());
+    while let (Some(was), Some(is)) = (a, b) {
+        let (start, end) = (was.start.max(is.start), was.end.min(is.end));
+        if was.value != is.value {
+            paints.push(Paint {
+                start,
+                end,
+                value: is.value,
+            });
+        }
+        if was.end == end {
+            a = left.next();
+        }
+        if is.end == end {
+            b = right.next();
+        }
+    }
+    paints
+}
+
+/// The same edit with neighbours of one value made one paint, over several intervals then.
+pub(crate) fn join<A: Space>(paints: &[Paint<A>]) -> Vec<Paint<A>> {
+    let mut joined: Vec<Paint<A>> = Vec::with_capacity(paints.len());
+    for paint in paints {
+        match joined.last_mut() {
+            Some(last) if last.value == paint.value && last.end.next() == Some(paint.start) => {
+                last.end = paint.end;
+            }
+            _ => joined.push(*paint),
+        }
+    }
+    joined
+}
+
+/// Lays rising, disjoint paints over runs. Stretches without paint are found by doubling steps and
+/// copied as they are; neighbours that have become one are merged.
+pub(crate) fn lay<A: Space>(old: &[Run<A>], paints: &[Paint<A>]) -> Vec<Run<A>> {
+    let mut out: Vec<Run<A>> = Vec::with_capacity(old.len() + paints.len());
+    let mut rest = old;
+    // The next old run, when it is no longer in `rest`.
+    let mut head: Option<Run<A>> = None;
+    for paint in paints {
+        if let Some(run) = head.take_if(|run| run.end < paint.start) {
+            push(&mut out, run);
+        }
+        if head.is_none() {
+            let (untouched, after) = rest.split_at(count_before(rest, paint.start));
+            push_all(&mut out, untouched);
+            rest = after;
+        }
+        while let Some(run) = head.take().or_else(|| rest.split_off_first().copied()) {
+            if run.start > paint.end {
+                head = Some(run);
+                break;
+            }
+            if run.start < paint.start {
+                let end = paint.start.before();
+                push(&mut out, Run { end, ..run });
+            }
+            if let Some(start) = paint.end.next().filter(|&start| start <= run.end) {
+                head = Some(Run { start, ..run });
+                break;
+            }
+        }
+        if let Some(value) = paint.value {
+            let (start, end) = (paint.start, paint.end);
+            push(&mut out, Run { start, end, value });
+        }
+    }
+    if let Some(run) = head {
+        push(&mut out, run);
+    }
+    push_all(&mut out, rest);
+    out
+}
+
+/// How many of the runs end before `address`; costs the logarithm of the answer.
+fn count_before<A: Space>(runs: &[Run<A>], address: A) -> usize {
+    let ends_before = |index: usize| runs.get(index).is_some_and(|run| run.end < address);
+    let mut step = 1;
+    while ends_before(step - 1) {
+        step *= 2;
+    }
+    let from = step / 2;
+    let to = (step - 1).min(runs.len());
+    let window = runs.get(from..to).unwrap_or_default();
+    from + window.partition_point(|run| run.end < address)
+}
+
+fn push<A: Space>(out: &mut Vec<Run<A>>, run: Run<A>) {
+    match out.last_mut() {
+        Some(last) if last.value == run.value && last.end.next() == Some(run.start) => {
+            last.end = run.end;
+        }
+        _ => out.push(run),
+    }
+}
+
+fn push_all<A: Space>(out: &mut Vec<Run<A>>, runs: &[Run<A>]) {
+    if let Some((first, rest)) = runs.split_first() {
+        push(out, *first);
+        out.extend_from_slice(rest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fastrand::Rng;
+
+    use super::*;
+
+    /// What 64 addresses say, as runs.
+    fn runs_of(model: &[u32]) -> Vec<Run<u32>> {
+        let mut runs = Vec::new();
+        for (address, &id) in (0u32..).zip(model) {
+            // The last byte stands for the end of the space, so that both ends are met.
+            let address = if address == 63 { u32::MAX } else { address };
+            if let Some(value) = ValueId::new(id) {
+                let (start, end) = (address, address);
+                push(&mut runs, Run { start, end, value });
+            }
+        }
+        runs
+    }
+
+    fn model(rng: &mut Rng) -> Vec<u32> {
+        let dense = rng.u32(1..9);
+        let mut id = 0;
+        let next = |_| {
+            if rng.u32(0..8) < dense {
+                id = rng.u32(0..3);
+            }
+            id
+        };
+        (0..64).map(next).collect()
+    }
+
+    #[test]
+    fn paints_turn_one_list_into_the_other() {
+        for seed in 0..3000 {
+            let mut rng = Rng::with_seed(seed);
+            let (old, new) = (runs_of(&model(&mut rng)), runs_of(&model(&mut rng)));
+            let paints = find(&old, &new);
+            assert_eq!(lay(&old, &paints), new, "seed {seed}");
+            assert_eq!(lay(&old, &join(&paints)), new, "seed {seed}");
+            let (covered, free) = count_intervals(&old);
+            let intervals: Vec<Interval<u32>> = Intervals::new(&old).collect();
+            let is_covered = |interval: &&Interval<u32>| interval.value.is_some();
+            assert_eq!(intervals.iter().filter(is_covered).count() as u64, covered);
+            assert_eq!(intervals.len() as u64, covered + free);
+            assert!(find(&old, &old).is_empty());
+        }
+    }
+
+    #[test]
+    fn the_whole_space_is_an_interval() {
+        let value = ValueId::from_rank(0).unwrap();
+        let all = [Run {
+            start: 0,
+            end: u128::MAX,
+            value,
+        }];
+        assert_eq!(count_intervals(&all), (1, 0));
+        assert_eq!(count_intervals::<u128>(&[]), (0, 1));
+        let paints = find(&all, &[]);
+        assert_eq!(paints.len(), 1);
+        assert_eq!(lay(&all, &paints), []);
+        assert_eq!(lay(&[], &find(&[], &all)), all);
+    }
+}

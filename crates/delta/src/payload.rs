@@ -1,0 +1,321 @@
+//! Payloads: the change from one content to another, all key kinds.
+
+use rblmap::{NameKey, Run, Slot, ValueId};
+use rblmap_image::{Content, Draft, Facts, NameTable, ValueBuf, ZoneContent};
+
+use crate::coder::{Coder, Decoder, Encoder};
+use crate::error::Error;
+use crate::head::{Head, Part};
+use crate::header::{push_uv, take_uv};
+use crate::limits::Limits;
+use crate::paint::{self, Paint};
+use crate::space::Space;
+use crate::table::Table;
+use crate::{names, paint_code, values};
+
+/// The shorter of the two ways to write the change: paints joined over intervals, or not.
+pub(crate) fn write(old: &Content, new: &Content) -> Result<Vec<u8>, Error> {
+    let change = Change::find(old, new);
+    let apart = change.write(old)?;
+    let Some(joined) = change.joined() else {
+        return Ok(apart);
+    };
+    let joined = joined.write(old)?;
+    Ok(if joined.len() < apart.len() {
+        joined
+    } else {
+        apart
+    })
+}
+
+/// The content that a payload makes of `old`.
+///
+/// # Errors
+/// Bytes that nobody wrote, as far as that shows: the caller compares the content's id.
+pub(crate) fn read(old: &Content, payload: &[u8], limits: &Limits) -> Result<Content, Error> {
+    let mut rest = payload;
+    let head = Head::read(&mut rest, old.zones().len())?;
+    check_limits(&head, limits)?;
+    let bad = || Error::Malformed {
+        what: "length of the decisions",
+    };
+    let len = take_uv(&mut rest)
+        .and_then(|len| usize::try_from(len).ok())
+        .ok_or_else(bad)?;
+    let (decisions, text) = rest.split_at_checked(len).ok_or_else(bad)?;
+    let mut decoder = Decoder::new(decisions, text);
+    let added = u32::try_from(head.values).map_err(|_| Error::Malformed {
+        what: "count of values",
+    })?;
+    let added = values::code(&mut decoder, old.values(), added, &[], limits.payload)?;
+    let mut table = Table::new(old, u32::try_from(added.len()).unwrap_or(u32::MAX));
+    let mut draft = Draft::new(old.name().clone());
+    intern(&mut draft, old, &added)?;
+    let old_zones = old.zones().iter().map(|zone| *zone.name());
+    let zones = head.zones.clone().unwrap_or_else(|| old_zones.collect());
+    for (name, part) in zones.iter().zip(&head.parts) {
+        let mut reader = ZoneReader {
+            coder: &mut decoder,
+            table: &mut table,
+            limits,
+        };
+        reader.zone(old.zone(name), part, draft.zone_mut(name))?;
+    }
+    if !decoder.is_at_end() {
+        return Err(Error::Malformed { what: "length" });
+    }
+    Ok(draft.finish()?)
+}
+
+/// The change between two contents, in the ids of the old one's values and the added ones.
+struct Change<'a> {
+    added: Vec<Vec<u8>>,
+    zones: Option<Vec<NameKey>>,
+    parts: Vec<ZoneChange<'a>>,
+}
+
+struct ZoneChange<'a> {
+    old: Option<&'a ZoneContent>,
+    v4: Vec<Paint<u32>>,
+    v6: Vec<Paint<u128>>,
+    names: NameTable,
+    expires: Option<u64>,
+    facts: Option<Vec<u8>>,
+}
+
+impl<'a> Change<'a> {
+    fn find(old: &'a Content, new: &Content) -> Change<'a> {
+        let (ids, added) = number(old, new);
+        let names = |content: &Content| content.zones().iter().map(|zone| *zone.name()).collect();
+        let (old_zones, new_zones): (Vec<NameKey>, Vec<NameKey>) = (names(old), names(new));
+        let parts = new
+            .zones()
+            .iter()
+            .map(|zone| zone_change(old, zone, &ids))
+            .collect();
+        Change {
+            added,
+            zones: (old_zones != new_zones).then_some(new_zones),
+            parts,
+        }
+    }
+
+    /// The same with joined paints, if any can be.
+    fn joined(&self) -> Option<Change<'a>> {
+        let mut shorter = false;
+        let parts = self.parts.iter().map(|part| {
+            let (v4, v6) = (paint::join(&part.v4), paint::join(&part.v6));
+            shorter |= v4.len() < part.v4.len() || v6.len() < part.v6.len();
+            ZoneChange {
+                old: part.old,
+                v4,
+                v6,
+                names: part.names.clone(),
+                expires: part.expires,
+                facts: part.facts.clone(),
+            }
+        });
+        let parts = parts.collect();
+        shorter.then(|| Change {
+            added: self.added.clone(),
+            zones: self.zones.clone(),
+            parts,
+        })
+    }
+
+    fn write(&self, old: &Content) -> Result<Vec<u8>, Error> {
+        let mut encoder = Encoder::new();
+        let added = u32::try_from(self.added.len()).map_err(|_| Error::Malformed {
+            what: "count of values",
+        })?;
+        values::code(&mut encoder, old.values(), added, &self.added, u64::MAX)?;
+        let mut table = Table::new(old, added);
+        let mut head = Head {
+            zones: self.zones.clone(),
+            values: added.into(),
+            parts: Vec::with_capacity(self.parts.len()),
+        };
+        for part in &self.parts {
+            head.parts.push(part.write(&mut encoder, &mut table)?);
+        }
+        let (decisions, text) = encoder.finish();
+        let mut out = Vec::with_capacity(decisions.len() + text.len() + 64);
+        head.write(&mut out);
+        push_uv(&mut out, decisions.len() as u64);
+        out.extend(decisions);
+        out.extend(text);
+        Ok(out)
+    }
+}
+
+impl ZoneChange<'_> {
+    fn write<C: Coder>(&self, coder: &mut C, table: &mut Table) -> Result<Part, Error> {
+        let empty = NameTable::new();
+        let old_names = self.old.map_or(&empty, ZoneContent::names);
+        let edit = names::find(old_names, &self.names);
+        let (old4, old6) = (runs4(self.old), runs6(self.old));
+        let part = Part {
+            v4: paint_code::count(old4, &self.v4),
+            v6: paint_code::count(old6, &self.v6),
+            names: edit.counts(),
+            expires: self.expires,
+            facts: self.facts.clone(),
+        };
+        paint_code::encode(coder, old4, part.v4, &self.v4, table)?;
+        paint_code::encode(coder, old6, part.v6, &self.v6, table)?;
+        if part.names != names::Counts::default() {
+            names::code(coder, old_names, part.names, Some(&edit), table, u64::MAX)?;
+        }
+        Ok(part)
+    }
+}
+
+fn zone_change<'a>(old: &'a Content, new: &ZoneContent, ids: &[ValueId]) -> ZoneChange<'a> {
+    let zone = old.zone(new.name());
+    let expires = new.expires().unwrap_or(0);
+    let facts = new.facts().encode();
+    let map = |id: ValueId| ids.get(id.rank() as usize).copied().unwrap_or(id);
+    let slot = |slot: Slot| slot.value().map_or(slot, |id| Slot::Value(map(id)));
+    let mut names = NameTable::new();
+    for point in new.names().iter() {
+        names.push(point.key, slot(point.exact), slot(point.below));
+    }
+    ZoneChange {
+        old: zone,
+        v4: paint::find(runs4(zone), &renumbered(new.v4(), map)),
+        v6: paint::find(runs6(zone), &renumbered(new.v6(), map)),
+        names,
+        expires: (zone.and_then(ZoneContent::expires).unwrap_or(0) != expires).then_some(expires),
+        facts: (zone.map(|zone| zone.facts().encode()).unwrap_or_default() != facts)
+            .then_some(facts),
+    }
+}
+
+/// Reads the parts of one zone.
+struct ZoneReader<'r, 'b> {
+    coder: &'r mut Decoder<'b>,
+    table: &'r mut Table,
+    limits: &'r Limits,
+}
+
+impl ZoneReader<'_, '_> {
+    fn zone(
+        &mut self,
+        old: Option<&ZoneContent>,
+        part: &Part,
+        into: &mut rblmap_image::DraftZone,
+    ) -> Result<(), Error> {
+        let expires = part.expires.or(old.and_then(ZoneContent::expires));
+        into.expires = expires.filter(|&expires| expires != 0);
+        into.facts = match &part.facts {
+            Some(bytes) => Facts::decode(bytes).ok_or(Error::Malformed { what: "zone facts" })?,
+            None => old.map(|zone| zone.facts().clone()).unwrap_or_default(),
+        };
+        into.v4 = self.runs(runs4(old), part.v4)?;
+        into.v6 = self.runs(runs6(old), part.v6)?;
+        let empty = NameTable::new();
+        let names = old.map_or(&empty, ZoneContent::names);
+        into.names = if part.names == names::Counts::default() {
+            names.clone()
+        } else {
+            names::code(
+                self.coder,
+                names,
+                part.names,
+                None,
+                self.table,
+                self.limits.payload,
+            )?
+        };
+        Ok(())
+    }
+
+    fn runs<A: Space>(
+        &mut self,
+        old: &[Run<A>],
+        counts: paint_code::Counts,
+    ) -> Result<Vec<Run<A>>, Error> {
+        if counts.paints == 0 {
+            return Ok(old.to_vec());
+        }
+        let paints = paint_code::decode(self.coder, old, counts, self.table)?;
+        Ok(paint::lay(old, &paints))
+    }
+}
+
+fn runs4(zone: Option<&ZoneContent>) -> &[Run<u32>] {
+    zone.map_or(&[], ZoneContent::v4)
+}
+
+fn runs6(zone: Option<&ZoneContent>) -> &[Run<u128>] {
+    zone.map_or(&[], ZoneContent::v6)
+}
+
+fn renumbered<A: Space>(runs: &[Run<A>], map: impl Fn(ValueId) -> ValueId) -> Vec<Run<A>> {
+    runs.iter()
+        .map(|run| Run {
+            value: map(run.value),
+            ..*run
+        })
+        .collect()
+}
+
+/// The id of each new value: its rank in the old list, or behind that its place among the added.
+fn number(old: &Content, new: &Content) -> (Vec<ValueId>, Vec<Vec<u8>>) {
+    let mut ids = Vec::with_capacity(new.values().len());
+    let mut added: Vec<Vec<u8>> = Vec::new();
+    let mut old_values = (0u32..).zip(old.values().iter()).peekable();
+    let first_added = u32::try_from(old.values().len()).unwrap_or(u32::MAX);
+    for value in new.values().iter() {
+        while old_values
+            .next_if(|(_, old)| old.as_bytes() < value.as_bytes())
+            .is_some()
+        {}
+        let rank = match old_values.peek() {
+            Some((rank, old)) if old.as_bytes() == value.as_bytes() => *rank,
+            _ => {
+                added.push(value.as_bytes().to_vec());
+                first_added.saturating_add(u32::try_from(added.len() - 1).unwrap_or(u32::MAX))
+            }
+        };
+        ids.extend(ValueId::from_rank(rank));
+    }
+    (ids, added)
+}
+
+/// Gives the draft all values, so that ids are those of the payload.
+fn intern(draft: &mut Draft, old: &Content, added: &[Vec<u8>]) -> Result<(), Error> {
+    let added = added.iter().map(|bytes| rblmap::Value::new(bytes));
+    for (rank, value) in (0u32..).zip(old.values().iter().chain(added)) {
+        let id = draft.values.intern(&ValueBuf::union([value]));
+        if id.is_none() || id != ValueId::from_rank(rank) {
+            return Err(Error::Malformed {
+                what: "added value",
+            });
+        }
+    }
+    Ok(())
+}
+
+fn check_limits(head: &Head, limits: &Limits) -> Result<(), Error> {
+    let mut size = head.values;
+    for part in &head.parts {
+        for count in [
+            part.v4.paints,
+            part.v6.paints,
+            part.names.changed,
+            part.names.added,
+        ] {
+            size = size.saturating_add(count);
+        }
+    }
+    if size > limits.entries {
+        let limit = limits.entries;
+        return Err(Error::Limit {
+            what: "changes",
+            size,
+            limit,
+        });
+    }
+    Ok(())
+}

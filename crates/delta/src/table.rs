@@ -1,0 +1,254 @@
+//! The values that a delta speaks of: those of the old content by rank, then the added ones.
+
+use rblmap::ValueId;
+use rblmap_image::Content;
+
+use crate::coder::{Chance, Coder};
+use crate::error::Error;
+use crate::numbers::{Gamma, pick, uniform};
+
+/// Contexts tell this many values apart, the most frequent ones.
+const KNOWN: usize = 16;
+
+/// How values are numbered on the wire: those that were referenced before by how often they were,
+/// the others by their place among the added values not yet referenced.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// Ids by index, most frequent in the old content first; added ones follow when first used.
+    order: Vec<ValueId>,
+    /// The index of each id in `order`.
+    index: Vec<Option<u32>>,
+    fresh: Fresh,
+    old: u32,
+    is_fresh: Chance,
+    any: [Gamma; KNOWN + 1],
+    instead: [Gamma; KNOWN + 1],
+}
+
+impl Table {
+    /// Over the values of `old` and `added` more.
+    pub(crate) fn new(old: &Content, added: u32) -> Table {
+        let counts = count_uses(old);
+        let mut order: Vec<u32> = (0u32..).take(counts.len()).collect();
+        let uses = |rank: &u32| counts.get(*rank as usize).copied().unwrap_or(0);
+        order.sort_by_key(|rank| (std::cmp::Reverse(uses(rank)), *rank));
+        let mut table = Table {
+            order: Vec::new(),
+            index: vec![None; counts.len() + added as usize],
+            fresh: Fresh::new(added as usize),
+            old: u32::try_from(counts.len()).unwrap_or(u32::MAX),
+            is_fresh: Chance::EVEN,
+            any: std::array::from_fn(|_| Gamma::new()),
+            instead: std::array::from_fn(|_| Gamma::new()),
+        };
+        for rank in order {
+            table.append(rank);
+        }
+        table
+    }
+
+    /// The value, when there is but one: it need not be coded.
+    pub(crate) fn only(&self) -> Option<ValueId> {
+        (self.index.len() == 1)
+            .then(|| ValueId::from_rank(0))
+            .flatten()
+    }
+
+    /// Codes a value; `beside` is a value that makes it likelier or not, `is_change` tells whether
+    /// it takes the place of that value.
+    ///
+    /// # Errors
+    /// Decoding: no value has the number.
+    pub(crate) fn code<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        beside: Option<ValueId>,
+        is_change: bool,
+        given: Option<ValueId>,
+    ) -> Result<ValueId, Error> {
+        let known = given.and_then(|id| self.index_of(id));
+        let left = self.fresh.left();
+        let all_fresh = self.order.is_empty();
+        if left > 0 && (all_fresh || coder.bit(&mut self.is_fresh, known.is_none())) {
+            let place = given.and_then(|id| id.rank().checked_sub(self.old));
+            let place = place.map_or(0, |place| self.fresh.count_before(place as usize));
+            let place = uniform(coder, left as u64, place as u64);
+            let place = usize::try_from(place)
+                .ok()
+                .and_then(|place| self.fresh.take(place));
+            let rank = place.and_then(|place| u32::try_from(place).ok()?.checked_add(self.old));
+            let rank = rank.ok_or(Error::Malformed {
+                what: "added value",
+            })?;
+            self.append(rank);
+            return ValueId::from_rank(rank).ok_or(Error::Malformed {
+                what: "added value",
+            });
+        }
+        let context = beside
+            .and_then(|id| self.index_of(id))
+            .map_or(0, |index| (index as usize).min(KNOWN - 1) + 1);
+        let models = if is_change {
+            &mut self.instead
+        } else {
+            &mut self.any
+        };
+        let model = models
+            .get_mut(context)
+            .ok_or(Error::Malformed { what: "value" })?;
+        let index = model.code(coder, known.unwrap_or(0).into());
+        let id = usize::try_from(index)
+            .ok()
+            .and_then(|index| self.order.get(index));
+        id.copied().ok_or(Error::Malformed {
+            what: "value number",
+        })
+    }
+
+    fn index_of(&self, id: ValueId) -> Option<u32> {
+        self.index.get(id.rank() as usize).copied().flatten()
+    }
+
+    fn append(&mut self, rank: u32) {
+        let index = u32::try_from(self.order.len()).ok();
+        if let (Some(slot), Some(id)) =
+            (self.index.get_mut(rank as usize), ValueId::from_rank(rank))
+        {
+            *slot = index;
+            self.order.push(id);
+        }
+    }
+}
+
+/// How many runs and names of the content have each value, by rank.
+fn count_uses(content: &Content) -> Vec<u64> {
+    let mut counts = vec![0u64; content.values().len()];
+    let mut see = |id: ValueId| {
+        if let Some(count) = counts.get_mut(id.rank() as usize) {
+            *count += 1;
+        }
+    };
+    for zone in content.zones() {
+        zone.v4().iter().for_each(|run| see(run.value));
+        zone.v6().iter().for_each(|run| see(run.value));
+        let slots = zone
+            .names()
+            .iter()
+            .flat_map(|point| [point.exact, point.below]);
+        slots.filter_map(|slot| slot.value()).for_each(&mut see);
+    }
+    counts
+}
+
+/// The added values that nothing has referred to yet: a tree of counts (Fenwick 1994), so that the
+/// n-th of them is found in the logarithm of their number.
+#[derive(Debug)]
+struct Fresh {
+    /// `tree[i]` counts the places from `i - lowest bit of i` on to `i`, places from 1.
+    tree: Vec<u32>,
+    left: usize,
+}
+
+impl Fresh {
+    fn new(count: usize) -> Fresh {
+        let lowest = |at: usize| 1u32 << at.trailing_zeros().min(31);
+        Fresh {
+            tree: (0..=count).map(lowest).collect(),
+            left: count,
+        }
+    }
+
+    fn left(&self) -> usize {
+        self.left
+    }
+
+    /// How many are left before a place.
+    fn count_before(&self, place: usize) -> usize {
+        let mut at = place.min(self.tree.len() - 1);
+        let mut count = 0;
+        while at > 0 {
+            count += self.tree.get(at).copied().unwrap_or(0) as usize;
+            at &= at - 1;
+        }
+        count
+    }
+
+    /// Takes the `nth` that is left; its place.
+    fn take(&mut self, nth: usize) -> Option<usize> {
+        if nth >= self.left {
+            return None;
+        }
+        let mut at = 0;
+        let mut before = nth;
+        let mut step = self.tree.len().next_power_of_two() / 2;
+        while step > 0 {
+            match self.tree.get(at + step) {
+                Some(&count) if count as usize <= before => {
+                    before -= count as usize;
+                    at += step;
+                }
+                _ => {}
+            }
+            step /= 2;
+        }
+        let mut node = at + 1;
+        while let Some(count) = self.tree.get_mut(node) {
+            *count -= 1;
+            node += node & node.wrapping_neg();
+        }
+        self.left -= 1;
+        Some(at)
+    }
+}
+
+/// Contexts for guesses: how likely a value is the `n`-th guess.
+#[derive(Debug)]
+pub(crate) struct Guesses<const N: usize> {
+    chances: [[Chance; 8]; N],
+}
+
+impl<const N: usize> Guesses<N> {
+    pub(crate) fn new() -> Guesses<N> {
+        Guesses {
+            chances: [[Chance::EVEN; 8]; N],
+        }
+    }
+
+    /// Whether the value is the guess; `context` is less than 8.
+    pub(crate) fn code<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        nth: usize,
+        context: usize,
+        is_it: bool,
+    ) -> bool {
+        match self.chances.get_mut(nth) {
+            Some(chances) => coder.bit(pick(chances, context), is_it),
+            None => is_it,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fastrand::Rng;
+
+    use super::*;
+
+    #[test]
+    fn fresh_values_are_found_by_their_place() {
+        for count in [0usize, 1, 2, 3, 7, 8, 9, 100] {
+            let mut rng = Rng::with_seed(count as u64);
+            let mut model: Vec<usize> = (0..count).collect();
+            let mut fresh = Fresh::new(count);
+            while !model.is_empty() {
+                let nth = rng.usize(0..model.len());
+                let place = model.remove(nth);
+                assert_eq!(fresh.count_before(place), nth);
+                assert_eq!(fresh.take(nth), Some(place));
+                assert_eq!(fresh.left(), model.len());
+            }
+            assert_eq!(fresh.take(0), None);
+        }
+    }
+}

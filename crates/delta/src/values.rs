@@ -1,0 +1,130 @@
+//! Added values as decisions: each between its neighbours in byte order, so that a new case number
+//! costs its digits.
+
+use rblmap_image::{Values, is_canonical};
+
+use crate::coder::{Chance, Coder};
+use crate::error::Error;
+use crate::keys::{Shared, Slots, common_end};
+use crate::numbers::Gamma;
+
+/// Codes `count` values that `old` does not have, in byte order.
+///
+/// # Errors
+/// Reading: values that are not canonical, do not rise or are not between their neighbours; more
+/// than `room` bytes of them.
+pub(crate) fn code<C: Coder>(
+    coder: &mut C,
+    old: &Values,
+    count: u32,
+    given: &[Vec<u8>],
+    room: u64,
+) -> Result<Vec<Vec<u8>>, Error> {
+    let mut slots = Slots::new(old.len() as u64, count.into());
+    let mut shape = Shape::new();
+    let mut added: Vec<Vec<u8>> = Vec::new();
+    let mut before_slot: Option<u64> = None;
+    let mut total = 0u64;
+    for nth in 0..count as usize {
+        let given = given.get(nth).map(Vec::as_slice);
+        let given_slot = given.map_or(0, |value| rank_of(old, value));
+        let slot = slots.code(coder, given_slot)?;
+        let before = match added.last() {
+            Some(last) if before_slot == Some(slot) => last.as_slice(),
+            _ => slot
+                .checked_sub(1)
+                .and_then(|rank| bytes_of(old, rank))
+                .unwrap_or_default(),
+        };
+        let behind = bytes_of(old, slot);
+        let value = shape.code(coder, (before, behind.unwrap_or_default()), given)?;
+        let rises =
+            value.as_slice() > before && behind.is_none_or(|behind| value.as_slice() < behind);
+        if !rises || !is_canonical(&value) {
+            return Err(Error::Malformed {
+                what: "added value",
+            });
+        }
+        total += value.len() as u64;
+        if total > room {
+            let (what, size, limit) = ("added values", total, room);
+            return Err(Error::Limit { what, size, limit });
+        }
+        added.push(value);
+        before_slot = Some(slot);
+        coder.check()?;
+    }
+    Ok(added)
+}
+
+/// Contexts for the bytes of a value beside those of a neighbour.
+struct Shape {
+    shared: Shared,
+    end: Gamma,
+    same_len: Chance,
+    len: Gamma,
+}
+
+impl Shape {
+    fn new() -> Shape {
+        Shape {
+            shared: Shared::new(),
+            end: Gamma::new(),
+            same_len: Chance::EVEN,
+            len: Gamma::new(),
+        }
+    }
+
+    fn code<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        neighbours: (&[u8], &[u8]),
+        given: Option<&[u8]>,
+    ) -> Result<Vec<u8>, Error> {
+        let bad = || Error::Malformed {
+            what: "shape of a value",
+        };
+        let stem = self.shared.code(coder, neighbours, given)?;
+        let prefix = stem.prefix.len();
+        let rest = stem.neighbour.get(prefix..).unwrap_or_default();
+        let given_rest = given.map(|value| value.get(prefix..).unwrap_or_default());
+        let end = given_rest.map_or(0, |given| common_end(given, rest));
+        let end = self.end.code(coder, end as u64);
+        let end = usize::try_from(end)
+            .ok()
+            .filter(|&end| end <= rest.len())
+            .ok_or_else(bad)?;
+        let usual = rest.len() - end;
+        let middle = given_rest.map_or(0, |given| given.len() - end);
+        let middle = if coder.bit(&mut self.same_len, middle == usual) {
+            usual
+        } else {
+            usize::try_from(self.len.code(coder, middle as u64)).map_err(|_| bad())?
+        };
+        let mut value = stem.prefix.to_vec();
+        coder.text(middle, given_rest.unwrap_or_default(), &mut value)?;
+        value.extend_from_slice(rest.get(usual..).unwrap_or_default());
+        Ok(value)
+    }
+}
+
+/// How many values stand before this one.
+fn rank_of(values: &Values, value: &[u8]) -> u64 {
+    let (mut low, mut high) = (0u64, values.len() as u64);
+    while low < high {
+        let mid = low.midpoint(high);
+        if bytes_of(values, mid).is_some_and(|bytes| bytes < value) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    low
+}
+
+fn bytes_of(values: &Values, rank: u64) -> Option<&[u8]> {
+    let id = u32::try_from(rank)
+        .ok()
+        .and_then(rblmap::ValueId::from_rank)?;
+    (rank < values.len() as u64).then(|| values.get(id).as_bytes())
+}
