@@ -1,11 +1,17 @@
 //! The subcommands, one file each.
 
+mod apply;
 mod build;
 mod completions;
+mod diff;
 mod info;
 mod lookup;
 mod manual;
+mod networks;
 mod open;
+mod pack;
+mod squash;
+mod unpack;
 mod verify;
 
 use std::time::SystemTime;
@@ -20,6 +26,11 @@ pub(crate) enum Command {
     Lookup(lookup::Args),
     Info(info::Args),
     Verify(verify::Args),
+    Diff(diff::Args),
+    Apply(apply::Args),
+    Pack(pack::Args),
+    Unpack(unpack::Args),
+    Squash(squash::Args),
     Completions(completions::Args),
     Manual(manual::Args),
 }
@@ -31,6 +42,11 @@ impl Command {
             Command::Lookup(args) => lookup::run(args),
             Command::Info(args) => info::run(args),
             Command::Verify(args) => verify::run(args, output),
+            Command::Diff(args) => diff::run(args, output),
+            Command::Apply(args) => apply::run(args, output),
+            Command::Pack(args) => pack::run(args, output),
+            Command::Unpack(args) => unpack::run(args, output),
+            Command::Squash(args) => squash::run(args, output),
             Command::Completions(args) => completions::run(args),
             Command::Manual(args) => manual::run(args, output),
         }

@@ -114,6 +114,23 @@ impl Classify for rblmap_zonefile::Error {
     }
 }
 
+impl Classify for rblmap_delta::Error {
+    fn exit(&self) -> Exit {
+        use rblmap_delta::Error;
+        match self {
+            Error::Foreign
+            | Error::Kind { .. }
+            | Error::NewerFormat { .. }
+            | Error::Limit { .. }
+            | Error::Zone { .. }
+            | Error::Base { .. }
+            | Error::NoDelta => Exit::BadInput,
+            Error::Image(cause) => cause.exit(),
+            _ => Exit::Damaged,
+        }
+    }
+}
+
 /// Permissions are a matter of the disk, whatever else is wrong with a file is one of the input.
 fn reading(error: &io::Error) -> Exit {
     match error.kind() {

@@ -21,6 +21,7 @@
 //! as an [`Error`], never as another list. Who made the file is not this crate's question: the
 //! manifest of a feed is signed. `docs/delta.md` describes every byte.
 
+mod changes;
 mod coder;
 mod error;
 mod extent;
@@ -41,6 +42,7 @@ mod values;
 use rblmap::Image;
 use rblmap_image::{Content, ContentId, Draft, encode};
 
+pub use changes::{Change, Changed, Says, Scope, changes};
 pub use error::Error;
 pub use header::{Epoch, Header, IdPrefix, Kind};
 pub use limits::Limits;

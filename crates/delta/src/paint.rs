@@ -70,19 +70,19 @@ pub(crate) fn count_intervals<A: Space>(runs: &[Run<A>]) -> (u64, u64) {
     (runs.len() as u64, free + u64::from(from.is_some()))
 }
 
-/// The fewest paints that turn `old` into `new`, each inside one interval of `old`.
-pub(crate) fn find<A: Space>(old: &[Run<A>], new: &[Run<A>]) -> Vec<Paint<A>> {
-    let mut paints = Vec::new();
+/// The stretches on which two lists differ, each inside one interval of both.
+pub(crate) fn differences<A: Space>(
+    old: &[Run<A>],
+    new: &[Run<A>],
+    mut see: impl FnMut(Interval<A>, Option<ValueId>),
+) {
     let (mut left, mut right) = (Intervals::new(old), Intervals::new(new));
     let (mut a, mut b) = (left.next(), right.next());
     while let (Some(was), Some(is)) = (a, b) {
         let (start, end) = (was.start.max(is.start), was.end.min(is.end));
         if was.value != is.value {
-            paints.push(Paint {
-                start,
-                end,
-                value: is.value,
-            });
+            let value = was.value;
+            see(Interval { start, end, value }, is.value);
         }
         if was.end == end {
             a = left.next();
@@ -91,6 +91,15 @@ pub(crate) fn find<A: Space>(old: &[Run<A>], new: &[Run<A>]) -> Vec<Paint<A>> {
             b = right.next();
         }
     }
+}
+
+/// The fewest paints that turn `old` into `new`, each inside one interval of `old`.
+pub(crate) fn find<A: Space>(old: &[Run<A>], new: &[Run<A>]) -> Vec<Paint<A>> {
+    let mut paints = Vec::new();
+    differences(old, new, |was, value| {
+        let (start, end) = (was.start, was.end);
+        paints.push(Paint { start, end, value });
+    });
     paints
 }
 

@@ -243,15 +243,18 @@ impl ZoneReader<'_, '_> {
     }
 }
 
-fn runs4(zone: Option<&ZoneContent>) -> &[Run<u32>] {
+pub(crate) fn runs4(zone: Option<&ZoneContent>) -> &[Run<u32>] {
     zone.map_or(&[], ZoneContent::v4)
 }
 
-fn runs6(zone: Option<&ZoneContent>) -> &[Run<u128>] {
+pub(crate) fn runs6(zone: Option<&ZoneContent>) -> &[Run<u128>] {
     zone.map_or(&[], ZoneContent::v6)
 }
 
-fn renumbered<A: Space>(runs: &[Run<A>], map: impl Fn(ValueId) -> ValueId) -> Vec<Run<A>> {
+pub(crate) fn renumbered<A: Space>(
+    runs: &[Run<A>],
+    map: impl Fn(ValueId) -> ValueId,
+) -> Vec<Run<A>> {
     runs.iter()
         .map(|run| Run {
             value: map(run.value),
@@ -261,7 +264,7 @@ fn renumbered<A: Space>(runs: &[Run<A>], map: impl Fn(ValueId) -> ValueId) -> Ve
 }
 
 /// The id of each new value: its rank in the old list, or behind that its place among the added.
-fn number(old: &Content, new: &Content) -> (Vec<ValueId>, Vec<Vec<u8>>) {
+pub(crate) fn number(old: &Content, new: &Content) -> (Vec<ValueId>, Vec<Vec<u8>>) {
     let mut ids = Vec::with_capacity(new.values().len());
     let mut added: Vec<Vec<u8>> = Vec::new();
     let mut old_values = (0u32..).zip(old.values().iter()).peekable();

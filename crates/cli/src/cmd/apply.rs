@@ -1,0 +1,47 @@
+//! `rblmap apply`: an old image and deltas to the new image.
+
+use std::path::PathBuf;
+
+use rblmap_delta::{Limits, apply};
+use rblmap_image::place;
+
+use crate::cmd::open;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Apply deltas to an image, one after the other
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The deltas are applied at once, and the content that comes of them is checked against the id that
+the last one names before anything is written. OLD may be written over: it is replaced by rename.
+
+Examples:
+  rblmap apply monday.rbl tuesday.rbd -o tuesday.rbl
+  rblmap apply ops.rbl 1.rbd 2.rbd 3.rbd -o ops.rbl")]
+pub(crate) struct Args {
+    /// The image that the first delta was made from
+    old: PathBuf,
+    /// The deltas, in their order
+    #[arg(required = true, value_name = "DELTA")]
+    deltas: Vec<PathBuf>,
+    /// The image to write
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
+    let old = open::image(&args.old)?;
+    let deltas = open::deltas(&args.deltas)?;
+    let deltas: Vec<&[u8]> = deltas.iter().map(Vec::as_slice).collect();
+    let bar = output.working("applying");
+    let image = apply(&old, &deltas, &Limits::default())?;
+    place(&args.output, &image).map_err(|error| Failure::writing(&args.output, &error))?;
+    bar.finish_and_clear();
+    output.detail(format_args!(
+        "{}: {} bytes",
+        args.output.display(),
+        image.len()
+    ));
+    Ok(Exit::Done)
+}

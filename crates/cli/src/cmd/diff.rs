@@ -1,0 +1,203 @@
+//! `rblmap diff`: what changed between two images, as a delta or for people.
+
+use std::collections::BTreeMap;
+use std::io::{BufWriter, Write};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use rblmap::{NameKey, Part, Template, Value};
+use rblmap_delta::{Change, Changed, Epoch, Says, Scope, changes, diff};
+use rblmap_image::{Content, place};
+use serde::Serialize;
+
+use crate::cmd::{networks, open};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{Output, escaped};
+
+/// Write the delta between two images, or list what changed
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The list has a line for each network or name that is now answered otherwise:
+  added|removed|changed<TAB>KEY<TAB>A[,A...] TEXT...[<TAB>what it was before]
+A name is `name`, `*.name` for those below it, or `.name` for both. In texts, `$` stands for the
+key, `$-n` for the name less its first n labels.
+
+Examples:
+  rblmap diff monday.rbl tuesday.rbl -o tuesday.rbd
+  rblmap diff monday.rbl tuesday.rbl --list | cut -f 1 | sort | uniq -c
+  rblmap diff monday.rbl tuesday.rbl --json")]
+pub(crate) struct Args {
+    /// The old image
+    old: PathBuf,
+    /// The new image, of the same zone
+    new: PathBuf,
+    /// The delta to write
+    #[arg(short, long, value_name = "FILE", required_unless_present_any = ["list", "json"])]
+    output: Option<PathBuf>,
+    /// List the changes
+    #[arg(long)]
+    list: bool,
+    /// List the changes as one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Line {
+    change: &'static str,
+    zone: String,
+    key: String,
+    /// What is said now; nothing where names above rule again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<Vec<Record>>,
+    /// What was said before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    was: Option<Vec<Record>>,
+}
+
+#[derive(Serialize)]
+struct Record {
+    a: Option<Ipv4Addr>,
+    txt: Option<String>,
+}
+
+pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
+    let (old, new) = (open::image(&args.old)?, open::image(&args.new)?);
+    if let Some(path) = &args.output {
+        let bar = output.working("comparing");
+        let delta = diff(&old, &new, Epoch::default())?;
+        place(path, &delta).map_err(|error| Failure::writing(path, &error))?;
+        bar.finish_and_clear();
+        output.detail(format_args!("{}: {} bytes", path.display(), delta.len()));
+    }
+    if args.list || args.json {
+        let at = |path: &PathBuf, error| Failure::at(path, error);
+        let from = Content::from_image(&old).map_err(|error| at(&args.old, error))?;
+        let to = Content::from_image(&new).map_err(|error| at(&args.new, error))?;
+        list(&from, &to, args.json, output)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn list(old: &Content, new: &Content, json: bool, output: &Output) -> Result<(), Failure> {
+    if old.name() != new.name() {
+        let what = format!("images of two zones: {} and {}", old.name(), new.name());
+        return Err(Failure::new(Exit::BadInput, what));
+    }
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut printed = Ok(());
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    changes(old, new, |change| {
+        each_line(&change, new.name().as_str(), |line| {
+            *counts.entry(line.change).or_default() += 1;
+            if printed.is_ok() {
+                printed = print(&line, json, &mut out);
+            }
+        });
+    });
+    let printed = printed.and_then(|()| out.flush());
+    printed.map_err(|error| Failure::printing(&error))?;
+    let count = |what| counts.get(what).copied().unwrap_or(0);
+    output.detail(format_args!(
+        "{} added, {} removed, {} changed",
+        count("added"),
+        count("removed"),
+        count("changed")
+    ));
+    Ok(())
+}
+
+/// A line for each network of a stretch of addresses.
+fn each_line(change: &Change<'_>, base: &str, mut see: impl FnMut(Line)) {
+    let zone = match change.zone.label_count() {
+        0 => base.to_owned(),
+        _ => format!("{}.{base}", change.zone),
+    };
+    let mut line = |key| {
+        see(Line {
+            change: kind_of(change),
+            zone: zone.clone(),
+            key,
+            records: records(change.is),
+            was: records(change.was),
+        });
+    };
+    match change.what {
+        Changed::V4(first, last) => networks::v4(first, last, line),
+        Changed::V6(first, last) => networks::v6(first, last, line),
+        Changed::Name(name, scope) => line(name_key(&name, scope)),
+    }
+}
+
+fn kind_of(change: &Change<'_>) -> &'static str {
+    match (change.was, change.is) {
+        (Says::Value(_), Says::Value(_)) => "changed",
+        (Says::Value(_), _) => "removed",
+        (_, Says::Value(_)) => "added",
+        // A name that no longer hides what the names above say, or now does.
+        _ => "changed",
+    }
+}
+
+fn name_key(name: &NameKey, scope: Scope) -> String {
+    match scope {
+        Scope::Exact if name.label_count() == 0 => "@".to_owned(),
+        Scope::Exact => name.to_string(),
+        Scope::Below => format!("*.{name}"),
+        Scope::Both => format!(".{name}"),
+    }
+}
+
+fn records(says: Says<'_>) -> Option<Vec<Record>> {
+    match says {
+        Says::Inherits => None,
+        Says::Nothing => Some(Vec::new()),
+        Says::Value(value) => Some(records_of(value)),
+    }
+}
+
+fn records_of(value: Value<'_>) -> Vec<Record> {
+    let record = |record: rblmap::RawRecord<'_>| Record {
+        a: record.a,
+        txt: record.template.map(|template| text_of(&template)),
+    };
+    value.records().map(record).collect()
+}
+
+/// A template as text that is safe to print; `$` where the key goes, literal ones doubled.
+fn text_of(template: &Template<'_>) -> String {
+    let mut text = String::new();
+    for part in template.parts() {
+        match part {
+            Part::Literal(bytes) => text.push_str(&escaped(bytes).replace('$', "$$")),
+            Part::Key => text.push('$'),
+            Part::KeyLess(less) => text.push_str(&format!("$-{less}")),
+        }
+    }
+    text
+}
+
+fn print(line: &Line, json: bool, out: &mut impl Write) -> std::io::Result<()> {
+    if json {
+        serde_json::to_writer(&mut *out, line)?;
+        return out.write_all(b"\n");
+    }
+    write!(out, "{}\t{}", line.change, line.key)?;
+    for records in [&line.records, &line.was].into_iter().flatten() {
+        if records.is_empty() {
+            continue;
+        }
+        let addresses: Vec<String> = records
+            .iter()
+            .filter_map(|r| Some(r.a?.to_string()))
+            .collect();
+        let texts: Vec<&str> = records.iter().filter_map(|r| r.txt.as_deref()).collect();
+        write!(
+            out,
+            "\t{}",
+            [addresses.join(","), texts.join(" ")].join(" ").trim()
+        )?;
+    }
+    out.write_all(b"\n")
+}

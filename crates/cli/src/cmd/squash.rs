@@ -1,0 +1,44 @@
+//! `rblmap squash`: several deltas to one.
+
+use std::path::PathBuf;
+
+use rblmap_delta::{Limits, squash};
+use rblmap_image::place;
+
+use crate::cmd::open;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Make one delta of several that follow one another
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rblmap squash monday.rbl tuesday.rbd wednesday.rbd -o tuesday+wednesday.rbd
+  rblmap apply monday.rbl tuesday+wednesday.rbd -o wednesday.rbl")]
+pub(crate) struct Args {
+    /// The image that the first delta was made from
+    base: PathBuf,
+    /// The deltas, in their order
+    #[arg(required = true, value_name = "DELTA")]
+    deltas: Vec<PathBuf>,
+    /// The delta to write
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
+    let base = open::image(&args.base)?;
+    let deltas = open::deltas(&args.deltas)?;
+    let deltas: Vec<&[u8]> = deltas.iter().map(Vec::as_slice).collect();
+    let bar = output.working("squashing");
+    let delta = squash(&base, &deltas, &Limits::default())?;
+    place(&args.output, &delta).map_err(|error| Failure::writing(&args.output, &error))?;
+    bar.finish_and_clear();
+    output.detail(format_args!(
+        "{}: {} bytes",
+        args.output.display(),
+        delta.len()
+    ));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,41 @@
+//! `rblmap unpack`: a snapshot to the image it was packed from.
+
+use std::path::PathBuf;
+
+use rblmap_delta::{Limits, unpack};
+use rblmap_image::place;
+
+use crate::cmd::open;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Unpack a snapshot into the image it was packed from
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The content is checked against the id that the snapshot names before anything is written.
+
+Examples:
+  rblmap unpack ops.example.rbs -o ops.example.rbl")]
+pub(crate) struct Args {
+    /// The snapshot
+    snapshot: PathBuf,
+    /// The image to write
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
+    let snapshot = open::bytes(&args.snapshot)?;
+    let bar = output.working("unpacking");
+    let image = unpack(&snapshot, &Limits::default());
+    let image = image.map_err(|error| Failure::at(&args.snapshot, error))?;
+    place(&args.output, &image).map_err(|error| Failure::writing(&args.output, &error))?;
+    bar.finish_and_clear();
+    output.detail(format_args!(
+        "{}: {} bytes",
+        args.output.display(),
+        image.len()
+    ));
+    Ok(Exit::Done)
+}

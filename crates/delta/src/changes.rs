@@ -1,0 +1,202 @@
+//! What changed between two contents, for people and for logs.
+
+use rblmap::{NameKey, Slot, Value, ValueId};
+use rblmap_image::{Content, NameTable, ZoneContent};
+
+use crate::paint;
+use crate::payload::{number, renumbered, runs4, runs6};
+
+/// One difference between two contents.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// The zone, [`NameKey::ROOT`] for the base.
+    pub zone: NameKey,
+    /// What is now answered otherwise.
+    pub what: Changed,
+    /// What the old content says.
+    pub was: Says<'a>,
+    /// What the new content says.
+    pub is: Says<'a>,
+}
+
+/// What a change is about.
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// IPv4 addresses in host order, first and last.
+    V4(u32, u32),
+    /// IPv6 addresses in host order, first and last.
+    V6(u128, u128),
+    /// A name.
+    Name(NameKey, Scope),
+}
+
+/// Which names a point of the tree of names speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The name alone.
+    Exact,
+    /// Those below it.
+    Below,
+    /// Both, alike.
+    Both,
+}
+
+/// What a content says of an address or a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Says<'a> {
+    /// That it is not listed; for a name also where a wider name is.
+    Nothing,
+    /// Nothing of its own: the names above rule.
+    Inherits,
+    /// These records.
+    Value(Value<'a>),
+}
+
+/// Gives `see` every difference: zone by zone, IPv4 and IPv6 in address order, then names. Linear
+/// in both contents.
+///
+/// ```
+/// use rblmap_delta::{Changed, Says, changes};
+/// # use rblmap_image::{Content, Draft};
+/// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+/// # let old = Draft::new("ops.example".parse()?).finish()?;
+/// # let new = Content::from_image(&image)?;
+/// let mut added = 0;
+/// changes(&old, &new, |change| {
+///     if let (Changed::V4(..), Says::Nothing) = (change.what, change.was) {
+///         added += 1;
+///     }
+/// });
+/// assert_eq!(added, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn changes<'a>(old: &'a Content, new: &'a Content, mut see: impl FnMut(Change<'a>)) {
+    let (ids, _) = number(old, new);
+    let values = Values::new(old, new, ids);
+    let empty = NameTable::new();
+    let mut zones: Vec<NameKey> = [old, new]
+        .iter()
+        .flat_map(|content| content.zones())
+        .map(|zone| *zone.name())
+        .collect();
+    zones.sort();
+    zones.dedup();
+    for zone in zones {
+        let (from, to) = (old.zone(&zone), new.zone(&zone));
+        let mut see = |what, was, is| {
+            see(Change {
+                zone,
+                what,
+                was,
+                is,
+            })
+        };
+        let runs = renumbered(runs4(to), |id| values.common(id));
+        paint::differences(runs4(from), &runs, |was, is| {
+            let what = Changed::V4(was.start, was.end);
+            see(what, values.says(was.value), values.says(is));
+        });
+        let runs = renumbered(runs6(to), |id| values.common(id));
+        paint::differences(runs6(from), &runs, |was, is| {
+            let what = Changed::V6(was.start, was.end);
+            see(what, values.says(was.value), values.says(is));
+        });
+        let from = from.map_or(&empty, ZoneContent::names);
+        let to = to.map_or(&empty, ZoneContent::names);
+        names(from, to, &values, see);
+    }
+}
+
+fn names<'a>(
+    old: &NameTable,
+    new: &NameTable,
+    values: &Values<'a>,
+    mut see: impl FnMut(Changed, Says<'a>, Says<'a>),
+) {
+    let mut old = old.iter().peekable();
+    let mut new = new.iter().peekable();
+    while let Some(key) = [old.peek(), new.peek()]
+        .into_iter()
+        .flatten()
+        .map(|p| p.key)
+        .min()
+    {
+        let pair = |slots: (Slot, Slot)| (values.slot_says(slots.0), values.slot_says(slots.1));
+        let was = old.next_if(|point| point.key == key);
+        let was = pair(was.map_or_else(Default::default, |point| (point.exact, point.below)));
+        let common = |slot: Slot| {
+            slot.value()
+                .map_or(slot, |id| Slot::Value(values.common(id)))
+        };
+        let is = new.next_if(|point| point.key == key);
+        let is = is.map_or_else(Default::default, |p| (common(p.exact), common(p.below)));
+        let is = pair(is);
+        let Ok(name) = NameKey::from_key(key) else {
+            continue;
+        };
+        if was.0 == was.1 && is.0 == is.1 {
+            if was != is {
+                see(Changed::Name(name, Scope::Both), was.0, is.0);
+            }
+            continue;
+        }
+        if was.0 != is.0 {
+            see(Changed::Name(name, Scope::Exact), was.0, is.0);
+        }
+        if was.1 != is.1 {
+            see(Changed::Name(name, Scope::Below), was.1, is.1);
+        }
+    }
+}
+
+/// The values of both contents under the ids of a payload.
+struct Values<'a> {
+    old: &'a Content,
+    new: &'a Content,
+    /// By rank in the new list.
+    ids: Vec<ValueId>,
+    /// The new list's ids of the added values.
+    added: Vec<ValueId>,
+}
+
+impl<'a> Values<'a> {
+    fn new(old: &'a Content, new: &'a Content, ids: Vec<ValueId>) -> Values<'a> {
+        let is_added = |id: &ValueId| id.rank() as usize >= old.values().len();
+        let ranks = (0u32..).zip(&ids).filter(|(_, id)| is_added(id));
+        let added = ranks
+            .filter_map(|(rank, _)| ValueId::from_rank(rank))
+            .collect();
+        Values {
+            old,
+            new,
+            ids,
+            added,
+        }
+    }
+
+    fn common(&self, id: ValueId) -> ValueId {
+        self.ids.get(id.rank() as usize).copied().unwrap_or(id)
+    }
+
+    fn says(&self, id: Option<ValueId>) -> Says<'a> {
+        let Some(id) = id else {
+            return Says::Nothing;
+        };
+        if (id.rank() as usize) < self.old.values().len() {
+            return Says::Value(self.old.values().get(id));
+        }
+        let own = self.added.get(id.rank() as usize - self.old.values().len());
+        own.map_or(Says::Nothing, |own| {
+            Says::Value(self.new.values().get(*own))
+        })
+    }
+
+    fn slot_says(&self, slot: Slot) -> Says<'a> {
+        match slot {
+            Slot::Inherit => Says::Inherits,
+            Slot::Nothing => Says::Nothing,
+            Slot::Value(id) => self.says(Some(id)),
+        }
+    }
+}
