@@ -222,6 +222,26 @@ fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
     years + months + day - 1
 }
 
+/// Year, month and day of a day since 1970.
+pub(crate) fn civil(day: u64) -> (u64, u64, u64) {
+    let mut rest = day;
+    let mut year = 1970;
+    while rest >= 365 + u64::from(is_leap(year)) {
+        rest -= 365 + u64::from(is_leap(year));
+        year += 1;
+        // Far beyond all that a stamp can say.
+        if year > 9_999 {
+            break;
+        }
+    }
+    let mut month = 1;
+    while month < 12 && rest >= days_of(year, month) {
+        rest -= days_of(year, month);
+        month += 1;
+    }
+    (year, month, rest + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,6 +305,16 @@ mod tests {
             assert_eq!(stamp(text.as_bytes()), time, "{text}");
         }
         assert_eq!(stamp(b"20040229"), Some(Some(1_078_012_800)));
+    }
+
+    #[test]
+    fn days_have_their_dates() {
+        for day in (0..25_202).step_by(97) {
+            let (year, month, date) = civil(day);
+            assert_eq!(days_since_1970(year, month, date), day);
+        }
+        assert_eq!(civil(11_016), (2000, 2, 29));
+        assert_eq!(civil(u64::MAX / 86_400).0, 10_000);
     }
 
     #[test]

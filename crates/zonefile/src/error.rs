@@ -125,6 +125,16 @@ pub enum Error {
         /// What is wrong with it.
         class: Class,
     },
+    /// Content that no zone file can state.
+    #[error("zone {zone}: {key}: {what}, which no zone file can state")]
+    Inexpressible {
+        /// The zone, `@` for the base.
+        zone: String,
+        /// The key.
+        key: String,
+        /// What cannot be stated.
+        what: &'static str,
+    },
     /// The content cannot be made.
     #[error(transparent)]
     Image(#[from] rblmap_image::Error),

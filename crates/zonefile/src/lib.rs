@@ -25,6 +25,7 @@ mod address6;
 mod build;
 mod dataset;
 mod directive;
+mod dump;
 mod error;
 mod json;
 mod line;
@@ -41,6 +42,7 @@ mod value;
 mod warning;
 
 pub use build::{Built, Counts, build};
+pub use dump::{ListFormat, Omitted, ZoneFile, write_list, zone_files};
 pub use error::Error;
 pub use mask::Mask;
 pub use spec::{DatasetType, JsonOptions, Limits, NameScope, Options, PlainOptions, Spec};

@@ -28,12 +28,13 @@ pub(crate) fn split(text: &[u8]) -> (&[u8], &[u8], bool) {
 /// Says what a line is, by the rules of rbldnsd: it ends at a NUL or where the buffer does, white
 /// space at both ends is nothing, and a directive may stand behind a comment mark.
 pub(crate) fn classify(line: &[u8]) -> Line<'_> {
-    let line = line.get(..line.len().min(LONG_LINE)).unwrap_or_default();
+    let line = trim(line.get(..line.len().min(LONG_LINE)).unwrap_or_default());
+    // After that, so white space before a NUL stays.
     let line = match memchr::memchr(0, line) {
         Some(end) => line.get(..end).unwrap_or_default(),
         None => line,
     };
-    match trim(line) {
+    match line {
         [] => Line::Blank,
         [b'$', rest @ ..] | [b'#' | b';' | b':', b'$', rest @ ..] => Line::Directive(rest),
         [b'#' | b';', ..] => Line::Blank,
@@ -89,15 +90,16 @@ mod tests {
 
     #[test]
     fn lines_are_told_apart_by_their_first_bytes() {
-        let cases: [(&[u8], Line<'_>); 8] = [
+        let cases: [(&[u8], Line<'_>); 9] = [
             (b" \t", Line::Blank),
             (b"# c", Line::Blank),
             (b"# $TTL 1", Line::Blank),
             (b"#$TTL 1 ", Line::Directive(b"TTL 1")),
             (b" :$1 x", Line::Directive(b"1 x")),
             (b":1:x", Line::Entry(b":1:x")),
-            (b"\t1.2.3.4 x \0y", Line::Entry(b"1.2.3.4 x")),
+            (b"\t1.2.3.4 x \0y", Line::Entry(b"1.2.3.4 x ")),
             (b"1.2.3.4\r", Line::Entry(b"1.2.3.4\r")),
+            (b"a x \0", Line::Entry(b"a x ")),
         ];
         for (text, line) in cases {
             assert_eq!(classify(text), line);

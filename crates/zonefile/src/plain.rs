@@ -141,7 +141,7 @@ fn push(piece: &mut Piece<'_>, (key, dress): (Key, Dress), value: u32) {
 }
 
 /// The fewest networks that make a range up, in order.
-fn networks(start: u128, end: u128, width: u32) -> impl Iterator<Item = (u128, u128)> {
+pub(crate) fn networks(start: u128, end: u128, width: u32) -> impl Iterator<Item = (u128, u128)> {
     let mut next = Some(start);
     std::iter::from_fn(move || {
         let first = next.filter(|first| *first <= end)?;
