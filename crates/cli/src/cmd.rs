@@ -4,6 +4,7 @@ mod apply;
 mod build;
 mod completions;
 mod diff;
+mod dump;
 mod info;
 mod lookup;
 mod manual;
@@ -26,6 +27,7 @@ pub(crate) enum Command {
     Lookup(lookup::Args),
     Info(info::Args),
     Verify(verify::Args),
+    Dump(dump::Args),
     Diff(diff::Args),
     Apply(apply::Args),
     Pack(pack::Args),
@@ -42,6 +44,7 @@ impl Command {
             Command::Lookup(args) => lookup::run(args),
             Command::Info(args) => info::run(args),
             Command::Verify(args) => verify::run(args, output),
+            Command::Dump(args) => dump::run(args, output),
             Command::Diff(args) => diff::run(args, output),
             Command::Apply(args) => apply::run(args, output),
             Command::Pack(args) => pack::run(args, output),

@@ -66,7 +66,7 @@ pub(crate) fn bare_line(text: &[u8]) -> Option<(u32, &[u8])> {
         let digit = byte.wrapping_sub(b'0');
         if digit <= 9 {
             // A leading zero, or too many digits.
-            if len > 0 && octet == 0 {
+            if len > 0 && octet == 0 || len == 3 {
                 return None;
             }
             octet = octet * 10 + u32::from(digit);
@@ -214,6 +214,7 @@ mod tests {
             "1.2.3.4.5",
             "1.2.3.4 ",
             "1.2.3.1000",
+            "123456789012345",
             "",
         ] {
             let line = format!("{odd}\n10.0.0.1\n10.0.0.1\n");

@@ -104,7 +104,10 @@ impl<'c> Open<'c> {
     }
 
     fn add(&mut self, content: &Content, zone: &ZoneContent) -> Result<(), Error> {
-        let rest = zone.name().as_bytes().get(self.owner.name().as_bytes().len()..);
+        let rest = zone
+            .name()
+            .as_bytes()
+            .get(self.owner.name().as_bytes().len()..);
         let subzone = NameKey::from_key(rest.unwrap_or_default())
             .map_or_else(|_| "@".to_owned(), |name| names::printed(&name));
         let scene = Scene {

@@ -116,7 +116,10 @@ fn awkward_texts_and_templates_are_kept() {
             at = end + 1;
             let zone = draft.zone_mut(&rblmap::NameKey::ROOT);
             zone.v4.push(rblmap::Run { start, end, value });
-            let (start, end) = (0xffff_0000_0000 + u128::from(start), 0xffff_0000_0000 + u128::from(end));
+            let (start, end) = (
+                0xffff_0000_0000 + u128::from(start),
+                0xffff_0000_0000 + u128::from(end),
+            );
             zone.v6.push(rblmap::Run { start, end, value });
         }
         for label in 0..rng.usize(0..4) {
@@ -131,7 +134,10 @@ fn awkward_texts_and_templates_are_kept() {
         let content = draft.finish().unwrap();
         match zone_files(&content) {
             Ok(_) => assert_same(&format!("seed {seed} round {round}"), &content),
-            Err(error) => assert!(error.to_string().contains("begins with white space"), "{error}"),
+            Err(error) => assert!(
+                error.to_string().contains("begins with white space"),
+                "{error}"
+            ),
         }
     }
 }
@@ -169,7 +175,9 @@ fn what_no_zone_file_can_state_is_refused() {
         let (start, end) = (1, 2);
         let zone = draft.zone_mut(&rblmap::NameKey::ROOT);
         zone.v4.push(rblmap::Run { start, end, value });
-        zone_files(&draft.finish().unwrap()).unwrap_err().to_string()
+        zone_files(&draft.finish().unwrap())
+            .unwrap_err()
+            .to_string()
     };
     assert_eq!(
         refused(b"a\nb".to_vec(), Some([127, 0, 0, 2])),
@@ -202,7 +210,10 @@ fn lists_say_what_is_listed() {
     );
     assert_eq!((omitted.hidden, omitted.texts), (1, 0));
     let (cidr, omitted) = list(ListFormat::Cidr);
-    assert_eq!(cidr, "1.2.3.4/32\n10.0.0.0/24\n10.0.1.0/31\n2001:db8::/33\n");
+    assert_eq!(
+        cidr,
+        "1.2.3.4/32\n10.0.0.0/24\n10.0.1.0/31\n2001:db8::/33\n"
+    );
     assert_eq!(omitted.names, 3);
     let (csv, _) = list(ListFormat::Csv);
     assert_eq!(

@@ -29,11 +29,7 @@ pub(super) fn v4(scene: &Scene<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
 }
 
 /// Writes the IPv6 runs; what answers for mapped addresses beside IPv4 data goes to `mapped`.
-pub(super) fn v6(
-    scene: &Scene<'_>,
-    out: &mut Vec<u8>,
-    mapped: &mut Vec<u8>,
-) -> Result<(), Error> {
+pub(super) fn v6(scene: &Scene<'_>, out: &mut Vec<u8>, mapped: &mut Vec<u8>) -> Result<(), Error> {
     let runs = scene.zone.v6();
     let tails = tails(scene, runs)?;
     let mut main = Datasets::new("ip6trie", &tails, runs);
@@ -141,7 +137,9 @@ impl<'t> Datasets<'t> {
         for run in runs {
             *counts.entry(run.value).or_default() += 1;
         }
-        let most = counts.into_iter().max_by_key(|(id, count)| (*count, id.get()));
+        let most = counts
+            .into_iter()
+            .max_by_key(|(id, count)| (*count, id.get()));
         let usual = most.and_then(|(id, _)| tails.get(&id));
         Datasets {
             kind,
@@ -228,7 +226,11 @@ mod tests {
         ] {
             let key = v6_key(first, last);
             let (network, rest) = crate::address6::network(key.as_bytes(), false).unwrap();
-            assert_eq!((network.start, network.end, rest.len()), (first, last, 0), "{key}");
+            assert_eq!(
+                (network.start, network.end, rest.len()),
+                (first, last, 0),
+                "{key}"
+            );
         }
     }
 }

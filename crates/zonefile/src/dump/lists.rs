@@ -77,7 +77,11 @@ pub fn write_list(
             omitted: &mut omitted,
         };
         for run in zone.v4() {
-            list.row(&v4_key(run.start, run.end), content.values().get(run.value), None)?;
+            list.row(
+                &v4_key(run.start, run.end),
+                content.values().get(run.value),
+                None,
+            )?;
         }
         for run in zone.v6() {
             list.row(&v6_key(run), content.values().get(run.value), None)?;
@@ -140,7 +144,9 @@ impl<W: Write> List<'_, W> {
                 self.omitted.texts += 1;
                 continue;
             };
-            let tail = record::tail(&record).ok().filter(|tail| tail.base().is_none());
+            let tail = record::tail(&record)
+                .ok()
+                .filter(|tail| tail.base().is_none());
             if record.template.is_some() && tail.is_none() {
                 self.omitted.texts += 1;
             }
@@ -176,8 +182,10 @@ impl<W: Write> List<'_, W> {
     }
 
     fn json(&mut self, key: &str, value: Value<'_>, name: Option<&NameKey>) -> io::Result<()> {
-        let records: Vec<serde_json::Value> =
-            value.records().map(|record| json_record(&record, name)).collect();
+        let records: Vec<serde_json::Value> = value
+            .records()
+            .map(|record| json_record(&record, name))
+            .collect();
         let row = json!({ "zone": self.zone, "key": key, "records": records });
         serde_json::to_writer(&mut *self.out, &row)?;
         self.out.write_all(b"\n")
@@ -258,7 +266,11 @@ fn v6_key(run: &Run<u128>) -> String {
 }
 
 fn cidr(zone: &ZoneContent, out: &mut impl Write) -> io::Result<()> {
-    for (start, end) in joined(zone.v4().iter().map(|run| (run.start.into(), run.end.into()))) {
+    for (start, end) in joined(
+        zone.v4()
+            .iter()
+            .map(|run| (run.start.into(), run.end.into())),
+    ) {
         for (first, last) in networks(start, end, 32) {
             // Parts of an IPv4 run.
             let address = Ipv4Addr::from_bits(u32::try_from(first).unwrap_or(u32::MAX));

@@ -201,7 +201,10 @@ impl Writer<'_> {
             return Err(cannot("a text beside an A record at the empty name"));
         }
         let tail = record::tail(&raw).map_err(cannot)?;
-        let apart = below && self.apart.contains(&(name.as_bytes().to_vec(), record.clone()));
+        let apart = below
+            && self
+                .apart
+                .contains(&(name.as_bytes().to_vec(), record.clone()));
         if !apart && tail.base().is_none() {
             return Ok(Some(tail));
         }
@@ -302,7 +305,10 @@ fn wildcards_seen_from_below(scene: &Scene<'_>) -> HashSet<(Vec<u8>, Record)> {
     let mut found = HashSet::new();
     let mut known: HashMap<u32, Vec<(usize, Record)>> = HashMap::new();
     for point in scene.zone.names().iter() {
-        for id in [point.exact, point.below].into_iter().filter_map(Slot::value) {
+        for id in [point.exact, point.below]
+            .into_iter()
+            .filter_map(Slot::value)
+        {
             let from_above = known.entry(id.get()).or_insert_with(|| {
                 let records = scene.content.values().get(id).records();
                 records.filter_map(|record| as_above(&record)).collect()
@@ -355,7 +361,10 @@ fn alone(record: RawRecord<'_>) -> Record {
 fn usual(scene: &Scene<'_>) -> Option<Tail> {
     let mut counts: HashMap<u32, usize> = HashMap::new();
     for point in scene.zone.names().iter() {
-        for id in [point.exact, point.below].into_iter().filter_map(Slot::value) {
+        for id in [point.exact, point.below]
+            .into_iter()
+            .filter_map(Slot::value)
+        {
             *counts.entry(id.get()).or_default() += 1;
         }
     }

@@ -62,7 +62,9 @@ fn check(template: &Template<'_>) -> Result<(), &'static str> {
     let mut shortest = 0;
     for part in template.parts() {
         match part {
-            Part::Literal(text) if has_line_end(text) => return Err("a line feed or NUL in a text"),
+            Part::Literal(text) if has_line_end(text) => {
+                return Err("a line feed or NUL in a text");
+            }
             Part::Literal(text) => shortest += text.len(),
             Part::Key => shortest += 1,
             Part::KeyLess(_) => return Err("a text that names a name above the one it stands at"),
