@@ -77,7 +77,21 @@ fn encode_zone(
         let (bytes, parameter) = section::sorted::encode(zone.v4(), width);
         push(kind::V4_SORTED, parameter, bytes);
     }
-    if !zone.v6().is_empty() {
+    if section::sorted::entry_count(zone.v6()) > layout::V6_SORTED_MAX {
+        let lines = section::v6_lines::encode(zone.v6(), width)?;
+        let count = (lines.lines.len() / layout::line6::LINE) as u64;
+        push(kind::V6_TOP, 0, lines.top);
+        if !lines.wide.is_empty() {
+            let rows = lines.wide.len() / layout::line6::WIDE_LEN;
+            push(kind::V6_WIDE, rows as u64, lines.wide);
+        }
+        push(kind::V6_MID, count, lines.mid);
+        push(kind::V6_LINES, count, lines.lines);
+        if !lines.sub.is_empty() {
+            let count = lines.sub.len() / layout::line6::LINE;
+            push(kind::V6_SUB, count as u64, lines.sub);
+        }
+    } else if !zone.v6().is_empty() {
         let (bytes, parameter) = section::sorted::encode(zone.v6(), width);
         push(kind::V6_SORTED, parameter, bytes);
     }

@@ -13,8 +13,9 @@ use crate::names::Names;
 use crate::run::ValueId;
 use crate::sorted::Sorted;
 use crate::v4_lines::Lines;
+use crate::v6_lines::Lines6;
 use crate::value::Value;
-use crate::zone::{V4, Zone};
+use crate::zone::{V4, V6, Zone};
 
 /// A block list image: what a zone and its subzones say.
 #[derive(Debug)]
@@ -456,10 +457,7 @@ impl Image {
         let width = layout::id_width(u32::try_from(self.values).unwrap_or(u32::MAX));
         let slot_width = layout::slot_width(u32::try_from(self.values).unwrap_or(u32::MAX));
         zone.v4 = self.v4(number, width)?;
-        if let Some(section) = self.find(number, kind::V6_SORTED) {
-            let sorted = Sorted::new::<u128>(self.bytes_of(&section), section.parameter, width);
-            zone.v6 = Some(sorted.ok_or(section.bad("IPv6"))?);
-        }
+        zone.v6 = self.v6(number, width)?;
         if let Some(section) = self.find(number, kind::NAMES_SORTED) {
             let names = Names::new(self.bytes_of(&section), section.parameter, slot_width);
             zone.names = Some(names.ok_or(section.bad("names"))?);
@@ -487,6 +485,29 @@ impl Image {
         Ok(V4::Lines(lines.ok_or(top.bad("IPv4"))?))
     }
 
+    fn v6(&self, zone: u32, width: usize) -> Result<V6<'_>, Error> {
+        if let Some(section) = self.find(zone, kind::V6_SORTED) {
+            let sorted = Sorted::new::<u128>(self.bytes_of(&section), section.parameter, width);
+            return Ok(V6::Sorted(sorted.ok_or(section.bad("IPv6"))?));
+        }
+        let Some(top) = self.find(zone, kind::V6_TOP) else {
+            return Ok(V6::Empty);
+        };
+        let part = |kind| {
+            let section = self.find(zone, kind);
+            section.map_or(&[][..], |section| self.bytes_of(&section))
+        };
+        let lines = Lines6::new(
+            self.bytes_of(&top),
+            part(kind::V6_WIDE),
+            part(kind::V6_MID),
+            part(kind::V6_LINES),
+            part(kind::V6_SUB),
+            width,
+        );
+        Ok(V6::Lines(lines.ok_or(top.bad("IPv6"))?))
+    }
+
     fn empty_zone(&self, name: NameKey) -> Zone<'_> {
         Zone {
             image: self,
@@ -495,7 +516,7 @@ impl Image {
             flags: 0,
             facts: &[],
             v4: V4::Empty,
-            v6: None,
+            v6: V6::Empty,
             names: None,
         }
     }

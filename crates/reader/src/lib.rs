@@ -46,6 +46,8 @@ mod run;
 mod set;
 mod sorted;
 mod v4_lines;
+mod v6_lines;
+mod v6_walk;
 mod value;
 #[cfg(feature = "verify")]
 mod verify;

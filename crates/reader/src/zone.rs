@@ -11,6 +11,8 @@ use crate::names::Names;
 use crate::run::{NamePoint, Run, ValueId};
 use crate::sorted::Sorted;
 use crate::v4_lines::Lines;
+use crate::v6_lines::Lines6;
+use crate::v6_walk::LineStretches6;
 use crate::value::Key;
 
 /// One zone of an image, ready to answer.
@@ -24,7 +26,7 @@ pub struct Zone<'a> {
     pub(crate) flags: u8,
     pub(crate) facts: &'a [u8],
     pub(crate) v4: V4<'a>,
-    pub(crate) v6: Option<Sorted<'a>>,
+    pub(crate) v6: V6<'a>,
     pub(crate) names: Option<Names<'a>>,
 }
 
@@ -34,6 +36,14 @@ pub(crate) enum V4<'a> {
     Empty,
     Sorted(Sorted<'a>),
     Lines(Lines<'a>),
+}
+
+/// The layouts of IPv6 data.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum V6<'a> {
+    Empty,
+    Sorted(Sorted<'a>),
+    Lines(Lines6<'a>),
 }
 
 /// 2002::/16 holds an IPv4 address in the 32 bits after it (RFC 3056).
@@ -127,7 +137,11 @@ impl<'a> Zone<'a> {
     /// ```
     #[inline]
     pub fn lookup_v6(&self, address: u128) -> Answer<'a> {
-        let id = self.v6.map_or(0, |section| section.lookup(address));
+        let id = match &self.v6 {
+            V6::Empty => 0,
+            V6::Sorted(section) => section.lookup(address),
+            V6::Lines(lines) => lines.lookup(address),
+        };
         let run = self.part(id, Key::V6(address));
         // The casts cut the embedded address out.
         #[expect(clippy::cast_possible_truncation, reason = "the low 32 bits are meant")]
@@ -178,7 +192,13 @@ impl<'a> Zone<'a> {
 
     /// The IPv6 runs in address order; no two that touch have one value.
     pub fn v6_runs(&self) -> impl Iterator<Item = Run<u128>> + use<'a> {
-        Runs::new(self.v6.map(SortedStretches::new).into_iter().flatten())
+        let (sorted, lines) = match self.v6 {
+            V6::Empty => (None, None),
+            V6::Sorted(section) => (Some(SortedStretches::new(section)), None),
+            V6::Lines(lines) => (None, Some(LineStretches6::new(lines))),
+        };
+        let lines = lines.into_iter().flatten();
+        Runs::new(sorted.into_iter().flatten().chain(lines))
     }
 
     /// The names in key order.

@@ -3,6 +3,7 @@
 pub(crate) mod names;
 pub(crate) mod sorted;
 pub(crate) mod v4_lines;
+pub(crate) mod v6_lines;
 pub(crate) mod zones;
 
 /// A section before it has its place in the file.

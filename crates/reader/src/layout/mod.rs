@@ -3,6 +3,7 @@
 
 pub mod bytes;
 pub mod line;
+pub mod line6;
 pub mod record;
 
 /// First bytes of an image; the high byte and the line end show transfers that change bytes.
@@ -71,6 +72,16 @@ pub mod kind {
     pub const V4_LINES: u16 = 21;
     /// IPv6 in sorted entries; parameter as for [`V4_SORTED`].
     pub const V6_SORTED: u16 = 32;
+    /// IPv6 in lines: the /32s, hashed.
+    pub const V6_TOP: u16 = 33;
+    /// IPv6 in lines: many /32s in a row of one value; parameter: how many such.
+    pub const V6_WIDE: u16 = 34;
+    /// IPv6 in lines: where lines start within their /32; parameter: number of lines.
+    pub const V6_MID: u16 = 35;
+    /// IPv6 in lines: the lines.
+    pub const V6_LINES: u16 = 36;
+    /// IPv6 in lines: what lies inside /64s.
+    pub const V6_SUB: u16 = 37;
     /// Names in sorted entries; parameter: number of names.
     pub const NAMES_SORTED: u16 = 48;
 
@@ -87,6 +98,11 @@ pub mod kind {
             V4_BITS => "V4_BITS",
             V4_LINES => "V4_LINES",
             V6_SORTED => "V6_SORTED",
+            V6_TOP => "V6_TOP",
+            V6_WIDE => "V6_WIDE",
+            V6_MID => "V6_MID",
+            V6_LINES => "V6_LINES",
+            V6_SUB => "V6_SUB",
             NAMES_SORTED => "NAMES_SORTED",
             _ => "unknown",
         }
@@ -102,6 +118,8 @@ pub const NAMES_REACH_V6: u8 = 2;
 
 /// Largest number of sorted IPv4 entries; more go into lines.
 pub const V4_SORTED_MAX: usize = 131_072;
+/// Largest number of sorted IPv6 entries; more go into lines.
+pub const V6_SORTED_MAX: usize = 4096;
 /// Length of [`kind::V4_TOP`].
 pub const V4_TOP_LEN: usize = 65_536 * 4;
 /// Length of [`kind::V4_BITS`].

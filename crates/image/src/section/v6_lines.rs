@@ -1,0 +1,273 @@
+//! Writes IPv6 lines: the /32s in a hashed table, the /64s of each in lines, what lies inside a
+//! /64 in lines of their own.
+//!
+//! A line is chosen greedily: of two default values the one with which it reaches farther, the
+//! first of equals. So equal runs make equal bytes.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "parts of addresses and places in a line are meant"
+)]
+
+mod group;
+mod pieces;
+
+use rblmap::Run;
+use rblmap::layout::line6::{
+    BUCKET_LOAD, COUNT_AT, FIRST_AT, FROM, INSIDE, KEYS_AT, LINE, MID_PAD, ONLY_48, ONLY_64,
+    Shape6, USED_AT, WENT_ON_AT, WIDE_FROM, bucket_of,
+};
+
+use self::group::Groups;
+use self::pieces::{Piece, Pieces};
+use super::put_id;
+use crate::error::Error;
+
+/// The sections of one zone's lines.
+#[derive(Default)]
+pub(crate) struct V6Lines {
+    pub(crate) top: Vec<u8>,
+    pub(crate) wide: Vec<u8>,
+    pub(crate) mid: Vec<u8>,
+    pub(crate) lines: Vec<u8>,
+    pub(crate) sub: Vec<u8>,
+}
+
+/// Default values are looked for among so many pieces.
+const LOOK_AHEAD: usize = 24;
+
+/// Encodes the runs of a zone.
+pub(crate) fn encode(runs: &[Run<u128>], width: usize) -> Result<V6Lines, Error> {
+    let mut writer = Writer {
+        shape: Shape6::new(width),
+        out: V6Lines::default(),
+        groups: Groups::new(Shape6::new(width)),
+        nets: Vec::new(),
+    };
+    let mut pieces = Pieces::default();
+    // The part of the last run's /32, if it is not all of it, and those before it.
+    let mut net = 0;
+    for run in runs {
+        let (first, last) = ((run.start >> 96) as u32, (run.end >> 96) as u32);
+        let starts_whole = run.start & LOW == 0;
+        let ends_whole = run.end & LOW == LOW;
+        if first != net {
+            writer.flush(net, &mut pieces)?;
+            net = first;
+        }
+        if first == last && !(starts_whole && ends_whole) {
+            pieces.push(run.start & LOW, run.end & LOW, run.value.get());
+            continue;
+        }
+        let mut whole = u64::from(first)..u64::from(last) + 1;
+        if !starts_whole {
+            pieces.push(run.start & LOW, LOW, run.value.get());
+            whole.start += 1;
+        }
+        writer.flush(net, &mut pieces)?;
+        if !ends_whole {
+            whole.end -= 1;
+        }
+        writer.whole(whole, run.value.get());
+        if !ends_whole {
+            net = last;
+            pieces.push(0, run.end & LOW, run.value.get());
+        }
+    }
+    writer.flush(net, &mut pieces)?;
+    writer.finish()
+}
+
+/// The bits of an address inside its /32.
+const LOW: u128 = u128::MAX >> 32;
+
+struct Writer {
+    shape: Shape6,
+    out: V6Lines,
+    groups: Groups,
+    /// Number, first line or id, number of lines; rising.
+    nets: Vec<(u32, u32, u32)>,
+}
+
+/// A line before it is written.
+struct Plan {
+    default: u32,
+    entries: Vec<(u32, u8, u32)>,
+    /// The groups as they would be.
+    groups: group::Mark,
+    /// The first piece that is not in the line.
+    end: usize,
+}
+
+impl Writer {
+    /// Whole /32s of one value.
+    fn whole(&mut self, nets: std::ops::Range<u64>, id: u32) {
+        let Some(last) = nets.end.checked_sub(1).filter(|last| *last >= nets.start) else {
+            return;
+        };
+        if nets.end - nets.start > WIDE_FROM.into() {
+            for part in [nets.start as u32, last as u32, id] {
+                self.out.wide.extend(part.to_le_bytes());
+            }
+        } else {
+            self.nets.extend(nets.map(|net| (net as u32, id, 0)));
+        }
+    }
+
+    /// Writes the lines of a /32.
+    fn flush(&mut self, net: u32, pieces: &mut Pieces) -> Result<(), Error> {
+        if pieces.is_empty() {
+            return Ok(());
+        }
+        pieces.close();
+        let first = self.out.lines.len() / LINE;
+        let mut at = 0;
+        while let Some(piece) = pieces.get(at) {
+            let start = piece.first();
+            let plan = self.plan(pieces, at);
+            at = plan.end;
+            self.write(start, plan, pieces);
+        }
+        let count = self.out.lines.len() / LINE - first;
+        self.nets.push((
+            net,
+            number("lines of IPv6", first)?,
+            number("lines of IPv6", count)?,
+        ));
+        pieces.clear();
+        Ok(())
+    }
+
+    /// The line that reaches farthest from a piece on.
+    fn plan(&self, pieces: &Pieces, from: usize) -> Plan {
+        let plain = self.plan_with(pieces, from, 0);
+        let longest = pieces
+            .ahead(from, LOOK_AHEAD)
+            .filter_map(|piece| match piece {
+                Piece::Span { first, last, id } => Some((last - first, id)),
+                Piece::Inside { .. } => None,
+            })
+            .reduce(|best, next| if next.0 > best.0 { next } else { best });
+        match longest.filter(|(_, id)| *id != 0) {
+            Some((_, id)) => {
+                let other = self.plan_with(pieces, from, id);
+                if other.end > plain.end { other } else { plain }
+            }
+            None => plain,
+        }
+    }
+
+    fn plan_with(&self, pieces: &Pieces, from: usize, default: u32) -> Plan {
+        let mut plan = Plan {
+            default,
+            entries: Vec::with_capacity(self.shape.entries),
+            groups: self.groups.mark(),
+            end: from,
+        };
+        // Whether the last entry speaks of what follows, too.
+        let mut goes_on = false;
+        while let Some(piece) = pieces.get(plan.end) {
+            let room = self.shape.entries > plan.entries.len();
+            let entry = match piece {
+                Piece::Span { id, .. } if id == default && !goes_on => {
+                    plan.end += 1;
+                    continue;
+                }
+                Piece::Span { first, last, id } => {
+                    let kind = match last - first {
+                        _ if id == default => FROM,
+                        0 => ONLY_64,
+                        0xffff if first & 0xffff == 0 => ONLY_48,
+                        _ => FROM,
+                    };
+                    Some((first, kind, id))
+                }
+                Piece::Inside { x, .. } if room => {
+                    let inside = pieces.inside(piece);
+                    let place = self.groups.place(&mut plan.groups, inside, default);
+                    place.map(|place| (x, INSIDE, place))
+                }
+                Piece::Inside { .. } => None,
+            };
+            let Some(entry) = entry.filter(|_| room) else {
+                break;
+            };
+            goes_on = entry.1 == FROM && entry.2 != default;
+            plan.entries.push(entry);
+            plan.end += 1;
+        }
+        plan
+    }
+
+    fn write(&mut self, start: u32, plan: Plan, pieces: &Pieces) {
+        let shape = self.shape;
+        // The first line of a /32 starts with it.
+        self.out.mid.extend(start.to_le_bytes());
+        let mut line = [0u8; LINE];
+        put(&mut line, 0, &plan.groups.first.to_le_bytes());
+        put_id(&mut line, shape.default_at, shape.width, 0, plan.default);
+        let none = (u32::MAX, FROM, plan.default);
+        let last = plan.entries.last().copied().unwrap_or(none);
+        let entries = plan.entries.iter().copied().chain(std::iter::repeat(last));
+        for (at, (key, kind, id)) in entries.take(shape.entries).enumerate() {
+            put(&mut line, KEYS_AT + at * 4, &key.to_le_bytes());
+            put_id(&mut line, shape.ids_at, shape.width, at, id);
+            if let Some(types) = line.get_mut(shape.types_at + at / 4) {
+                *types |= kind << (at % 4 * 2);
+            }
+        }
+        self.out.lines.extend(line);
+        let insides = plan.entries.iter().filter(|entry| entry.1 == INSIDE);
+        for (x, _, place) in insides {
+            let inside = pieces.inside_of(*x);
+            self.groups
+                .write(plan.groups.first, *place, inside, plan.default);
+        }
+    }
+
+    fn finish(mut self) -> Result<V6Lines, Error> {
+        let pad = [0xff; MID_PAD * 4];
+        self.out.mid.extend(pad);
+        self.out.top = table(&self.nets);
+        self.out.sub = self.groups.finish();
+        number("lines inside a /64", self.out.sub.len() / LINE)?;
+        Ok(self.out)
+    }
+}
+
+/// The hashed table of the /32s, each in the first bucket with room from its own on.
+fn table(nets: &[(u32, u32, u32)]) -> Vec<u8> {
+    let buckets = nets.len().div_ceil(BUCKET_LOAD).next_power_of_two();
+    let mut top = vec![[0u8; LINE]; buckets];
+    for (net, first, count) in nets {
+        let mut at = bucket_of(*net, buckets.ilog2());
+        while let Some(bucket) = top.get_mut(at) {
+            let used = bucket.get(USED_AT).copied().unwrap_or(0);
+            let place = usize::from(used) * 4;
+            if place < FIRST_AT {
+                put(bucket, place, &net.to_le_bytes());
+                put(bucket, FIRST_AT + place, &first.to_le_bytes());
+                put(bucket, COUNT_AT + place, &count.to_le_bytes());
+                put(bucket, USED_AT, &[used + 1]);
+                break;
+            }
+            put(bucket, WENT_ON_AT, &[1]);
+            at = (at + 1) & (buckets - 1);
+        }
+    }
+    top.concat()
+}
+
+fn put(line: &mut [u8], at: usize, bytes: &[u8]) {
+    if let Some(place) = line.get_mut(at..at + bytes.len()) {
+        place.copy_from_slice(bytes);
+    }
+}
+
+fn number(what: &'static str, size: usize) -> Result<u32, Error> {
+    u32::try_from(size).map_err(|_| Error::TooLarge {
+        what,
+        size: size as u64,
+        limit: u32::MAX.into(),
+    })
+}

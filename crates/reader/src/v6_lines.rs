@@ -1,0 +1,339 @@
+//! Looks IPv6 addresses up in lines: a hashed table over the first 32 bits, the line of the /64
+//! among those of the /32, and a second line for what lies inside a /64.
+//!
+//! Every access is checked or clamped: damaged bytes give a wrong answer at worst.
+
+use crate::layout::bytes::{id_at, u32_at, u64_at};
+use crate::layout::line6::{
+    BIG, BIG_KEYS, BUCKET, COUNT_AT, FIRST_AT, FROM, KEYS_AT, LINE, MID_PAD, ONLY_48, ONLY_64,
+    SLOT_BITS, SLOT_IDS_AT, Shape6, USED_AT, WENT_ON_AT, WIDE_LEN, bucket_of,
+};
+
+/// The sections of one zone's IPv6 lines.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lines6<'a> {
+    pub(crate) top: &'a [[u8; LINE]],
+    pub(crate) wide: &'a [[u8; WIDE_LEN]],
+    pub(crate) mid: &'a [[u8; 4]],
+    pub(crate) lines: &'a [[u8; LINE]],
+    pub(crate) sub: &'a [[u8; LINE]],
+    pub(crate) shape: Shape6,
+    bits: u32,
+}
+
+/// An entry of a line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry6 {
+    /// Number of the /64 in its /32.
+    pub(crate) key: u32,
+    /// What it speaks of: one of the constants of [`crate::layout::line6`].
+    pub(crate) kind: u8,
+    /// Its value, or the place of its group.
+    pub(crate) id: u32,
+}
+
+impl<'a> Lines6<'a> {
+    /// `None` if the sections do not fit together.
+    pub(crate) fn new(
+        top: &'a [u8],
+        wide: &'a [u8],
+        mid: &'a [u8],
+        lines: &'a [u8],
+        sub: &'a [u8],
+        width: usize,
+    ) -> Option<Lines6<'a>> {
+        let (top, no_more) = top.as_chunks();
+        let (wide, no_wide) = wide.as_chunks();
+        let (mid, no_mid) = mid.as_chunks();
+        let (lines, no_lines) = lines.as_chunks();
+        let (sub, no_sub) = sub.as_chunks();
+        let rest = [no_more, no_wide, no_mid, no_lines, no_sub];
+        if rest.iter().any(|rest| !rest.is_empty())
+            || !top.len().is_power_of_two()
+            || top.len().ilog2() > 32
+            || mid.len() != lines.len() + MID_PAD
+        {
+            return None;
+        }
+        Some(Lines6 {
+            top,
+            wide,
+            mid,
+            lines,
+            sub,
+            shape: Shape6::new(width),
+            bits: top.len().ilog2(),
+        })
+    }
+
+    /// The id of the value of an address, 0 for none.
+    #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "parts of the address are meant"
+    )]
+    pub(crate) fn lookup(&self, address: u128) -> u32 {
+        let (net, x, low) = (
+            (address >> 96) as u32,
+            (address >> 64) as u32,
+            address as u64,
+        );
+        let Some((first, count)) = self.net(net) else {
+            return self.wide_id(net);
+        };
+        if count == 0 {
+            return first;
+        }
+        let Some(line) = self.lines.get(self.line_of(first, count, x)) else {
+            return 0;
+        };
+        let keys = self.keys(line);
+        let Some(at) = keys
+            .iter()
+            .map(|key| usize::from(*key <= x))
+            .sum::<usize>()
+            .checked_sub(1)
+        else {
+            return self.default_of(line);
+        };
+        let entry = self.entry(line, at);
+        let mask = match entry.kind {
+            FROM => 0,
+            ONLY_48 => 0xffff_0000,
+            _ => u32::MAX,
+        };
+        if (x ^ entry.key) & mask != 0 {
+            return self.default_of(line);
+        }
+        if matches!(entry.kind, FROM | ONLY_64 | ONLY_48) {
+            return entry.id;
+        }
+        self.inside(line, entry.id, low)
+            .unwrap_or_else(|| self.default_of(line))
+    }
+
+    /// What the table says of a /32: its first line, or its id, and the number of its lines.
+    #[inline]
+    fn net(&self, net: u32) -> Option<(u32, u32)> {
+        let start = bucket_of(net, self.bits);
+        for step in 0..self.top.len() {
+            let bucket = self.top.get((start + step) & (self.top.len() - 1))?;
+            let mut found = 0u32;
+            for place in 0..BUCKET {
+                found |= u32::from(u32_at(bucket, place * 4) == net) << place;
+            }
+            // Only places below BUCKET can be set.
+            let used = bucket.get(USED_AT).copied().map_or(0, u32::from);
+            found &= (1 << used.min(31)) - 1;
+            if found != 0 {
+                let place = found.trailing_zeros() as usize * 4;
+                return Some((
+                    u32_at(bucket, FIRST_AT + place),
+                    u32_at(bucket, COUNT_AT + place),
+                ));
+            }
+            if bucket.get(WENT_ON_AT).copied() != Some(1) {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// The value of a stretch of whole /32s.
+    fn wide_id(&self, net: u32) -> u32 {
+        let after = self.wide.partition_point(|row| u32_at(row, 0) <= net);
+        let row = after.checked_sub(1).and_then(|at| self.wide.get(at));
+        row.filter(|row| net <= u32_at(*row, 4))
+            .map_or(0, |row| u32_at(row, 8))
+    }
+
+    /// The last of the lines of a /32 that starts up to `x`.
+    #[inline]
+    fn line_of(&self, first: u32, count: u32, x: u32) -> usize {
+        let start = |at: usize| {
+            self.mid
+                .get(at)
+                .map_or(u32::MAX, |start| u32::from_le_bytes(*start))
+        };
+        let (mut base, mut len) = (first as usize, count as usize);
+        while len > MID_PAD {
+            let half = len / 2;
+            base = if start(base.saturating_add(half)) <= x {
+                base + half
+            } else {
+                base
+            };
+            len -= half;
+        }
+        let window = self
+            .mid
+            .get(base..)
+            .and_then(|mid| mid.first_chunk::<MID_PAD>());
+        let Some(window) = window else {
+            return usize::MAX;
+        };
+        let below: usize = window
+            .iter()
+            .enumerate()
+            .map(|(at, start)| usize::from(at < len) & usize::from(u32::from_le_bytes(*start) <= x))
+            .sum();
+        base + below.saturating_sub(1)
+    }
+
+    #[inline]
+    fn keys(&self, line: &[u8; LINE]) -> [u32; 11] {
+        let mut keys = [u32::MAX; 11];
+        for (at, key) in keys.iter_mut().enumerate() {
+            let read = u32_at(line, KEYS_AT + at * 4);
+            *key = if at < self.shape.entries {
+                read
+            } else {
+                u32::MAX
+            };
+        }
+        keys
+    }
+
+    /// The `at`-th entry of a line.
+    #[inline]
+    pub(crate) fn entry(&self, line: &[u8; LINE], at: usize) -> Entry6 {
+        // Without a key of its own the last one is meant: x may be the last /64 of all.
+        let at = at.min(self.shape.entries - 1);
+        let types = line.get(self.shape.types_at + at / 4).copied().unwrap_or(0);
+        Entry6 {
+            key: u32_at(line, KEYS_AT + at * 4),
+            kind: types >> (at % 4 * 2) & 3,
+            id: self.id(line, self.shape.ids_at, at),
+        }
+    }
+
+    /// The value where no entry speaks.
+    #[inline]
+    pub(crate) fn default_of(&self, line: &[u8; LINE]) -> u32 {
+        self.id(line, self.shape.default_at, 0)
+    }
+
+    /// Where the group of a place lies: its first line, and its slot.
+    #[inline]
+    pub(crate) fn group_of(&self, line: &[u8; LINE], place: u32) -> (usize, u32) {
+        let first = u32_at(line, 0) as usize;
+        let reach = (place >> SLOT_BITS) as usize & 31;
+        (first.saturating_add(reach), place & BIG)
+    }
+
+    /// The value of an address inside a /64; `None` if the default holds.
+    #[inline]
+    fn inside(&self, line: &[u8; LINE], place: u32, low: u64) -> Option<u32> {
+        let (at, slot) = self.group_of(line, place);
+        if slot == BIG {
+            return self.inside_big(at, low);
+        }
+        let sub = self.sub.get(at)?;
+        let mut equal = 0u32;
+        for place in 0..self.shape.slots {
+            equal |= u32::from(self.slot_key(sub, place) == low) << place;
+        }
+        let from = u32::MAX << slot;
+        let starts = u32::from(*sub.first()?) & from << 1;
+        let until = if starts == 0 {
+            0
+        } else {
+            starts & starts.wrapping_neg()
+        };
+        let found = equal & from & until.wrapping_sub(1);
+        (found != 0).then(|| self.id(sub, SLOT_IDS_AT, found.trailing_zeros() as usize))
+    }
+
+    /// As [`Lines6::inside`], in a group with lines of its own.
+    fn inside_big(&self, at: usize, low: u64) -> Option<u32> {
+        let head = self.sub.get(at)?;
+        let count = u32_at(head, 0) as usize;
+        let lines = self.sub.get(at + 1..)?;
+        let lines = lines.get(..count.min(lines.len()))?;
+        let step = count.div_ceil(BIG_KEYS).max(1);
+        let key = |place: usize| u64_at(head, 8 + place * 8);
+        let below: usize = (0..BIG_KEYS)
+            .map(|place| usize::from(key(place) <= low))
+            .sum();
+        // The keys behind the last line are the highest there is.
+        let segment = below.min(count.div_ceil(step)).checked_sub(1)?;
+        let from = segment * step;
+        let to = (from + step).min(lines.len());
+        let next = if segment + 1 < BIG_KEYS {
+            key(segment + 1)
+        } else {
+            u64::MAX
+        };
+        let line = self.search(lines, from..to, (key(segment), next), low);
+        let line = lines.get(line)?;
+        let slots = self.shape.slots;
+        let below: usize = (0..slots)
+            .map(|slot| usize::from(self.slot_key(line, slot) <= low))
+            .sum();
+        let slot = below.checked_sub(1)?;
+        if line.first()? >> slot & 1 != 0 && self.slot_key(line, slot) != low {
+            return None;
+        }
+        Some(self.id(line, SLOT_IDS_AT, slot))
+    }
+
+    /// The last of the lines in a range that starts up to `low`; keys spread evenly are met at once.
+    fn search(
+        &self,
+        lines: &[[u8; LINE]],
+        range: std::ops::Range<usize>,
+        ends: (u64, u64),
+        low: u64,
+    ) -> usize {
+        let (mut from, mut to) = (range.start, range.end);
+        let starts = |at: usize| {
+            lines
+                .get(at)
+                .is_some_and(|line| self.slot_key(line, 0) <= low)
+        };
+        if to.saturating_sub(from) > 1 {
+            let span = ends.1.saturating_sub(ends.0).max(1);
+            let shift = 32u32.saturating_sub(span.leading_zeros());
+            let part = (low.saturating_sub(ends.0) >> shift) * (to - from) as u64;
+            let guess = from + usize::try_from(part / (span >> shift).max(1)).unwrap_or(0);
+            let guess = guess.clamp(from, to - 1);
+            if starts(guess) {
+                from = guess;
+                if guess + 1 < to && !starts(guess + 1) {
+                    to = guess + 1;
+                }
+            } else {
+                to = guess;
+                if guess > from && starts(guess - 1) {
+                    from = guess - 1;
+                }
+            }
+        }
+        while to.saturating_sub(from) > 1 {
+            let middle = from.midpoint(to);
+            if starts(middle) {
+                from = middle;
+            } else {
+                to = middle;
+            }
+        }
+        from
+    }
+
+    /// The lower half of an address in a line inside a /64.
+    #[inline]
+    pub(crate) fn slot_key(&self, line: &[u8; LINE], slot: usize) -> u64 {
+        u64_at(line, self.shape.slot_keys_at + slot * 8)
+    }
+
+    /// The id of a slot.
+    pub(crate) fn slot_id(&self, line: &[u8; LINE], slot: usize) -> u32 {
+        self.id(line, SLOT_IDS_AT, slot)
+    }
+
+    #[inline]
+    fn id(&self, line: &[u8; LINE], at: usize, index: usize) -> u32 {
+        line.get(at..)
+            .map_or(0, |ids| id_at(ids, self.shape.width, index))
+    }
+}
