@@ -5,6 +5,7 @@ pub mod bytes;
 pub mod line;
 pub mod line6;
 pub mod record;
+pub mod status;
 
 /// First bytes of an image; the high byte and the line end show transfers that change bytes.
 pub const MAGIC: [u8; 8] = *b"\x89rblmap\n";
