@@ -73,7 +73,7 @@ fn what_is_no_image_is_bad_input() {
     std::fs::create_dir(&folder).unwrap();
     let cases = [
         (&missing, "No such file"),
-        (&foreign, "not an rblmap image"),
+        (&foreign, "not an"),
         (&newer, "format 200 is newer than this reader"),
         (&folder, "is a directory"),
     ];
@@ -122,4 +122,37 @@ fn wrong_usage_is_told_on_standard_error() {
     let help = rblmap(["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (0, ""));
     assert_eq!(rblmap(["--version"]).code, 0);
+}
+
+#[test]
+fn snapshots_are_verified_and_described_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let image = testdata("golden/three.rbl");
+    let (snapshot, bent) = (dir.path().join("a.rbs"), dir.path().join("b.rbs"));
+    let path = snapshot.to_str().unwrap();
+    assert_eq!(
+        rblmap(["pack", image.to_str().unwrap(), "-o", path]).code,
+        0
+    );
+    assert_eq!(rblmap(["verify", "-q", path]).code, 0);
+    let info = rblmap(["info", "--json", path]).stdout;
+    let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+    assert_eq!(
+        (&info["kind"], &info["serial"]),
+        (&"snapshot".into(), &1.into())
+    );
+    let whole = std::fs::read(&snapshot).unwrap();
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        std::fs::write(&bent, bytes).unwrap();
+        for command in ["verify", "info"] {
+            let run = rblmap([command, bent.to_str().unwrap()]);
+            let expected: &[i32] = if at < 5 { &[3, 4] } else { &[4] };
+            assert!(
+                expected.contains(&run.code),
+                "{command}, byte {at}: {run:?}"
+            );
+        }
+    }
 }

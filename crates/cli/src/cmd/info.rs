@@ -1,22 +1,24 @@
 //! `rblmap info`: what a file holds, in numbers.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use rblmap::layout::kind;
 use rblmap::{Image, Zone};
+use rblmap_delta::{Header, Kind};
 use rblmap_image::ContentId;
 use serde::Serialize;
 
-use crate::cmd::open;
+use crate::cmd::open::{self, Opened};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// Tell what an image holds
+/// Tell what an image, snapshot or delta holds
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   rblmap info ops.example.rbl
+  rblmap info change.rbd
   rblmap info --json ops.example.rbl | jq .serial")]
 pub(crate) struct Args {
     /// One JSON object
@@ -59,19 +61,83 @@ struct SectionInfo {
     bytes: u64,
 }
 
+/// What the header of a snapshot or delta says.
+#[derive(Serialize)]
+struct PackedInfo {
+    kind: &'static str,
+    zone: String,
+    /// As 16 hexadecimal digits; 0 if it was not published.
+    epoch: String,
+    /// Of the content that a delta applies to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_serial: Option<u64>,
+    /// The first 32 digits of that content's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<String>,
+    serial: u64,
+    created: u64,
+    /// The first 32 digits of the id of the content that comes of it.
+    content_id: String,
+    bytes: u64,
+}
+
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let image = open::image(&args.file)?;
-    let info = gather(&image).map_err(|error| Failure::at(&args.file, error))?;
     let mut out = std::io::stdout().lock();
-    let printed = if args.json {
-        serde_json::to_writer(&mut out, &info)
-            .map_err(Into::into)
-            .and_then(|()| out.write_all(b"\n"))
-    } else {
-        print(&info, &mut out)
+    let printed = match open::any(&args.file)? {
+        Opened::Image(image) => {
+            let info = gather(&image).map_err(|error| Failure::at(&args.file, error))?;
+            match args.json {
+                true => print_json(&info, &mut out),
+                false => print(&info, &mut out),
+            }
+        }
+        Opened::Packed(bytes, header) => {
+            let info = packed(&header, bytes.len());
+            match args.json {
+                true => print_json(&info, &mut out),
+                false => print_packed(&info, &mut out),
+            }
+        }
     };
     printed.map_err(|error| Failure::printing(&error))?;
     Ok(Exit::Done)
+}
+
+fn packed(header: &Header, len: usize) -> PackedInfo {
+    let (kind, base) = match header.kind {
+        Kind::Snapshot => ("snapshot", None),
+        Kind::Delta { base, .. } => ("delta", Some(base.to_string())),
+    };
+    PackedInfo {
+        kind,
+        zone: header.zone.to_string(),
+        epoch: format!("{:016x}", header.epoch.0),
+        from_serial: base.as_ref().map(|_| header.from_serial()),
+        base,
+        serial: header.to_serial,
+        created: header.created,
+        content_id: header.result.to_string(),
+        bytes: len as u64,
+    }
+}
+
+fn print_json(info: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, info)?;
+    out.write_all(b"\n")
+}
+
+fn print_packed(info: &PackedInfo, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "kind        {}", info.kind)?;
+    writeln!(out, "zone        {}", info.zone)?;
+    writeln!(out, "epoch       {}", info.epoch)?;
+    if let (Some(serial), Some(base)) = (info.from_serial, &info.base) {
+        writeln!(out, "from serial {serial}")?;
+        writeln!(out, "base        {base}")?;
+    }
+    writeln!(out, "serial      {}", info.serial)?;
+    writeln!(out, "created     {}", info.created)?;
+    writeln!(out, "content id  {}", info.content_id)?;
+    writeln!(out, "bytes       {}", info.bytes)
 }
 
 fn gather(image: &Image) -> Result<Info, rblmap::Error> {
@@ -123,7 +189,7 @@ fn count(zone: &Zone<'_>) -> ZoneInfo {
     }
 }
 
-fn print(info: &Info, out: &mut impl Write) -> std::io::Result<()> {
+fn print(info: &Info, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "zone        {}", info.zone)?;
     writeln!(out, "format      {}", info.format)?;
     writeln!(out, "serial      {}", info.serial)?;

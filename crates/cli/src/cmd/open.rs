@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use rblmap::Image;
+use rblmap_delta::Header;
 
+use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// Maps the image at `path`.
@@ -14,6 +16,32 @@ pub(crate) fn image(path: &Path) -> Result<Image, Failure> {
 /// Reads a snapshot or a delta.
 pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|error| Failure::reading(path, &error))
+}
+
+/// A file of ours, by its first bytes.
+pub(crate) enum Opened {
+    Image(Image),
+    /// A snapshot or delta whose check holds, and what its header says.
+    Packed(Vec<u8>, Header),
+}
+
+/// Opens an image, or reads a snapshot or delta.
+pub(crate) fn any(path: &Path) -> Result<Opened, Failure> {
+    match Image::open(path) {
+        Ok(image) => Ok(Opened::Image(image)),
+        Err(rblmap::Error::Foreign) => {
+            let bytes = bytes(path)?;
+            match Header::read(&bytes) {
+                Ok(header) => Ok(Opened::Packed(bytes, header)),
+                Err(rblmap_delta::Error::Foreign) => {
+                    let what = format!("{}: not an image, snapshot or delta", path.display());
+                    Err(Failure::new(Exit::BadInput, what))
+                }
+                Err(error) => Err(Failure::at(path, error)),
+            }
+        }
+        Err(error) => Err(Failure::at(path, error)),
+    }
 }
 
 /// Reads deltas in their order.

@@ -1,23 +1,29 @@
 //! `rblmap verify`: whether a file is whole and says what its header claims.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use rblmap::Image;
+use rblmap_delta::{Kind, Limits, unpack};
 use rblmap_image::{Content, ContentId, Stamp, encode};
 
-use crate::cmd::open;
+use crate::cmd::open::{self, Opened};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Check that images are whole: every byte against its digest, the content against its id
+/// Check that files are whole: every byte against its digest, the content against its id
+///
+/// Of an image, also that its bytes are those that its content is written as. Of a delta, what comes
+/// of it is seen only with its base: `rblmap apply` checks that.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   rblmap verify /var/lib/rblmap/ops.example.rbl
-  rblmap verify -q *.rbl && echo all are whole")]
+  rblmap verify -q *.rbl *.rbs && echo all are whole")]
 pub(crate) struct Args {
-    /// The images
-    #[arg(required = true)]
+    /// Images, snapshots and deltas
+    #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
@@ -25,7 +31,9 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let mut worst = Exit::Done;
     for path in &args.files {
         match verify(path, output) {
-            Ok(id) => output.note(format_args!("{}: whole, content {id}", path.display())),
+            Ok(content) => {
+                output.note(format_args!("{}: whole, content {content}", path.display()));
+            }
             Err(failure) => {
                 failure.say();
                 worst = worst.or_worse(failure.exit());
@@ -35,34 +43,45 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     Ok(worst)
 }
 
-/// The content id, once all that an image claims is found true.
-fn verify(path: &Path, output: &Output) -> Result<ContentId, Failure> {
-    let image = open::image(path)?;
+/// The id of the content, once all that a file claims is found true.
+fn verify(path: &Path, output: &Output) -> Result<String, Failure> {
     let bar = output.working("verifying");
-    let at = |error| Failure::at(path, error);
-    image.verify().map_err(at)?;
-    let at = |error| Failure::at(path, error);
-    let content = Content::from_image(&image).map_err(at)?;
+    let id = match open::any(path)? {
+        Opened::Image(image) => verify_image(path, &image)?.to_string(),
+        Opened::Packed(bytes, header) => {
+            if header.kind == Kind::Snapshot {
+                unpack(&bytes, &Limits::default()).map_err(|error| Failure::at(path, error))?;
+            }
+            header.result.to_string()
+        }
+    };
+    bar.finish_and_clear();
+    Ok(id)
+}
+
+fn verify_image(path: &Path, image: &Image) -> Result<ContentId, Failure> {
+    image.verify().map_err(|error| Failure::at(path, error))?;
+    let content = Content::from_image(image).map_err(|error| Failure::at(path, error))?;
     let (id, claimed) = (content.id(), ContentId::from_bytes(image.content_id()));
     if id != claimed {
-        let what = format!(
-            "{}: the content is {id}, the header says {claimed}",
-            path.display()
-        );
-        return Err(Failure::new(Exit::Damaged, what));
+        let what = format!("the content is {id}, the header says {claimed}");
+        return Err(damaged(path, what));
     }
     let stamp = Stamp {
         serial: image.serial(),
         created: image.created(),
     };
     // Digests and id can be right over bytes that no build would write.
-    if encode(&content, stamp).map_err(at)? != image.as_bytes() {
-        let what = format!(
-            "{}: not the bytes that this content is written as",
-            path.display()
-        );
-        return Err(Failure::new(Exit::Damaged, what));
+    let bytes = encode(&content, stamp).map_err(|error| Failure::at(path, error))?;
+    if bytes != image.as_bytes() {
+        return Err(damaged(
+            path,
+            "not the bytes that this content is written as",
+        ));
     }
-    bar.finish_and_clear();
     Ok(id)
+}
+
+fn damaged(path: &Path, what: impl Display) -> Failure {
+    Failure::new(Exit::Damaged, format!("{}: {what}", path.display()))
 }
