@@ -82,7 +82,7 @@ struct PackedInfo {
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     let printed = match open::any(&args.file)? {
         Opened::Image(image) => {
             let info = gather(&image).map_err(|error| Failure::at(&args.file, error))?;
