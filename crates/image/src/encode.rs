@@ -1,10 +1,12 @@
 //! Content to image: sections made in parallel, put one after the other, digests and root last.
 
 use rayon::prelude::*;
+use rblmap::Image;
 use rblmap::layout::{self, SECTION_LEN, kind};
 
 use crate::content::{Content, ZoneContent};
 use crate::error::Error;
+use crate::id::ContentId;
 use crate::section::{self, Section};
 use crate::stamp::Stamp;
 
@@ -24,6 +26,49 @@ use crate::stamp::Stamp;
 /// # Errors
 /// Content that the format cannot hold: 4 GiB of values or of names, 1 GiB of IPv4 lines.
 pub fn encode(content: &Content, stamp: Stamp) -> Result<Vec<u8>, Error> {
+    encode_with(content, stamp, Layout::default())
+}
+
+/// What may be left out of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Whether large zones have the order of their names: for dumps and updates without sorting,
+    /// and to list the names below one. Lookups do not need it; it takes 4 bytes a name.
+    pub name_index: bool,
+}
+
+impl Default for Layout {
+    fn default() -> Layout {
+        Layout { name_index: true }
+    }
+}
+
+impl Layout {
+    /// The layout of an image, to write another like it.
+    pub fn of(image: &Image) -> Layout {
+        let has = |wanted| image.sections().any(|(kind, ..)| kind == wanted);
+        Layout {
+            name_index: has(kind::NAMES_ORDER) || !has(kind::NAMES_MODEL),
+        }
+    }
+}
+
+/// As [`encode`], in a chosen layout.
+///
+/// ```
+/// # use rblmap_image::{Draft, Layout, Stamp, encode, encode_with};
+/// let content = Draft::new("ops.example".parse()?).finish()?;
+/// let layout = Layout { name_index: false };
+/// let bytes = encode_with(&content, Stamp::default(), layout)?;
+/// // Few names are sorted anyway.
+/// assert_eq!(bytes, encode(&content, Stamp::default())?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As for [`encode`].
+pub fn encode_with(content: &Content, stamp: Stamp, layout: Layout) -> Result<Vec<u8>, Error> {
+    let id = content.id();
     let mut sections = vec![Section {
         kind: kind::ZONES,
         zone: 0,
@@ -41,9 +86,10 @@ pub fn encode(content: &Content, stamp: Stamp) -> Result<Vec<u8>, Error> {
     let values = u32::try_from(content.values().len()).unwrap_or(u32::MAX);
     for (number, zone) in (0u32..).zip(content.zones()) {
         encode_zone(number, zone, values, &mut sections)?;
+        encode_names(number, zone, values, (id, layout), &mut sections)?;
     }
     sections.sort_by_key(|section| (section.zone, section.kind));
-    Ok(assemble(content, stamp, sections))
+    Ok(assemble(content, id, stamp, sections))
 }
 
 fn encode_zone(
@@ -95,15 +141,61 @@ fn encode_zone(
         let (bytes, parameter) = section::sorted::encode(zone.v6(), width);
         push(kind::V6_SORTED, parameter, bytes);
     }
-    if !zone.names().is_empty() {
-        let bytes = section::names::encode(zone.names(), layout::slot_width(values))?;
-        push(kind::NAMES_SORTED, zone.names().len() as u64, bytes);
+    Ok(())
+}
+
+fn encode_names(
+    number: u32,
+    zone: &ZoneContent,
+    values: u32,
+    (id, layout): (ContentId, Layout),
+    sections: &mut Vec<Section>,
+) -> Result<(), Error> {
+    let names = zone.names();
+    let width = layout::slot_width(values);
+    let mut push = |kind, parameter: usize, bytes| {
+        sections.push(Section {
+            kind,
+            zone: number,
+            parameter: parameter as u64,
+            bytes,
+        });
+    };
+    if names.is_empty() {
+        return Ok(());
+    }
+    if names.len() <= layout::NAMES_SORTED_MAX {
+        let bytes = section::names::encode(names, width)?;
+        push(kind::NAMES_SORTED, names.len(), bytes);
+        return Ok(());
+    }
+    // Whoever adds names to a list cannot know the id that it will have with them.
+    let key = id.as_bytes().first_chunk().copied().unwrap_or_default();
+    let lines = section::names_lines::encode(names, key, width)?;
+    push(kind::NAMES_MODEL, names.len(), lines.model);
+    push(kind::NAMES_HEAVY, lines.heavy_places, lines.heavy);
+    push(
+        kind::NAMES_FILTER,
+        lines.filter.len() / layout::names::LINE,
+        lines.filter,
+    );
+    push(
+        kind::NAMES_LINES,
+        lines.lines.len() / layout::names::LINE,
+        lines.lines,
+    );
+    if !lines.rest.is_empty() {
+        let bytes = section::names::encode(&lines.rest, width)?;
+        push(kind::NAMES_REST, lines.rest.len(), bytes);
+    }
+    if layout.name_index {
+        push(kind::NAMES_ORDER, lines.order.len() / 4, lines.order);
     }
     Ok(())
 }
 
 /// Gives each section its place, then adds digests, table, header and root.
-fn assemble(content: &Content, stamp: Stamp, sections: Vec<Section>) -> Vec<u8> {
+fn assemble(content: &Content, id: ContentId, stamp: Stamp, sections: Vec<Section>) -> Vec<u8> {
     let count = sections.len() + 1;
     let table_end = layout::HEADER_LEN + count * SECTION_LEN;
     let total: usize = sections.iter().map(|section| section.bytes.len()).sum();
@@ -128,14 +220,14 @@ fn assemble(content: &Content, stamp: Stamp, sections: Vec<Section>) -> Vec<u8> 
     push_row(&mut table, &last, out.len());
     out.extend_from_slice(&last.bytes);
     put(&mut out, layout::HEADER_LEN, &table);
-    put_header(&mut out, content, stamp, count);
+    put_header(&mut out, (content, id), stamp, count);
     if let Some(root) = rblmap::root_digest(&out, table_end, &last.bytes) {
         put(&mut out, layout::ROOT_AT, &root);
     }
     out
 }
 
-fn put_header(out: &mut [u8], content: &Content, stamp: Stamp, sections: usize) {
+fn put_header(out: &mut [u8], (content, id): (&Content, ContentId), stamp: Stamp, sections: usize) {
     let name = content.name().as_str().as_bytes();
     let file_len = out.len() as u64;
     put(out, 0, &layout::MAGIC);
@@ -153,7 +245,7 @@ fn put_header(out: &mut [u8], content: &Content, stamp: Stamp, sections: usize) 
         &[u8::try_from(name.len()).unwrap_or(u8::MAX)],
     );
     put(out, layout::NAME_AT + 1, name);
-    put(out, layout::CONTENT_ID_AT, content.id().as_bytes());
+    put(out, layout::CONTENT_ID_AT, id.as_bytes());
 }
 
 fn push_row(table: &mut Vec<u8>, section: &Section, offset: usize) {

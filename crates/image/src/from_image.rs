@@ -52,7 +52,8 @@ fn read_zone(zone: &Zone<'_>, draft: &mut Draft) -> Result<(), Error> {
     into.v4 = zone.v4_runs().collect();
     into.v6 = zone.v6_runs().collect();
     for point in zone.names() {
-        into.names.push(point.key, point.exact, point.below);
+        into.names
+            .push(point.key.as_bytes(), point.exact, point.below);
     }
     Ok(())
 }

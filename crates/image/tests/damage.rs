@@ -55,10 +55,11 @@ fn use_all(image: &Image, rng: &mut Rng, walk: bool) {
     let mut text = TextBuf::new();
     for zone in image.zones().flatten() {
         for _ in 0..20 {
+            let name = NameKey::parse(b"n1.1.example").unwrap();
             let answers = [
                 zone.lookup_v4(rng.u32(..) >> rng.u32(0..24)),
                 zone.lookup_v6(rng.u128(..) >> rng.u32(0..64)),
-                zone.lookup_name(&NameKey::parse(b"n1.1.example").unwrap()),
+                zone.lookup_name(&name),
             ];
             for record in answers.iter().flat_map(|answer| answer.records()) {
                 let _ = (record.a(), record.txt(&mut text).map(<[u8]>::len));

@@ -10,6 +10,8 @@ use crate::layout::bytes::{array_at, u16_at, u32_at, u64_at};
 use crate::layout::{self, SECTION_LEN, kind};
 use crate::name::NameKey;
 use crate::names::Names;
+use crate::names_lines::{NameLines, Parts};
+use crate::names_sorted::SortedNames;
 use crate::run::ValueId;
 use crate::sorted::Sorted;
 use crate::v4_lines::Lines;
@@ -458,10 +460,7 @@ impl Image {
         let slot_width = layout::slot_width(u32::try_from(self.values).unwrap_or(u32::MAX));
         zone.v4 = self.v4(number, width)?;
         zone.v6 = self.v6(number, width)?;
-        if let Some(section) = self.find(number, kind::NAMES_SORTED) {
-            let names = Names::new(self.bytes_of(&section), section.parameter, slot_width);
-            zone.names = Some(names.ok_or(section.bad("names"))?);
-        }
+        zone.names = self.names(number, slot_width)?;
         Ok(zone)
     }
 
@@ -508,6 +507,40 @@ impl Image {
         Ok(V6::Lines(lines.ok_or(top.bad("IPv6"))?))
     }
 
+    fn names(&self, zone: u32, width: usize) -> Result<Names<'_>, Error> {
+        let sorted = |kind| -> Result<Option<SortedNames<'_>>, Error> {
+            let Some(section) = self.find(zone, kind) else {
+                return Ok(None);
+            };
+            let names = SortedNames::new(self.bytes_of(&section), section.parameter, width);
+            names.map(Some).ok_or(section.bad("names"))
+        };
+        if let Some(names) = sorted(kind::NAMES_SORTED)? {
+            return Ok(Names::Sorted(names));
+        }
+        let Some(model) = self.find(zone, kind::NAMES_MODEL) else {
+            return Ok(Names::Empty);
+        };
+        let part = |kind| {
+            let section = self.find(zone, kind);
+            section.map_or(&[][..], |section| self.bytes_of(&section))
+        };
+        let heavy = self.find(zone, kind::NAMES_HEAVY);
+        let order = self.find(zone, kind::NAMES_ORDER);
+        let parts = Parts {
+            model: self.bytes_of(&model),
+            heavy: part(kind::NAMES_HEAVY),
+            heavy_places: heavy.map_or(0, |section| section.parameter),
+            filter: part(kind::NAMES_FILTER),
+            lines: part(kind::NAMES_LINES),
+            count: model.parameter,
+            rest: sorted(kind::NAMES_REST)?,
+            order: order.map(|section| self.bytes_of(&section)),
+        };
+        let lines = NameLines::new(parts, width);
+        Ok(Names::Lines(lines.ok_or(model.bad("names"))?))
+    }
+
     fn empty_zone(&self, name: NameKey) -> Zone<'_> {
         Zone {
             image: self,
@@ -517,7 +550,7 @@ impl Image {
             facts: &[],
             v4: V4::Empty,
             v6: V6::Empty,
-            names: None,
+            names: Names::Empty,
         }
     }
 

@@ -41,6 +41,9 @@ pub mod layout;
 mod many;
 mod name;
 mod names;
+mod names_lines;
+mod names_sorted;
+mod names_walk;
 mod query;
 mod run;
 mod set;
@@ -57,7 +60,7 @@ pub use answer::{Answer, Record};
 pub use error::Error;
 pub use image::Image;
 pub use name::{MAX_KEY, MAX_WIRE, NameError, NameKey};
-pub use run::{NamePoint, Run, Slot, ValueId};
+pub use run::{NamePoint, NamePointBuf, Run, Slot, ValueId};
 pub use set::{Answers, ImageSet};
 pub use value::{Key, MAX_LITERAL, MAX_TEXT, Part, RawRecord, Template, TextBuf, Value};
 #[cfg(feature = "verify")]

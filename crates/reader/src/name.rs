@@ -7,6 +7,7 @@
 //! names below it.
 
 use std::fmt;
+use std::net::IpAddr;
 
 /// The longest name, in its wire form of RFC 1035: length bytes and the root included.
 pub const MAX_WIRE: usize = 255;
@@ -173,6 +174,34 @@ impl NameKey {
             return Err(NameError::BadKey);
         }
         Ok(name)
+    }
+
+    /// An address as DNS asks for it: octets or nibbles from the last to the first (RFC 5782
+    /// sections 2.1 and 2.4).
+    ///
+    /// ```
+    /// let name = rblmap::NameKey::spelled("192.0.2.1".parse()?);
+    /// assert_eq!(name.to_string(), "1.2.0.192");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn spelled(address: IpAddr) -> NameKey {
+        let mut name = NameKey::ROOT;
+        // Four labels of at most three bytes, or 32 of one, always fit.
+        match address {
+            IpAddr::V4(address) => {
+                for octet in address.octets() {
+                    let _ = name.push_label(octet.to_string().as_bytes());
+                }
+            }
+            IpAddr::V6(address) => {
+                let bits = address.to_bits();
+                for nibble in (0..32).rev() {
+                    let digit = b"0123456789abcdef".get((bits >> (4 * nibble)) as usize & 15);
+                    let _ = name.push_label(digit.map_or(&[], std::slice::from_ref));
+                }
+            }
+        }
+        name
     }
 
     /// Adds a label in front: `push_label(b"mail")` makes `mail.example.com` of `example.com`.

@@ -3,7 +3,7 @@
 use crate::answer::Answer;
 use crate::error::Error;
 use crate::image::Image;
-use crate::name::NameKey;
+use crate::name::{NameKey, key_labels};
 use crate::zone::Zone;
 
 impl Image {
@@ -23,7 +23,7 @@ impl Image {
     ///
     /// # Errors
     /// Sections of the zone that do not fit together.
-    pub fn query(&self, name: &NameKey) -> Result<Answer<'_>, Error> {
+    pub fn query<'q>(&'q self, name: &'q NameKey) -> Result<Answer<'q>, Error> {
         let mut above = Some(*name).filter(|key| key.label_count() > 0);
         let mut zone = self.base();
         while let Some(key) = above {
@@ -34,21 +34,19 @@ impl Image {
             above = key.parent();
         }
         let rest = name.as_bytes().get(zone.name().as_bytes().len()..);
-        // A key without its first labels from the root is a key.
-        let rest = NameKey::from_key(rest.unwrap_or_default()).unwrap_or(NameKey::ROOT);
-        Ok(answer(&zone, &rest))
+        Ok(answer(&zone, rest.unwrap_or_default()))
     }
 }
 
-fn answer<'a>(zone: &Zone<'a>, name: &NameKey) -> Answer<'a> {
-    let labels = name.labels();
+fn answer<'a>(zone: &Zone<'a>, name: &'a [u8]) -> Answer<'a> {
+    let labels = key_labels(name);
     if let Some(address) = spelled_v6(&labels) {
         return zone.lookup_v6(address);
     }
     match spelled_v4(&labels) {
         // `001.2.0.192` is the address, but not the name that a dnset has for it.
         Some(address) => zone.lookup_v4_as(address, name),
-        None => zone.lookup_name(name),
+        None => zone.lookup_key(name),
     }
 }
 

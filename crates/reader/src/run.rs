@@ -1,5 +1,7 @@
 //! Runs: maximal ranges of addresses with one value.
 
+use crate::name::NameKey;
+
 /// Addresses from `start` to `end`, both included, that all have one value.
 ///
 /// `A` is `u32` for IPv4 and `u128` for IPv6, in host order: 192.0.2.1 is `0xc000_0201`.
@@ -87,6 +89,17 @@ impl Slot {
 pub struct NamePoint<'a> {
     /// The name, as [`crate::NameKey::as_bytes`] gives it.
     pub key: &'a [u8],
+    /// What the name itself is listed with.
+    pub exact: Slot,
+    /// What the names below are listed with, at any depth.
+    pub below: Slot,
+}
+
+/// A [`NamePoint`] with a key of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamePointBuf {
+    /// The name.
+    pub key: NameKey,
     /// What the name itself is listed with.
     pub exact: Slot,
     /// What the names below are listed with, at any depth.

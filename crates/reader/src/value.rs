@@ -3,10 +3,10 @@
 //! The bytes of a value are those of `docs/format.md`, "Values". They are the same in images,
 //! snapshots, deltas and content ids.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::layout::record::{A, KEY, KEY_LESS, LONG, LOOPBACK, LOOPBACK_A, TEXT};
-use crate::name;
+use crate::name::{self, NameKey};
 
 /// A text with a key in it is cut at this many bytes, as in rbldnsd.
 pub const MAX_TEXT: usize = 254;
@@ -167,6 +167,14 @@ pub enum Key<'a> {
     V6(u128),
     /// The name that matched, as [`crate::NameKey::as_bytes`] gives it.
     Name(&'a [u8]),
+    /// The name that matched, where an address was asked for by which it is spelled backwards: so
+    /// many labels of [`crate::NameKey::spelled`], from the root.
+    Spelled {
+        /// The address asked for.
+        address: IpAddr,
+        /// How many labels the name has.
+        labels: u8,
+    },
 }
 
 impl Key<'_> {
@@ -174,13 +182,22 @@ impl Key<'_> {
         match self {
             Key::V4(address) => out.push(Ipv4Addr::from_bits(*address).to_string().as_bytes()),
             Key::V6(address) => print_v6(*address, out),
-            Key::Name(key) => {
-                let mut text = Vec::new();
-                name::print_key(key, less, &mut text);
-                out.push(&text);
+            Key::Name(key) => print_name(key, less, out),
+            Key::Spelled { address, labels } => {
+                let mut name = NameKey::spelled(*address);
+                while name.label_count() > usize::from(*labels) {
+                    name = name.parent().unwrap_or(NameKey::ROOT);
+                }
+                print_name(name.as_bytes(), less, out);
             }
         }
     }
+}
+
+fn print_name(key: &[u8], less: usize, out: &mut TextBuf) {
+    let mut text = Vec::new();
+    name::print_key(key, less, &mut text);
+    out.push(&text);
 }
 
 /// Prints an IPv6 address as rbldnsd does: lower case, the first longest run of two or more zero

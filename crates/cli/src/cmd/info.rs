@@ -185,7 +185,7 @@ fn count(zone: &Zone<'_>) -> ZoneInfo {
         v4_addresses,
         v6_runs,
         v6_networks: networks.to_string(),
-        names: zone.names().count() as u64,
+        names: zone.name_count() as u64,
     }
 }
 

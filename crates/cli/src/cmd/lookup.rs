@@ -166,23 +166,21 @@ impl<'i> Desk<'i> {
     fn answer(&mut self, query: &[u8]) -> Result<(), Failure> {
         let said = match parse(query, self.names_only) {
             Ok(Key::Address(address)) => self.say(query, self.zone.lookup(address)),
-            Ok(Key::Name(name)) if self.names_only => match self.query(&name) {
-                Ok(answer) => self.say(query, answer),
-                Err(error) => return Err(error.into()),
-            },
+            Ok(Key::Name(name)) if self.names_only => {
+                // A name that is too long in the zone nobody can ask for.
+                let whole = [self.zone.name().as_bytes(), name.as_bytes()].concat();
+                match NameKey::from_key(&whole) {
+                    Ok(whole) => {
+                        let answer = self.image.query(&whole)?;
+                        self.say(query, answer)
+                    }
+                    Err(_) => self.say(query, self.zone.lookup_name(&name)),
+                }
+            }
             Ok(Key::Name(name)) => self.say(query, self.zone.lookup_name(&name)),
             Err(error) => self.say_bad(query, error),
         };
         said.map_err(|error| Failure::printing(&error))
-    }
-
-    /// The answer for a name in the zone. One that is too long there nobody can ask for.
-    fn query(&self, name: &NameKey) -> Result<Answer<'i>, rblmap::Error> {
-        let whole = [self.zone.name().as_bytes(), name.as_bytes()].concat();
-        match NameKey::from_key(&whole) {
-            Ok(whole) => self.image.query(&whole),
-            Err(_) => Ok(self.zone.lookup_name(name)),
-        }
     }
 
     fn say(&mut self, query: &[u8], answer: Answer<'_>) -> io::Result<()> {

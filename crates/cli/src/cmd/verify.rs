@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rblmap::Image;
 use rblmap_delta::{Kind, Limits, unpack};
-use rblmap_image::{Content, ContentId, Stamp, encode};
+use rblmap_image::{Content, ContentId, Layout, Stamp, encode_with};
 
 use crate::cmd::open::{self, Opened};
 use crate::exit::Exit;
@@ -72,7 +72,8 @@ fn verify_image(path: &Path, image: &Image) -> Result<ContentId, Failure> {
         created: image.created(),
     };
     // Digests and id can be right over bytes that no build would write.
-    let bytes = encode(&content, stamp).map_err(|error| Failure::at(path, error))?;
+    let bytes = encode_with(&content, stamp, Layout::of(image))
+        .map_err(|error| Failure::at(path, error))?;
     if bytes != image.as_bytes() {
         return Err(damaged(
             path,

@@ -1,6 +1,7 @@
 //! Sections of an image, each written by a room of the name that reads it in `rblmap`.
 
 pub(crate) mod names;
+pub(crate) mod names_lines;
 pub(crate) mod sorted;
 pub(crate) mod v4_lines;
 pub(crate) mod v6_lines;

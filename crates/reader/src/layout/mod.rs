@@ -4,6 +4,7 @@
 pub mod bytes;
 pub mod line;
 pub mod line6;
+pub mod names;
 pub mod record;
 pub mod status;
 
@@ -85,6 +86,18 @@ pub mod kind {
     pub const V6_SUB: u16 = 37;
     /// Names in sorted entries; parameter: number of names.
     pub const NAMES_SORTED: u16 = 48;
+    /// Names in lines: key of the hash, codes of symbols; parameter: number of names.
+    pub const NAMES_MODEL: u16 = 49;
+    /// Names in lines: common suffixes; parameter: places of the table.
+    pub const NAMES_HEAVY: u16 = 50;
+    /// Names in lines: which suffixes may be listed; parameter: number of blocks.
+    pub const NAMES_FILTER: u16 = 51;
+    /// Names in lines: the lines; parameter: number of lines.
+    pub const NAMES_LINES: u16 = 52;
+    /// Names in lines: names that no line has, as in [`NAMES_SORTED`].
+    pub const NAMES_REST: u16 = 53;
+    /// Names in lines: where each is, in the order of keys; parameter: number of names.
+    pub const NAMES_ORDER: u16 = 54;
 
     /// The name that `docs/format.md` gives a kind.
     pub const fn name(kind: u16) -> &'static str {
@@ -105,6 +118,12 @@ pub mod kind {
             V6_LINES => "V6_LINES",
             V6_SUB => "V6_SUB",
             NAMES_SORTED => "NAMES_SORTED",
+            NAMES_MODEL => "NAMES_MODEL",
+            NAMES_HEAVY => "NAMES_HEAVY",
+            NAMES_FILTER => "NAMES_FILTER",
+            NAMES_LINES => "NAMES_LINES",
+            NAMES_REST => "NAMES_REST",
+            NAMES_ORDER => "NAMES_ORDER",
             _ => "unknown",
         }
     }
@@ -121,6 +140,8 @@ pub const NAMES_REACH_V6: u8 = 2;
 pub const V4_SORTED_MAX: usize = 131_072;
 /// Largest number of sorted IPv6 entries; more go into lines.
 pub const V6_SORTED_MAX: usize = 4096;
+/// Largest number of sorted names; more go into lines.
+pub const NAMES_SORTED_MAX: usize = 4096;
 /// Length of [`kind::V4_TOP`].
 pub const V4_TOP_LEN: usize = 65_536 * 4;
 /// Length of [`kind::V4_BITS`].

@@ -1,0 +1,451 @@
+//! Names in lines: how a name is hashed, how it is written in bits, and how lines are filled. The
+//! writer in `rblmap-image` and the reader both go through here.
+
+use super::bytes::{array_at, u32_at, u64_at};
+
+/// Bytes of a line of [`super::kind::NAMES_LINES`], and of a block of [`super::kind::NAMES_FILTER`].
+pub const LINE: usize = 64;
+/// Most entries of a line.
+pub const ENTRIES: usize = 15;
+/// Bits of the first byte of a line that count its entries.
+pub const COUNT: u8 = 0x0f;
+/// Bit of the first byte of a line: a name was put elsewhere because this line was full.
+pub const WENT_ON: u8 = 0x80;
+/// Most bytes of a code in a line; names with a longer one are among the rest.
+pub const CODE_MAX: usize = 48;
+/// How many lines a name may be in.
+pub const PROBES: usize = 4;
+/// A line in [`super::kind::NAMES_ORDER`] is shifted by so many bits; the entry is below.
+pub const ORDER_SHIFT: u32 = 4;
+/// The entry in [`super::kind::NAMES_ORDER`] that stands for a name of the rest.
+pub const OF_REST: u32 = 15;
+
+/// An entry says this of its name: its first byte has the kind in the lowest two bits, above them
+/// the number of bytes of its code.
+pub mod entry {
+    /// An exact and a below slot.
+    pub const BOTH: u8 = 0;
+    /// An exact slot.
+    pub const EXACT: u8 = 1;
+    /// A below slot.
+    pub const BELOW: u8 = 2;
+    /// One slot that is exact and below.
+    pub const ALIKE: u8 = 3;
+}
+
+/// The number of a symbol: a label ends, and with it the name.
+pub const END: usize = 256;
+/// The number of a symbol: the name is below no common suffix.
+pub const BARE: usize = 257;
+/// How many symbols there are; below [`END`] those for bytes of a key.
+pub const SYMBOLS: usize = 258;
+/// Most bits of a code of a symbol or of a common suffix.
+pub const SYMBOL_BITS: u32 = 16;
+/// Offset of the slots of the empty name in [`super::kind::NAMES_MODEL`]: exact, below.
+pub const ROOT_AT: usize = 16;
+/// Offset of the codes of the symbols.
+pub const CODES_AT: usize = 24;
+/// Length of [`super::kind::NAMES_MODEL`].
+pub const MODEL_LEN: usize = CODES_AT + SYMBOLS * 4;
+
+/// Bytes of a place of the table of [`super::kind::NAMES_HEAVY`]: lower half of the hash, end of
+/// the key behind the table, code, length of the key (2), flags (2).
+pub const HEAVY_LEN: usize = 16;
+/// A common suffix is at most so many places behind its own.
+pub const HEAVY_STEPS: usize = 8;
+/// Most common suffixes.
+pub const HEAVY_MAX: usize = 2048;
+/// Flag of a common suffix: it is a listed name itself.
+pub const HEAVY_LISTED: u16 = 1;
+
+/// Bits of the filter that a name sets.
+pub const FILTER_BITS: u32 = 3;
+/// More labels no name has.
+pub const LABELS: usize = 128;
+
+/// A code of a symbol: its bits, the first one lowest, and their number in the highest byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Code(pub u32);
+
+impl Code {
+    /// A code of `len` bits.
+    pub fn new(bits: u32, len: u32) -> Code {
+        Code(bits | len << 24)
+    }
+
+    /// The bits; none beyond the 16th.
+    #[inline]
+    pub fn bits(self) -> u32 {
+        self.0 & 0xffff
+    }
+
+    /// How many bits, 0 to 16; 0 where nothing is written with it.
+    #[inline]
+    pub fn len(self) -> u32 {
+        (self.0 >> 24).min(SYMBOL_BITS)
+    }
+
+    /// Whether nothing is written with it.
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What names are hashed with. Derived from the content, so that nobody who adds names to a list
+/// knows it while choosing them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashKey {
+    start: u64,
+    factor: u64,
+}
+
+impl HashKey {
+    /// Takes 16 bytes of key.
+    pub fn new(bytes: &[u8]) -> HashKey {
+        HashKey {
+            start: u64_at(bytes, 0),
+            factor: u64_at(bytes, 8) | 1,
+        }
+    }
+}
+
+/// Both halves of the product, one over the other.
+#[inline]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    #[expect(clippy::cast_possible_truncation, reason = "the halves are meant")]
+    let (low, high) = (product as u64, (product >> 64) as u64);
+    low ^ high
+}
+
+/// The part of `count` that a hash picks by its highest bits.
+#[inline]
+pub fn scale(hash: u64, count: usize) -> usize {
+    let product = u128::from(hash) * count as u128;
+    // Less than `count`.
+    usize::try_from(product >> 64).unwrap_or(0)
+}
+
+/// The lines a name may be in, in the order in which they are tried; `lines` is even.
+#[inline]
+pub fn probes(hash: u64, lines: usize) -> [usize; PROBES] {
+    let first = scale(hash, lines);
+    let second = scale(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15), lines);
+    [first, first ^ 1, second, second ^ 1]
+}
+
+/// The bits of a block of the filter that a name sets.
+#[inline]
+pub fn filter_bits(hash: u64) -> [usize; FILTER_BITS as usize] {
+    [0, 9, 18].map(|shift| (hash >> shift & 511) as usize)
+}
+
+/// The hashes of a name and of all its suffixes.
+#[derive(Debug)]
+pub struct Chain {
+    hashes: [u64; LABELS],
+    ends: [u16; LABELS],
+    labels: usize,
+}
+
+impl Chain {
+    /// Hashes a key: from the root, label after label, eight bytes at once.
+    #[inline]
+    pub fn new(key: &[u8], with: HashKey) -> Chain {
+        let mut chain = Chain {
+            hashes: [0; LABELS],
+            ends: [0; LABELS],
+            labels: 0,
+        };
+        let (mut hash, mut at) = (with.start, 0usize);
+        while at < key.len() && chain.labels + 1 < LABELS {
+            let word = match array_at(key, at) {
+                Some(bytes) => u64::from_le_bytes(bytes),
+                None => last_bytes(key, at),
+            };
+            let zeros = word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080;
+            if zeros == 0 {
+                hash = fold(hash ^ word, with.factor);
+                at += 8;
+                continue;
+            }
+            // The lowest bit is that of the first zero byte; what is behind it belongs to others.
+            let bits = zeros.trailing_zeros() & !7;
+            hash = fold(hash ^ word & !(u64::MAX << bits), with.factor);
+            at += bits as usize / 8 + 1;
+            chain.labels += 1;
+            if let (Some(place), Some(end)) = (
+                chain.hashes.get_mut(chain.labels),
+                chain.ends.get_mut(chain.labels),
+            ) {
+                *place = hash;
+                *end = u16::try_from(at).unwrap_or(u16::MAX);
+            }
+        }
+        chain
+    }
+
+    /// How many labels the name has.
+    #[inline]
+    pub fn labels(&self) -> usize {
+        self.labels
+    }
+
+    /// The hash of the suffix of so many labels, from 1.
+    #[inline]
+    pub fn hash(&self, labels: usize) -> u64 {
+        self.hashes.get(labels).copied().unwrap_or(0)
+    }
+
+    /// Where in the key the suffix of so many labels ends.
+    #[inline]
+    pub fn end(&self, labels: usize) -> usize {
+        self.ends.get(labels).copied().map_or(0, usize::from)
+    }
+}
+
+/// The last, less than eight bytes.
+fn last_bytes(key: &[u8], at: usize) -> u64 {
+    let bytes = key.get(at..).unwrap_or_default().iter();
+    bytes
+        .rev()
+        .fold(0, |word, &byte| word << 8 | u64::from(byte))
+}
+
+/// The common suffixes: a hash table, and behind it their keys.
+#[derive(Debug, Clone, Copy)]
+pub struct Heavy<'a> {
+    table: &'a [[u8; HEAVY_LEN]],
+    keys: &'a [u8],
+}
+
+/// A common suffix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeavySuffix<'a> {
+    /// Its key.
+    pub key: &'a [u8],
+    /// Its code.
+    pub code: Code,
+    /// Whether it is a listed name itself.
+    pub is_listed: bool,
+}
+
+impl<'a> Heavy<'a> {
+    /// Cuts a section with a table of `places`; `None` if it is too short, or `places` is no power
+    /// of two.
+    pub fn new(section: &'a [u8], places: usize) -> Option<Heavy<'a>> {
+        let (table, keys) = section.split_at_checked(places.checked_mul(HEAVY_LEN)?)?;
+        let (table, _) = table.as_chunks();
+        places.is_power_of_two().then_some(Heavy { table, keys })
+    }
+
+    /// The suffix with this key, which has this hash.
+    #[inline]
+    pub fn find(&self, hash: u64, key: &[u8]) -> Option<HeavySuffix<'a>> {
+        let start = self.place(hash);
+        for step in 0..HEAVY_STEPS {
+            let place = self.table.get((start + step) & (self.table.len() - 1))?;
+            if u64::from(u32_at(place, 0)) == hash & 0xffff_ffff {
+                let found = self.read(place).filter(|found| found.key == key);
+                if found.is_some() {
+                    return found;
+                }
+            }
+            if u32_at(place, 4) == 0 {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// The place where a suffix with this hash goes if it is free.
+    #[inline]
+    pub fn place(&self, hash: u64) -> usize {
+        scale(hash, self.table.len())
+    }
+
+    /// All suffixes, in the order of their places.
+    pub fn iter(&self) -> impl Iterator<Item = HeavySuffix<'a>> + use<'a> {
+        let heavy = *self;
+        heavy
+            .table
+            .iter()
+            .filter_map(move |place| heavy.read(place))
+    }
+
+    #[inline]
+    fn read(&self, place: &[u8; HEAVY_LEN]) -> Option<HeavySuffix<'a>> {
+        let end = u32_at(place, 4) as usize;
+        let [.., len_low, len_high, flags_low, flags_high] = *place;
+        let len = usize::from(u16::from_le_bytes([len_low, len_high]));
+        let key = self.keys.get(end.checked_sub(len)?..end)?;
+        (!key.is_empty()).then_some(HeavySuffix {
+            key,
+            code: Code(u32_at(place, 8)),
+            is_listed: u16::from_le_bytes([flags_low, flags_high]) & HEAVY_LISTED != 0,
+        })
+    }
+}
+
+/// A name in bits: the code of its longest common suffix, then those of the bytes behind it, the
+/// first bit in the lowest place of the first byte.
+#[derive(Debug, Clone)]
+pub struct Coder<'a> {
+    codes: &'a [[u8; 4]; SYMBOLS],
+    words: [u32; WORDS],
+    /// Bits that are not in `words` yet, and their number, below 32.
+    open: u64,
+    bits: usize,
+}
+
+/// Room for the longest code, and for one symbol more.
+const WORDS: usize = CODE_MAX / 4 + 2;
+/// Longer ones are not written.
+const MOST_BITS: usize = CODE_MAX * 8;
+
+/// A code of a whole name, to be compared.
+#[derive(Debug, Clone, Copy)]
+pub struct NameCode {
+    bytes: [u8; WORDS * 4],
+    len: usize,
+}
+
+impl NameCode {
+    /// The bytes; unused bits of the last one are zero.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// Why a name has no code in a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoCode {
+    /// No name has such a symbol.
+    NoSymbol,
+    /// More than [`CODE_MAX`] bytes.
+    TooLong,
+}
+
+impl<'a> Coder<'a> {
+    /// Begins with the code of a common suffix, or of [`BARE`].
+    ///
+    /// # Errors
+    /// A code that no name is written with.
+    pub fn new(codes: &'a [[u8; 4]; SYMBOLS], suffix: Option<Code>) -> Result<Coder<'a>, NoCode> {
+        let mut coder = Coder {
+            codes,
+            words: [0; WORDS],
+            open: 0,
+            bits: 0,
+        };
+        let suffix = suffix.unwrap_or_else(|| coder.code(BARE));
+        coder.push(suffix)?;
+        Ok(coder)
+    }
+
+    /// Adds bytes of a key, without the one that closes the last label.
+    ///
+    /// # Errors
+    /// A byte that no name has; a code that has become too long.
+    #[inline]
+    pub fn push_key(&mut self, bytes: &[u8]) -> Result<(), NoCode> {
+        for &byte in bytes {
+            self.push(self.code(byte.into()))?;
+        }
+        Ok(())
+    }
+
+    /// The code if the name ends here.
+    ///
+    /// # Errors
+    /// As for [`Coder::push_key`].
+    #[inline]
+    pub fn end(&self) -> Result<NameCode, NoCode> {
+        let mut whole = self.clone();
+        whole.push(self.code(END))?;
+        let len = whole.bits.div_ceil(8);
+        if len > CODE_MAX {
+            return Err(NoCode::TooLong);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "below 32 bits")]
+        if let Some(word) = whole.words.get_mut(whole.bits / 32) {
+            *word = whole.open as u32;
+        }
+        let mut code = NameCode {
+            bytes: [0; WORDS * 4],
+            len,
+        };
+        let (places, _) = code.bytes.as_chunks_mut::<4>();
+        for (place, word) in places.iter_mut().zip(whole.words) {
+            *place = word.to_le_bytes();
+        }
+        Ok(code)
+    }
+
+    #[inline]
+    fn push(&mut self, code: Code) -> Result<(), NoCode> {
+        if code.is_empty() {
+            return Err(NoCode::NoSymbol);
+        }
+        let before = self.bits % 32;
+        self.open |= u64::from(code.bits()) << before;
+        self.bits += code.len() as usize;
+        if before + code.len() as usize >= 32 {
+            if self.bits > MOST_BITS + 32 {
+                return Err(NoCode::TooLong);
+            }
+            #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
+            if let Some(word) = self.words.get_mut(self.bits / 32 - 1) {
+                *word = self.open as u32;
+            }
+            self.open >>= 32;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn code(&self, symbol: usize) -> Code {
+        let code = self.codes.get(symbol).copied();
+        Code(code.map_or(0, u32::from_le_bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NameKey;
+
+    #[test]
+    fn suffixes_of_a_name_have_the_hashes_of_names() {
+        let with = HashKey::new(b"0123456789abcdef");
+        let name = NameKey::parse(b"a.longer-label-of-many-bytes.eightbyt.example.com").unwrap();
+        let chain = Chain::new(name.as_bytes(), with);
+        assert_eq!(chain.labels(), 5);
+        let mut suffix = Some(name);
+        while let Some(name) = suffix.filter(|name| name.label_count() > 0) {
+            let own = Chain::new(name.as_bytes(), with);
+            let labels = name.label_count();
+            assert_eq!(own.labels(), labels);
+            assert_eq!(own.hash(labels), chain.hash(labels), "{name}");
+            assert_eq!(chain.end(labels), name.as_bytes().len());
+            suffix = name.parent();
+        }
+    }
+
+    #[test]
+    fn long_codes_are_refused() {
+        let mut codes = [[0; 4]; SYMBOLS];
+        for symbol in [usize::from(b'a'), 0, END, BARE] {
+            codes[symbol] = Code::new(1, 16).0.to_le_bytes();
+        }
+        let mut coder = Coder::new(&codes, None).unwrap();
+        assert_eq!(coder.push_key(b"b"), Err(NoCode::NoSymbol));
+        coder.push_key(&[b'a'; CODE_MAX / 2 - 2]).unwrap();
+        assert_eq!(coder.end().unwrap().as_bytes(), [1, 0].repeat(CODE_MAX / 2));
+        coder.push_key(b"a").unwrap();
+        assert_eq!(coder.end().map(|_| ()), Err(NoCode::TooLong));
+        assert_eq!(coder.push_key(&[b'a'; 9]), Err(NoCode::TooLong));
+    }
+}

@@ -1,0 +1,242 @@
+//! Looks names up in lines: a filter denies most names, a line answers, and a hit is confirmed
+//! against the name's own bytes.
+//!
+//! Every access is checked, and no more than four lines are tried for each suffix of a name:
+//! damaged bytes give a wrong answer at worst.
+
+use crate::compare::prefetch;
+use crate::layout::bytes::{id_at, u32_at};
+use crate::layout::names::{
+    CODES_AT, COUNT, Chain, Code, Coder, HashKey, Heavy, LINE, MODEL_LEN, NameCode, NoCode,
+    ROOT_AT, SYMBOLS, WENT_ON, entry, filter_bits, probes, scale,
+};
+use crate::names::Slots;
+use crate::names_sorted::SortedNames;
+use crate::run::{Slot, ValueId};
+
+/// The sections of one zone's names in lines.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NameLines<'a> {
+    key: HashKey,
+    root: Slots,
+    pub(crate) codes: &'a [[u8; 4]; SYMBOLS],
+    pub(crate) heavy: Heavy<'a>,
+    filter: &'a [[u8; LINE]],
+    pub(crate) lines: &'a [[u8; LINE]],
+    pub(crate) rest: Option<SortedNames<'a>>,
+    /// Where each name is, in the order of keys; absent if the image was built without.
+    pub(crate) order: Option<&'a [[u8; 4]]>,
+    width: usize,
+    count: usize,
+}
+
+/// The bytes of the sections, in the order of their kinds.
+pub(crate) struct Parts<'a> {
+    pub(crate) model: &'a [u8],
+    pub(crate) heavy: &'a [u8],
+    /// Places of the table in `heavy`.
+    pub(crate) heavy_places: u64,
+    pub(crate) filter: &'a [u8],
+    pub(crate) lines: &'a [u8],
+    /// How many names there are, those of the rest and the empty one included.
+    pub(crate) count: u64,
+    pub(crate) rest: Option<SortedNames<'a>>,
+    pub(crate) order: Option<&'a [u8]>,
+}
+
+/// An entry of a line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub(crate) code: &'a [u8],
+    pub(crate) slots: Slots,
+}
+
+impl<'a> NameLines<'a> {
+    /// `None` if the sections do not fit together.
+    pub(crate) fn new(parts: Parts<'a>, width: usize) -> Option<NameLines<'a>> {
+        let model: &[u8; MODEL_LEN] = parts.model.try_into().ok()?;
+        let (codes, _) = model.get(CODES_AT..)?.as_chunks::<4>();
+        let (filter, no_filter) = parts.filter.as_chunks();
+        let (lines, no_lines) = parts.lines.as_chunks();
+        let order = match parts.order.map(|order| order.as_chunks::<4>()) {
+            Some((order, [])) => Some(order),
+            Some(_) => return None,
+            None => None,
+        };
+        let even = lines.len().is_multiple_of(2) && !lines.is_empty() && !filter.is_empty();
+        let slot = |at| Slot::from_code(u32_at(model, at));
+        (even && no_filter.is_empty() && no_lines.is_empty()).then_some(NameLines {
+            key: HashKey::new(model),
+            root: (slot(ROOT_AT), slot(ROOT_AT + 4)),
+            codes: codes.try_into().ok()?,
+            heavy: Heavy::new(parts.heavy, usize::try_from(parts.heavy_places).ok()?)?,
+            filter,
+            lines,
+            rest: parts.rest,
+            order,
+            width,
+            count: usize::try_from(parts.count).ok()?,
+        })
+    }
+
+    /// How many names there are.
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// What the empty name says.
+    pub(crate) fn root(&self) -> Slots {
+        self.root
+    }
+
+    /// The value for a name, and the length of the key of the name it is listed under.
+    #[inline]
+    pub(crate) fn lookup(&self, key: &[u8]) -> Option<(ValueId, usize)> {
+        let chain = Chain::new(key, self.key);
+        let labels = chain.labels();
+        self.prefetch(chain.hash(labels));
+        let (mut depth, mut above, mut wanted) = (0, None, 0u128);
+        while depth < labels {
+            let end = chain.end(depth + 1);
+            let suffix = key.get(..end).unwrap_or_default();
+            let Some(found) = self.heavy.find(chain.hash(depth + 1), suffix) else {
+                break;
+            };
+            depth += 1;
+            wanted |= u128::from(found.is_listed) << depth;
+            above = Some(found.code);
+        }
+        if depth < labels {
+            wanted |= self.filtered(&chain, depth + 1);
+        }
+        if wanted != 0 {
+            match self.decide(key, &chain, wanted, (depth, above)) {
+                Some((Slot::Value(id), end)) => return Some((id, end)),
+                Some(_) => return None,
+                None => {}
+            }
+        }
+        let slot = if labels == 0 {
+            self.root.0
+        } else {
+            self.root.1
+        };
+        slot.value().map(|id| (id, 0))
+    }
+
+    /// The suffixes that may be listed, one bit each, of those from `from` labels on.
+    #[inline]
+    fn filtered(&self, chain: &Chain, from: usize) -> u128 {
+        let block = scale(chain.hash(from), self.filter.len());
+        let Some(block) = self.filter.get(block) else {
+            return 0;
+        };
+        let is_set = |bit: usize| block.get(bit / 8).copied().unwrap_or(0) >> (bit % 8) & 1;
+        let mut wanted = 0;
+        for labels in from..=chain.labels() {
+            let set = filter_bits(chain.hash(labels)).map(is_set);
+            wanted |= u128::from(set.iter().fold(1, |all, bit| all & bit)) << labels;
+        }
+        wanted
+    }
+
+    /// Asks the wanted suffixes, the longest first: the first slot that says something, and the
+    /// length of its key.
+    fn decide(
+        &self,
+        key: &[u8],
+        chain: &Chain,
+        wanted: u128,
+        (depth, above): (usize, Option<Code>),
+    ) -> Option<(Slot, usize)> {
+        let mut left = wanted;
+        while left != 0 {
+            let labels = 127 - left.leading_zeros() as usize;
+            left &= !(1 << labels);
+            let suffix = key.get(..chain.end(labels)).unwrap_or_default();
+            let code = if labels > depth {
+                self.code(suffix, chain.end(depth), above)
+            } else {
+                let own = self.heavy.find(chain.hash(labels), suffix);
+                self.code(suffix, suffix.len(), own.map(|own| own.code))
+            };
+            let slots = match code {
+                Ok(code) => self.find(chain.hash(labels), &code, suffix),
+                Err(NoCode::TooLong) => self.of_rest(suffix),
+                Err(NoCode::NoSymbol) => None,
+            };
+            let slot = match slots {
+                Some((exact, _)) if labels == chain.labels() => exact,
+                Some((_, below)) => below,
+                None => Slot::Inherit,
+            };
+            if slot != Slot::Inherit {
+                return Some((slot, suffix.len()));
+            }
+        }
+        None
+    }
+
+    /// The code of a name, of which the first `from` bytes are a common suffix.
+    #[inline]
+    fn code(&self, name: &[u8], from: usize, above: Option<Code>) -> Result<NameCode, NoCode> {
+        let mut coder = Coder::new(self.codes, above)?;
+        // The last byte closes the last label; a common suffix has nothing behind it.
+        let own = name.get(from..name.len().saturating_sub(1));
+        coder.push_key(own.unwrap_or_default())?;
+        coder.end()
+    }
+
+    /// What a name says, looked for in the lines it may be in.
+    #[inline]
+    fn find(&self, hash: u64, code: &NameCode, name: &[u8]) -> Option<Slots> {
+        for at in probes(hash, self.lines.len()) {
+            let line = self.lines.get(at)?;
+            let found = self
+                .entries(line)
+                .find(|entry| entry.code == code.as_bytes());
+            if let Some(found) = found {
+                return Some(found.slots);
+            }
+            if line.first().copied().unwrap_or(0) & WENT_ON == 0 {
+                return None;
+            }
+        }
+        self.of_rest(name)
+    }
+
+    fn of_rest(&self, name: &[u8]) -> Option<Slots> {
+        self.rest.and_then(|rest| rest.find(name))
+    }
+
+    /// The entries of a line.
+    #[inline]
+    pub(crate) fn entries<'b>(&self, line: &'b [u8; LINE]) -> impl Iterator<Item = Entry<'b>> {
+        let width = self.width;
+        let mut left = line.first().copied().unwrap_or(0) & COUNT;
+        let mut at = 1;
+        std::iter::from_fn(move || {
+            left = left.checked_sub(1)?;
+            let head = *line.get(at)?;
+            let slots = line.get(at + 1..)?;
+            let of = |index| Slot::from_code(id_at(slots, width, index));
+            let (slots, count) = match head & 3 {
+                entry::BOTH => ((of(0), of(1)), 2),
+                entry::EXACT => ((of(0), Slot::Inherit), 1),
+                entry::BELOW => ((Slot::Inherit, of(0)), 1),
+                _ => ((of(0), of(0)), 1),
+            };
+            let start = at + 1 + count * width;
+            at = start + usize::from(head >> 2);
+            let code = line.get(start..at)?;
+            Some(Entry { code, slots })
+        })
+    }
+
+    /// Asks for the line that most likely answers.
+    #[inline]
+    fn prefetch(&self, hash: u64) {
+        let line = scale(hash, self.lines.len());
+        prefetch(self.lines.as_ptr().wrapping_add(line));
+    }
+}

@@ -1,0 +1,100 @@
+//! Looks names up in sorted names: those of small zones, and the few of large ones that no line has.
+
+use crate::layout::bytes::{id_at, u32_at};
+use crate::name::parent_key;
+use crate::names::Slots;
+use crate::run::{Slot, ValueId};
+
+/// A section of sorted names, cut into its parts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SortedNames<'a> {
+    ends: &'a [u8],
+    exact: &'a [u8],
+    below: &'a [u8],
+    keys: &'a [u8],
+    count: usize,
+    width: usize,
+}
+
+impl<'a> SortedNames<'a> {
+    /// Cuts a section; `None` if it is shorter than its parts.
+    pub(crate) fn new(section: &'a [u8], parameter: u64, width: usize) -> Option<SortedNames<'a>> {
+        let count = usize::try_from(parameter).ok()?;
+        let (ends, rest) = section.split_at_checked(count.checked_mul(4)?)?;
+        let (exact, rest) = rest.split_at_checked(count.checked_mul(width)?)?;
+        let (below, keys) = rest.split_at_checked(count.checked_mul(width)?)?;
+        let last = count
+            .checked_sub(1)
+            .map_or(0, |last| u32_at(ends, last * 4) as usize);
+        (last == keys.len()).then_some(SortedNames {
+            ends,
+            exact,
+            below,
+            keys,
+            count,
+            width,
+        })
+    }
+
+    /// The value for a name, and the length of the key of the name it is listed under.
+    /// At most one binary search for each label.
+    pub(crate) fn lookup(&self, key: &[u8]) -> Option<(ValueId, usize)> {
+        match self.find(key).map_or(Slot::Inherit, |(exact, _)| exact) {
+            Slot::Value(id) => return Some((id, key.len())),
+            Slot::Nothing => return None,
+            Slot::Inherit => {}
+        }
+        let mut suffix = parent_key(key);
+        while let Some(key) = suffix {
+            match self.find(key).map_or(Slot::Inherit, |(_, below)| below) {
+                Slot::Value(id) => return Some((id, key.len())),
+                Slot::Nothing => return None,
+                Slot::Inherit => suffix = parent_key(key),
+            }
+        }
+        None
+    }
+
+    /// How many names there are.
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// The `index`-th name: its key, and what it says.
+    pub(crate) fn point(&self, index: usize) -> Option<(&'a [u8], Slots)> {
+        let key = self.key(index).filter(|_| index < self.count)?;
+        Some((key, self.slots(index)))
+    }
+
+    /// What the name of this key says.
+    pub(crate) fn find(&self, key: &[u8]) -> Option<Slots> {
+        let index = self.first_from(key);
+        let found = index < self.count && self.key(index) == Some(key);
+        found.then(|| self.slots(index))
+    }
+
+    /// The first name with this key or one behind it.
+    pub(crate) fn first_from(&self, key: &[u8]) -> usize {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let mid = low.midpoint(high);
+            if self.key(mid).is_some_and(|other| other < key) {
+                low = mid + 1;
+            } else {
+                high = mid;
+            }
+        }
+        low
+    }
+
+    fn slots(&self, index: usize) -> Slots {
+        let slot = |codes| Slot::from_code(id_at(codes, self.width, index));
+        (slot(self.exact), slot(self.below))
+    }
+
+    fn key(&self, index: usize) -> Option<&'a [u8]> {
+        let end = |index: usize| u32_at(self.ends, index * 4) as usize;
+        self.keys
+            .get(index.checked_sub(1).map_or(0, end)..end(index))
+    }
+}
