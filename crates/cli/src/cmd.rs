@@ -5,12 +5,16 @@ mod build;
 mod completions;
 mod diff;
 mod dump;
+mod duration;
 mod info;
+mod keygen;
 mod lookup;
 mod manual;
+mod mirror;
 mod networks;
 mod open;
 mod pack;
+mod publish;
 mod squash;
 mod unpack;
 mod verify;
@@ -33,6 +37,9 @@ pub(crate) enum Command {
     Pack(pack::Args),
     Unpack(unpack::Args),
     Squash(squash::Args),
+    Keygen(keygen::Args),
+    Publish(publish::Args),
+    Mirror(mirror::Args),
     Completions(completions::Args),
     Manual(manual::Args),
 }
@@ -50,6 +57,9 @@ impl Command {
             Command::Pack(args) => pack::run(args, output),
             Command::Unpack(args) => unpack::run(args, output),
             Command::Squash(args) => squash::run(args, output),
+            Command::Keygen(args) => keygen::run(args, output),
+            Command::Publish(args) => publish::run(args, output),
+            Command::Mirror(args) => mirror::run(args, output),
             Command::Completions(args) => completions::run(args),
             Command::Manual(args) => manual::run(args, output),
         }
@@ -60,4 +70,11 @@ impl Command {
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
+}
+
+/// The password that protects secret keys, if one is given.
+fn password() -> Option<String> {
+    std::env::var("RBLMAP_PASSWORD")
+        .ok()
+        .filter(|password| !password.is_empty())
 }

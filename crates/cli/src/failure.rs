@@ -61,6 +61,16 @@ impl Failure {
         Failure::new(Exit::Disk, format!("standard output: {error}"))
     }
 
+    /// An error that is reported and does not end the run.
+    pub(crate) fn of(error: &(impl Classify + Error)) -> Failure {
+        Failure::new(error.exit(), chain(error))
+    }
+
+    /// What went wrong, in one line.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
@@ -126,6 +136,23 @@ impl Classify for rblmap_delta::Error {
             | Error::Base { .. }
             | Error::NoDelta => Exit::BadInput,
             Error::Image(cause) => cause.exit(),
+            _ => Exit::Damaged,
+        }
+    }
+}
+
+impl Classify for rblmap_feed::Error {
+    fn exit(&self) -> Exit {
+        use rblmap_feed::Error;
+        match self {
+            Error::Read { source, .. } => reading(source),
+            Error::Write { .. } | Error::Full { .. } => Exit::Disk,
+            Error::Key { .. } | Error::Config { .. } | Error::NotPossible { .. } => Exit::BadInput,
+            Error::BadSource(_) => Exit::Usage,
+            Error::Locked { .. } => Exit::Locked,
+            Error::Transport { .. } | Error::NotAFeed { .. } => Exit::Transport,
+            Error::Refused { .. } | Error::Unlikely { .. } => Exit::Refused,
+            Error::Image { source, .. } => source.exit(),
             _ => Exit::Damaged,
         }
     }

@@ -56,6 +56,7 @@ const ROOMS: &[Room] = &[
             "fastrand",
             "minisign",
             "minisign-verify",
+            "rustix",
             "serde",
             "serde_json",
             "tempfile",

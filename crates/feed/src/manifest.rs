@@ -1,0 +1,397 @@
+//! What a mirror reads first: the manifest of a zone and the index of zones, as JSON.
+//!
+//! `docs/feed.md` describes every field. Decisions are made from these alone, and only after
+//! [`crate::pointer::Pointer::verify`].
+
+use rblmap_image::{ContentId, ZoneName};
+use serde::{Deserialize, Serialize};
+
+use crate::counts::Counts;
+use crate::digest::FileHash;
+use crate::error::Error;
+use crate::key::PublicKey;
+use crate::keyset::Statement;
+use crate::names::FeedPath;
+use crate::pointer::{Comment, Publisher, ZoneLine};
+
+/// The format of manifest and index that this version writes and reads.
+pub(crate) const FORMAT: u32 = 1;
+/// A manifest takes at most this, bytes.
+pub(crate) const MANIFEST_LIMIT: u64 = 4096;
+/// An index or a ladder takes at most this, bytes.
+pub(crate) const INDEX_LIMIT: u64 = 1 << 20;
+
+/// What a publisher says of a zone, at one issue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The format; 1.
+    pub format: u32,
+    /// The zone.
+    pub zone: Zone,
+    /// Who publishes.
+    pub publisher: Publisher,
+    /// The line of serials; another one means: take the snapshot.
+    pub epoch: u64,
+    /// Rises with every pointer.
+    pub issue: u64,
+    /// Rises with every content.
+    pub serial: u64,
+    /// When the content was made, seconds since 1970.
+    pub created: u64,
+    /// When the manifest was made, seconds since 1970.
+    pub generated: u64,
+    /// Until when it holds, seconds since 1970.
+    pub expires: u64,
+    /// How often to look, seconds.
+    pub poll: u64,
+    /// The content.
+    pub content: Id,
+    /// How much it lists.
+    pub counts: Counts,
+    /// The content whole.
+    pub snapshot: Snapshot,
+    /// The last steps, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Edge>,
+    /// Several steps at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub squashes: Vec<Edge>,
+    /// Where older steps and squashes are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<LadderFile>,
+    /// The key that will sign after this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_key: Option<PublicKey>,
+    /// What the offline key says of other keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<Statement>,
+    /// What people read.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub texts: Texts,
+    /// The zone is given up: answer as if nothing were listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired: Option<Retired>,
+}
+
+/// A zone name in JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Zone(pub ZoneName);
+
+/// A content id in JSON: 64 hex digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Id(pub ContentId);
+
+/// A snapshot in the folder `s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The serial that it holds, at or below the manifest's.
+    pub serial: u64,
+    /// Length of the file.
+    pub bytes: u64,
+    /// Hash of the file.
+    pub hash: FileHash,
+}
+
+/// A delta in the folder `d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    /// The serial it applies to.
+    pub from: u64,
+    /// The serial it leads to.
+    pub to: u64,
+    /// Length of the file.
+    pub bytes: u64,
+    /// Hash of the file.
+    pub hash: FileHash,
+}
+
+/// The ladder file in the folder `l`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LadderFile {
+    /// The issue it was made for.
+    pub issue: u64,
+    /// The oldest serial that it leads from.
+    pub from: u64,
+    /// Length of the file.
+    pub bytes: u64,
+    /// Hash of the file.
+    pub hash: FileHash,
+}
+
+/// Steps and squashes that are older than those in the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ladder {
+    /// The format; 1.
+    pub format: u32,
+    /// The zone.
+    pub zone: Zone,
+    /// The line of serials.
+    pub epoch: u64,
+    /// Steps and squashes, oldest first.
+    pub edges: Vec<Edge>,
+}
+
+/// What people are told about a zone.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Texts {
+    /// What the zone lists, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Where to read why something is listed and how to get it off the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Whom to write to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<String>,
+    /// Something that those who run mirrors should know now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
+}
+
+/// That and why a zone is given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// Since when, seconds since 1970.
+    pub at: u64,
+    /// Where to read more.
+    pub url: String,
+}
+
+/// The zones of a feed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Index {
+    /// The format; 1.
+    pub format: u32,
+    /// Who publishes.
+    pub publisher: Publisher,
+    /// Rises with every pointer.
+    pub issue: u64,
+    /// When it was made, seconds since 1970.
+    pub generated: u64,
+    /// Until when it holds, seconds since 1970.
+    pub expires: u64,
+    /// The zones, by name.
+    pub zones: Vec<IndexZone>,
+    /// The key that will sign after this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_key: Option<PublicKey>,
+    /// What the offline key says of other keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<Statement>,
+}
+
+/// A zone in the index.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IndexZone {
+    /// Its name.
+    pub zone: Zone,
+    /// What people are told about it.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub texts: Texts,
+}
+
+impl Texts {
+    fn is_empty(&self) -> bool {
+        *self == Texts::default()
+    }
+}
+
+impl Edge {
+    /// Where the file is.
+    pub fn path(&self, zone: &ZoneName) -> FeedPath {
+        FeedPath::delta(zone, self.from, self.to, self.hash)
+    }
+}
+
+impl Snapshot {
+    /// Where the file is.
+    pub fn path(&self, zone: &ZoneName) -> FeedPath {
+        FeedPath::snapshot(zone, self.serial, self.hash)
+    }
+}
+
+impl LadderFile {
+    /// Where the file is.
+    pub fn path(&self, zone: &ZoneName) -> FeedPath {
+        FeedPath::ladder(zone, self.issue, self.hash)
+    }
+}
+
+impl Manifest {
+    /// The bytes of the file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        to_bytes(self)
+    }
+
+    /// The comment of the pointer to these bytes.
+    pub fn comment(&self, bytes: &[u8]) -> Comment {
+        Comment {
+            zone: Some(ZoneLine {
+                zone: self.zone.0.clone(),
+                epoch: self.epoch,
+                serial: self.serial,
+            }),
+            publisher: self.publisher.clone(),
+            issue: self.issue,
+            expires: self.expires,
+            hash: FileHash::of(bytes),
+        }
+    }
+
+    /// Reads bytes whose signature was verified, and compares them with the comment that was
+    /// verified with them.
+    ///
+    /// # Errors
+    /// Another format, fields that cannot be, fields that differ from the comment.
+    pub fn read(path: &FeedPath, bytes: &[u8], comment: &Comment) -> Result<Manifest, Error> {
+        let manifest: Manifest = from_bytes(path, bytes)?;
+        let bad = |what: &str| Err(bad_manifest(path, what));
+        if manifest.comment(bytes) != *comment {
+            return bad("fields differ from those in the pointer");
+        }
+        if manifest.snapshot.serial > manifest.serial {
+            return bad("the snapshot is newer than the manifest");
+        }
+        let edges = manifest.steps.iter().chain(&manifest.squashes);
+        if edges
+            .clone()
+            .any(|edge| edge.from >= edge.to || edge.to > manifest.serial)
+        {
+            return bad("a delta that does not lead forward");
+        }
+        Ok(manifest)
+    }
+}
+
+impl Ladder {
+    /// The bytes of the file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        to_bytes(self)
+    }
+
+    /// Reads bytes whose hash the manifest names.
+    ///
+    /// # Errors
+    /// Another format, zone or epoch, or edges that do not lead forward.
+    pub fn read(path: &FeedPath, bytes: &[u8], manifest: &Manifest) -> Result<Ladder, Error> {
+        let ladder: Ladder = from_bytes(path, bytes)?;
+        if (&ladder.zone, ladder.epoch) != (&manifest.zone, manifest.epoch) {
+            return Err(bad_manifest(path, "of another zone or epoch"));
+        }
+        if ladder.edges.iter().any(|edge| edge.from >= edge.to) {
+            return Err(bad_manifest(path, "a delta that does not lead forward"));
+        }
+        Ok(ladder)
+    }
+}
+
+impl Index {
+    /// The bytes of the file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        to_bytes(self)
+    }
+
+    /// The comment of the pointer to these bytes.
+    pub fn comment(&self, bytes: &[u8]) -> Comment {
+        Comment {
+            zone: None,
+            publisher: self.publisher.clone(),
+            issue: self.issue,
+            expires: self.expires,
+            hash: FileHash::of(bytes),
+        }
+    }
+
+    /// Reads bytes whose signature was verified.
+    ///
+    /// # Errors
+    /// Another format, fields that differ from the comment.
+    pub fn read(path: &FeedPath, bytes: &[u8], comment: &Comment) -> Result<Index, Error> {
+        let index: Index = from_bytes(path, bytes)?;
+        if index.comment(bytes) != *comment {
+            return Err(bad_manifest(
+                path,
+                "fields differ from those in the pointer",
+            ));
+        }
+        Ok(index)
+    }
+}
+
+/// The statement in a file whose signature is not verified yet; it has a signature of its own.
+pub(crate) fn statement_of(bytes: &[u8]) -> Option<Statement> {
+    #[derive(Deserialize)]
+    struct Within {
+        statement: Option<Statement>,
+    }
+    serde_json::from_slice::<Within>(bytes).ok()?.statement
+}
+
+fn to_bytes(value: &impl Serialize) -> Vec<u8> {
+    // Neither a map with keys that are no text nor a type that refuses is in there.
+    let mut bytes = serde_json::to_vec(value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+fn from_bytes<T: for<'a> Deserialize<'a>>(path: &FeedPath, bytes: &[u8]) -> Result<T, Error> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let parsed = serde_json::from_slice::<Format>(bytes);
+    let format = parsed.map_err(|error| bad_manifest(path, &error.to_string()))?;
+    if format.format != FORMAT {
+        let text = format!(
+            "format {} is not {FORMAT}, which this version reads",
+            format.format
+        );
+        return Err(bad_manifest(path, &text));
+    }
+    serde_json::from_slice(bytes).map_err(|error| bad_manifest(path, &error.to_string()))
+}
+
+fn bad_manifest(path: &FeedPath, what: &str) -> Error {
+    Error::Manifest {
+        path: path.to_string(),
+        what: what.to_owned(),
+    }
+}
+
+impl TryFrom<String> for Zone {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Zone, String> {
+        let zone: ZoneName = text.parse().map_err(|error| format!("{error}"))?;
+        match zone.as_str() == text {
+            true => Ok(Zone(zone)),
+            false => Err(format!("zone name {text:?} is not in its own spelling")),
+        }
+    }
+}
+
+impl From<Zone> for String {
+    fn from(zone: Zone) -> String {
+        zone.0.to_string()
+    }
+}
+
+impl TryFrom<String> for Id {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Id, String> {
+        let id = text
+            .parse::<ContentId>()
+            .map_err(|error| format!("{error}"))?;
+        Ok(Id(id))
+    }
+}
+
+impl From<Id> for String {
+    fn from(id: Id) -> String {
+        id.0.to_string()
+    }
+}

@@ -1,0 +1,68 @@
+//! The names of files in a feed. They are made from numbers and hashes, never taken from a peer, so
+//! none can point elsewhere.
+
+use std::fmt;
+
+use rblmap_image::ZoneName;
+
+use crate::digest::FileHash;
+
+/// A file of a feed, relative to its root.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FeedPath(String);
+
+/// The pointer to the list of zones.
+pub(crate) const INDEX_POINTER: &str = "index.minisig";
+
+impl FeedPath {
+    /// `index.minisig`.
+    pub fn index_pointer() -> FeedPath {
+        FeedPath(INDEX_POINTER.to_owned())
+    }
+
+    /// `i/<issue>-<hash>.json`.
+    pub fn index(issue: u64, hash: FileHash) -> FeedPath {
+        FeedPath(format!("i/{issue}-{hash}.json"))
+    }
+
+    /// `ZONE/current.minisig`.
+    pub fn pointer(zone: &ZoneName) -> FeedPath {
+        FeedPath(format!("{zone}/current.minisig"))
+    }
+
+    /// `ZONE/m/<issue>-<hash>.json`.
+    pub fn manifest(zone: &ZoneName, issue: u64, hash: FileHash) -> FeedPath {
+        FeedPath(format!("{zone}/m/{issue}-{hash}.json"))
+    }
+
+    /// `ZONE/l/<issue>-<hash>.json`.
+    pub fn ladder(zone: &ZoneName, issue: u64, hash: FileHash) -> FeedPath {
+        FeedPath(format!("{zone}/l/{issue}-{hash}.json"))
+    }
+
+    /// `ZONE/s/<serial>-<hash>.rbs`.
+    pub fn snapshot(zone: &ZoneName, serial: u64, hash: FileHash) -> FeedPath {
+        FeedPath(format!("{zone}/s/{serial}-{hash}.rbs"))
+    }
+
+    /// `ZONE/d/<from>-<to>-<hash>.rbd`.
+    pub fn delta(zone: &ZoneName, from: u64, to: u64, hash: FileHash) -> FeedPath {
+        FeedPath(format!("{zone}/d/{from}-{to}-{hash}.rbd"))
+    }
+
+    /// `ZONE/ZONE.rbl`: the image itself, for those who fetch it with bare rsync.
+    pub fn image(zone: &ZoneName) -> FeedPath {
+        FeedPath(format!("{zone}/{zone}.rbl"))
+    }
+
+    /// The name as text, with `/` between folders.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for FeedPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,175 @@
+//! What a publisher keeps for itself in `.state/`: the images that deltas are made from, and which
+//! files nobody refers to any more. All of it can be made again from the feed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rblmap::Image;
+use rblmap_delta::Limits;
+use rblmap_image::{ZoneName, place};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, reading, writing};
+use crate::manifest::{Edge, Manifest};
+use crate::names::FeedPath;
+use crate::state;
+
+/// The folder of a feed that is not served.
+pub(crate) const STATE: &str = ".state";
+
+/// What is remembered of a zone.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Memory {
+    /// The line of serials that this is about.
+    pub(super) epoch: u64,
+    /// How many contents were published in it before the current one.
+    pub(super) steps: u64,
+    /// All edges that are offered, oldest first.
+    pub(super) edges: Vec<Edge>,
+    /// The serials of which images are kept, by step number.
+    pub(super) images: BTreeMap<u64, u64>,
+    /// When the snapshot was made, seconds since 1970.
+    pub(super) snapshot_made: u64,
+    /// Files that nobody refers to, and since when.
+    pub(super) unreferenced: BTreeMap<String, u64>,
+}
+
+/// A zone's part of `.state/`.
+#[derive(Debug, Clone)]
+pub(super) struct Shelf {
+    folder: PathBuf,
+}
+
+impl Memory {
+    pub(super) fn new(epoch: u64, unreferenced: BTreeMap<String, u64>) -> Memory {
+        Memory {
+            epoch,
+            unreferenced,
+            ..Memory::default()
+        }
+    }
+
+    /// Forgets what a killed run had begun after `serial`: its pointer never moved.
+    pub(super) fn go_back_to(&mut self, serial: u64) {
+        self.edges.retain(|edge| edge.to <= serial);
+        self.images.retain(|_, kept| *kept <= serial);
+        match self.images.iter().find(|(_, kept)| **kept == serial) {
+            Some((&step, _)) => self.steps = step,
+            None => {
+                self.images.clear();
+                self.steps = 0;
+            }
+        }
+    }
+}
+
+impl Shelf {
+    pub(super) fn new(feed: &Path, zone: &ZoneName) -> Shelf {
+        Shelf {
+            folder: feed.join(STATE).join(zone.as_str()),
+        }
+    }
+
+    pub(super) fn memory(&self) -> Result<Option<Memory>, Error> {
+        state::read(&self.folder.join("memory.json"))
+    }
+
+    pub(super) fn remember(&self, memory: &Memory) -> Result<(), Error> {
+        self.make()?;
+        state::write(&self.folder.join("memory.json"), memory)
+    }
+
+    fn make(&self) -> Result<(), Error> {
+        fs::create_dir_all(&self.folder).map_err(writing(&self.folder))
+    }
+
+    fn image_path(&self, epoch: u64, serial: u64) -> PathBuf {
+        self.folder.join(format!("{epoch}-{serial}.rbl"))
+    }
+
+    /// Keeps an image for later deltas.
+    pub(super) fn keep(&self, epoch: u64, image: &Image) -> Result<(), Error> {
+        self.make()?;
+        let path = self.image_path(epoch, image.serial());
+        place(&path, image.as_bytes()).map_err(writing(&path))
+    }
+
+    /// A kept image.
+    pub(super) fn image(&self, epoch: u64, serial: u64) -> Option<Image> {
+        Image::open(self.image_path(epoch, serial)).ok()
+    }
+
+    /// The current image: the kept one, else made again from the feed's own files.
+    pub(super) fn current(&self, feed: &Path, manifest: &Manifest) -> Result<Image, Error> {
+        let id = *manifest.content.0.as_bytes();
+        let fits = |image: &Image| {
+            (image.content_id(), image.serial()) == (id, manifest.serial) && image.verify().is_ok()
+        };
+        let kept = self.image(manifest.epoch, manifest.serial).filter(fits);
+        match kept {
+            Some(image) => Ok(image),
+            None => rebuild(feed, manifest),
+        }
+    }
+
+    /// Removes images that no delta is made from any more.
+    pub(super) fn forget(&self, memory: &Memory, serial: u64) -> Result<(), Error> {
+        let mut kept: BTreeSet<PathBuf> = memory
+            .images
+            .values()
+            .map(|&s| self.image_path(memory.epoch, s))
+            .collect();
+        kept.insert(self.image_path(memory.epoch, serial));
+        for entry in fs::read_dir(&self.folder).map_err(reading(&self.folder))? {
+            let path = entry.map_err(reading(&self.folder))?.path();
+            if path.extension().is_some_and(|end| end == "rbl") && !kept.contains(&path) {
+                fs::remove_file(&path).map_err(writing(&path))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes the image of a manifest from snapshot and steps of the feed.
+pub(super) fn rebuild(feed: &Path, manifest: &Manifest) -> Result<Image, Error> {
+    let zone = &manifest.zone.0;
+    let read = |path: &FeedPath| {
+        let path = feed.join(path.as_str());
+        fs::read(&path).map_err(reading(path))
+    };
+    let path = manifest.snapshot.path(zone);
+    let limits = Limits::default();
+    let bytes = rblmap_delta::unpack(&read(&path)?, &limits);
+    let broken = |path: &FeedPath| {
+        let path = path.to_string();
+        |source| Error::Delta { path, source }
+    };
+    let bytes = bytes.map_err(broken(&path))?;
+    let damaged = |error: rblmap::Error| Error::Result {
+        zone: zone.clone(),
+        what: error.to_string(),
+    };
+    let base = Image::from_vec(bytes).map_err(damaged)?;
+    let mut edges = [&manifest.steps[..], &manifest.squashes[..]].concat();
+    if let Some(file) = &manifest.ladder {
+        let path = file.path(zone);
+        edges.extend(crate::manifest::Ladder::read(&path, &read(&path)?, manifest)?.edges);
+    }
+    let from = manifest.snapshot.serial;
+    let way = crate::route::cheapest(from, manifest.serial, &edges);
+    let way = way.ok_or_else(|| Error::Result {
+        zone: zone.clone(),
+        what: "no way from the snapshot to the serial".to_owned(),
+    })?;
+    let Some(last) = way.last() else {
+        return Ok(base);
+    };
+    let last = last.path(zone);
+    let files = way.iter().map(|edge| read(&edge.path(zone)));
+    let files = files.collect::<Result<Vec<_>, _>>()?;
+    let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
+    let bytes = rblmap_delta::apply(&base, &files, &limits).map_err(broken(&last))?;
+    Image::from_vec(bytes).map_err(damaged)
+}
