@@ -10,8 +10,10 @@ use crate::error::Error;
 use crate::load::{self, Loaded};
 use crate::mask::{self, Mask};
 use crate::resolve;
+use crate::resolve::names::Names;
+use crate::resolve::subzones::{self, Subzones};
 use crate::resolve::unions::Unions;
-use crate::resolve::zone::{self, Attached};
+use crate::resolve::zone::{self, Attached, Parts};
 use crate::source::Source;
 use crate::spec::{DatasetType, Options, Spec};
 use crate::test_points;
@@ -193,24 +195,31 @@ impl Work<'_> {
 
     fn unite(&mut self, unions: &mut Unions<'_>) -> Result<BTreeMap<NameKey, DraftZone>, Error> {
         let mut attached = std::mem::take(&mut self.attached);
-        // The zone that is asked for a name is the longest one on the command line; a subzone of
-        // a combined dataset inside another such zone is never asked.
+        let all = attached.values().flatten();
+        let subzones = Subzones::new(self.asked.keys().copied(), all);
+        // A subzone of a combined dataset inside another zone of a spec is never asked.
         for layers in attached.values_mut() {
-            layers.retain(|one| one.layer_is_asked(&self.asked));
+            layers.retain(|one| subzones.owner(&one.zone) == Some(one.owner));
         }
         attached.retain(|_, layers| !layers.is_empty());
         let mut names: Vec<NameKey> = attached.keys().chain(self.asked.keys()).copied().collect();
         names.sort_unstable();
         names.dedup();
+        let mut moved = moved_names(&names, &attached, &subzones, unions)?;
         let mut zones = BTreeMap::new();
         for name in &names {
-            let layers = attached.remove(name).unwrap_or_default();
-            let mut zone = zone::unite(layers, &names, unions, &mut self.warnings)?;
+            let parts = Parts {
+                attached: attached.remove(name).unwrap_or_default(),
+                moved: moved.remove(name).unwrap_or_default(),
+            };
+            let mut zone = zone::unite(parts, &names, &subzones, unions, &mut self.warnings)?;
             if self.options.mask.is_some() {
                 mask_zone(&mut zone, unions)?;
             }
-            let owner = self.asked.iter().filter(|(asked, _)| name.is_within(asked));
-            if let Some((asked, kept)) = owner.max_by_key(|(asked, _)| asked.label_count()) {
+            if let Some((asked, kept)) = subzones
+                .owner(name)
+                .and_then(|owner| self.asked.get_key_value(&owner))
+            {
                 zone.expires = kept.expires;
                 if asked == name {
                     zone.facts = kept.facts.clone();
@@ -222,12 +231,45 @@ impl Work<'_> {
     }
 }
 
-impl Attached {
-    fn layer_is_asked(&self, asked: &BTreeMap<NameKey, Asked>) -> bool {
-        let owner = asked.keys().filter(|zone| self.zone.is_within(zone));
-        let longest = owner.max_by_key(|zone| zone.label_count());
-        longest == Some(&self.owner)
+/// What the names of datasets say in zones that are subzones of other datasets only.
+fn moved_names(
+    zones: &[NameKey],
+    attached: &BTreeMap<NameKey, Vec<Attached>>,
+    subzones: &Subzones,
+    unions: &mut Unions<'_>,
+) -> Result<BTreeMap<NameKey, Vec<Names>>, Error> {
+    let mut moved: BTreeMap<NameKey, Vec<Names>> = BTreeMap::new();
+    if !subzones.is_mixed() {
+        return Ok(moved);
     }
+    for one in attached.values().flatten() {
+        if one.layer.names.is_empty() {
+            continue;
+        }
+        let inside = zones
+            .iter()
+            .filter(|sub| sub.is_within(&one.zone) && **sub != one.zone);
+        for sub in inside {
+            if subzones.asked_in(one.group, sub) != Some(one.zone) {
+                continue;
+            }
+            let rest = sub.as_bytes().get(one.zone.as_bytes().len()..);
+            let Ok(rest) = NameKey::from_key(rest.unwrap_or_default()) else {
+                continue;
+            };
+            let mut names = subzones::moved(&one.layer.names, &rest, unions)?;
+            let deeper = zones.iter().filter(|zone| *zone != sub);
+            let deeper = deeper.filter_map(|zone| zone.as_bytes().strip_prefix(sub.as_bytes()));
+            let deeper: Vec<&[u8]> = deeper.collect();
+            if !deeper.is_empty() {
+                names.retain(|key| !deeper.iter().any(|zone| key.starts_with(zone)));
+            }
+            if !names.is_empty() {
+                moved.entry(*sub).or_default().push(names);
+            }
+        }
+    }
+    Ok(moved)
 }
 
 fn mask_zone(made: &mut DraftZone, unions: &mut Unions<'_>) -> Result<(), Error> {

@@ -30,8 +30,8 @@ pub struct ZoneFile {
 /// Writes content as zone files of type `combined`: built as specs in this order they give content
 /// of the same id.
 ///
-/// One file does, but where a subzone has an expiry or facts of its own, or where IPv6 data answers
-/// for mapped addresses beside IPv4 data.
+/// One file does, but where a subzone has an expiry or facts of its own, where IPv6 data answers
+/// for mapped addresses beside IPv4 data, or where names of the zone answer in a subzone.
 ///
 /// ```
 /// use rblmap_zonefile::{Options, Spec, build, zone_files};
@@ -79,6 +79,8 @@ struct Open<'c> {
     text: Vec<u8>,
     /// What needs a file of its own: IPv6 data that answers for mapped addresses.
     mapped: Vec<u8>,
+    /// The same: names that stand in the zone and answer in its subzones.
+    outer: Vec<u8>,
 }
 
 impl<'c> Open<'c> {
@@ -100,41 +102,51 @@ impl<'c> Open<'c> {
             zone,
             text,
             mapped: Vec::new(),
+            outer: Vec::new(),
         })
     }
 
     fn add(&mut self, content: &Content, zone: &ZoneContent) -> Result<(), Error> {
-        let rest = zone
-            .name()
-            .as_bytes()
-            .get(self.owner.name().as_bytes().len()..);
-        let subzone = NameKey::from_key(rest.unwrap_or_default())
-            .map_or_else(|_| "@".to_owned(), |name| names::printed(&name));
+        let subzone = self.relative(zone);
+        let deeper = content
+            .zones()
+            .iter()
+            .filter(|other| other.name().is_within(zone.name()) && other.name() != zone.name());
         let scene = Scene {
             content,
             zone,
             subzone: &subzone,
+            deeper: deeper.map(|zone| self.relative(zone)).collect(),
         };
         let before = self.text.len();
         addresses::v4(&scene, &mut self.text)?;
         addresses::v6(&scene, &mut self.text, &mut self.mapped)?;
-        names::write(&scene, &mut self.text)?;
+        names::write(&scene, &mut self.text, &mut self.outer)?;
         if self.text.len() == before && subzone != "@" {
             scene.open("dnset", &mut self.text);
         }
         Ok(())
     }
 
+    /// The name of a zone in the file.
+    fn relative(&self, zone: &ZoneContent) -> String {
+        let owner = self.owner.name().as_bytes();
+        let rest = zone.name().as_bytes().get(owner.len()..);
+        let name = NameKey::from_key(rest.unwrap_or_default());
+        name.map_or_else(|_| "@".to_owned(), |name| names::printed(&name))
+    }
+
     fn finish(self) -> Vec<ZoneFile> {
-        let mapped = (!self.mapped.is_empty()).then(|| ZoneFile {
+        let mut files = vec![ZoneFile {
             zone: self.zone.clone(),
-            text: self.mapped,
-        });
-        let main = ZoneFile {
-            zone: self.zone,
             text: self.text,
-        };
-        [Some(main), mapped].into_iter().flatten().collect()
+        }];
+        let apart = [self.mapped, self.outer].into_iter();
+        files.extend(apart.filter(|text| !text.is_empty()).map(|text| ZoneFile {
+            zone: self.zone.clone(),
+            text,
+        }));
+        files
     }
 }
 
@@ -143,6 +155,8 @@ struct Scene<'c> {
     content: &'c Content,
     zone: &'c ZoneContent,
     subzone: &'c str,
+    /// The zones below it, under their names in the file.
+    deeper: Vec<String>,
 }
 
 impl Scene<'_> {

@@ -218,8 +218,6 @@ impl<'t> Loader<'t, '_> {
         mut piece: Piece<'t>,
         place: Place<'_>,
     ) -> Result<(), Error> {
-        let notes = std::mem::take(&mut piece.notes);
-        self.take_notes(notes, place);
         let first = dataset.and_then(|index| self.loaded.datasets.get(index));
         let mut defaults = vec![first.map_or(Whole::BUILT_IN, |dataset| dataset.default.clone())];
         let mut limits = vec![(0, self.max_range)];
@@ -233,7 +231,16 @@ impl<'t> Loader<'t, '_> {
                 limits.push((nets, self.max_range));
             }
         }
-        self.apply_limits(&mut piece, &limits, place);
+        let skipped = apply_limits(&mut piece, &limits);
+        // What is too large is skipped before its value is looked at.
+        let unread = |note: &Note| {
+            let of_value = matches!(note.class, Class::TxtCut | Class::CommentInValue);
+            let skipped = skipped.binary_search_by_key(&note.line, |skipped| skipped.line);
+            of_value && skipped.is_ok()
+        };
+        piece.notes.retain(|note| !unread(note));
+        self.take_notes(std::mem::take(&mut piece.notes), place);
+        self.take_notes(skipped, place);
         self.count(&piece)?;
         let position = self.position;
         self.position = position
@@ -377,34 +384,6 @@ impl<'t> Loader<'t, '_> {
         }
     }
 
-    /// Drops networks that are too large where they stand, and says why values are bad.
-    fn apply_limits(
-        &mut self,
-        piece: &mut Piece<'t>,
-        limits: &[(usize, Option<u32>)],
-        place: Place<'_>,
-    ) {
-        let mut notes = Vec::new();
-        let mut index = 0;
-        piece.v4.nets.retain(|net| {
-            let at = limits.partition_point(|(from, _)| *from <= index);
-            index += 1;
-            let limit = at.checked_sub(1).and_then(|at| limits.get(at)?.1);
-            let class = match (limit, net.value) {
-                (Some(limit), _) if net.end - net.start >= limit => Class::TooLarge,
-                (_, BAD_A) => Class::BadA,
-                (_, BAD_VALUE) => Class::BadValue,
-                _ => return true,
-            };
-            notes.push(Note {
-                line: net.line,
-                class,
-            });
-            false
-        });
-        self.take_notes(notes, place);
-    }
-
     fn count(&mut self, piece: &Piece<'_>) -> Result<(), Error> {
         self.loaded.lines += u64::from(piece.lines);
         self.loaded.entries += piece.entries() as u64;
@@ -489,6 +468,30 @@ fn first_default(kind: DatasetType, options: &Options) -> Whole<'static> {
         },
         _ => Whole::BUILT_IN,
     }
+}
+
+/// Drops networks that are too large where they stand or whose values are bad, and says so, in the
+/// order of lines.
+fn apply_limits(piece: &mut Piece<'_>, limits: &[(usize, Option<u32>)]) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let mut index = 0;
+    piece.v4.nets.retain(|net| {
+        let at = limits.partition_point(|(from, _)| *from <= index);
+        index += 1;
+        let limit = at.checked_sub(1).and_then(|at| limits.get(at)?.1);
+        let class = match (limit, net.value) {
+            (Some(limit), _) if net.end - net.start >= limit => Class::TooLarge,
+            (_, BAD_A) => Class::BadA,
+            (_, BAD_VALUE) => Class::BadValue,
+            _ => return true,
+        };
+        notes.push(Note {
+            line: net.line,
+            class,
+        });
+        false
+    });
+    notes
 }
 
 /// A default line replaces both parts: what it does not give is not there.

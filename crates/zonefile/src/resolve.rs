@@ -6,6 +6,7 @@
 pub(crate) mod ip4set;
 pub(crate) mod names;
 pub(crate) mod span;
+pub(crate) mod subzones;
 pub(crate) mod trie;
 pub(crate) mod unions;
 pub(crate) mod zone;

@@ -176,8 +176,8 @@ fn write_zone_files(args: &Args, content: &Content) -> Result<(), Failure> {
     let Some(folder) = &args.output else {
         let [file] = files.as_slice() else {
             let what = format!(
-                "{}: takes {} zone files, since subzones have an expiry or facts of their own or \
-                 mapped addresses are answered by IPv6 data: name a folder with -o",
+                "{}: takes {} zone files (a subzone has an expiry or facts of its own, or several \
+                 datasets answer for it): name a folder with -o",
                 content.name(),
                 files.len()
             );
@@ -201,13 +201,14 @@ fn spec(file: &ZoneFile, path: &Path) -> String {
     format!("{}:combined:{}\n", file.zone, path.display())
 }
 
-/// Two files of one zone follow each other: the second one is about mapped addresses.
+/// Several files of one zone are numbered.
 fn file_name(files: &[ZoneFile], number: usize) -> String {
-    let zone_of = |number: usize| files.get(number).map(|file| file.zone.as_str());
-    let zone = zone_of(number).unwrap_or_default();
-    let second = number
-        .checked_sub(1)
-        .is_some_and(|before| zone_of(before) == Some(zone));
-    let kind = if second { ".mapped" } else { "" };
-    format!("{zone}{kind}.zone")
+    let Some(file) = files.get(number) else {
+        return String::new();
+    };
+    let before = files.iter().take(number);
+    match before.filter(|other| other.zone == file.zone).count() {
+        0 => format!("{}.zone", file.zone),
+        count => format!("{}.{}.zone", file.zone, count + 1),
+    }
 }

@@ -16,7 +16,10 @@ pub(super) fn entry<'t>(piece: &mut Piece<'t>, text: &'t [u8]) -> Result<(), Cla
     let (name, rest) = word(text);
     let key = match name {
         b"@" => NameKey::ROOT,
-        name => NameKey::parse(name).map_err(|_| Class::BadName)?,
+        name => NameKey::parse(name)
+            .ok()
+            .filter(|key| key.label_count() > 0)
+            .ok_or(Class::BadEntry)?,
     };
     let rest = match rest {
         [b'0'..=b'9', ..] => match directive::time(rest) {
@@ -36,7 +39,8 @@ pub(super) fn entry<'t>(piece: &mut Piece<'t>, text: &'t [u8]) -> Result<(), Cla
     };
     let (kind, data) = word(rest);
     match kind.to_ascii_uppercase().as_slice() {
-        _ if data.is_empty() => Err(Class::BadEntry),
+        // Nothing may follow but white space, before a NUL.
+        _ if kind.len() == rest.len() => Err(Class::BadEntry),
         b"A" => address(piece, &key, data),
         b"TXT" => text_record(piece, &key, data),
         b"MX" => mail_exchanger(piece, data),
@@ -74,11 +78,12 @@ fn text_record<'t>(piece: &mut Piece<'t>, key: &NameKey, data: &'t [u8]) -> Resu
 /// Nothing is kept of an MX record, but a malformed one refuses the load.
 fn mail_exchanger<'t>(piece: &mut Piece<'t>, data: &'t [u8]) -> Result<(), Class> {
     let (preference, rest) = digits(data).ok_or(Class::BadEntry)?;
-    if preference > 0xffff || !rest.first().is_some_and(|&b| is_space(b)) {
+    if preference > 0xffff || rest.first().is_some_and(|&b| !is_space(b)) {
         return Err(Class::BadEntry);
     }
     let (name, rest) = word(trim_start(rest));
-    let good = NameKey::parse(name).is_ok_and(|key| key.label_count() > 0);
+    // `.` is good: the mail exchanger of a domain that has none (RFC 7505).
+    let good = !name.is_empty() && NameKey::parse(name).is_ok();
     if !good || !rest.is_empty() {
         piece.event(What::Refuse(Class::BadMx));
     }

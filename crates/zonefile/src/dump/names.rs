@@ -3,6 +3,8 @@
 //! A union of datasets can say what no single one can: at a name, the records of a wildcard above
 //! it, with the wildcard's name for the key, beside records of its own. Such a wildcard record gets
 //! a dataset of its own here, a *track*, which stays silent at the names that do not have it.
+//! What a subzone says of its own name, or of all names in it, can come from datasets of the zone
+//! above only: that is an *outer* track, in a file apart.
 
 use std::collections::{HashMap, HashSet};
 
@@ -39,7 +41,11 @@ fn escaped(byte: u8) -> String {
 }
 
 /// Writes the names of a zone.
-pub(super) fn write(scene: &Scene<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+pub(super) fn write(
+    scene: &Scene<'_>,
+    out: &mut Vec<u8>,
+    outer: &mut Vec<u8>,
+) -> Result<(), Error> {
     if scene.zone.names().is_empty() {
         return Ok(());
     }
@@ -59,7 +65,7 @@ pub(super) fn write(scene: &Scene<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
             writer.point(&name, point.exact, point.below)?;
         }
     }
-    writer.finish(out);
+    writer.finish(out, outer);
     Ok(())
 }
 
@@ -77,6 +83,7 @@ struct Track {
     lines: Vec<u8>,
     /// The record of all entries, where it needs a base template.
     based: Option<Tail>,
+    outer: bool,
 }
 
 struct Writer<'c> {
@@ -158,7 +165,8 @@ impl Writer<'_> {
     /// The records that tracks say here anyway; a track that would say another one is silenced.
     fn covered(&mut self, name: &NameKey, wanted: &[Record], below: bool) -> HashSet<Record> {
         let mut covered = HashSet::new();
-        let line = format!("!{}{}\n", if below { "*." } else { "" }, printed(name));
+        let star = if below { "*." } else { "" };
+        let subzone = self.scene.subzone;
         for live in &mut self.live {
             if live.hidden.is_some() || live.name == *name {
                 continue;
@@ -176,7 +184,8 @@ impl Writer<'_> {
                 live.hidden = Some(*name);
             }
             if let Some(track) = self.tracks.get_mut(live.track) {
-                track.lines.extend_from_slice(line.as_bytes());
+                let key = track.key(name, subzone);
+                put(&mut track.lines, format_args!("!{star}{key}\n"));
             }
         }
         covered
@@ -197,7 +206,8 @@ impl Writer<'_> {
             return Ok(None);
         }
         let cannot = |what| self.scene.cannot(printed(name), what);
-        if name.label_count() == 0 {
+        let outer = name.label_count() == 0;
+        if outer && self.scene.subzone == "@" {
             return Err(cannot("a text beside an A record at the empty name"));
         }
         let tail = record::tail(&raw).map_err(cannot)?;
@@ -205,19 +215,24 @@ impl Writer<'_> {
             && self
                 .apart
                 .contains(&(name.as_bytes().to_vec(), record.clone()));
-        if !apart && tail.base().is_none() {
+        if !apart && !outer && tail.base().is_none() {
             return Ok(Some(tail));
         }
-        let at = self.free_track(&tail);
-        let shown = printed(name);
+        let at = self.free_track(&tail, outer);
+        let subzone = self.scene.subzone;
         if let Some(track) = self.tracks.get_mut(at) {
             let star = if below { "*." } else { "" };
-            put(&mut track.lines, format_args!("{star}{shown}"));
+            let key = track.key(name, subzone);
+            put(&mut track.lines, format_args!("{star}{key}"));
             if track.based.is_none() {
                 track.lines.push(b' ');
                 track.lines.extend_from_slice(tail.value());
             }
             track.lines.push(b'\n');
+            // The zones below say all there is to say of theirs.
+            for zone in self.scene.deeper.iter().filter(|_| outer && below) {
+                put(&mut track.lines, format_args!("!.{zone}\n"));
+            }
         }
         // Also for a name alone: the track is taken at this point.
         self.live.push(Live {
@@ -230,16 +245,21 @@ impl Writer<'_> {
     }
 
     /// A track that says nothing here and above.
-    fn free_track(&mut self, tail: &Tail) -> usize {
+    fn free_track(&mut self, tail: &Tail, outer: bool) -> usize {
         let based = tail.base().is_some().then(|| tail.clone());
         let free = |(at, track): (usize, &Track)| {
-            track.based == based && self.live.iter().all(|live| live.track != at)
+            (track.based == based && track.outer == outer)
+                && self.live.iter().all(|live| live.track != at)
         };
         if let Some(at) = self.tracks.iter().enumerate().position(free) {
             return at;
         }
         let lines = Vec::new();
-        self.tracks.push(Track { lines, based });
+        self.tracks.push(Track {
+            lines,
+            based,
+            outer,
+        });
         self.tracks.len() - 1
     }
 
@@ -260,7 +280,7 @@ impl Writer<'_> {
         }
     }
 
-    fn finish(self, out: &mut Vec<u8>) {
+    fn finish(self, out: &mut Vec<u8>, outer: &mut Vec<u8>) {
         if !self.main.is_empty() {
             self.scene.open("dnset", out);
             if let Some(usual) = &self.usual {
@@ -270,7 +290,13 @@ impl Writer<'_> {
             out.extend_from_slice(&self.main);
         }
         for track in &self.tracks {
-            self.scene.open("dnset", out);
+            let out = if track.outer {
+                outer.extend_from_slice(b"$DATASET dnset @\n");
+                &mut *outer
+            } else {
+                self.scene.open("dnset", out);
+                &mut *out
+            };
             if let Some(tail) = &track.based {
                 open_based(tail, out);
             }
@@ -279,6 +305,17 @@ impl Writer<'_> {
         if !self.generic.is_empty() {
             self.scene.open("generic", out);
             out.extend_from_slice(&self.generic);
+        }
+    }
+}
+
+impl Track {
+    /// A name in terms of the zone that the track is of.
+    fn key(&self, name: &NameKey, subzone: &str) -> String {
+        match (self.outer, name.label_count()) {
+            (false, _) => printed(name),
+            (true, 0) => subzone.to_owned(),
+            (true, _) => format!("{}.{subzone}", printed(name)),
         }
     }
 }

@@ -121,10 +121,10 @@ fn inner_type(text: &[u8]) -> Result<DatasetType, Class> {
     }
 }
 
+/// `@` is the zone itself, and so is a name without labels.
 fn subzone(name: &[u8]) -> Option<NameKey> {
-    if name == b"@" {
-        return Some(NameKey::ROOT);
+    match name {
+        b"@" => Some(NameKey::ROOT),
+        name => NameKey::parse(name).ok(),
     }
-    let key = NameKey::parse(name).ok()?;
-    (key.label_count() > 0).then_some(key)
 }

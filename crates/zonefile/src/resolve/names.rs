@@ -43,12 +43,46 @@ impl Names {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = View<'_>> {
-        self.points.iter().map(|point| View {
+        self.points.iter().map(|point| self.view(point))
+    }
+
+    /// Leaves out the points whose keys are not wanted.
+    pub(crate) fn retain(&mut self, wanted: impl Fn(&[u8]) -> bool) {
+        let keys = &self.keys;
+        let wanted = |point: &Point| keys.get(point.start..point.end).is_some_and(&wanted);
+        self.points.retain(wanted);
+    }
+
+    /// The points at and below a name.
+    pub(crate) fn within<'a>(&'a self, prefix: &'a [u8]) -> impl Iterator<Item = View<'a>> {
+        let key_of = |point: &Point| self.keys.get(point.start..point.end).unwrap_or_default();
+        let first = self.points.partition_point(|point| key_of(point) < prefix);
+        let rest = self.points.get(first..).unwrap_or_default();
+        let inside = rest.iter().map(|point| self.view(point));
+        inside.take_while(move |view| view.key.starts_with(prefix))
+    }
+
+    /// What the names above a name say of it, and which of them does.
+    pub(crate) fn says_below(&self, name: &NameKey) -> Option<(NameKey, u32)> {
+        let mut above = name.parent();
+        while let Some(key) = above {
+            let own = self.within(key.as_bytes()).next();
+            let own = own.filter(|view| view.key == key.as_bytes());
+            if let Some(value) = own.and_then(|view| view.below) {
+                return Some((key, value));
+            }
+            above = key.parent();
+        }
+        None
+    }
+
+    fn view(&self, point: &Point) -> View<'_> {
+        View {
             key: self.keys.get(point.start..point.end).unwrap_or_default(),
             exact: point.exact,
             below: point.below,
             position: point.position,
-        })
+        }
     }
 
     /// Changes the values.

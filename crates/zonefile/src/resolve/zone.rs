@@ -8,6 +8,7 @@ use rblmap_image::{DraftZone, NameTable};
 
 use super::names::{self, Names, View};
 use super::span::{self, Span};
+use super::subzones::Subzones;
 use super::unions::Unions;
 use super::{Layer, Places};
 use crate::error::Error;
@@ -32,15 +33,23 @@ const MAPPED: Span<u128> = Span {
     value: 0,
 };
 
-/// Unites what is attached to one zone; `subzones` are those below it, which answer alone.
+/// What is to be united: the layers of a zone, and what other datasets say of its names.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) attached: Vec<Attached>,
+    pub(crate) moved: Vec<Names>,
+}
+
+/// Unites what is said in one zone; `all` are the zones that there are.
 pub(crate) fn unite(
-    attached: Vec<Attached>,
-    subzones: &[NameKey],
+    parts: Parts,
+    all: &[NameKey],
+    subzones: &Subzones,
     unions: &mut Unions<'_>,
     warnings: &mut Vec<Warning>,
 ) -> Result<DraftZone, Error> {
     let mut groups: BTreeMap<usize, bool> = BTreeMap::new();
-    for one in &attached {
+    for one in &parts.attached {
         *groups.entry(one.group).or_default() |= one.layer.has_v4;
     }
     let mut zone = DraftZone {
@@ -48,11 +57,12 @@ pub(crate) fn unite(
         ..DraftZone::default()
     };
     let (mut v4, mut v6) = (Vec::new(), Vec::new());
-    let mut tables = Vec::new();
-    for one in attached {
+    let mut tables = parts.moved;
+    for one in parts.attached {
         let mapped_is_v4 = groups.get(&one.group).copied().unwrap_or(false);
+        let below = below(&one, all, subzones);
         let layer = Arc::unwrap_or_clone(one.layer);
-        let names = reachable(layer.names, &layer.places, (&one.zone, subzones), warnings);
+        let names = reachable(layer.names, &layer.places, &below, warnings);
         if !names.is_empty() {
             tables.push(names);
         }
@@ -70,27 +80,39 @@ pub(crate) fn unite(
     Ok(zone)
 }
 
-/// The names that a query can reach: not those under a subzone.
-fn reachable(
-    names: Names,
-    places: &Places,
-    (zone, subzones): (&NameKey, &[NameKey]),
-    warnings: &mut Vec<Warning>,
-) -> Names {
-    let below: Vec<&[u8]> = subzones
+/// A subzone as seen from a zone above it, and whether a dataset of that zone is still asked there.
+struct Below {
+    key: Vec<u8>,
+    asked: bool,
+}
+
+fn below(one: &Attached, all: &[NameKey], subzones: &Subzones) -> Vec<Below> {
+    let inside = all
         .iter()
-        .filter(|sub| sub.is_within(zone) && *sub != zone)
-        .filter_map(|sub| sub.as_bytes().get(zone.as_bytes().len()..))
-        .collect();
-    if below.is_empty() {
+        .filter(|sub| sub.is_within(&one.zone) && **sub != one.zone);
+    let below = inside.map(|sub| {
+        let key = sub.as_bytes().get(one.zone.as_bytes().len()..);
+        Below {
+            key: key.unwrap_or_default().to_vec(),
+            asked: subzones.asked_in(one.group, sub) == Some(one.zone),
+        }
+    });
+    below.collect()
+}
+
+/// The names that belong to the zone: not those under a subzone.
+fn reachable(names: Names, places: &Places, below: &[Below], warnings: &mut Vec<Warning>) -> Names {
+    if below.is_empty() || names.is_empty() {
         return names;
     }
     let mut kept = Names::default();
     for view in names.iter() {
-        if below.iter().any(|sub| view.key.starts_with(sub)) {
-            warnings.extend(places.warning(view.position, Class::Unreachable));
-        } else {
-            kept.push(view);
+        // Of nested ones the longest counts, and `below` rises.
+        let sub = below.iter().rfind(|sub| view.key.starts_with(&sub.key));
+        match sub {
+            None => kept.push(view),
+            Some(sub) if sub.asked => {}
+            Some(_) => warnings.extend(places.warning(view.position, Class::Unreachable)),
         }
     }
     kept
