@@ -58,8 +58,14 @@ fn share(seen: u16) -> i32 {
 
 /// One end of the line.
 pub(crate) trait Coder {
+    /// Codes one decision that is `true` with a chance of `p` in 65536; `p` is 24 to 65512.
+    fn decide(&mut self, p: u16, bit: bool) -> bool;
     /// Codes one decision in a context, and lets the context learn it.
-    fn bit(&mut self, chance: &mut Chance, bit: bool) -> bool;
+    fn bit(&mut self, chance: &mut Chance, bit: bool) -> bool {
+        let bit = self.decide(chance.p, bit);
+        chance.learn(bit);
+        bit
+    }
     /// Codes a number below `count`, each as likely; `count` is 1 to 2^24.
     fn uniform(&mut self, count: u32, number: u32) -> u32;
     /// Appends the next `len` bytes of text to `out`; writing, they are the first of `given`.
@@ -156,15 +162,14 @@ fn bytes_of(number: u64) -> [u8; LOOKAHEAD] {
 }
 
 impl Coder for Encoder {
-    fn bit(&mut self, chance: &mut Chance, bit: bool) -> bool {
-        let bound = (self.range >> 16) * u64::from(chance.p);
+    fn decide(&mut self, p: u16, bit: bool) -> bool {
+        let bound = (self.range >> 16) * u64::from(p);
         if bit {
             self.range = bound;
         } else {
             self.low += bound;
             self.range -= bound;
         }
-        chance.learn(bit);
         self.settle();
         bit
     }
@@ -247,8 +252,8 @@ impl<'a> Decoder<'a> {
 }
 
 impl Coder for Decoder<'_> {
-    fn bit(&mut self, chance: &mut Chance, _: bool) -> bool {
-        let bound = (self.range >> 16) * u64::from(chance.p);
+    fn decide(&mut self, p: u16, _: bool) -> bool {
+        let bound = (self.range >> 16) * u64::from(p);
         let bit = self.code < bound;
         if bit {
             self.range = bound;
@@ -256,7 +261,6 @@ impl Coder for Decoder<'_> {
             self.code -= bound;
             self.range -= bound;
         }
-        chance.learn(bit);
         self.settle();
         bit
     }
@@ -292,6 +296,33 @@ impl Coder for Decoder<'_> {
                 what: "length: decisions end early",
             });
         }
+        Ok(())
+    }
+}
+
+/// Writes nothing: for contexts that learn from what both sides know.
+#[derive(Debug)]
+pub(crate) struct Trainer;
+
+impl Coder for Trainer {
+    fn decide(&mut self, _: u16, bit: bool) -> bool {
+        bit
+    }
+
+    fn uniform(&mut self, _: u32, number: u32) -> u32 {
+        number
+    }
+
+    fn text(&mut self, len: usize, given: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+        out.extend_from_slice(given.get(..len).unwrap_or(given));
+        Ok(())
+    }
+
+    fn label(&mut self, given: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+        self.text(label_len(given)?, given, out)
+    }
+
+    fn check(&self) -> Result<(), Error> {
         Ok(())
     }
 }

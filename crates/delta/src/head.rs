@@ -8,6 +8,7 @@ use crate::{names, paint_code};
 
 const ZONES: u8 = 1;
 const VALUES: u8 = 2;
+const MODELLED: u8 = 4;
 const V4: u8 = 1;
 const V6: u8 = 2;
 const NAMES: u8 = 4;
@@ -23,6 +24,8 @@ pub(crate) struct Head {
     pub(crate) zones: Option<Vec<NameKey>>,
     /// How many values are added.
     pub(crate) values: u64,
+    /// Whether the bytes of names and values are told under a model.
+    pub(crate) modelled: bool,
     /// For each zone of the result.
     pub(crate) parts: Vec<Part>,
 }
@@ -42,7 +45,11 @@ pub(crate) struct Part {
 impl Head {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let flag = |is: bool, flag: u8| if is { flag } else { 0 };
-        out.push(flag(self.zones.is_some(), ZONES) | flag(self.values > 0, VALUES));
+        out.push(
+            flag(self.zones.is_some(), ZONES)
+                | flag(self.values > 0, VALUES)
+                | flag(self.modelled, MODELLED),
+        );
         if let Some(zones) = &self.zones {
             push_uv(out, zones.len() as u64);
             zones
@@ -58,9 +65,12 @@ impl Head {
     /// Reads a head; `zones` is how many the base has.
     pub(crate) fn read(rest: &mut &[u8], zones: usize) -> Result<Head, Error> {
         let bad = || Error::Malformed { what: "head" };
-        let flags = take_byte(rest).filter(|flags| flags & !(ZONES | VALUES) == 0);
+        let flags = take_byte(rest).filter(|flags| flags & !(ZONES | VALUES | MODELLED) == 0);
         let flags = flags.ok_or_else(bad)?;
-        let mut head = Head::default();
+        let mut head = Head {
+            modelled: flags & MODELLED != 0,
+            ..Head::default()
+        };
         let mut count = zones;
         if flags & ZONES != 0 {
             let listed = take_zones(rest).ok_or(Error::Malformed {

@@ -37,6 +37,7 @@ mod paint_code;
 mod payload;
 mod space;
 mod table;
+mod texts;
 mod values;
 
 use rblmap::Image;

@@ -3,12 +3,13 @@
 use rblmap::{MAX_KEY, NameKey, NamePoint, Slot};
 use rblmap_image::NameTable;
 
-use crate::coder::{Chance, Coder};
+use crate::coder::{Chance, Coder, Trainer};
 use crate::error::Error;
-use crate::keys::{Shared, Slots};
+use crate::keys::{Shared, Slots, common};
 use crate::numbers::{Gamma, Tree, pick};
 use crate::paint_code::code_ranks;
 use crate::table::Table;
+use crate::texts::{Model, Texts};
 
 /// What a point says of itself and of the names below.
 pub(crate) type Pair = (Slot, Slot);
@@ -88,7 +89,7 @@ pub(crate) fn code<C: Coder>(
     old: &NameTable,
     counts: Counts,
     given: Option<&Edit<'_>>,
-    table: &mut Table,
+    (table, modelled): (&mut Table, bool),
     room: u64,
 ) -> Result<NameTable, Error> {
     let empty = Edit::default();
@@ -118,17 +119,25 @@ pub(crate) fn code<C: Coder>(
         (point.exact, point.below) = pair;
         coder.check()?;
     }
-    let mut adder = Adder::new(stay.len() as u64, counts.added, room);
+    let mut slots = Vec::new();
+    let mut places = Slots::new(stay.len() as u64, counts.added);
+    for nth in 0..counts.added {
+        let given = usize::try_from(nth)
+            .ok()
+            .and_then(|nth| edit.added.get(nth));
+        slots.push(places.code(coder, given.map_or(0, |added| added.slot))?);
+    }
+    let mut adder = Adder::new(room);
+    if modelled {
+        adder.texts = learn(&stay, &slots);
+    }
     let mut names = NameTable::new();
     let mut rest = stay.iter().peekable();
     let mut given = edit.added.iter();
     let mut before: Option<(Vec<u8>, Pair)> = None;
     let mut at = 0;
-    for _ in 0..counts.added {
+    for slot in slots {
         let given = given.next();
-        let slot = adder
-            .slots
-            .code(coder, given.map_or(0, |added| added.slot))?;
         while at < slot {
             if let Some(point) = rest.next() {
                 names.push(point.key, point.exact, point.below);
@@ -156,9 +165,47 @@ fn pair_of(point: &NamePoint<'_>) -> Pair {
     (point.exact, point.below)
 }
 
+/// A model that has seen the names around the added ones, and as many from all over the list.
+fn learn(stay: &[NamePoint<'_>], slots: &[u64]) -> Texts {
+    let count = stay.len() as u64;
+    let mut ranks: Vec<u64> = Vec::new();
+    for slot in slots {
+        ranks.extend(slot.saturating_sub(NEAR)..slot.saturating_add(NEAR).min(count));
+    }
+    let wanted = (slots.len() as u64).saturating_mul(FAR).max(64);
+    let stride = (count / wanted).max(1);
+    ranks.extend((0..count).step_by(usize::try_from(stride).unwrap_or(usize::MAX)));
+    ranks.sort_unstable();
+    ranks.dedup();
+    let mut model = Model::new((ranks.len() + slots.len()).saturating_mul(16));
+    let key = |rank: Option<u64>| {
+        let rank = rank.and_then(|rank| usize::try_from(rank).ok());
+        rank.and_then(|rank| stay.get(rank))
+            .map_or(&[][..], |point| point.key)
+    };
+    for rank in ranks {
+        let near = (key(rank.checked_sub(1)), key(rank.checked_add(1)));
+        let own = key(Some(rank));
+        for at in common(own, near.0).max(common(own, near.1))..own.len() {
+            let (before, rest) = own.split_at(at);
+            model.byte(
+                &mut Trainer,
+                before,
+                near,
+                rest.first().copied().unwrap_or(0),
+            );
+        }
+    }
+    Texts::Modelled(Box::new(model))
+}
+
+/// How many names on each side of an added one a model learns from, and how many others for each.
+const NEAR: u64 = 8;
+const FAR: u64 = 32;
+
 /// Contexts for added keys.
 struct Adder {
-    slots: Slots,
+    texts: Texts,
     shared: Shared,
     labels: Gamma,
     room: u64,
@@ -166,9 +213,9 @@ struct Adder {
 }
 
 impl Adder {
-    fn new(stay: u64, added: u64, room: u64) -> Adder {
+    fn new(room: u64) -> Adder {
         Adder {
-            slots: Slots::new(stay, added),
+            texts: Texts::Plain,
             shared: Shared::new(),
             labels: Gamma::new(),
             room,
@@ -193,12 +240,12 @@ impl Adder {
         let labels = self.labels.code(coder, ends as u64);
         let mut key = stem.prefix.to_vec();
         for _ in 0..labels {
-            coder.label(
-                given
-                    .get(key.len() - stem.prefix.len()..)
-                    .unwrap_or_default(),
-                &mut key,
-            )?;
+            let given = given
+                .get(key.len() - stem.prefix.len()..)
+                .unwrap_or_default();
+            let room = MAX_KEY.saturating_sub(key.len());
+            self.texts
+                .label(coder, (room, given), neighbours, &mut key)?;
             if key.len() > MAX_KEY {
                 return Err(Error::Malformed {
                     what: "length of a name",

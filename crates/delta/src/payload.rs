@@ -13,20 +13,26 @@ use crate::space::Space;
 use crate::table::Table;
 use crate::{names, paint_code, values};
 
-/// The shorter of the two ways to write the change: paints joined over intervals, or not.
+/// The shortest of the ways to write the change: paints joined over intervals or not, texts for
+/// zstd or under a model.
 pub(crate) fn write(old: &Content, new: &Content) -> Result<Vec<u8>, Error> {
     let change = Change::find(old, new);
-    let apart = change.write(old)?;
-    let Some(joined) = change.joined() else {
-        return Ok(apart);
-    };
-    let joined = joined.write(old)?;
-    Ok(if joined.len() < apart.len() {
-        joined
-    } else {
-        apart
-    })
+    let (mut best, text) = change.write(old, false)?;
+    let modelled = (1..=MODEL_MAX).contains(&text);
+    if modelled {
+        best = change.write(old, true)?.0;
+    }
+    if let Some(joined) = change.joined() {
+        let joined = joined.write(old, modelled)?.0;
+        if joined.len() < best.len() {
+            best = joined;
+        }
+    }
+    Ok(best)
 }
+
+/// Up to this many bytes of text are told under a model, which reads a megabyte in a few seconds.
+const MODEL_MAX: usize = 1 << 20;
 
 /// The content that a payload makes of `old`.
 ///
@@ -47,7 +53,13 @@ pub(crate) fn read(old: &Content, payload: &[u8], limits: &Limits) -> Result<Con
     let added = u32::try_from(head.values).map_err(|_| Error::Malformed {
         what: "count of values",
     })?;
-    let added = values::code(&mut decoder, old.values(), added, &[], limits.payload)?;
+    let added = values::code(
+        &mut decoder,
+        old.values(),
+        added,
+        &[],
+        (limits.payload, head.modelled),
+    )?;
     let mut table = Table::new(old, u32::try_from(added.len()).unwrap_or(u32::MAX));
     let mut draft = Draft::new(old.name().clone());
     intern(&mut draft, old, &added)?;
@@ -58,6 +70,7 @@ pub(crate) fn read(old: &Content, payload: &[u8], limits: &Limits) -> Result<Con
             coder: &mut decoder,
             table: &mut table,
             limits,
+            modelled: head.modelled,
         };
         reader.zone(old.zone(name), part, draft.zone_mut(name))?;
     }
@@ -123,33 +136,46 @@ impl<'a> Change<'a> {
         })
     }
 
-    fn write(&self, old: &Content) -> Result<Vec<u8>, Error> {
+    /// The payload, and how many bytes of it are text.
+    fn write(&self, old: &Content, modelled: bool) -> Result<(Vec<u8>, usize), Error> {
         let mut encoder = Encoder::new();
         let added = u32::try_from(self.added.len()).map_err(|_| Error::Malformed {
             what: "count of values",
         })?;
-        values::code(&mut encoder, old.values(), added, &self.added, u64::MAX)?;
+        values::code(
+            &mut encoder,
+            old.values(),
+            added,
+            &self.added,
+            (u64::MAX, modelled),
+        )?;
         let mut table = Table::new(old, added);
         let mut head = Head {
             zones: self.zones.clone(),
             values: added.into(),
+            modelled,
             parts: Vec::with_capacity(self.parts.len()),
         };
         for part in &self.parts {
-            head.parts.push(part.write(&mut encoder, &mut table)?);
+            head.parts
+                .push(part.write(&mut encoder, (&mut table, modelled))?);
         }
         let (decisions, text) = encoder.finish();
         let mut out = Vec::with_capacity(decisions.len() + text.len() + 64);
         head.write(&mut out);
         push_uv(&mut out, decisions.len() as u64);
         out.extend(decisions);
-        out.extend(text);
-        Ok(out)
+        out.extend(&text);
+        Ok((out, text.len()))
     }
 }
 
 impl ZoneChange<'_> {
-    fn write<C: Coder>(&self, coder: &mut C, table: &mut Table) -> Result<Part, Error> {
+    fn write<C: Coder>(
+        &self,
+        coder: &mut C,
+        (table, modelled): (&mut Table, bool),
+    ) -> Result<Part, Error> {
         let empty = NameTable::new();
         let old_names = self.old.map_or(&empty, ZoneContent::names);
         let edit = names::find(old_names, &self.names);
@@ -164,7 +190,14 @@ impl ZoneChange<'_> {
         paint_code::encode(coder, old4, part.v4, &self.v4, table)?;
         paint_code::encode(coder, old6, part.v6, &self.v6, table)?;
         if part.names != names::Counts::default() {
-            names::code(coder, old_names, part.names, Some(&edit), table, u64::MAX)?;
+            names::code(
+                coder,
+                old_names,
+                part.names,
+                Some(&edit),
+                (table, modelled),
+                u64::MAX,
+            )?;
         }
         Ok(part)
     }
@@ -196,6 +229,7 @@ struct ZoneReader<'r, 'b> {
     coder: &'r mut Decoder<'b>,
     table: &'r mut Table,
     limits: &'r Limits,
+    modelled: bool,
 }
 
 impl ZoneReader<'_, '_> {
@@ -223,7 +257,7 @@ impl ZoneReader<'_, '_> {
                 names,
                 part.names,
                 None,
-                self.table,
+                (self.table, self.modelled),
                 self.limits.payload,
             )?
         };

@@ -3,10 +3,11 @@
 
 use rblmap_image::{Values, is_canonical};
 
-use crate::coder::{Chance, Coder};
+use crate::coder::{Chance, Coder, Trainer};
 use crate::error::Error;
-use crate::keys::{Shared, Slots, common_end};
+use crate::keys::{Shared, Slots, common, common_end};
 use crate::numbers::Gamma;
+use crate::texts::{Model, Texts};
 
 /// Codes `count` values that `old` does not have, in byte order.
 ///
@@ -18,17 +19,23 @@ pub(crate) fn code<C: Coder>(
     old: &Values,
     count: u32,
     given: &[Vec<u8>],
-    room: u64,
+    (room, modelled): (u64, bool),
 ) -> Result<Vec<Vec<u8>>, Error> {
-    let mut slots = Slots::new(old.len() as u64, count.into());
+    let mut places = Slots::new(old.len() as u64, count.into());
+    let mut slots = Vec::new();
+    for nth in 0..count as usize {
+        let given = given.get(nth).map_or(0, |value| rank_of(old, value));
+        slots.push(places.code(coder, given)?);
+    }
     let mut shape = Shape::new();
+    if modelled {
+        shape.texts = learn(old, &slots);
+    }
     let mut added: Vec<Vec<u8>> = Vec::new();
     let mut before_slot: Option<u64> = None;
     let mut total = 0u64;
-    for nth in 0..count as usize {
+    for (nth, &slot) in slots.iter().enumerate() {
         let given = given.get(nth).map(Vec::as_slice);
-        let given_slot = given.map_or(0, |value| rank_of(old, value));
-        let slot = slots.code(coder, given_slot)?;
         let before = match added.last() {
             Some(last) if before_slot == Some(slot) => last.as_slice(),
             _ => slot
@@ -59,6 +66,7 @@ pub(crate) fn code<C: Coder>(
 
 /// Contexts for the bytes of a value beside those of a neighbour.
 struct Shape {
+    texts: Texts,
     shared: Shared,
     end: Gamma,
     same_len: Chance,
@@ -68,6 +76,7 @@ struct Shape {
 impl Shape {
     fn new() -> Shape {
         Shape {
+            texts: Texts::Plain,
             shared: Shared::new(),
             end: Gamma::new(),
             same_len: Chance::EVEN,
@@ -102,10 +111,43 @@ impl Shape {
             usize::try_from(self.len.code(coder, middle as u64)).map_err(|_| bad())?
         };
         let mut value = stem.prefix.to_vec();
-        coder.text(middle, given_rest.unwrap_or_default(), &mut value)?;
+        let given = given_rest.unwrap_or_default();
+        self.texts
+            .bytes(coder, (middle, given), neighbours, &mut value)?;
         value.extend_from_slice(rest.get(usual..).unwrap_or_default());
         Ok(value)
     }
+}
+
+/// A model that has seen the values around the added ones.
+fn learn(old: &Values, slots: &[u64]) -> Texts {
+    const NEAR: u64 = 8;
+    let mut ranks: Vec<u64> = Vec::new();
+    for slot in slots {
+        ranks.extend(slot.saturating_sub(NEAR)..slot.saturating_add(NEAR).min(old.len() as u64));
+    }
+    ranks.dedup();
+    let value = |rank: Option<u64>| {
+        rank.and_then(|rank| bytes_of(old, rank))
+            .unwrap_or_default()
+    };
+    let len = |rank: &u64| value(Some(*rank)).len();
+    let bytes: usize = ranks.iter().map(len).sum();
+    let mut model = Model::new(bytes.saturating_add(slots.len().saturating_mul(16)));
+    for rank in ranks {
+        let near = (value(rank.checked_sub(1)), value(rank.checked_add(1)));
+        let own = value(Some(rank));
+        for at in common(own, near.0).max(common(own, near.1))..own.len() {
+            let (before, rest) = own.split_at(at);
+            model.byte(
+                &mut Trainer,
+                before,
+                near,
+                rest.first().copied().unwrap_or(0),
+            );
+        }
+    }
+    Texts::Modelled(Box::new(model))
 }
 
 /// How many values stand before this one.

@@ -1,0 +1,283 @@
+//! Bytes of names and texts: as they are, for zstd to shorten, or as decisions under a model that
+//! has learnt from the old content.
+//!
+//! The model mixes what several contexts say of the next bit, as the PAQ compressors do (Mahoney
+//! 2005), in integers alone: chances on a logistic scale are added with weights that follow their
+//! errors.
+
+use crate::coder::Coder;
+use crate::error::Error;
+
+/// How the bytes of added names and values are told.
+#[derive(Debug)]
+pub(crate) enum Texts {
+    /// Beside the decisions.
+    Plain,
+    /// Among the decisions.
+    Modelled(Box<Model>),
+}
+
+impl Texts {
+    /// Appends `len` bytes to `out`, which holds what stands before them; `near` are the
+    /// neighbours. Writing, they are the first of `given`.
+    ///
+    /// # Errors
+    /// Reading: there are fewer.
+    pub(crate) fn bytes<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        (len, given): (usize, &[u8]),
+        near: (&[u8], &[u8]),
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let Texts::Modelled(model) = self else {
+            return coder.text(len, given, out);
+        };
+        for at in 0..len {
+            let byte = given.get(at).copied().unwrap_or(0);
+            let byte = model.byte(coder, out, near, byte);
+            out.push(byte);
+            coder.check()?;
+        }
+        Ok(())
+    }
+
+    /// Appends a label and the 00 that ends it to `out`, of at most `room` bytes.
+    ///
+    /// # Errors
+    /// Reading: no label ends in time.
+    pub(crate) fn label<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        (room, given): (usize, &[u8]),
+        near: (&[u8], &[u8]),
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let Texts::Modelled(model) = self else {
+            return coder.label(given, out);
+        };
+        for at in 0..room {
+            let byte = given.get(at).copied().unwrap_or(0);
+            let byte = model.byte(coder, out, near, byte);
+            out.push(byte);
+            if byte == 0 {
+                return coder.check();
+            }
+        }
+        Err(Error::Malformed {
+            what: "length of a name",
+        })
+    }
+}
+
+/// Contexts that are mixed.
+const CONTEXTS: usize = 8;
+/// Weights are in 1/65536.
+const WEIGHT: i32 = 1 << 16;
+/// How fast weights follow errors, as a shift.
+const RATE: u32 = 14;
+/// Decisions after which a context learns no slower.
+const SLOWEST: u8 = 60;
+
+/// What is known of the next bit in one context.
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    /// Tells contexts apart that share a slot.
+    check: u8,
+    seen: u8,
+    p: u16,
+}
+
+/// Chances of the next byte, given those before it and the neighbours.
+#[derive(Debug)]
+pub(crate) struct Model {
+    slots: Vec<Slot>,
+    /// A set for each number of contexts that know something.
+    weights: [[i32; CONTEXTS]; CONTEXTS + 1],
+    scale: Scale,
+}
+
+impl Model {
+    /// A model that will see about `bytes` bytes.
+    pub(crate) fn new(bytes: usize) -> Model {
+        let slots = bytes.saturating_mul(8 * CONTEXTS).next_power_of_two();
+        Model {
+            slots: vec![Slot::default(); slots.clamp(1 << 14, 1 << 22)],
+            weights: [[WEIGHT * 3 / 10; CONTEXTS]; CONTEXTS + 1],
+            scale: Scale::new(),
+        }
+    }
+
+    /// Codes the byte behind `before`.
+    pub(crate) fn byte<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        before: &[u8],
+        near: (&[u8], &[u8]),
+        given: u8,
+    ) -> u8 {
+        let contexts = contexts(before, near);
+        let mut node = 1u32;
+        for bit in (0..8).rev() {
+            let is_one = self.bit(coder, &contexts, node, given >> bit & 1 == 1);
+            node = node << 1 | u32::from(is_one);
+        }
+        u8::try_from(node & 0xff).unwrap_or(0)
+    }
+
+    fn bit<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        contexts: &[u32; CONTEXTS],
+        node: u32,
+        given: bool,
+    ) -> bool {
+        let mut places = [0usize; CONTEXTS];
+        let mut inputs = [0i32; CONTEXTS];
+        let mut known = 0;
+        let mask = self.slots.len() - 1;
+        for ((context, place), input) in contexts.iter().zip(&mut places).zip(&mut inputs) {
+            let hash = mix(context.wrapping_add(node.wrapping_mul(0x9e37_79b1)));
+            *place = (hash >> 8) as usize & mask;
+            let check = u8::try_from(hash & 0xff).unwrap_or(0);
+            let Some(slot) = self.slots.get_mut(*place) else {
+                continue;
+            };
+            if slot.check != check {
+                *slot = Slot {
+                    check,
+                    seen: 0,
+                    p: 1 << 15,
+                };
+            }
+            if slot.seen > 0 {
+                *input = self.scale.stretch(slot.p);
+                known += 1;
+            }
+        }
+        let Some(weights) = self.weights.get_mut(known) else {
+            return given;
+        };
+        let sum: i64 = weights
+            .iter()
+            .zip(&inputs)
+            .map(|(w, i)| i64::from(*w) * i64::from(*i))
+            .sum();
+        let p = self.scale.squash(sum >> 16);
+        let bit = coder.decide(p, given);
+        let error = (if bit { 65_535 } else { 0 }) - i32::from(p);
+        for (weight, input) in weights.iter_mut().zip(&inputs) {
+            *weight += (input * (error >> 2)) >> RATE;
+        }
+        for place in places {
+            if let Some(slot) = self.slots.get_mut(place) {
+                slot.learn(bit);
+            }
+        }
+        bit
+    }
+}
+
+impl Slot {
+    fn learn(&mut self, bit: bool) {
+        let target = if bit { 65_535 } else { 0 };
+        let p = i32::from(self.p);
+        let p = p + (target - p) * 2 / (2 * i32::from(self.seen) + 3);
+        self.p = u16::try_from(p.clamp(24, 65_512)).unwrap_or(1 << 15);
+        self.seen = (self.seen + 1).min(SLOWEST);
+    }
+}
+
+/// What is looked at: one to six bytes before, the label so far, and the neighbours.
+fn contexts(before: &[u8], (left, right): (&[u8], &[u8])) -> [u32; CONTEXTS] {
+    let order = |bytes: usize| {
+        before
+            .iter()
+            .rev()
+            .take(bytes)
+            .fold(bytes as u32, |h, b| step(h, *b))
+    };
+    let label = before
+        .iter()
+        .rev()
+        .take_while(|byte| **byte != 0)
+        .fold(77, |h, b| step(h, *b));
+    let at = before.len();
+    let next = |list: &[u8]| list.get(at).copied().unwrap_or(0);
+    let same = |list: &[u8]| list.get(..at) == Some(before);
+    let beside = step(
+        step(step(99, next(left)), next(right)),
+        u8::from(same(left)) | u8::from(same(right)) << 1,
+    );
+    [
+        order(0),
+        order(1),
+        order(2),
+        order(3),
+        order(4),
+        order(6),
+        label,
+        beside,
+    ]
+}
+
+fn step(hash: u32, byte: u8) -> u32 {
+    (hash ^ u32::from(byte))
+        .wrapping_mul(0x0100_0193)
+        .rotate_left(9)
+        .wrapping_add(0x7f4a_7c15)
+}
+
+fn mix(hash: u32) -> u32 {
+    let hash = (hash ^ hash >> 16).wrapping_mul(0x85eb_ca6b);
+    (hash ^ hash >> 13).wrapping_mul(0xc2b2_ae35) ^ hash >> 16
+}
+
+/// The logistic scale: chances of 1/65536 to numbers in 1/256, and back.
+#[derive(Debug)]
+struct Scale {
+    stretch: Vec<i16>,
+}
+
+/// 65536 / (1 + e^-x) for x from -8 to 8 in steps of a half.
+const LOGISTIC: [u32; 33] = [
+    22, 36, 60, 98, 162, 267, 439, 720, 1179, 1921, 3108, 4971, 7812, 11955, 17625, 24743, 32768,
+    40793, 47911, 53581, 57724, 60565, 62428, 63615, 64357, 64816, 65097, 65269, 65374, 65438,
+    65476, 65500, 65514,
+];
+const END: i64 = 2047;
+
+impl Scale {
+    fn new() -> Scale {
+        let mut stretch = Vec::with_capacity(4096);
+        let mut x = -END;
+        for p in 0..4096i64 {
+            while x < END && i64::from(squash(x)) < p * 16 + 8 {
+                x += 1;
+            }
+            stretch.push(i16::try_from(x).unwrap_or(0));
+        }
+        Scale { stretch }
+    }
+
+    fn stretch(&self, p: u16) -> i32 {
+        self.stretch
+            .get(usize::from(p >> 4))
+            .copied()
+            .unwrap_or(0)
+            .into()
+    }
+
+    fn squash(&self, x: i64) -> u16 {
+        squash(x)
+    }
+}
+
+fn squash(x: i64) -> u16 {
+    let x = x.clamp(-END, END) + 2048;
+    // Between the points of the table, straight lines.
+    let (at, part) = (usize::try_from(x >> 7).unwrap_or(0), x & 127);
+    let point = |at: usize| i64::from(LOGISTIC.get(at).copied().unwrap_or(65_514));
+    let p = (point(at) * (128 - part) + point(at + 1) * part) >> 7;
+    u16::try_from(p.clamp(24, 65_512)).unwrap_or(1 << 15)
+}
