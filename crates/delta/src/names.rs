@@ -169,8 +169,11 @@ fn pair_of(point: &NamePoint<'_>) -> Pair {
 fn learn(stay: &[NamePoint<'_>], slots: &[u64]) -> Texts {
     let count = stay.len() as u64;
     let mut ranks: Vec<u64> = Vec::new();
+    let mut from = 0;
     for slot in slots {
-        ranks.extend(slot.saturating_sub(NEAR)..slot.saturating_add(NEAR).min(count));
+        let to = slot.saturating_add(NEAR).min(count);
+        ranks.extend(slot.saturating_sub(NEAR).max(from)..to);
+        from = from.max(to);
     }
     let wanted = (slots.len() as u64).saturating_mul(FAR).max(64);
     let stride = (count / wanted).max(1);
@@ -201,7 +204,7 @@ fn learn(stay: &[NamePoint<'_>], slots: &[u64]) -> Texts {
 
 /// How many names on each side of an added one a model learns from, and how many others for each.
 const NEAR: u64 = 8;
-const FAR: u64 = 32;
+const FAR: u64 = 16;
 
 /// Contexts for added keys.
 struct Adder {

@@ -337,6 +337,11 @@ fn intern(draft: &mut Draft, old: &Content, added: &[Vec<u8>]) -> Result<(), Err
 fn check_limits(head: &Head, limits: &Limits) -> Result<(), Error> {
     let mut size = head.values;
     for part in &head.parts {
+        if head.modelled && part.names.added > MODEL_MAX as u64 {
+            return Err(Error::Malformed {
+                what: "count of names under a model",
+            });
+        }
         for count in [
             part.v4.paints,
             part.v6.paints,

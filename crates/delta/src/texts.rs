@@ -71,13 +71,19 @@ impl Texts {
 }
 
 /// Contexts that are mixed.
-const CONTEXTS: usize = 8;
+const CONTEXTS: usize = 11;
+/// Sets of weights.
+const SETS: usize = 3 * (CONTEXTS + 1);
+/// Slots of a model, 4 bytes each: two to the power of 14 to 23.
+const LEAST: usize = 1 << 14;
+const MOST: usize = 1 << 23;
 /// Weights are in 1/65536.
 const WEIGHT: i32 = 1 << 16;
+const HEAVIEST: i32 = 1 << 24;
 /// How fast weights follow errors, as a shift.
 const RATE: u32 = 14;
 /// Decisions after which a context learns no slower.
-const SLOWEST: u8 = 60;
+const SLOWEST: u8 = 30;
 
 /// What is known of the next bit in one context.
 #[derive(Debug, Clone, Copy, Default)]
@@ -92,18 +98,19 @@ struct Slot {
 #[derive(Debug)]
 pub(crate) struct Model {
     slots: Vec<Slot>,
-    /// A set for each number of contexts that know something.
-    weights: [[i32; CONTEXTS]; CONTEXTS + 1],
+    /// A set for each number of contexts that know something, at the first bit, the next two and the
+    /// others.
+    weights: [[i32; CONTEXTS]; SETS],
     scale: Scale,
 }
 
 impl Model {
     /// A model that will see about `bytes` bytes.
     pub(crate) fn new(bytes: usize) -> Model {
-        let slots = bytes.saturating_mul(8 * CONTEXTS).next_power_of_two();
+        let slots = bytes.saturating_mul(8 * CONTEXTS).clamp(LEAST, MOST);
         Model {
-            slots: vec![Slot::default(); slots.clamp(1 << 14, 1 << 22)],
-            weights: [[WEIGHT * 3 / 10; CONTEXTS]; CONTEXTS + 1],
+            slots: vec![Slot::default(); slots.next_power_of_two()],
+            weights: [[WEIGHT / 4; CONTEXTS]; SETS],
             scale: Scale::new(),
         }
     }
@@ -125,6 +132,31 @@ impl Model {
         u8::try_from(node & 0xff).unwrap_or(0)
     }
 
+    /// The slot of a context: one of two, the less known one of which it takes if it has none.
+    fn find(&mut self, first: usize, check: u8) -> usize {
+        let seen = |place: usize| {
+            self.slots
+                .get(place)
+                .map_or((0, 0), |slot| (slot.check, slot.seen))
+        };
+        let (one, other) = (seen(first), seen(first ^ 1));
+        if one.0 == check {
+            return first;
+        }
+        if other.0 == check {
+            return first ^ 1;
+        }
+        let place = if one.1 <= other.1 { first } else { first ^ 1 };
+        if let Some(slot) = self.slots.get_mut(place) {
+            *slot = Slot {
+                check,
+                seen: 0,
+                p: 1 << 15,
+            };
+        }
+        place
+    }
+
     fn bit<C: Coder>(
         &mut self,
         coder: &mut C,
@@ -138,24 +170,18 @@ impl Model {
         let mask = self.slots.len() - 1;
         for ((context, place), input) in contexts.iter().zip(&mut places).zip(&mut inputs) {
             let hash = mix(context.wrapping_add(node.wrapping_mul(0x9e37_79b1)));
-            *place = (hash >> 8) as usize & mask;
             let check = u8::try_from(hash & 0xff).unwrap_or(0);
-            let Some(slot) = self.slots.get_mut(*place) else {
+            *place = self.find((hash >> 8) as usize & mask, check);
+            let Some(slot) = self.slots.get(*place) else {
                 continue;
             };
-            if slot.check != check {
-                *slot = Slot {
-                    check,
-                    seen: 0,
-                    p: 1 << 15,
-                };
-            }
             if slot.seen > 0 {
                 *input = self.scale.stretch(slot.p);
                 known += 1;
             }
         }
-        let Some(weights) = self.weights.get_mut(known) else {
+        let stage = usize::from(node > 1) + usize::from(node > 7);
+        let Some(weights) = self.weights.get_mut(known + (CONTEXTS + 1) * stage) else {
             return given;
         };
         let sum: i64 = weights
@@ -163,11 +189,12 @@ impl Model {
             .zip(&inputs)
             .map(|(w, i)| i64::from(*w) * i64::from(*i))
             .sum();
-        let p = self.scale.squash(sum >> 16);
+        let p = squash(sum >> 16);
         let bit = coder.decide(p, given);
         let error = (if bit { 65_535 } else { 0 }) - i32::from(p);
         for (weight, input) in weights.iter_mut().zip(&inputs) {
-            *weight += (input * (error >> 2)) >> RATE;
+            let moved = *weight + ((input * (error >> 2)) >> RATE);
+            *weight = moved.clamp(-HEAVIEST, HEAVIEST);
         }
         for place in places {
             if let Some(slot) = self.slots.get_mut(place) {
@@ -182,26 +209,33 @@ impl Slot {
     fn learn(&mut self, bit: bool) {
         let target = if bit { 65_535 } else { 0 };
         let p = i32::from(self.p);
-        let p = p + (target - p) * 2 / (2 * i32::from(self.seen) + 3);
+        let p = p + (target - p) * 10 / (10 * i32::from(self.seen) + 13);
         self.p = u16::try_from(p.clamp(24, 65_512)).unwrap_or(1 << 15);
         self.seen = (self.seen + 1).min(SLOWEST);
     }
 }
 
-/// What is looked at: one to six bytes before, the label so far, and the neighbours.
+/// What is looked at: up to six bytes before, the letters and the label so far, and what the
+/// neighbours have here.
 fn contexts(before: &[u8], (left, right): (&[u8], &[u8])) -> [u32; CONTEXTS] {
     let order = |bytes: usize| {
         before
             .iter()
             .rev()
             .take(bytes)
-            .fold(bytes as u32, |h, b| step(h, *b))
+            .fold(u32::try_from(bytes).unwrap_or(0), |h, b| step(h, *b))
     };
     let label = before
         .iter()
         .rev()
         .take_while(|byte| **byte != 0)
         .fold(77, |h, b| step(h, *b));
+    let skip = before
+        .iter()
+        .rev()
+        .skip(1)
+        .take(3)
+        .fold(44, |h, b| step(h, *b));
     let at = before.len();
     let next = |list: &[u8]| list.get(at).copied().unwrap_or(0);
     let same = |list: &[u8]| list.get(..at) == Some(before);
@@ -209,7 +243,15 @@ fn contexts(before: &[u8], (left, right): (&[u8], &[u8])) -> [u32; CONTEXTS] {
         step(step(99, next(left)), next(right)),
         u8::from(same(left)) | u8::from(same(right)) << 1,
     );
+    let word = before
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_lowercase())
+        .fold(55, |h, b| step(h, *b));
     [
+        word,
+        skip,
+        order(5),
         order(0),
         order(1),
         order(2),
@@ -267,10 +309,6 @@ impl Scale {
             .unwrap_or(0)
             .into()
     }
-
-    fn squash(&self, x: i64) -> u16 {
-        squash(x)
-    }
 }
 
 fn squash(x: i64) -> u16 {
@@ -280,4 +318,50 @@ fn squash(x: i64) -> u16 {
     let point = |at: usize| i64::from(LOGISTIC.get(at).copied().unwrap_or(65_514));
     let p = (point(at) * (128 - part) + point(at + 1) * part) >> 7;
     u16::try_from(p.clamp(24, 65_512)).unwrap_or(1 << 15)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coder::{Decoder, Encoder};
+
+    #[test]
+    fn the_scale_goes_both_ways() {
+        let scale = Scale::new();
+        for p in (200..65_300u16).step_by(97) {
+            let back = squash(scale.stretch(p).into());
+            assert!(back.abs_diff(p) < 64 + p / 64, "{p} {back}");
+        }
+        assert_eq!(
+            (squash(-9999), squash(0), squash(9999)),
+            (24, 32_768, 65_512)
+        );
+    }
+
+    fn all<C: Coder>(coder: &mut C, texts: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let mut model = Texts::Modelled(Box::new(Model::new(100)));
+        let mut last = Vec::new();
+        for text in texts {
+            let mut out = Vec::new();
+            let near = (&last[..], &b"x"[..]);
+            model
+                .bytes(coder, (text.len(), text), near, &mut out)
+                .unwrap();
+            last = out;
+            assert_eq!(&last, text);
+        }
+        texts.to_vec()
+    }
+
+    #[test]
+    fn texts_come_back_shorter() {
+        let texts: Vec<Vec<u8>> = (0..200)
+            .map(|n| format!("case {} of the open proxies", n * 31).into_bytes())
+            .collect();
+        let mut encoder = Encoder::new();
+        all(&mut encoder, &texts);
+        let (bytes, plain) = encoder.finish();
+        assert!(bytes.len() < 700 && plain.is_empty(), "{}", bytes.len());
+        all(&mut Decoder::new(&bytes, &[]), &texts);
+    }
 }

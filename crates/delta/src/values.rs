@@ -123,10 +123,12 @@ impl Shape {
 fn learn(old: &Values, slots: &[u64]) -> Texts {
     const NEAR: u64 = 8;
     let mut ranks: Vec<u64> = Vec::new();
+    let mut from = 0;
     for slot in slots {
-        ranks.extend(slot.saturating_sub(NEAR)..slot.saturating_add(NEAR).min(old.len() as u64));
+        let to = slot.saturating_add(NEAR).min(old.len() as u64);
+        ranks.extend(slot.saturating_sub(NEAR).max(from)..to);
+        from = from.max(to);
     }
-    ranks.dedup();
     let value = |rank: Option<u64>| {
         rank.and_then(|rank| bytes_of(old, rank))
             .unwrap_or_default()
