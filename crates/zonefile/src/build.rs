@@ -1,19 +1,21 @@
 //! Specs to content.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 use rblmap::NameKey;
 use rblmap_image::{Content, Draft, DraftZone, Facts, ZoneName};
 
 use crate::error::Error;
+use crate::lint;
 use crate::load::{self, Loaded};
 use crate::mask::{self, Mask};
-use crate::resolve;
 use crate::resolve::names::Names;
 use crate::resolve::subzones::{self, Subzones};
 use crate::resolve::unions::Unions;
 use crate::resolve::zone::{self, Attached, Parts};
+use crate::resolve::{self, Places};
 use crate::source::Source;
 use crate::spec::{DatasetType, Options, Spec};
 use crate::test_points;
@@ -95,6 +97,8 @@ pub fn build(specs: &[Spec], options: &Options) -> Result<Built, Error> {
 /// What rbldnsd keeps for a zone of its command line.
 #[derive(Debug, Default)]
 struct Asked {
+    /// The first source of the zone, for what is said of the whole zone.
+    file: Option<Arc<Path>>,
     facts: Facts,
     expires: Option<u64>,
 }
@@ -126,12 +130,20 @@ impl Work<'_> {
             .collect::<Result<Vec<Source>, Error>>()?;
         let mut loaded = load::load(spec, &sources, self.options, &mut self.warnings)?;
         self.take_facts(name, &loaded);
+        if let (Some(asked), Some(first)) = (self.asked.get_mut(&name), sources.first()) {
+            asked.file.get_or_insert_with(|| first.path.clone());
+        }
         let bit = self
             .options
             .mask
             .as_ref()
             .and_then(|mask| mask.bit(&spec.zone));
         for dataset in std::mem::take(&mut loaded.datasets) {
+            if let Some(check) = &self.options.check {
+                let places = Places::of(&dataset.pieces);
+                let findings = lint::check_dataset(&dataset, check, &places);
+                self.warnings.extend(findings);
+            }
             let subzones = dataset.subzones.clone();
             let mut layer = resolve::layer(dataset, unions, &mut self.warnings)?;
             if let Some(bit) = bit {
@@ -221,6 +233,10 @@ impl Work<'_> {
                 .and_then(|owner| self.asked.get_key_value(&owner))
             {
                 zone.expires = kept.expires;
+                if let (Some(file), true) = (&kept.file, self.options.check.is_some()) {
+                    let findings = lint::check_zone(&mut zone, file, unions);
+                    self.warnings.extend(findings);
+                }
                 if asked == name {
                     zone.facts = kept.facts.clone();
                 }

@@ -43,6 +43,15 @@ pub(crate) struct Places {
 }
 
 impl Places {
+    pub(crate) fn of(pieces: &[Placed<'_>]) -> Places {
+        let pieces = pieces.iter();
+        Places {
+            pieces: pieces
+                .map(|placed| (placed.position, placed.file.clone(), placed.lines_before))
+                .collect(),
+        }
+    }
+
     /// A remark about the line at a position.
     pub(crate) fn warning(&self, position: u32, class: Class) -> Option<Warning> {
         let at = self.pieces.partition_point(|(from, ..)| *from < position);
@@ -64,12 +73,7 @@ pub(crate) fn layer(
 ) -> Result<Layer, Error> {
     let values = values(&dataset, unions)?;
     let mut pieces = dataset.pieces;
-    let places = Places {
-        pieces: pieces
-            .iter()
-            .map(|placed| (placed.position, placed.file.clone(), placed.lines_before))
-            .collect(),
-    };
+    let places = Places::of(&pieces);
     pieces.par_iter_mut().for_each(|placed| {
         for id in &mut placed.ids {
             *id = values.get(*id as usize).copied().unwrap_or(0);

@@ -146,6 +146,26 @@ pub struct Options {
     pub mask: Option<Mask>,
     /// Add the test points of RFC 5782 to each zone that lacks them.
     pub test_points: bool,
+    /// Look for what an operator may have meant otherwise; findings are warnings.
+    pub check: Option<Check>,
+}
+
+/// Limits of the lint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Check {
+    /// The prefix length of the widest IPv4 network that is not remarked upon.
+    pub widest_v4: u8,
+    /// The same for IPv6.
+    pub widest_v6: u8,
+}
+
+impl Default for Check {
+    fn default() -> Check {
+        Check {
+            widest_v4: 8,
+            widest_v6: 16,
+        }
+    }
 }
 
 /// How `plain` and `plain-json` sources are read.

@@ -100,6 +100,13 @@ classes! {
     Expired "expired" true "the data is expired; it builds, but every lookup will say so";
     BadCount "bad-count" true "no number to compare with --min-count; line skipped";
     BadJson "bad-json" true "not a JSON object with one of the fields asked for; line skipped";
+    TestPointMissing "test-point-missing" true "a test point of RFC 5782 is not listed (127.0.0.2, ::ffff:127.0.0.2, test)";
+    TestPointListed "test-point-listed" true "what RFC 5782 wants unlisted is listed (127.0.0.1, ::ffff:127.0.0.1, invalid)";
+    Reserved "reserved" true "private or reserved addresses are listed";
+    Wide "wide" true "wider than the limit for a network";
+    Shadowed "shadowed" true "says what another entry says anyway";
+    IdleExclusion "idle-exclusion" true "the exclusion takes nothing out";
+    NoKey "no-key" true "the text does not say what is listed: no $ in it";
     ControlBytes "control-bytes" true "control bytes in a text; dropped";
 }
 

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rblmap_image::{Layout, Stamp, encode_with, place};
 use rblmap_zonefile::{
-    Built, Class, JsonOptions, Limits, Mask, NameScope, Options, PlainOptions, Spec, Warning, build,
+    Built, Check, Class, JsonOptions, Limits, Mask, NameScope, Options, PlainOptions, Spec,
+    Warning, build,
 };
 
 use crate::cmd::now;
@@ -22,11 +23,12 @@ Examples:
   rblmap build -o ops.rbl ops.example:ip4set:ops.zone
   rblmap build -o ops.rbl --value '127.0.0.2:Open proxy: $' ops.example:plain:list.txt
   rblmap build -o plus.rbl --mask rbl.example=1,ops.example=8 --as plus.example \\
-      rbl.example:ip4trie:rbl.zone ops.example:plain:ops.txt")]
+      rbl.example:ip4trie:rbl.zone ops.example:plain:ops.txt
+  rblmap build --check --strict ops.example:ip4set:ops.zone")]
 pub(crate) struct Args {
     /// The image to write
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    #[arg(short, long, value_name = "FILE", required_unless_present = "check")]
+    output: Option<PathBuf>,
     /// The serial to write into the image; 0: not published
     #[arg(long, default_value_t = 0)]
     serial: u64,
@@ -48,6 +50,19 @@ pub(crate) struct Args {
     /// The name of the zone that --mask makes
     #[arg(long = "as", value_name = "NAME", id = "mask_as", requires = "mask")]
     mask_as: Option<String>,
+    /// Look for what may be meant otherwise, and write no image: test points of RFC 5782, reserved
+    /// space, wide networks, entries and exclusions without effect, texts without the key
+    #[arg(long, conflicts_with = "output")]
+    check: bool,
+    /// --check: the prefix lengths of the widest networks without a remark
+    #[arg(
+        long,
+        value_name = "V4,V6",
+        default_value = "8,16",
+        requires = "check",
+        value_parser = widest
+    )]
+    widest: Check,
     /// Add the test points of RFC 5782 to zones that lack them
     #[arg(long)]
     test_points: bool,
@@ -81,6 +96,18 @@ pub(crate) struct Args {
     /// plain-json: the field that holds the text
     #[arg(long, value_name = "FIELD")]
     json_text: Option<String>,
+    /// Refuse compressed sources
+    #[arg(long)]
+    no_gzip: bool,
+    /// Most bytes of one source, decompressed
+    #[arg(long, value_name = "N", default_value_t = Limits::default().source_bytes)]
+    max_source_bytes: u64,
+    /// Most entries of all sources
+    #[arg(long, value_name = "N", default_value_t = Limits::default().entries)]
+    max_entries: u64,
+    /// Most records of all answers that overlapping entries share
+    #[arg(long, value_name = "N", default_value_t = Limits::default().records)]
+    max_records: u64,
     /// ZONE:TYPE:FILE[,FILE...] as on the command line of rbldnsd, or with the types plain and
     /// plain-json; specs of the same zone unite, zones below the first become its subzones
     #[arg(required = true, value_name = "SPEC")]
@@ -109,26 +136,20 @@ impl std::str::FromStr for PlainValue {
     }
 }
 
+fn widest(text: &str) -> Result<Check, String> {
+    let parts = text.split_once(',');
+    let parsed = parts.and_then(|(v4, v6)| {
+        let (v4, v6) = (v4.parse().ok()?, v6.parse().ok()?);
+        (v4 <= 32 && v6 <= 128).then_some(Check {
+            widest_v4: v4,
+            widest_v6: v6,
+        })
+    });
+    parsed.ok_or_else(|| "not two prefix lengths, such as 8,16".to_owned())
+}
+
 pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
-    let specs: Vec<Spec> = args
-        .specs
-        .iter()
-        .map(|spec| spec.parse().map_err(Failure::from))
-        .collect::<Result<_, _>>()?;
-    let options = options(&args)?;
-    let bar = output.working("building");
-    let built = build(&specs, &options);
-    bar.finish_and_clear();
-    let built = match built {
-        Ok(built) => built,
-        Err(error) => {
-            if let (Some(path), Some((class, file, line))) = (&args.warnings, error.refusal()) {
-                let row = format!("{}\t{line}\t{}\n", file.display(), class.as_str());
-                write(path, row.as_bytes())?;
-            }
-            return Err(error.into());
-        }
-    };
+    let built = read(&args, output)?;
     for warning in &built.warnings {
         output.note(warning);
     }
@@ -140,24 +161,44 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
         let what = format!("{} warnings, and --strict", built.warnings.len());
         return Err(Failure::new(Exit::BadInput, what));
     }
+    let Some(path) = &args.output else {
+        return Ok(Exit::Done);
+    };
     let stamp = Stamp {
         serial: args.serial,
         created: args.created,
     };
-    let bar = output.working("writing");
     let layout = Layout {
         name_index: !args.no_name_index,
     };
+    let bar = output.working("writing");
     let image = encode_with(&built.content, stamp, layout)?;
-    write(&args.output, &image)?;
+    write(path, &image)?;
     bar.finish_and_clear();
-    output.detail(format_args!(
-        "{}: {} bytes, content {}",
-        args.output.display(),
-        image.len(),
-        built.content.id()
-    ));
+    output.detail(format_args!("{}: {} bytes", path.display(), image.len()));
     Ok(Exit::Done)
+}
+
+/// Reads the sources; a line for which they are refused goes where the warnings go.
+fn read(args: &Args, output: &Output) -> Result<Built, Failure> {
+    let specs: Vec<Spec> = args
+        .specs
+        .iter()
+        .map(|spec| spec.parse().map_err(Failure::from))
+        .collect::<Result<_, _>>()?;
+    let options = options(args)?;
+    let bar = output.working("building");
+    let built = build(&specs, &options);
+    bar.finish_and_clear();
+    built.map_err(|error| {
+        if let (Some(path), Some((class, file, line))) = (&args.warnings, error.refusal()) {
+            let row = format!("{}\t{line}\t{}\n", file.display(), class.as_str());
+            if let Err(failure) = write(path, row.as_bytes()) {
+                failure.say();
+            }
+        }
+        error.into()
+    })
 }
 
 fn options(args: &Args) -> Result<Options, Failure> {
@@ -179,10 +220,15 @@ fn options(args: &Args) -> Result<Options, Failure> {
             keys: args.json_key.clone(),
             text: args.json_text.clone(),
         },
-        limits: Limits::default(),
+        limits: Limits {
+            source_bytes: args.max_source_bytes,
+            entries: args.max_entries,
+            records: args.max_records,
+        },
         mask,
         test_points: args.test_points,
-        ..Options::default()
+        refuse_gzip: args.no_gzip,
+        check: args.check.then_some(args.widest),
     })
 }
 

@@ -13,7 +13,7 @@ use crate::load::Placed;
 use crate::piece::Net;
 
 /// Levels by the width of their pieces: /8, /16, /24 and single addresses.
-const LEVELS: usize = 4;
+pub(crate) const LEVELS: usize = 4;
 
 /// Resolves the IPv4 entries of an `ip4set` or `ip4tset`.
 pub(crate) fn resolve(
@@ -112,7 +112,7 @@ fn split_key(key: u64) -> (u32, u32) {
 }
 
 /// Cuts an entry into the fewest octet-aligned pieces, kept as stretches of pieces.
-fn cut(net: &Net<u32>, levels: &mut [Vec<Span<u32>>; LEVELS]) {
+pub(crate) fn cut(net: &Net<u32>, levels: &mut [Vec<Span<u32>>; LEVELS]) {
     let mut open = vec![(u64::from(net.start), u64::from(net.end) + 1)];
     for (level, spans) in levels.iter_mut().enumerate() {
         let size = 1u64 << (24 - 8 * level);
