@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod accept;
 mod apply;
 mod build;
 mod completions;
@@ -8,6 +9,7 @@ mod dump;
 mod duration;
 mod info;
 mod keygen;
+mod keys;
 mod lookup;
 mod manual;
 mod mirror;
@@ -15,7 +17,9 @@ mod networks;
 mod open;
 mod pack;
 mod publish;
+mod rollback;
 mod squash;
+mod status;
 mod unpack;
 mod verify;
 
@@ -40,6 +44,10 @@ pub(crate) enum Command {
     Keygen(keygen::Args),
     Publish(publish::Args),
     Mirror(mirror::Args),
+    Keys(keys::Args),
+    Rollback(rollback::Args),
+    Accept(accept::Args),
+    Status(status::Args),
     Completions(completions::Args),
     Manual(manual::Args),
 }
@@ -60,6 +68,10 @@ impl Command {
             Command::Keygen(args) => keygen::run(args, output),
             Command::Publish(args) => publish::run(args, output),
             Command::Mirror(args) => mirror::run(args, output),
+            Command::Keys(args) => keys::run(args, output),
+            Command::Rollback(args) => rollback::run(args, output),
+            Command::Accept(args) => accept::run(args, output),
+            Command::Status(args) => status::run(args),
             Command::Completions(args) => completions::run(args),
             Command::Manual(args) => manual::run(args, output),
         }

@@ -34,6 +34,7 @@ pub struct PublicKey {
 pub struct SigningKey {
     secret: minisign::SecretKey,
     public: PublicKey,
+    role: Role,
 }
 
 /// A key file as it is made: the names of its three files.
@@ -136,12 +137,26 @@ impl SigningKey {
             }
         };
         let public = public_of(&secret).ok_or_else(|| bad("no public half".to_owned()))?;
-        Ok(SigningKey { secret, public })
+        // What a key may do is what mirrors let it; this is for the publisher's own commands.
+        let role = match text.starts_with("untrusted comment: rblmap offline ") {
+            true => Role::Offline,
+            false => Role::Online,
+        };
+        Ok(SigningKey {
+            secret,
+            public,
+            role,
+        })
     }
 
     /// The public half.
     pub fn public(&self) -> &PublicKey {
         &self.public
+    }
+
+    /// What the comment of its file says it is for.
+    pub fn role(&self) -> Role {
+        self.role
     }
 
     /// Signs `bytes`, prehashed; the text of the signature file with `comment` as the trusted one.

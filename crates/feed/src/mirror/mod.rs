@@ -20,7 +20,9 @@ use crate::manifest::Zone;
 use crate::state::{self, IndexState, SeenIndex, State};
 use crate::transport::{Options, Source};
 
+pub use sources::Record;
 use sources::Sources;
+pub(crate) use sources::records;
 
 /// What to mirror, from where, and how.
 #[derive(Debug, Clone)]

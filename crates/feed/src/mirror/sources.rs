@@ -21,7 +21,7 @@ pub(super) struct Sources {
 
 /// How a source behaved.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Record {
+pub struct Record {
     /// Failures since the last success.
     pub failures: u32,
     /// Failures ever.
@@ -122,4 +122,9 @@ impl Sources {
         record.rest_until = now.saturating_add(doubled.min(REST_LIMIT).max(asked));
         self.changed = true;
     }
+}
+
+/// How the sources of a folder behaved, by their names.
+pub(crate) fn records(folder: &Folder) -> Result<BTreeMap<String, Record>, Error> {
+    Ok(state::read(&folder.sources())?.unwrap_or_default())
 }

@@ -28,11 +28,11 @@ pub struct KeyChange {
 pub fn change_keys(
     feed: &Path,
     key: &SigningKey,
-    role: Role,
     change: &KeyChange,
     options: &PublishOptions,
     now: u64,
 ) -> Result<(), Error> {
+    let role = key.role();
     if role == Role::Online && !change.remove.is_empty() {
         return Err(Error::Key {
             path: feed.to_owned(),

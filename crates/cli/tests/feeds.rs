@@ -1,0 +1,375 @@
+//! `keygen`, `publish`, `mirror` and what goes with them, as commands, with real peers.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may panic"
+)]
+
+mod common;
+mod peers;
+
+use std::fs;
+use std::process::Command;
+
+use common::{files, rblmap};
+use peers::{Disk, Feed, free_port, rsyncd};
+use serde_json::Value;
+
+#[test]
+fn the_stock_minisign_and_b3sum_verify_a_feed() {
+    let feed = Feed::new();
+    feed.publish(100);
+    feed.publish(200);
+    let zone = feed.path("feed/ops.example");
+    let manifest = zone.join("m").join(files(&zone.join("m")).pop().unwrap());
+    let verify = |key: &str| {
+        let mut minisign = Command::new("minisign");
+        minisign
+            .arg("-Vm")
+            .arg(&manifest)
+            .arg("-x")
+            .arg(zone.join("current.minisig"));
+        minisign.arg("-p").arg(feed.path(key));
+        minisign.output().unwrap()
+    };
+    let verified = verify("ops.pub");
+    let said = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(verified.status.success(), "{said}");
+    assert!(
+        said.contains("Trusted comment: rblmap zone=ops.example"),
+        "{said}"
+    );
+    rblmap(["keygen", "-q", "-o", &feed.arg("other")]);
+    assert!(!verify("other.pub").status.success());
+    for folder in ["m", "s", "d"] {
+        for name in files(&zone.join(folder)) {
+            let sum = Command::new("b3sum")
+                .arg(zone.join(folder).join(&name))
+                .output()
+                .unwrap();
+            let digits = String::from_utf8_lossy(&sum.stdout)[..20].to_owned();
+            assert!(name.contains(&digits), "{name}: {digits}");
+        }
+    }
+}
+
+#[test]
+fn a_feed_is_mirrored_over_a_real_rsync_daemon() {
+    let feed = Feed::new();
+    feed.publish(3000);
+    let server = rsyncd(feed.dir.path(), &feed.path("feed"));
+    let url = format!("rsync://127.0.0.1:{}/feed", server.port);
+    let run = feed.mirror_from(&url, &[]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("by the snapshot"), "{}", run.stderr);
+    feed.publish(3010);
+    let run = feed.mirror_from(&url, &["--json"]);
+    let line: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(line["outcome"], "updated", "{}", run.stderr);
+    assert_eq!(
+        (&line["serial"], &line["update"]["deltas"]),
+        (&2.into(), &1.into())
+    );
+    let run = feed.mirror_from(&url, &["--json"]);
+    let line: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(
+        (&line["outcome"], &line["serial"]),
+        (&"current".into(), &2.into())
+    );
+    feed.answers();
+    feed.is_clean();
+    let log = fs::read_to_string(feed.path("rsyncd.log")).unwrap();
+    assert!(!log.contains("error"), "{log}");
+}
+
+#[test]
+fn all_bytes_of_an_update_over_rsync_stay_within_the_gate() {
+    let feed = Feed::new();
+    feed.publish(3000);
+    let server = rsyncd(feed.dir.path(), &feed.path("feed"));
+    let url = format!("rsync://127.0.0.1:{}/feed", server.port);
+    assert_eq!(feed.mirror_from(&url, &[]).code, 0);
+    feed.publish(3010);
+    let skip = fs::read_to_string(feed.path("rsyncd.log")).unwrap().len();
+    let run = feed.mirror_from(&url, &["--json"]);
+    let line: Value = serde_json::from_str(&run.stdout).unwrap();
+    let delta = line["update"]["bytes"].as_u64().unwrap();
+    // The daemon writes its line after the client has left.
+    let sessions = |log: &str| log.matches(" received ").count();
+    let mut log = String::new();
+    for _ in 0..100 {
+        log = fs::read_to_string(feed.path("rsyncd.log"))
+            .unwrap()
+            .split_off(skip);
+        if sessions(&log) == log.matches("connect from").count() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let words: Vec<&str> = log.split_whitespace().collect();
+    let bytes = words
+        .windows(2)
+        .filter(|pair| matches!(pair[0], "sent" | "received"));
+    let bytes: u64 = bytes.map(|pair| pair[1].parse::<u64>().unwrap()).sum();
+    assert!(
+        bytes > delta && bytes <= delta + 8192,
+        "{bytes} bytes for a delta of {delta}"
+    );
+}
+
+#[test]
+fn what_is_no_feed_has_its_own_exit_code() {
+    let feed = Feed::new();
+    feed.publish(100);
+    assert_eq!(feed.mirror().code, 0);
+    let server = rsyncd(feed.dir.path(), &feed.path("feed"));
+    let (port, closed) = (server.port, free_port());
+    fs::create_dir(feed.path("empty")).unwrap();
+    for (source, code) in [
+        (feed.arg("nowhere"), 5),
+        (feed.arg("empty"), 5),
+        (format!("rsync://127.0.0.1:{port}/nothing"), 5),
+        (format!("rsync://127.0.0.1:{port}/feed/ops.example"), 5),
+        (format!("rsync://127.0.0.1:{closed}/feed"), 5),
+        ("rsync://no-such-host.invalid/feed".to_owned(), 5),
+        ("ftp://127.0.0.1/feed".to_owned(), 2),
+    ] {
+        let run = feed.mirror_from(&source, &["--timeout", "5s"]);
+        assert_eq!(run.code, code, "{source}: {}", run.stderr);
+        assert_eq!(run.stderr.lines().count(), 1, "{source}: {}", run.stderr);
+        feed.answers();
+    }
+}
+
+#[test]
+fn a_feed_of_another_key_or_zone_is_untrusted() {
+    let feed = Feed::new();
+    feed.publish(100);
+    assert_eq!(feed.mirror().code, 0);
+    rblmap(["keygen", "-q", "-o", &feed.arg("other")]);
+    let (image, key) = (feed.arg("built.rbl"), feed.arg("other.key"));
+    let run = rblmap(["publish", &feed.arg("feed"), &image, "--key", &key]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = feed.mirror_from(&feed.arg("feed"), &["--zone", "ops.example"]);
+    assert_eq!(run.code, 4, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("not signed by a key that is trusted here"),
+        "{}",
+        run.stderr
+    );
+    feed.answers();
+    fs::create_dir_all(feed.path("feed/rss.example")).unwrap();
+    let (from, to) = (
+        "feed/ops.example/current.minisig",
+        "feed/rss.example/current.minisig",
+    );
+    fs::copy(feed.path(from), feed.path(to)).unwrap();
+    let run = feed.mirror_from(&feed.arg("feed"), &["--zone", "rss.example"]);
+    assert_eq!(run.code, 4, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("of zone ops.example, not rss.example"),
+        "{}",
+        run.stderr
+    );
+    for bad in ["ops.key", "list.txt", "nowhere.pub"] {
+        let (source, folder) = (feed.arg("feed"), feed.arg("new"));
+        let run = rblmap(["mirror", &source, &folder, "--key", &feed.arg(bad)]);
+        assert_eq!(run.code, 3, "{bad}: {}", run.stderr);
+        assert!(!feed.path("new").exists());
+    }
+}
+
+#[test]
+fn one_run_at_a_time() {
+    let feed = Feed::new();
+    feed.publish(100);
+    assert_eq!(feed.mirror().code, 0);
+    let lock = fs::File::open(feed.path("mirror/.lock")).unwrap();
+    lock.lock().unwrap();
+    let run = feed.mirror();
+    assert_eq!(run.code, 7, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("locked by another run"),
+        "{}",
+        run.stderr
+    );
+    feed.answers();
+    drop(lock);
+    assert_eq!(feed.mirror().code, 0);
+    let lock = fs::File::open(feed.path("feed/.state/.lock")).unwrap();
+    lock.lock().unwrap();
+    let (source, key) = (feed.arg("feed"), feed.arg("ops.key"));
+    assert_eq!(rblmap(["publish", &source, "--key", &key]).code, 7);
+}
+
+#[test]
+fn a_full_disk_leaves_everything_as_it_was() {
+    let feed = Feed::new();
+    feed.publish(3000);
+    let Some(disk) = Disk::mount(&feed.path("mirror"), "size=2m") else {
+        return;
+    };
+    assert_eq!(feed.mirror().code, 0);
+    let image = fs::read(feed.path("mirror/ops.example.rbl")).unwrap();
+    feed.publish(3100);
+    let server = rsyncd(feed.dir.path(), &feed.path("feed"));
+    let url = format!("rsync://127.0.0.1:{}/feed", server.port);
+    // Every stage: no page free, a few, and all but what an image takes.
+    let all = 2 << 20;
+    for left in [0u64, 4 << 10, 8 << 10, 12 << 10, 20 << 10, 40 << 10] {
+        let used = used(&feed);
+        let filler = vec![0; usize::try_from(all - used - left).unwrap()];
+        let _ = fs::write(feed.path("mirror/filler"), filler);
+        for source in [&feed.arg("feed"), &url] {
+            let run = feed.mirror_from(source, &[]);
+            assert_eq!(run.code, 6, "{left} from {source}: {}", run.stderr);
+            assert_eq!(
+                fs::read(feed.path("mirror/ops.example.rbl")).unwrap(),
+                image
+            );
+            feed.answers();
+        }
+        fs::remove_file(feed.path("mirror/filler")).unwrap();
+    }
+    disk.remount("ro");
+    let run = feed.mirror();
+    assert_eq!(run.code, 6, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("Read-only file system"),
+        "{}",
+        run.stderr
+    );
+    feed.answers();
+    disk.remount("rw");
+    assert_eq!(feed.mirror().code, 0);
+    feed.is_clean();
+}
+
+/// Bytes in pages of 4 KiB of all that lies in the mirror's folder.
+fn used(feed: &Feed) -> u64 {
+    let mut used = 0;
+    let mut folders = vec![feed.path("mirror")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            match entry.file_type().unwrap().is_dir() {
+                true => folders.push(entry.path()),
+                false => used += entry.metadata().unwrap().len().div_ceil(4096) * 4096,
+            }
+        }
+    }
+    used
+}
+
+#[test]
+fn a_publisher_on_a_full_disk_keeps_the_feed_as_it_was() {
+    let feed = Feed::new();
+    let Some(disk) = Disk::mount(&feed.path("feed"), "size=1m") else {
+        return;
+    };
+    feed.publish(3000);
+    assert_eq!(feed.mirror().code, 0);
+    let pointer = fs::read(feed.path("feed/ops.example/current.minisig")).unwrap();
+    let filler = vec![0; 1 << 20];
+    let _ = fs::write(feed.path("feed/filler"), filler);
+    let (source, key) = (feed.arg("feed"), feed.arg("ops.key"));
+    let run = rblmap(["publish", &source, "--key", &key]);
+    assert_eq!(run.code, 6, "{}", run.stderr);
+    assert_eq!(
+        fs::read(feed.path("feed/ops.example/current.minisig")).unwrap(),
+        pointer
+    );
+    assert_eq!(feed.mirror().code, 0);
+    fs::remove_file(feed.path("feed/filler")).unwrap();
+    disk.remount("ro");
+    assert_eq!(rblmap(["publish", &source, "--key", &key]).code, 6);
+    disk.remount("rw");
+    assert_eq!(rblmap(["publish", &source, "--key", &key]).code, 0);
+    assert_eq!(feed.mirror().code, 0);
+}
+
+#[test]
+fn status_speaks_to_people_nagios_and_prometheus() {
+    let feed = Feed::new();
+    feed.publish(100);
+    fs::create_dir(feed.path("mirror")).unwrap();
+    let status = |more: &[&str]| {
+        let folder = feed.arg("mirror");
+        let mut args = vec!["status", folder.as_str()];
+        args.extend(more);
+        rblmap(args)
+    };
+    assert_eq!(status(&[]).code, 3, "no zones");
+    assert_eq!(feed.mirror().code, 0);
+    let run = status(&[]);
+    assert!(
+        run.stdout.starts_with("RBLMAP OK - ops.example serial 1 |"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(run.code, 0);
+    let run = status(&["--prometheus"]);
+    assert!(
+        run.stdout
+            .contains("\nrblmap_serial{zone=\"ops.example\"} 1\n"),
+        "{}",
+        run.stdout
+    );
+    feed.publish(110);
+    assert_eq!(feed.mirror().code, 0);
+    let rollback = |more: &[&str]| {
+        let folder = feed.arg("mirror");
+        let mut args = vec!["rollback", folder.as_str(), "ops.example"];
+        args.extend(more);
+        rblmap(args).code
+    };
+    assert_eq!(rollback(&[]), 0);
+    let run = status(&[]);
+    assert!(
+        run.stdout
+            .starts_with("RBLMAP WARNING - ops.example: held by"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(run.code, 1);
+    assert_eq!(feed.mirror().code, 0);
+    assert_eq!(rollback(&["--release"]), 0);
+    feed.publish(4000);
+    let run = feed.mirror();
+    assert_eq!(run.code, 8, "{}", run.stderr);
+    let id = run.stderr.trim_end().rsplit(' ').next().unwrap().to_owned();
+    assert_eq!(
+        rblmap(["accept", &feed.arg("mirror"), "ops.example", &id]).code,
+        0
+    );
+    assert_eq!(feed.mirror().code, 0);
+    let line: Value = serde_json::from_str(&status(&["--json"]).stdout).unwrap();
+    assert_eq!((&line["serial"], &line["level"]), (&3.into(), &"ok".into()));
+    fs::remove_file(feed.path("mirror/ops.example.rbl")).unwrap();
+    assert_eq!(status(&[]).code, 2);
+    // And the next run brings the image back.
+    assert_eq!(feed.mirror().code, 0);
+    feed.answers();
+}
+
+#[test]
+fn a_heartbeat_goes_by_without_a_transfer() {
+    let feed = Feed::new();
+    feed.publish(3000);
+    assert_eq!(feed.mirror().code, 0);
+    let (source, key) = (feed.arg("feed"), feed.arg("ops.key"));
+    assert_eq!(rblmap(["publish", &source, "--key", &key]).code, 0);
+    let run = feed.mirror_from(&source, &["-v"]);
+    assert_eq!(
+        (run.code, run.stderr.as_str()),
+        (0, "ops.example: serial 1\n")
+    );
+    // With nothing new, two pointers are all that is read.
+    let pointers = ["feed/index.minisig", "feed/ops.example/current.minisig"];
+    let bytes = pointers
+        .iter()
+        .map(|path| fs::metadata(feed.path(path)).unwrap().len());
+    assert!(bytes.sum::<u64>() < 1024);
+}

@@ -1,0 +1,189 @@
+//! Real peers for the tests of feeds: an rsync daemon, a small disk, a read-only one.
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests may panic, and say what they skip"
+)]
+
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::common::{Run, rblmap};
+
+/// A program that serves until it goes out of scope.
+pub struct Server {
+    child: Child,
+    pub port: u16,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A loopback port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Starts a program that is to listen on `port`.
+pub fn serve(mut command: Command, port: u16) -> Server {
+    let child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut server = Server { child, port };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(
+            server.child.try_wait().unwrap().is_none(),
+            "the server ended"
+        );
+        assert!(Instant::now() < deadline, "the server does not listen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    server
+}
+
+/// An rsync daemon whose module `feed` is a folder; its log is `rsyncd.log` in `dir`.
+pub fn rsyncd(dir: &Path, feed: &Path) -> Server {
+    let port = free_port();
+    let config = dir.join("rsyncd.conf");
+    let text = format!(
+        "{}use chroot = no\nreverse lookup = no\nlog file = {}\n[feed]\n path = {}\n",
+        if is_root() { "uid = 0\ngid = 0\n" } else { "" },
+        dir.join("rsyncd.log").display(),
+        feed.display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let mut command = Command::new("rsync");
+    command.args(["--daemon", "--no-detach", "--address=127.0.0.1"]);
+    command.arg(format!("--port={port}"));
+    command.arg(format!("--config={}", config.display()));
+    serve(command, port)
+}
+
+pub fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().unwrap();
+    id.stdout == b"0\n"
+}
+
+/// A file system of its own, as large as it says, until it goes out of scope. None without root.
+pub struct Disk(PathBuf);
+
+impl Disk {
+    pub fn mount(path: &Path, options: &str) -> Option<Disk> {
+        std::fs::create_dir_all(path).unwrap();
+        let mut mount = Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(path);
+        if mount
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+        {
+            return Some(Disk(path.to_owned()));
+        }
+        println!("skipped: full and read-only disks (mounting needs root)");
+        None
+    }
+
+    pub fn remount(&self, options: &str) {
+        let mut mount = Command::new("mount");
+        mount
+            .args(["-o", &format!("remount,{options}")])
+            .arg(&self.0);
+        assert!(mount.status().unwrap().success());
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// A publisher and a mirror that are driven by the command.
+pub struct Feed {
+    pub dir: tempfile::TempDir,
+}
+
+impl Feed {
+    /// Keys `ops`, no feed yet.
+    pub fn new() -> Feed {
+        let feed = Feed {
+            dir: tempfile::tempdir().unwrap(),
+        };
+        let run = rblmap(["keygen", "-q", "-o", feed.arg("ops").as_str()]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        feed
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// A path as an argument.
+    pub fn arg(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    /// Builds a list of `count` addresses and publishes it in `feed`.
+    pub fn publish(&self, count: u32) -> Run {
+        let lines =
+            (0..count).map(|n| format!("10.{}.{}.{}\n", n >> 12, n >> 4 & 255, n << 4 & 255));
+        std::fs::write(self.path("list.txt"), lines.collect::<String>()).unwrap();
+        let image = self.arg("built.rbl");
+        let spec = format!("ops.example:plain:{}", self.arg("list.txt"));
+        let built = rblmap(["build", "-q", "-o", &image, &spec]);
+        assert_eq!(built.code, 0, "{}", built.stderr);
+        let run = rblmap([
+            "publish",
+            &self.arg("feed"),
+            &image,
+            "--key",
+            &self.arg("ops.key"),
+        ]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        run
+    }
+
+    pub fn mirror_from(&self, source: &str, more: &[&str]) -> Run {
+        let (folder, key) = (self.arg("mirror"), self.arg("ops.pub"));
+        let mut args = vec!["mirror", source, &folder, "--key", &key];
+        args.extend(more);
+        rblmap(args)
+    }
+
+    pub fn mirror(&self) -> Run {
+        self.mirror_from(&self.arg("feed"), &[])
+    }
+
+    /// Whether the mirrored image answers for the first address.
+    pub fn answers(&self) {
+        let image = self.path("mirror").join("ops.example.rbl");
+        let run = rblmap([image.as_os_str(), "10.0.0.0".as_ref()].iter().fold(
+            vec!["lookup".as_ref()],
+            |mut args: Vec<&std::ffi::OsStr>, arg| {
+                args.push(arg);
+                args
+            },
+        ));
+        assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    }
+
+    /// No temporary file and no download is left over in the mirror's folder.
+    pub fn is_clean(&self) {
+        for name in crate::common::files(&self.path("mirror")) {
+            assert!(!name.starts_with(".rblmap-"), "{name} was left over");
+        }
+    }
+}
