@@ -1,6 +1,6 @@
 //! How long does one IPv4 lookup take, beside one random 64-byte line of the same mapping?
 //!
-//! One at a time: a barrier after each; subtract what the barrier takes alone. The lists are
+//! One at a time: a fence after each; what it takes alone is in every figure. The lists are
 //! clustered, of one and ten million entries.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
@@ -15,7 +15,8 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fastrand::Rng;
 use rblmap::Image;
-use rblmap_benches::{Lines, barrier, clustered, content};
+use rblmap_benches::measure::fence;
+use rblmap_benches::{Lines, clustered, content};
 use rblmap_image::{Stamp, encode, place};
 
 /// Enough to touch the whole mapping, so that it does not stay in the near caches.
@@ -60,18 +61,18 @@ fn sized(criterion: &mut Criterion, name: &str, entries: usize) {
             });
         });
     };
-    ask("barrier", &any, &|_| barrier());
+    ask("fence", &any, &|_| fence());
     ask("line", &any, &|random| {
         black_box(lines.read(random));
-        barrier();
+        fence();
     });
     ask("hit", &listed, &|address| {
         black_box(zone.lookup_v4(address).is_listed());
-        barrier();
+        fence();
     });
     ask("miss", &unlisted, &|address| {
         black_box(zone.lookup_v4(address).is_listed());
-        barrier();
+        fence();
     });
     group.finish();
     drop(image);

@@ -24,8 +24,13 @@ pub struct Entry {
 /// assert_eq!(list, rblmap_benches::clustered(1000, 1));
 /// ```
 pub fn clustered(count: usize, seed: u64) -> Vec<Entry> {
+    clustered_in(count, count.div_ceil(7), seed)
+}
+
+/// Exactly `count` entries in `networks` /24s.
+pub(crate) fn clustered_in(count: usize, networks: usize, seed: u64) -> Vec<Entry> {
     let rng = &mut Rng::with_seed(seed);
-    let mut blocks: BTreeMap<u32, Block> = occupied(count.div_ceil(7), rng);
+    let mut blocks: BTreeMap<u32, Block> = occupied(networks, rng);
     let mut total = 0;
     let mut networks: Vec<u32> = blocks.keys().copied().collect();
     rng.shuffle(&mut networks);
@@ -120,7 +125,7 @@ impl Block {
 }
 
 /// One of 64 last bytes, low ones far more often.
-fn reason(rng: &mut Rng) -> u8 {
+pub(crate) fn reason(rng: &mut Rng) -> u8 {
     2 + (63.99 * rng.f64().powi(4)) as u8
 }
 
@@ -145,7 +150,7 @@ fn occupied(count: usize, rng: &mut Rng) -> BTreeMap<u32, Block> {
 }
 
 /// Whether the /16 may be listed at all.
-fn is_public(net: u32) -> bool {
+pub(crate) fn is_public(net: u32) -> bool {
     let (first, second) = (net >> 8, net & 0xff);
     match first {
         10 | 127 => false,

@@ -9,10 +9,14 @@
 )]
 
 mod clustered;
+pub mod lists;
+pub mod measure;
+pub mod peers;
 mod probe;
+pub mod rows;
 
 pub use clustered::{Entry, churn, clustered, content};
-pub use probe::{Lines, barrier};
+pub use probe::Lines;
 
 /// The README's Rust, compiled.
 #[cfg(doctest)]

@@ -1,11 +1,9 @@
 //! The limit of the machine: random lines of memory, read with nothing around them.
 
-use std::hint::black_box;
-use std::time::Instant;
-
 use rblmap::Image;
 
 /// The 64-byte lines of an image's mapping.
+#[derive(Clone, Copy)]
 pub struct Lines<'a> {
     lines: &'a [[u8; 64]],
 }
@@ -23,15 +21,36 @@ impl<'a> Lines<'a> {
     }
 
     /// A byte of the line that a random number picks.
-    pub fn read(&self, random: u32) -> u8 {
-        let index = (u64::from(random) * self.lines.len() as u64) >> 32;
-        self.lines[index as usize][0]
+    #[inline(always)]
+    pub fn read(&self, random: u32) -> u32 {
+        self.lines[self.index(random)][0].into()
     }
-}
 
-/// Waits until all earlier loads have ended, so that what is timed is one access at a time and no
-/// branch predictor runs ahead. Reading the clock does that (the kernel orders it); a memory fence
-/// does not, later loads start before it. Its own cost is in every figure: measure it alone, too.
-pub fn barrier() {
-    black_box(Instant::now());
+    /// Reads a line for each number, 64 on their way at a time: the sum.
+    pub fn read_many(&self, random: &[u32]) -> u32 {
+        let mut sum = 0u32;
+        for block in random.chunks(64) {
+            block.iter().for_each(|&number| self.prefetch(number));
+            sum = block
+                .iter()
+                .fold(sum, |sum, &number| sum.wrapping_add(self.read(number)));
+        }
+        sum
+    }
+
+    #[inline(always)]
+    fn index(&self, random: u32) -> usize {
+        ((u64::from(random) * self.lines.len() as u64) >> 32) as usize
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, random: u32) {
+        #[cfg(target_arch = "x86_64")]
+        #[expect(unsafe_code, reason = "the instruction takes a pointer")]
+        // SAFETY: a prefetch reads nothing; SSE is part of x86-64.
+        unsafe {
+            let line = self.lines[self.index(random)].as_ptr();
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.cast());
+        }
+    }
 }

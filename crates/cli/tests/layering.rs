@@ -81,7 +81,7 @@ const ROOMS: &[Room] = &[
     Room {
         package: "rblmap-benches",
         below: &["rblmap-cli"],
-        others: &["fastrand"],
+        others: &["fastrand", "rustix", "serde_json"],
     },
 ];
 

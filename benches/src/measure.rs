@@ -1,0 +1,121 @@
+//! How long an access takes: one at a time, as a stream, and after other work.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Queries that are timed together.
+const BLOCK: usize = 1 << 13;
+/// Blocks of one measurement.
+const BLOCKS: usize = 16;
+/// Queries of one measurement.
+pub const QUERIES: usize = BLOCK * BLOCKS;
+/// Cold accesses of one measurement.
+const COLD: usize = 40;
+/// Bytes that are written before a cold access: more than the caches hold.
+const OTHER_WORK: usize = 48 << 20;
+
+/// Nanoseconds a query of one access after the other: the next starts when the last has ended.
+pub fn latency<Q>(queries: &[Q], access: impl Fn(&Q) -> u32) -> f64 {
+    blocks(queries, |block| {
+        for query in block {
+            black_box(access(query));
+            fence();
+        }
+    })
+}
+
+/// Nanoseconds a query of accesses that need not wait for each other.
+pub fn stream<Q>(queries: &[Q], access: impl Fn(&Q) -> u32) -> f64 {
+    blocks(queries, |block| {
+        black_box(
+            block
+                .iter()
+                .fold(0, |sum: u32, query| sum.wrapping_add(access(query))),
+        );
+    })
+}
+
+/// Nanoseconds a query of work on many queries together, as a low percentile of the blocks, in time
+/// of this thread: other work on the machine disturbs least there.
+pub fn blocks<Q>(queries: &[Q], mut work: impl FnMut(&[Q])) -> f64 {
+    let one = |block: &[Q]| {
+        let start = thread_time();
+        work(block);
+        (thread_time() - start) as f64 / block.len() as f64
+    };
+    let mut taken: Vec<f64> = queries.chunks(BLOCK).map(one).collect();
+    taken.sort_by(f64::total_cmp);
+    taken[taken.len() / 10]
+}
+
+/// Memory to write to, so that caches and address translations hold something else.
+pub struct OtherWork(Vec<u64>);
+
+impl OtherWork {
+    /// Takes the memory.
+    #[expect(clippy::new_without_default, reason = "48 MB are not a default")]
+    pub fn new() -> OtherWork {
+        OtherWork(vec![0; OTHER_WORK / 8])
+    }
+
+    /// Nanoseconds of one access after other work: the median of a few dozen, less the clock.
+    pub fn cold<Q>(&mut self, queries: &[Q], access: impl Fn(&Q) -> u32) -> f64 {
+        let mut taken = Vec::with_capacity(COLD);
+        let mut clock = Vec::with_capacity(COLD);
+        for query in queries.iter().take(COLD) {
+            self.evict();
+            taken.push(once(|| access(query)));
+            clock.push(once(|| 0));
+        }
+        taken.sort_unstable();
+        clock.sort_unstable();
+        taken[taken.len() / 2].saturating_sub(clock[clock.len() / 2]) as f64
+    }
+
+    fn evict(&mut self) {
+        for line in self.0.chunks_mut(8) {
+            line[0] = line[0].wrapping_add(1);
+        }
+        black_box(&self.0);
+        // The clock is warm: it is not what is measured.
+        black_box((Instant::now(), Instant::now()));
+        fence();
+    }
+}
+
+fn once(access: impl FnOnce() -> u32) -> u64 {
+    let start = Instant::now();
+    fence();
+    black_box(access());
+    fence();
+    start.elapsed().as_nanos() as u64
+}
+
+/// Nanoseconds that this thread has run.
+fn thread_time() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// Keeps this thread on one processor, if the system lets it.
+pub fn stay() {
+    let mut one = rustix::thread::CpuSet::new();
+    one.set(rustix::thread::sched_getcpu());
+    let _ = rustix::thread::sched_setaffinity(None, &one);
+}
+
+/// Waits until all earlier loads have ended and starts none after it before, so that no branch
+/// predictor runs ahead to the next query. What it takes itself is in every figure.
+#[inline(always)]
+pub fn fence() {
+    #[cfg(target_arch = "x86_64")]
+    #[expect(unsafe_code, reason = "an instruction of its own")]
+    // SAFETY: LFENCE is part of SSE2, which every x86-64 has.
+    unsafe {
+        std::arch::x86_64::_mm_lfence();
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    black_box(Instant::now());
+}
