@@ -79,8 +79,9 @@ pub fn with_ranges(name: &'static str, count: usize) -> List<u32> {
             let at = if rng.bool() { near } else { public(rng) };
             let bits = match rng.u32(..100) {
                 0..60 => 24,
-                // Short prefixes are rare: as many of each as there are bits in the square.
-                _ => 31 - (23.99 * rng.f64().powi(3)) as u32,
+                60..80 => 25 + rng.u32(..7),
+                // Each prefix is half as frequent as the one that is a bit longer.
+                _ => 23 - rng.u32(1..1 << 15).leading_zeros().saturating_sub(17),
             };
             let mask = u32::MAX << (32 - bits);
             (at & mask, at | !mask, reason(rng))

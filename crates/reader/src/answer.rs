@@ -13,20 +13,30 @@ use crate::value::{Key, RawRecord, TextBuf};
 #[derive(Debug, Clone, Copy)]
 pub struct Answer<'a> {
     image: &'a Image,
+    /// Ids up to this one are known to list.
+    listing: u32,
     parts: [Option<(ValueId, Key<'a>)>; 3],
 }
 
 impl<'a> Answer<'a> {
     #[inline]
-    pub(crate) fn new(image: &'a Image, parts: [Option<(ValueId, Key<'a>)>; 3]) -> Answer<'a> {
-        Answer { image, parts }
+    pub(crate) fn new(
+        image: &'a Image,
+        listing: u32,
+        parts: [Option<(ValueId, Key<'a>)>; 3],
+    ) -> Answer<'a> {
+        Answer {
+            image,
+            listing,
+            parts,
+        }
     }
 
     /// Whether there is at least one A record. A text alone lists nothing.
     #[inline]
     pub fn is_listed(&self) -> bool {
         let mut parts = self.parts.iter().flatten();
-        parts.any(|(id, _)| self.image.is_listing(*id))
+        parts.any(|(id, _)| id.get() <= self.listing || self.image.is_listing(*id))
     }
 
     /// The records, in the order of the parts. Two records may have equal A or equal text: a

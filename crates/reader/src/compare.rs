@@ -84,6 +84,57 @@ impl Keys {
     }
 }
 
+impl Keys {
+    /// The byte where they begin.
+    #[inline(always)]
+    pub(crate) fn at(self) -> u8 {
+        2 * self.first
+    }
+
+    /// How many there are.
+    #[inline(always)]
+    pub(crate) fn count(self) -> u8 {
+        self.count
+    }
+
+    /// The keys of a line, in order.
+    #[inline(always)]
+    pub(crate) fn read(self, line: &[u8; 64]) -> impl Iterator<Item = u16> {
+        let (places, _) = line.as_chunks::<2>();
+        let keys = places
+            .iter()
+            .skip(self.first.into())
+            .take(self.count.into());
+        keys.map(|key| u16::from_le_bytes(*key))
+    }
+}
+
+/// What a line with keys of 8 bits is asked: which keys are in the window, and how they compare.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    /// For each window a bit set for each key in it, then a clear one.
+    pub(crate) map: u64,
+    /// Which window, below 64.
+    pub(crate) number: u32,
+    /// The place of the first key of the line.
+    pub(crate) keys_at: u32,
+    /// What the keys are compared with.
+    pub(crate) x: u8,
+}
+
+impl Window {
+    /// The keys before those of the window, and those up to its end. `clear` tells where the clear
+    /// bit of that number (0 to 64) is among some bits, 64 if there are not so many.
+    #[inline(always)]
+    fn range(&self, clear: impl Fn(u64, u32) -> u32) -> (u32, u32) {
+        // One more clear bit before the first window: so each window lies between two.
+        let map = self.map << 1;
+        let next = self.number + 1;
+        let start = clear(map, self.number) - self.number;
+        (start, clear(map, next) - next)
+    }
+}
+
 /// How to compare a number with many at once.
 pub(crate) trait Compare: Copy {
     /// How many of the first `count` (at most 64) starts are up to `x`.
@@ -91,6 +142,27 @@ pub(crate) trait Compare: Copy {
 
     /// How many of the keys of a line are up to `x`, and whether one is `x`.
     fn keys(self, line: &[u8; 64], keys: &Keys, x: u16) -> (u32, bool);
+
+    /// How many keys are in earlier windows or up to `x` in this one, and whether one here is `x`.
+    fn window(self, line: &[u8; 64], window: &Window) -> (u32, bool);
+
+    /// [`Compare::window`] if there are windows, else [`Compare::keys`]. Which one cannot be
+    /// predicted: both may be worked out.
+    #[inline(always)]
+    fn either(
+        self,
+        line: &[u8; 64],
+        keys: &Keys,
+        x: u16,
+        window: &Window,
+        has: bool,
+    ) -> (u32, bool) {
+        if has {
+            self.window(line, window)
+        } else {
+            self.keys(line, keys, x)
+        }
+    }
 }
 
 impl Compare for Scalar {
@@ -104,16 +176,28 @@ impl Compare for Scalar {
 
     #[inline(always)]
     fn keys(self, line: &[u8; 64], keys: &Keys, x: u16) -> (u32, bool) {
-        let (places, _) = line.as_chunks::<2>();
         let (mut below, mut equal) = (0, false);
-        for key in places
-            .iter()
-            .skip(keys.first.into())
-            .take(keys.count.into())
-        {
-            let key = u16::from_le_bytes(*key);
+        for key in keys.read(line) {
             below += u32::from(key <= x);
             equal |= key == x;
+        }
+        (below, equal)
+    }
+
+    #[inline(always)]
+    fn window(self, line: &[u8; 64], window: &Window) -> (u32, bool) {
+        let (start, end) = window.range(|map, number| {
+            let mut clear = !map;
+            for _ in 0..number {
+                clear &= clear.wrapping_sub(1);
+            }
+            clear.trailing_zeros()
+        });
+        let (mut below, mut equal) = (start, false);
+        let keys = line.iter().skip((window.keys_at + start) as usize);
+        for &key in keys.take(end.saturating_sub(start) as usize) {
+            below += u32::from(key <= window.x);
+            equal |= key == window.x;
         }
         (below, equal)
     }
@@ -127,11 +211,14 @@ mod avx2 {
     )]
 
     use std::arch::x86_64::{
-        __m256i, _bzhi_u64, _mm256_cmpeq_epi16, _mm256_loadu_si256, _mm256_min_epu16,
-        _mm256_movemask_epi8, _mm256_packs_epi16, _mm256_permute4x64_epi64, _mm256_set1_epi16,
+        __m256i, _bzhi_u64, _mm256_cmpeq_epi8, _mm256_cmpeq_epi16, _mm256_loadu_si256,
+        _mm256_min_epu8, _mm256_min_epu16, _mm256_movemask_epi8, _mm256_packs_epi16,
+        _mm256_permute4x64_epi64, _mm256_set1_epi8, _mm256_set1_epi16, _pdep_u64,
     };
 
-    use super::{Avx2, Compare, Keys, Task};
+    use std::hint::select_unpredictable;
+
+    use super::{Avx2, Compare, Keys, Task, Window};
 
     #[inline(always)]
     pub(super) fn run<T: Task>(avx2: Avx2, task: T) -> T::Output {
@@ -154,6 +241,29 @@ mod avx2 {
         fn keys(self, line: &[u8; 64], keys: &Keys, x: u16) -> (u32, bool) {
             // SAFETY: an `Avx2` is made only where the machine has AVX2, BMI2 and POPCNT.
             unsafe { compare_keys(line, keys.packed, x) }
+        }
+
+        #[inline(always)]
+        fn window(self, line: &[u8; 64], window: &Window) -> (u32, bool) {
+            // SAFETY: an `Avx2` is made only where the machine has AVX2, BMI2 and POPCNT.
+            unsafe { compare_window(line, window) }
+        }
+
+        #[inline(always)]
+        fn either(
+            self,
+            line: &[u8; 64],
+            keys: &Keys,
+            x: u16,
+            window: &Window,
+            has: bool,
+        ) -> (u32, bool) {
+            let (long, equal_long) = self.keys(line, keys, x);
+            let (short, equal_short) = self.window(line, window);
+            (
+                select_unpredictable(has, short, long),
+                select_unpredictable(has, equal_short, equal_long),
+            )
         }
     }
 
@@ -186,6 +296,31 @@ mod avx2 {
         let below = pack(up_to(a, x), up_to(b, x));
         let equal = pack(_mm256_cmpeq_epi16(a, x), _mm256_cmpeq_epi16(b, x));
         (below.count_ones(), equal != 0)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn compare_window(line: &[u8; 64], window: &Window) -> (u32, bool) {
+        let (start, end) = window.range(|map, number| {
+            let bit = 1u64.wrapping_shl(number) & u64::from(number != 64).wrapping_neg();
+            _pdep_u64(bit, !map).trailing_zeros()
+        });
+        let x = _mm256_set1_epi8(window.x.cast_signed());
+        let (places, _) = line.as_chunks::<2>();
+        let (halves, _) = places.as_chunks::<16>();
+        let [a, b] = halves else { return (0, false) };
+        let (a, b) = (load(a), load(b));
+        let mask = |a, b| {
+            let low = _mm256_movemask_epi8(a).cast_unsigned();
+            let high = _mm256_movemask_epi8(b).cast_unsigned();
+            u64::from(low) | u64::from(high) << 32
+        };
+        let up_to = |keys| _mm256_cmpeq_epi8(_mm256_min_epu8(keys, x), keys);
+        let at = window.keys_at;
+        let here = !_bzhi_u64(u64::MAX, at + start) & _bzhi_u64(u64::MAX, at + end);
+        let below = mask(up_to(a), up_to(b)) & here;
+        let equal = mask(_mm256_cmpeq_epi8(a, x), _mm256_cmpeq_epi8(b, x)) & here;
+        (start + below.count_ones(), equal != 0)
     }
 
     /// All ones where `numbers` are up to `x`, unsigned.

@@ -24,8 +24,8 @@ use crate::zone::{V4, V6, Zone};
 pub struct Image {
     data: Data,
     values: usize,
-    /// Whether some value has no A record.
-    some_without_a: bool,
+    /// Ids up to this one are known to be of values with an A record.
+    listing: u32,
     /// Where the ends and the bytes of the values lie, checked once.
     value_ends: Range<usize>,
     value_bytes: Range<usize>,
@@ -225,7 +225,7 @@ impl Image {
     /// Whether an id is of a value with an A record.
     #[inline]
     pub(crate) fn is_listing(&self, id: ValueId) -> bool {
-        (id.rank() as usize) < self.values && (!self.some_without_a || self.value(id).is_listed())
+        self.value(id).is_listed()
     }
 
     /// The section table: kind, zone, offset, length and parameter of each, as the file has them.
@@ -239,7 +239,7 @@ impl Image {
         let mut image = Image {
             data,
             values: 0,
-            some_without_a: false,
+            listing: 0,
             value_ends: 0..0,
             value_bytes: 0..0,
         };
@@ -424,7 +424,9 @@ impl Image {
         self.value_bytes = start + ends_len..start + bytes.len();
         self.value_ends = start..start + ends_len;
         self.values = count;
-        self.some_without_a = flags == layout::SOME_WITHOUT_A;
+        if flags & layout::SOME_WITHOUT_A == 0 {
+            self.listing = u32::try_from(count).unwrap_or(0);
+        }
         Ok(())
     }
 
@@ -544,6 +546,7 @@ impl Image {
     fn empty_zone(&self, name: NameKey) -> Zone<'_> {
         Zone {
             image: self,
+            listing: self.listing,
             name,
             expires: 0,
             flags: 0,

@@ -71,7 +71,8 @@ impl Zone<'_> {
         for (addresses, listed) in addresses.chunks(BLOCK).zip(listed.chunks_mut(BLOCK)) {
             self.lookup_v4_many(addresses, &mut values);
             for ((&address, value), listed) in addresses.iter().zip(values).zip(listed) {
-                let is_listing = |id| self.image.is_listing(id);
+                let is_listing =
+                    |id: ValueId| id.get() <= self.listing || self.image.is_listing(id);
                 // A value without an A record may hide that of a name.
                 *listed = value.is_some_and(is_listing)
                     || (value.is_some() && self.names_reach_v4() && self.contains_v4(address));
@@ -93,8 +94,9 @@ impl Task for Many<'_, '_> {
     #[inline(always)]
     fn run(self, compare: impl Compare) {
         let blocks = self.addresses.chunks(BLOCK);
+        let mut waiting = [Waiting::default(); BLOCK];
         for (addresses, values) in blocks.zip(self.values.chunks_mut(BLOCK)) {
-            one_block(self.lines, addresses, values, compare);
+            one_block(self.lines, addresses, values, &mut waiting, compare);
         }
     }
 }
@@ -114,12 +116,12 @@ fn one_block(
     lines: &Lines<'_>,
     addresses: &[u32],
     values: &mut [Option<ValueId>],
+    all: &mut [Waiting; BLOCK],
     compare: impl Compare,
 ) {
     addresses
         .iter()
         .for_each(|&address| lines.prefetch_block(address));
-    let mut all = [Waiting::default(); BLOCK];
     let mut count = 0;
     for ((&address, value), place) in addresses.iter().zip(values.iter_mut()).zip(0u32..) {
         let (known, entry) = lines.block_or_units(address);

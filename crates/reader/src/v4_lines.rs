@@ -4,35 +4,43 @@
 //! wait for memory together: what the /16 says, which line, what the line says. Every access is
 //! checked or clamped: damaged bytes give a wrong answer at worst.
 
-use crate::compare::{Compare, Keys, Level, Scalar, Task, prefetch};
-use crate::layout::bytes::{u16_at, u32_at};
-use crate::layout::line::{BLOCK, DIRECT, DIRECT2, LINE, LIST, RAW, Shape};
+use std::hint::select_unpredictable;
+
+use crate::compare::{Compare, Keys, Level, Scalar, Task, Window, prefetch};
+use crate::layout::bytes::{u16_at, u32_at, u64_at};
+use crate::layout::line::{
+    BLOCK, DIRECT, DIRECT2, LINE, LIST, MAP, RAW, SHORT, Shape, TURN_BITS, TURNS,
+};
 use crate::layout::{V4_BITS_LEN, V4_MID_PAD, V4_TOP_LEN};
 
-/// The sections of one zone's IPv4 lines.
+/// The sections of one zone's IPv4 lines. In the order of need: a cold lookup reads two lines of
+/// memory of this.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub(crate) struct Lines<'a> {
     bits: Option<&'a [u8; V4_BITS_LEN]>,
     top: &'a [u8; V4_TOP_LEN],
     mid: &'a [[u8; 2]],
     lines: &'a [[u8; LINE]],
-    big: &'a [u8],
-    level: Level,
-    shape: Shape,
     /// The bits of an id.
     id_mask: u32,
+    level: Level,
+    /// Bytes of an id.
+    width: u8,
+    default_at: u8,
+    palette_at: u8,
     kinds: [Kind; 8],
+    big: &'a [u8],
 }
 
 /// How to read one kind of line.
 #[derive(Debug, Clone, Copy)]
 struct Kind {
+    /// Where the keys lie, or the map of windows; and how many entries or addresses there are.
     keys: Keys,
-    /// Entries or addresses.
-    capacity: u16,
     /// Where the ids, or the places of them in the palette, lie.
     at: u8,
-    /// [`EACH`] and [`FOUR`], or neither.
+    /// Which of the following.
     form: u8,
 }
 
@@ -40,6 +48,8 @@ struct Kind {
 const EACH: u8 = 1;
 /// There is a palette of four values.
 const FOUR: u8 = 2;
+/// The keys have 8 bits, and there is a map of windows.
+const WINDOWS: u8 = 4;
 
 /// What a /16 says of an address.
 #[derive(Debug, Clone, Copy)]
@@ -80,8 +90,10 @@ impl<'a> Lines<'a> {
             lines,
             big,
             level: Level::best(),
-            shape,
             id_mask: u32::MAX >> (32 - 8 * width),
+            width: small(width),
+            default_at: small(shape.default_at),
+            palette_at: small(shape.palette_at),
             kinds: std::array::from_fn(|kind| Kind::new(kind, &shape)),
         })
     }
@@ -228,32 +240,42 @@ impl<'a> Lines<'a> {
         let kind = &self.kinds[usize::from(head & 7)];
         let [low, high, ..] = address.to_le_bytes();
         let x = u16::from_le_bytes([low, high]).wrapping_sub(u16_at(line, 2));
-        let (below, equal) = compare.keys(line, &kind.keys, x);
-        let each = kind.form & EACH != 0;
+        let window = kind.window(line, x);
+        let has_windows = kind.form & WINDOWS != 0;
+        let (below, equal) = compare.either(line, &kind.keys, x, &window, has_windows);
         // Without a key up to x this is beyond every capacity.
-        let index = if each {
-            u32::from(x)
-        } else {
-            below.wrapping_sub(1)
-        };
-        let held = index < u32::from(kind.capacity);
-        let index = if held { index as usize } else { 0 };
-        let at = usize::from(kind.at);
-        let byte = line[(at + index / 4) % LINE];
-        let place = usize::from(byte >> (2 * (index % 4)) & 3);
-        let four = kind.form & FOUR != 0;
-        let (place, flag, at) = if four {
-            (place, 4 + place, self.shape.palette_at)
-        } else {
-            (index, 4, at)
-        };
+        let each = kind.form & EACH != 0;
+        let index = select_unpredictable(each, u32::from(x), below.wrapping_sub(1));
+        let held = index < u32::from(kind.keys.count());
+        let index = select_unpredictable(held, index as usize, 0);
+        let (at, flag) = self.place(line, kind, index);
         let only = head >> flag & 1 != 0;
-        let at = if held && (equal || !only) {
-            at + place * self.shape.width
-        } else {
-            self.shape.default_at
-        };
+        let listed = held & (equal | !only);
+        let at = select_unpredictable(listed, at, usize::from(self.default_at));
         self.read_id(line, at)
+    }
+
+    /// Where the id of an entry lies, and the number of the bit of the line's head that says whether
+    /// it is of its key only.
+    #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "cut to the length of the array")]
+    fn place(&self, line: &[u8; LINE], kind: &Kind, index: usize) -> (usize, usize) {
+        let (at, width) = (usize::from(kind.at), usize::from(self.width));
+        let byte = line[(at + index / 4) % LINE];
+        let of_four = usize::from(byte >> (2 * (index % 4)) & 3);
+        let turns = u64_at(line, (usize::from(kind.keys.at()) + MAP).min(LINE - 8));
+        // The first entry is a turn.
+        let turn = (turns << (63 - index % 64)).count_ones() as usize;
+        // All three are worked out: which one it is cannot be predicted.
+        let (four, windows) = (kind.form & FOUR != 0, kind.form & WINDOWS != 0);
+        // The ids of turns lie from the end down.
+        let down = LINE.wrapping_sub(turn * width);
+        let of_four_at = usize::from(self.palette_at) + of_four * width;
+        let at = select_unpredictable(windows, down, at + index * width);
+        (
+            select_unpredictable(four, of_four_at, at),
+            select_unpredictable(four, 4 + of_four, 4),
+        )
     }
 
     /// The id at a byte of a line, read as 4 bytes whatever its width.
@@ -302,41 +324,26 @@ impl<'a> Lines<'a> {
 
     /// Tells `see` where each stretch of equal value between `start` and `end` begins, in order.
     fn walk_line(&self, line: &[u8; LINE], start: u32, end: u32, see: &mut impl FnMut(u32, u32)) {
-        let Shape { width, .. } = self.shape;
         let base = u32::from(u16_at(line, 2));
-        let default = self.read_id(line, self.shape.default_at);
-        let (keys_at, count) = match line[0] & 7 {
-            RAW => (self.shape.head, self.shape.raw),
-            LIST => (self.shape.palette_end, self.shape.list),
-            kind => {
-                let held = self
-                    .kinds
-                    .get(usize::from(kind))
-                    .map_or(0, |kind| kind.capacity);
-                let last = end.min(start.saturating_add(held.into()));
-                (start..last).for_each(|low| see(low, self.read_line(line, low, Scalar)));
-                see(last, default);
-                return;
-            }
+        let default = self.read_id(line, self.default_at.into());
+        let Some(kind) = self.kinds.get(usize::from(line[0] & 7)) else {
+            return;
         };
+        if kind.form & EACH != 0 {
+            let last = end.min(start.saturating_add(kind.keys.count().into()));
+            (start..last).for_each(|low| see(low, self.read_line(line, low, Scalar)));
+            see(last, default);
+            return;
+        }
         see(start, default);
         let mut last = None;
-        for index in 0..count {
-            let low = base + u32::from(u16_at(line, keys_at + 2 * index));
+        for (index, key) in kind.keys_of(line).enumerate() {
+            let low = base + key;
             if last.is_some_and(|last| low <= last) || low < start || low >= end {
                 continue;
             }
             last = Some(low);
-            let (at, flag) = if line[0] & 7 == RAW {
-                (keys_at + 2 * count + index * width, 4)
-            } else {
-                let byte = line
-                    .get(keys_at + 2 * count + index / 4)
-                    .copied()
-                    .unwrap_or(0);
-                let place = usize::from(byte >> (2 * (index % 4)) & 3);
-                (self.shape.palette_at + place * width, 4 + place)
-            };
+            let (at, flag) = self.place(line, kind, index);
             see(low, self.read_id(line, at));
             if line[0] >> flag & 1 != 0 && low + 1 < end {
                 see(low + 1, default);
@@ -358,30 +365,69 @@ impl<'a> Lines<'a> {
 impl Kind {
     /// What `docs/format.md` says of the kind; of kinds that do not exist, that they hold nothing.
     fn new(kind: usize, shape: &Shape) -> Kind {
-        let (keys_at, keys, capacity, at, form) = match u8::try_from(kind) {
-            Ok(RAW) => (
-                shape.head,
-                shape.raw,
-                shape.raw,
-                shape.head + 2 * shape.raw,
-                0,
-            ),
+        let short_slots = shape.palette_end + MAP + shape.short;
+        let (keys_at, count, at, form) = match u8::try_from(kind) {
+            Ok(RAW) => (shape.head, shape.raw, shape.head + 2 * shape.raw, 0),
             Ok(LIST) => {
-                let at = shape.palette_end + 2 * shape.list;
-                (shape.palette_end, shape.list, shape.list, at, FOUR)
+                let slots = shape.palette_end + 2 * shape.list;
+                (shape.palette_end, shape.list, slots, FOUR)
             }
-            Ok(DIRECT2) => (0, 0, shape.direct2, shape.palette_end, EACH | FOUR),
-            Ok(DIRECT) => (0, 0, shape.direct, shape.head, EACH),
-            _ => (0, 0, 0, 0, 0),
+            Ok(DIRECT2) => (LINE, shape.direct2, shape.palette_end, EACH | FOUR),
+            Ok(DIRECT) => (LINE, shape.direct, shape.head, EACH),
+            Ok(SHORT) => (shape.palette_end, shape.short, short_slots, FOUR | WINDOWS),
+            Ok(TURNS) => (shape.head, shape.turns, 0, WINDOWS),
+            _ => (LINE, 0, 0, 0),
         };
-        let small = |number| u8::try_from(number).unwrap_or(0);
         Kind {
-            keys: Keys::new(small(keys_at / 2), small(keys)),
-            capacity: u16::try_from(capacity).unwrap_or(0),
+            keys: Keys::new(small(keys_at / 2), small(count)),
             at: small(at),
             form,
         }
     }
+
+    /// What a line with short keys is asked for an address `x` behind its base.
+    #[inline(always)]
+    fn window(&self, line: &[u8; LINE], x: u16) -> Window {
+        let [x, number] = x.to_le_bytes();
+        let map_at = self.keys.at();
+        // One map, and in lines without a palette another one.
+        let maps = if self.form & FOUR != 0 {
+            MAP
+        } else {
+            MAP + TURN_BITS
+        };
+        Window {
+            map: u64_at(line, usize::from(map_at).min(LINE - MAP)),
+            number: u32::from(number) % 64,
+            keys_at: u32::from(map_at) + u32::from(small(maps)),
+            x,
+        }
+    }
+
+    /// The keys of a line, relative to its base.
+    fn keys_of(&self, line: &[u8; LINE]) -> impl Iterator<Item = u32> {
+        let has_windows = self.form & WINDOWS != 0;
+        let Window { map, keys_at, .. } = self.window(line, 0);
+        let map = if has_windows { map } else { 0 };
+        // The number of the window, for each bit that stands for a key.
+        let windows = (0..64).scan(0u32, move |window, bit| {
+            let is_key = map >> bit & 1 != 0;
+            let number = *window;
+            *window += u32::from(!is_key);
+            Some(is_key.then_some(number))
+        });
+        let short = line.iter().skip(keys_at as usize);
+        let short = short.take(self.keys.count().into());
+        let short = windows.flatten().zip(short);
+        let short = short.map(|(window, &key)| window << 8 | u32::from(key));
+        let long = self.keys.read(line).map(u32::from);
+        short.chain(long.filter(move |_| !has_windows))
+    }
+}
+
+/// Offsets in a line and numbers of entries are below 256.
+fn small(number: usize) -> u8 {
+    u8::try_from(number).unwrap_or(0)
 }
 
 /// One address.

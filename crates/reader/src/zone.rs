@@ -20,15 +20,19 @@ use crate::value::Key;
 ///
 /// Getting a zone costs a few dozen nanoseconds; keep it while you look up.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub struct Zone<'a> {
+    // In the order of need: a cold lookup of an IPv4 address reads the first lines of memory.
     pub(crate) image: &'a Image,
-    pub(crate) name: NameKey,
-    pub(crate) expires: u64,
+    /// Ids up to this one are known to be of values with an A record.
+    pub(crate) listing: u32,
     pub(crate) flags: u8,
-    pub(crate) facts: &'a [u8],
     pub(crate) v4: V4<'a>,
     pub(crate) v6: V6<'a>,
     pub(crate) names: Names<'a>,
+    pub(crate) expires: u64,
+    pub(crate) facts: &'a [u8],
+    pub(crate) name: NameKey,
 }
 
 /// The layouts of IPv4 data.
@@ -126,7 +130,11 @@ impl<'a> Zone<'a> {
         'a: 'q,
     {
         let run = self.part(self.v4_id(address), Key::V4(address));
-        Answer::new(self.image, [run, None, self.name_listing(name)])
+        Answer::new(
+            self.image,
+            self.listing,
+            [run, None, self.name_listing(name)],
+        )
     }
 
     /// Looks an IPv6 address up. An address that holds an IPv4 address (2002::/16 and
@@ -158,7 +166,7 @@ impl<'a> Zone<'a> {
         };
         let inner = inner.and_then(|v4| self.part(self.v4_id(v4), Key::V4(v4)));
         let name = self.name_part(NAMES_REACH_V6, Ipv6Addr::from_bits(address));
-        Answer::new(self.image, [run, inner, name])
+        Answer::new(self.image, self.listing, [run, inner, name])
     }
 
     /// Looks a name up: the name itself, else the longest name above that lists what is below it.
@@ -187,7 +195,11 @@ impl<'a> Zone<'a> {
     where
         'a: 'q,
     {
-        Answer::new(self.image, [self.name_listing(key), None, None])
+        Answer::new(
+            self.image,
+            self.listing,
+            [self.name_listing(key), None, None],
+        )
     }
 
     /// The IPv4 runs in address order; no two that touch have one value.
@@ -252,7 +264,7 @@ impl<'a> Zone<'a> {
     pub(crate) fn answer_v4(&self, address: u32, id: u32) -> Answer<'a> {
         let run = self.part(id, Key::V4(address));
         let name = self.name_part(NAMES_REACH_V4, Ipv4Addr::from_bits(address));
-        Answer::new(self.image, [run, None, name])
+        Answer::new(self.image, self.listing, [run, None, name])
     }
 
     /// The same zone, read with what any machine can do: for tests and benches.

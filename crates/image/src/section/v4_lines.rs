@@ -11,7 +11,9 @@
 
 use rayon::prelude::*;
 use rblmap::Run;
-use rblmap::layout::line::{BLOCK, DIRECT, DIRECT2, LINE, LIST, PALETTE, RAW, Shape};
+use rblmap::layout::line::{
+    BLOCK, DIRECT, DIRECT2, LINE, LIST, MAP, PALETTE, RAW, SHORT, Shape, TURN_BITS, TURNS,
+};
 use rblmap::layout::{V4_BITS_LEN, V4_MID_PAD, V4_TOP_LEN};
 
 use super::put_id;
@@ -28,9 +30,11 @@ pub(crate) struct V4Lines {
 /// Lines are counted in 24 bits.
 const MAX_LINES: usize = 1 << 24;
 /// The default value of a line is that of the longest of this many intervals.
-const LOOK_AHEAD: usize = 6;
+const LOOK_AHEAD: usize = 8;
+/// What the map of a line with short keys has room for: a bit an entry, and one a window.
+const MAP_BITS: usize = 8 * MAP;
 /// Non-default intervals up to this long are written address by address.
-const SHORT: u32 = 2;
+const SINGLES: u32 = 2;
 
 /// Encodes the runs of a zone.
 pub(crate) fn encode(runs: &[Run<u32>], width: usize) -> Result<V4Lines, Error> {
@@ -207,6 +211,35 @@ struct Plan {
     reach: u32,
 }
 
+/// How far a line with a palette reaches.
+struct Reach {
+    /// The first address that it does not speak of.
+    end: u32,
+    /// How many entries that takes.
+    entries: usize,
+    /// Whether the palette has room for the next one.
+    values_left: bool,
+}
+
+impl Default for Reach {
+    fn default() -> Reach {
+        Reach {
+            end: BLOCK,
+            entries: 0,
+            values_left: true,
+        }
+    }
+}
+
+/// Takes any keys as long as there are places for them.
+fn places(capacity: usize) -> impl FnMut(u32, u32) -> bool {
+    let mut count = 0;
+    move |_, _| {
+        count += 1;
+        count <= capacity
+    }
+}
+
 /// One entry of a line with keys.
 #[derive(Clone, Copy)]
 struct Entry {
@@ -242,86 +275,111 @@ impl<'a> Unit<'a> {
         })
     }
 
-    /// The kind that reaches farthest; of equals the first in the order 1, 0 (each of its key only),
-    /// 0, 2, 3.
+    /// The kind that reaches farthest; of equals the first in the order 1, 4, 0 and 5 (each of its key
+    /// only), 0 and 5, 2, 3.
     fn best(&self) -> Plan {
-        let (reach, values_left) = self.reach_list();
+        let shape = &self.shape;
+        let list = self.reach_list(&mut places(shape.list));
         let mut best = Plan {
             kind: LIST,
             only: false,
-            reach,
+            reach: list.end,
         };
+        if list.end == BLOCK {
+            return best;
+        }
         let mut consider = |kind, only, reach| {
             if reach > best.reach {
                 best = Plan { kind, only, reach };
             }
             best.reach
         };
-        if reach < BLOCK {
-            // With values left the list ran out of entries, and it has more of them.
-            if !values_left {
-                consider(RAW, true, self.reach_only());
-            }
-            let reach = consider(RAW, false, self.reach_from());
-            // Lines without keys speak of few addresses.
-            if reach < self.start + self.shape.direct2 as u32 {
-                consider(DIRECT2, false, self.reach_direct2());
-                consider(
-                    DIRECT,
-                    false,
-                    (self.start + self.shape.direct as u32).min(BLOCK),
-                );
-            }
+        if list.values_left {
+            let short = self.reach_list(&mut self.windows(|count, _| count <= shape.short));
+            consider(SHORT, false, self.mapped(&short));
+        }
+        consider(RAW, true, self.reach_only(&mut places(shape.raw)).end);
+        let turns = self.reach_only(&mut self.windows(|count, ids| shape.turns_hold(count, ids)));
+        consider(TURNS, true, self.mapped(&turns));
+        consider(RAW, false, self.reach_from(&mut places(shape.raw)).end);
+        let turns = self.reach_from(&mut self.windows(|count, ids| shape.turns_hold(count, ids)));
+        let reach = consider(TURNS, false, self.mapped(&turns));
+        // Lines without keys speak of few addresses.
+        if reach < self.start + shape.direct2 as u32 {
+            consider(DIRECT2, false, self.reach_direct2());
+            let direct = self.start + shape.direct as u32;
+            consider(DIRECT, false, direct.min(BLOCK));
         }
         best
     }
 
-    fn reach_only(&self) -> u32 {
-        let mut room = self.shape.raw as u32;
-        for (from, to, id) in self.pieces() {
-            if id == self.default {
-                continue;
-            }
-            if to - from > SHORT || to - from > room {
-                return from;
-            }
-            room -= to - from;
+    /// Takes keys of 8 bits and their ids as long as the line `holds` so many keys and turns to
+    /// another id, and the map has a bit for each key and for each window.
+    fn windows(&self, holds: impl Fn(usize, usize) -> bool) -> impl FnMut(u32, u32) -> bool {
+        let start = self.start;
+        let (mut keys, mut turns, mut last) = (0, 0, None);
+        move |key, id| {
+            keys += 1;
+            turns += usize::from(last.replace(id) != Some(id));
+            holds(keys, turns) && keys + (((key - start) >> 8) as usize) < MAP_BITS
         }
-        BLOCK
     }
 
-    fn reach_from(&self) -> u32 {
-        let mut room = self.shape.raw;
+    /// How far the map of a line with keys of 8 bits lets it reach.
+    fn mapped(&self, reach: &Reach) -> u32 {
+        reach
+            .end
+            .min(self.start + 256 * (MAP_BITS - reach.entries) as u32)
+    }
+
+    /// How far entries of their own address only reach, as long as `take` has room for their keys.
+    fn reach_only(&self, take: &mut impl FnMut(u32, u32) -> bool) -> Reach {
+        let mut reach = Reach::default();
+        for (from, to, id) in self.pieces().filter(|piece| piece.2 != self.default) {
+            if to - from > SINGLES || !(from..to).all(|key| take(key, id)) {
+                reach.end = from;
+                break;
+            }
+            reach.entries += (to - from) as usize;
+        }
+        reach
+    }
+
+    /// How far entries from their key on reach, as long as `take` has room for their keys.
+    fn reach_from(&self, take: &mut impl FnMut(u32, u32) -> bool) -> Reach {
+        let mut reach = Reach::default();
         for (index, (from, _, id)) in self.pieces().enumerate() {
             if index == 0 && id == self.default {
                 continue;
             }
-            if room == 0 {
-                return from;
+            if !take(from, id) {
+                reach.end = from;
+                break;
             }
-            room -= 1;
+            reach.entries += 1;
         }
-        BLOCK
+        reach
     }
 
-    /// How far a list reaches, and whether its palette had room left where it ended.
-    fn reach_list(&self) -> (u32, bool) {
+    /// How far the entries of a line with a palette reach, as long as `take` has room for their keys.
+    fn reach_list(&self, take: &mut impl FnMut(u32, u32) -> bool) -> Reach {
         let mut palette = Palette::default();
-        let mut room = self.shape.list;
         let mut open = false;
+        let mut reach = Reach::default();
         for (from, to, id) in self.pieces() {
-            let mut values_left = true;
+            let mut entries = 0;
             let fits = list_entries((from, to, id), self.default, &mut open, &mut |entry| {
-                values_left = palette.slot(entry.id, entry.only).is_some();
-                let fits = room > 0 && values_left;
-                room = room.saturating_sub(1);
-                fits
+                entries += 1;
+                reach.values_left = palette.slot(entry.id, entry.only).is_some();
+                take(entry.key, entry.id) && reach.values_left
             });
             if !fits {
-                return (from, values_left);
+                reach.end = from;
+                return reach;
             }
+            reach.entries += entries;
         }
-        (BLOCK, true)
+        reach
     }
 
     fn reach_direct2(&self) -> u32 {
@@ -352,7 +410,9 @@ impl<'a> Unit<'a> {
         );
         match plan.kind {
             RAW => self.fill_raw(&mut line, plan),
+            TURNS => self.fill_turns(&mut line, plan),
             LIST => self.fill_list(&mut line, plan),
+            SHORT => self.fill_short(&mut line, plan),
             DIRECT2 => self.fill_direct2(&mut line, plan),
             _ => self.each_address(plan, |place, id| {
                 put_id(&mut line, self.shape.head, self.shape.width, place, id);
@@ -362,12 +422,46 @@ impl<'a> Unit<'a> {
     }
 
     fn fill_raw(&self, line: &mut [u8; LINE], plan: &Plan) {
-        let mut entries = Vec::with_capacity(self.shape.raw);
+        let entries = self.raw_of(line, plan);
+        let (keys, ids) = (self.shape.head, self.shape.head + 2 * self.shape.raw);
+        for place in 0..self.shape.raw {
+            let entry = self.entry_or_last(&entries, place);
+            put_id(line, keys, 2, place, entry.key - self.start);
+            put_id(line, ids, self.shape.width, place, entry.id);
+        }
+    }
+
+    fn fill_turns(&self, line: &mut [u8; LINE], plan: &Plan) {
+        let entries = self.raw_of(line, plan);
+        self.put_windows(line, self.shape.head, &entries);
+        let mut turns = 0u64;
+        let (mut place, mut last) = (LINE, None);
+        for (number, entry) in entries.iter().enumerate() {
+            if last.replace(entry.id) != Some(entry.id) {
+                turns |= 1 << number;
+                place -= self.shape.width;
+                put_id(line, place, self.shape.width, 0, entry.id);
+            }
+        }
+        let turns = turns.to_le_bytes();
+        put_bytes(
+            line,
+            self.shape.head + MAP,
+            turns.get(..TURN_BITS).unwrap_or_default(),
+        );
+    }
+
+    /// The entries of a line with an id for each; sets the flag that says what they speak of.
+    fn raw_of(&self, line: &mut [u8; LINE], plan: &Plan) -> Vec<Entry> {
+        let mut entries = Vec::with_capacity(LINE);
+        let only = plan.only;
+        if only {
+            line[0] |= 0x10;
+        }
         for (index, (from, to, id)) in self.pieces().enumerate() {
             if from >= plan.reach {
                 break;
             }
-            let only = plan.only;
             if only && id != self.default {
                 entries.extend((from..to).map(|key| Entry { key, id, only }));
             } else if !only && (index > 0 || id != self.default) {
@@ -378,19 +472,54 @@ impl<'a> Unit<'a> {
                 });
             }
         }
-        if plan.only {
-            line[0] |= 0x10;
+        entries
+    }
+
+    /// The map of windows at `at`, and the keys where the line's kind has them.
+    fn put_windows(&self, line: &mut [u8; LINE], at: usize, entries: &[Entry]) {
+        let keys = if line[0] & 7 == TURNS {
+            at + MAP + TURN_BITS
+        } else {
+            at + MAP
+        };
+        let mut map = 0u64;
+        for (place, entry) in entries.iter().enumerate() {
+            let key = entry.key - self.start;
+            map |= 1 << (place as u32 + (key >> 8));
+            put_id(line, keys, 1, place, key & 0xff);
         }
-        let (keys, ids) = (self.shape.head, self.shape.head + 2 * self.shape.raw);
-        for place in 0..self.shape.raw {
-            let entry = self.entry_or_last(&entries, place);
-            put_id(line, keys, 2, place, entry.key - self.start);
-            put_id(line, ids, self.shape.width, place, entry.id);
-        }
+        put_bytes(line, at, &map.to_le_bytes());
     }
 
     fn fill_list(&self, line: &mut [u8; LINE], plan: &Plan) {
-        let mut entries = Vec::with_capacity(self.shape.list);
+        let entries = self.list_of(plan);
+        let mut palette = Palette::default();
+        let keys = self.shape.palette_end;
+        let slots = keys + 2 * self.shape.list;
+        for place in 0..self.shape.list {
+            let entry = self.entry_or_last(&entries, place);
+            let slot = palette.slot(entry.id, entry.only).unwrap_or(0);
+            put_id(line, keys, 2, place, entry.key - self.start);
+            put_two_bits(line, slots, place, slot);
+        }
+        self.put_palette(line, &palette);
+    }
+
+    fn fill_short(&self, line: &mut [u8; LINE], plan: &Plan) {
+        let entries = self.list_of(plan);
+        self.put_windows(line, self.shape.palette_end, &entries);
+        let mut palette = Palette::default();
+        let slots = self.shape.palette_end + MAP + self.shape.short;
+        for (place, entry) in entries.iter().enumerate() {
+            let slot = palette.slot(entry.id, entry.only).unwrap_or(0);
+            put_two_bits(line, slots, place, slot);
+        }
+        self.put_palette(line, &palette);
+    }
+
+    /// The entries of a line with a palette and keys.
+    fn list_of(&self, plan: &Plan) -> Vec<Entry> {
+        let mut entries = Vec::with_capacity(self.shape.short);
         let mut open = false;
         for piece in self.pieces().take_while(|piece| piece.0 < plan.reach) {
             list_entries(piece, self.default, &mut open, &mut |entry| {
@@ -398,17 +527,10 @@ impl<'a> Unit<'a> {
                 true
             });
         }
-        let mut palette = Palette::default();
-        let (keys, slots) = (
-            self.shape.palette_end,
-            self.shape.palette_end + 2 * self.shape.list,
-        );
-        for place in 0..self.shape.list {
-            let entry = self.entry_or_last(&entries, place);
-            let slot = palette.slot(entry.id, entry.only).unwrap_or(0);
-            put_id(line, keys, 2, place, entry.key - self.start);
-            put_two_bits(line, slots, place, slot);
-        }
+        entries
+    }
+
+    fn put_palette(&self, line: &mut [u8; LINE], palette: &Palette) {
         for (slot, (id, only)) in palette.used().enumerate() {
             put_id(line, self.shape.palette_at, self.shape.width, slot, id);
             if only {
@@ -423,9 +545,7 @@ impl<'a> Unit<'a> {
             let slot = palette.slot(id, false).unwrap_or(0);
             put_two_bits(line, self.shape.palette_end, place, slot);
         });
-        for (slot, (id, _)) in palette.used().enumerate() {
-            put_id(line, self.shape.palette_at, self.shape.width, slot, id);
-        }
+        self.put_palette(line, &palette);
     }
 
     fn each_address(&self, plan: &Plan, mut see: impl FnMut(usize, u32)) {
@@ -453,7 +573,7 @@ fn list_entries(
     open: &mut bool,
     take: &mut impl FnMut(Entry) -> bool,
 ) -> bool {
-    let only = id != default && to - from <= SHORT;
+    let only = id != default && to - from <= SINGLES;
     if only {
         *open = false;
         return (from..to).all(|key| take(Entry { key, id, only }));
@@ -490,6 +610,12 @@ impl Palette {
 
     fn used(&self) -> impl Iterator<Item = (u32, bool)> {
         self.slots.into_iter().take(self.len)
+    }
+}
+
+fn put_bytes(line: &mut [u8; LINE], at: usize, bytes: &[u8]) {
+    if let Some(place) = line.get_mut(at..at + bytes.len()) {
+        place.copy_from_slice(bytes);
     }
 }
 

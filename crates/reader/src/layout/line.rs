@@ -19,6 +19,19 @@ pub const LIST: u8 = 1;
 pub const DIRECT2: u8 = 2;
 /// One value an address.
 pub const DIRECT: u8 = 3;
+/// Keys of 8 bits in windows of 256 addresses, each with the number of its value in a palette of
+/// four; which entries are in which window says a map of [`MAP`] bytes.
+pub const SHORT: u8 = 4;
+
+/// Keys of 8 bits in windows, as in a [`SHORT`] line; then a bit a key that says whether its value
+/// is another than that of the key before, and those values, from the end of the line down.
+pub const TURNS: u8 = 5;
+
+/// Bytes of the map of a [`SHORT`] line: for each window a bit set for each entry in it, then a clear
+/// one.
+pub const MAP: usize = 8;
+/// Bytes of the bits of a [`TURNS`] line that say where the value turns.
+pub const TURN_BITS: usize = 5;
 
 /// Where the parts of a line lie, for one width of value ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +54,10 @@ pub struct Shape {
     pub direct2: usize,
     /// Addresses of a [`DIRECT`] line.
     pub direct: usize,
+    /// Entries of a [`SHORT`] line.
+    pub short: usize,
+    /// Most entries of a [`TURNS`] line; it has room for fewer if its values turn often.
+    pub turns: usize,
 }
 
 impl Shape {
@@ -62,7 +79,15 @@ impl Shape {
             list: (LINE - palette_end) * 4 / 9,
             direct2: (LINE - palette_end) * 4,
             direct: (LINE - head) / width,
+            short: (LINE - palette_end - MAP) * 4 / 5,
+            turns: 8 * TURN_BITS,
         }
+    }
+
+    /// Whether a [`TURNS`] line has room for so many keys, and so many turns to another value.
+    pub const fn turns_hold(&self, keys: usize, turns: usize) -> bool {
+        let room = LINE - self.head - MAP - TURN_BITS;
+        keys <= self.turns && keys + turns * self.width <= room
     }
 }
 
@@ -74,11 +99,18 @@ mod tests {
     fn lines_hold_what_the_format_page_says() {
         let capacities = |width| {
             let shape = Shape::new(width);
-            [shape.raw, shape.list, shape.direct2, shape.direct]
+            [
+                shape.raw,
+                shape.list,
+                shape.direct2,
+                shape.direct,
+                shape.short,
+                shape.turns,
+            ]
         };
-        assert_eq!(capacities(1), [20, 24, 224, 60]);
-        assert_eq!(capacities(2), [14, 22, 200, 29]);
-        assert_eq!(capacities(3), [11, 19, 176, 18]);
-        assert_eq!(capacities(4), [9, 17, 160, 14]);
+        assert_eq!(capacities(1), [20, 24, 224, 60, 38, 40]);
+        assert_eq!(capacities(2), [14, 22, 200, 29, 33, 40]);
+        assert_eq!(capacities(3), [11, 19, 176, 18, 28, 40]);
+        assert_eq!(capacities(4), [9, 17, 160, 14, 25, 40]);
     }
 }
