@@ -24,12 +24,12 @@ const ROOMS: &[Room] = &[
     Room {
         package: "rblmap",
         below: &[],
-        others: &["blake3", "fst", "memmap2"],
+        others: &["blake3", "memmap2"],
     },
     Room {
         package: "rblmap-image",
         below: &["rblmap"],
-        others: &["blake3", "fst", "rayon", "tempfile", "thiserror"],
+        others: &["blake3", "rayon", "tempfile", "thiserror"],
     },
     Room {
         package: "rblmap-zonefile",
@@ -86,7 +86,7 @@ const ROOMS: &[Room] = &[
 ];
 
 /// All that the reader may bring along without the feature `verify`.
-const READER_TREE: &[&str] = &["fst", "libc", "memmap2"];
+const READER_TREE: &[&str] = &["libc", "memmap2"];
 
 #[test]
 fn arrows_point_down() {

@@ -6,13 +6,14 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
     reason = "a test may panic"
 )]
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use rblmap::{NameKey, Run, Slot};
+use rblmap::{Image, NameKey, Run, Slot};
 use rblmap_image::{Content, Draft, Record, Stamp, TemplateBuf, TextPart, ValueBuf, encode};
 
 fn testdata(file: &str) -> PathBuf {
@@ -125,6 +126,56 @@ fn content_ids_are_as_they_were() {
         many.id()
     );
     compare("content-ids.txt", lines.as_bytes());
+}
+
+/// IPv6 prefixes and names enough for lines, none of them at random.
+fn lines() -> Content {
+    let mut draft = Draft::new("lines.example".parse().unwrap());
+    let ids: Vec<_> = (0..9u32)
+        .map(|n| {
+            let a = Some(Ipv4Addr::from_bits(0x7f00_0002 + n));
+            draft
+                .values
+                .intern(&ValueBuf::new([Record { a, text: None }]))
+                .unwrap()
+        })
+        .collect();
+    let zone = draft.zone_mut(&NameKey::ROOT);
+    let value = |n: u32| ids[(n.wrapping_mul(0x9e37_79b9) >> 16) as usize % ids.len()];
+    let mut next = 0x2001 << 112;
+    for n in 0..20_000u32 {
+        let shift = [0, 0, 64, 80, 96][n as usize % 5];
+        let start: u128 = ((next >> shift) + 1 + u128::from(n % 3)) << shift;
+        let end = start | ((1 << shift) - 1);
+        let value = value(n);
+        zone.v6.push(Run { start, end, value });
+        next = end + 1;
+    }
+    for n in 0..20_000u32 {
+        let host = if n % 4 == 0 { "host." } else { "" };
+        let name = format!("{:x}.{host}{}", n.wrapping_mul(0x9e37_79b9), n % 3);
+        let key = NameKey::parse(name.as_bytes()).unwrap();
+        let below = [Slot::Inherit, Slot::Value(value(n)), Slot::Value(ids[0])][n as usize % 3];
+        zone.names
+            .push(key.as_bytes(), Slot::Value(value(n)), below);
+    }
+    draft.finish().unwrap()
+}
+
+#[test]
+fn lines_are_written_as_they_were() {
+    let image = Image::from_vec(encode(&lines(), Stamp::default()).unwrap()).unwrap();
+    let mut text = String::new();
+    for (kind, _, offset, len, _) in image.sections() {
+        let (offset, len) = (offset as usize, len as usize);
+        let hash = blake3::hash(&image.as_bytes()[offset..offset + len]);
+        let name = rblmap::layout::kind::name(kind);
+        text.push_str(&format!("{name} {len} {hash}\n"));
+    }
+    for kind in ["V6_LINES", "V6_SUB", "NAMES_LINES", "NAMES_ORDER"] {
+        assert!(text.contains(kind), "no {kind} in {text}");
+    }
+    compare("lines.txt", text.as_bytes());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Looks names up in lines: a filter denies most names, a line answers, and a hit is confirmed
 //! against the name's own bytes.
 //!
-//! Every access is checked, and no more than four lines are tried for each suffix of a name:
+//! Every access is checked, and no more than six lines are tried for each suffix of a name:
 //! damaged bytes give a wrong answer at worst.
 
 use crate::compare::prefetch;
@@ -107,6 +107,8 @@ impl<'a> NameLines<'a> {
             above = Some(found.code);
         }
         if depth < labels {
+            // What a name is below is listed with that label more often than not.
+            self.prefetch(chain.hash(depth + 1));
             wanted |= self.filtered(&chain, depth + 1);
         }
         if wanted != 0 {

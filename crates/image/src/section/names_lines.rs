@@ -1,4 +1,4 @@
-//! Writes names in lines: each name in bits, in the first line with room of the four that its hash
+//! Writes names in lines: each name in bits, in the first line with room of the six that its hash
 //! picks; a filter over all of them; and where each one is, in the order of keys.
 //!
 //! Names are put into lines in the order of their keys, so equal names make equal bytes.
@@ -31,7 +31,7 @@ pub(crate) struct NamesLines {
 }
 
 /// Of a hundred bytes of lines so many are used.
-const FILLED: usize = 80;
+const FILLED: usize = 76;
 /// Bits of the filter for each name.
 const FILTER_BITS: usize = 10;
 /// Names that one thread takes at once.

@@ -14,7 +14,7 @@ pub const WENT_ON: u8 = 0x80;
 /// Most bytes of a code in a line; names with a longer one are among the rest.
 pub const CODE_MAX: usize = 48;
 /// How many lines a name may be in.
-pub const PROBES: usize = 4;
+pub const PROBES: usize = 6;
 /// A line in [`super::kind::NAMES_ORDER`] is shifted by so many bits; the entry is below.
 pub const ORDER_SHIFT: u32 = 4;
 /// The entry in [`super::kind::NAMES_ORDER`] that stands for a name of the rest.
@@ -132,7 +132,8 @@ pub fn scale(hash: u64, count: usize) -> usize {
 pub fn probes(hash: u64, lines: usize) -> [usize; PROBES] {
     let first = scale(hash, lines);
     let second = scale(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15), lines);
-    [first, first ^ 1, second, second ^ 1]
+    let third = scale(hash.wrapping_mul(0xc2b2_ae3d_27d4_eb4f), lines);
+    [first, first ^ 1, second, second ^ 1, third, third ^ 1]
 }
 
 /// The bits of a block of the filter that a name sets.
