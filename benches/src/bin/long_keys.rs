@@ -101,7 +101,7 @@ fn measure<Q: Copy>(
         let start = Instant::now();
         let mut last = 0;
         for at in 0..BLOCK {
-            last = usize::from(lines.read(random[at + (last & zero)]));
+            last = lines.read(random[at + (last & zero)]) as usize;
         }
         black_box(last);
         times[0].push(start.elapsed().as_nanos() as f64 / BLOCK as f64);
