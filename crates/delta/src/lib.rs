@@ -41,7 +41,7 @@ mod texts;
 mod values;
 
 use rblmap::Image;
-use rblmap_image::{Content, ContentId, Draft, encode};
+use rblmap_image::{Content, ContentId, Draft, Layout, encode_named};
 
 pub use changes::{Change, Changed, Says, Scope, changes};
 pub use error::Error;
@@ -96,8 +96,7 @@ pub fn unpack(snapshot: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
     }
     let empty = Draft::new(header.zone.clone()).finish()?;
     let content = payload::read(&empty, &frame::open(body, limits)?, limits)?;
-    check_result(&header, &content)?;
-    Ok(encode(&content, header.stamp())?)
+    checked_image(&header, &content, Layout::default())
 }
 
 /// The change from one image of a zone to another: a delta (`.rbd`).
@@ -135,7 +134,7 @@ pub fn diff(old: &Image, new: &Image, epoch: Epoch) -> Result<Vec<u8>, Error> {
 }
 
 /// The bytes of the image that deltas lead to from `old`, one after the other; the content id is
-/// checked. No image is made in between.
+/// checked. No image is made in between. If `old` has no order of names, the new one has none.
 ///
 /// ```
 /// # use rblmap_delta::{Epoch, Limits, apply, diff};
@@ -152,8 +151,8 @@ pub fn diff(old: &Image, new: &Image, epoch: Epoch) -> Result<Vec<u8>, Error> {
 /// names.
 pub fn apply(old: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, Error> {
     let base = Content::from_image(old)?;
-    let (last, content) = follow(&base, old, deltas, limits)?;
-    Ok(encode(&content, last.stamp())?)
+    let (last, content) = follow(base, old, deltas, limits)?;
+    checked_image(&last, &content, Layout::of(old))
 }
 
 /// One delta that does what `deltas` do one after the other from `base`. Values that come and go
@@ -171,7 +170,8 @@ pub fn apply(old: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, 
 /// As for [`apply`].
 pub fn squash(base: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, Error> {
     let from = Content::from_image(base)?;
-    let (last, to) = follow(&from, base, deltas, limits)?;
+    let (last, to) = follow(from.clone(), base, deltas, limits)?;
+    check_result(&last, &to)?;
     let header = Header {
         kind: Kind::Delta {
             base: IdPrefix::of(&ContentId::from_bytes(base.content_id())),
@@ -184,7 +184,7 @@ pub fn squash(base: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>
 
 /// The content at the end of a chain of deltas, and the header of the last.
 fn follow(
-    base: &Content,
+    base: Content,
     image: &Image,
     deltas: &[&[u8]],
     limits: &Limits,
@@ -213,23 +213,25 @@ fn follow(
         at = header.result;
         chain.push((header, body));
     }
-    let mut content = None;
+    let mut content = base;
     let mut last = None;
     for (header, body) in chain {
-        let from = content.as_ref().unwrap_or(base);
-        let next = payload::read(from, &frame::open(body, limits)?, limits)?;
-        content = Some(next);
+        content = payload::read(&content, &frame::open(body, limits)?, limits)?;
         last = Some(header);
     }
-    let (last, content) = last.zip(content).ok_or(Error::NoDelta)?;
-    check_result(&last, &content)?;
-    Ok((last, content))
+    Ok((last.ok_or(Error::NoDelta)?, content))
 }
 
-fn check_result(header: &Header, content: &Content) -> Result<(), Error> {
+/// The image of a content, if it is the one that the header names.
+fn checked_image(header: &Header, content: &Content, layout: Layout) -> Result<Vec<u8>, Error> {
+    let id = check_result(header, content)?;
+    Ok(encode_named(content, id, header.stamp(), layout)?)
+}
+
+fn check_result(header: &Header, content: &Content) -> Result<ContentId, Error> {
     let found = content.id();
     if header.result.matches(&found) {
-        return Ok(());
+        return Ok(found);
     }
     let expected = header.result;
     Err(Error::Result { expected, found })

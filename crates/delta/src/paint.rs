@@ -39,6 +39,15 @@ impl<'a, A: Space> Intervals<'a, A> {
             from: Some(A::ZERO),
         }
     }
+
+    /// Those that begin at `from`, which the run of rank `rank` is the first not to lie before.
+    pub(crate) fn behind(runs: &'a [Run<A>], rank: u64, from: Option<A>) -> Intervals<'a, A> {
+        let rank = usize::try_from(rank).unwrap_or(usize::MAX);
+        Intervals {
+            from,
+            ..Intervals::new(runs.get(rank..).unwrap_or_default())
+        }
+    }
 }
 
 impl<A: Space> Iterator for Intervals<'_, A> {

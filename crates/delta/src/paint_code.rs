@@ -122,43 +122,79 @@ fn code<A: Space, C: Coder>(
 ) -> Result<Vec<Paint<A>>, Error> {
     let starts = code_starts(coder, count_intervals(old), counts, given.map(|g| g.0))?;
     let mut given = given.map_or(&[][..], |(_, paints)| paints).iter();
-    let (mut covered, mut free) = (
-        starts.covered.iter().peekable(),
-        starts.free.iter().peekable(),
-    );
-    let mut more = starts.more.iter();
     let mut painter = Painter::new(counts);
     let mut paints: Vec<Paint<A>> = Vec::new();
-    let mut intervals = Intervals::new(old);
-    let mut ranks = (0u64, 0u64);
-    let mut before = None;
-    while let Some(interval) = intervals.next() {
-        let (rank, started) = match interval.value {
-            Some(_) => (&mut ranks.0, &mut covered),
-            None => (&mut ranks.1, &mut free),
-        };
-        let here = started
-            .next_if_eq(&&*rank)
-            .map(|_| 1 + more.next().copied().unwrap_or(0));
-        *rank += 1;
-        for nth in 0..here.unwrap_or(0) {
+    let mut more = starts.more.iter();
+    each_started(old, &starts, |before, interval, after| {
+        let here = 1 + more.next().copied().unwrap_or(0);
+        for nth in 0..here {
             let place = Place {
                 interval,
                 first: nth == 0,
                 before,
-                after: intervals.clone(),
+                after: after.clone(),
                 reached: paints.last().map(|paint| paint.end),
                 last: paints.last().and_then(|paint| paint.value),
             };
             paints.push(painter.paint(coder, place, given.next(), table)?);
             coder.check()?;
         }
-        before = interval.value;
-        if covered.peek().is_none() && free.peek().is_none() {
-            break;
-        }
-    }
+        Ok(())
+    })?;
     Ok(paints)
+}
+
+/// Gives `see` each interval in which paints start, with the value of the one before and the ones
+/// behind. Runs without paints are only counted.
+fn each_started<'a, A: Space>(
+    old: &'a [Run<A>],
+    starts: &Starts,
+    mut see: impl FnMut(Option<ValueId>, Interval<A>, Intervals<'a, A>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut covered = starts.covered.iter().copied().peekable();
+    let mut free = starts.free.iter().copied().peekable();
+    let mut gaps = 0u64;
+    let mut from = Some(A::ZERO);
+    let mut before: Option<Run<A>> = None;
+    for (rank, run) in (0u64..).zip(old) {
+        let (Some(start), false) = (from, covered.peek().is_none() && free.peek().is_none()) else {
+            return Ok(());
+        };
+        let touching = before.filter(|before| before.end.next() == Some(run.start));
+        if start < run.start {
+            if free.next_if_eq(&gaps).is_some() {
+                let (end, value) = (run.start.before(), None);
+                let after = Intervals::behind(old, rank, Some(run.start));
+                see(
+                    before.map(|run| run.value),
+                    Interval { start, end, value },
+                    after,
+                )?;
+            }
+            gaps += 1;
+        }
+        if covered.next_if_eq(&rank).is_some() {
+            let (start, end, value) = (run.start, run.end, Some(run.value));
+            let after = Intervals::behind(old, rank + 1, run.end.next());
+            see(
+                touching.map(|run| run.value),
+                Interval { start, end, value },
+                after,
+            )?;
+        }
+        before = Some(*run);
+        from = run.end.next();
+    }
+    if let (Some(start), Some(_)) = (from, free.next_if_eq(&gaps)) {
+        let (end, value) = (A::LAST, None);
+        let after = Intervals::behind(old, old.len() as u64, None);
+        see(
+            before.map(|run| run.value),
+            Interval { start, end, value },
+            after,
+        )?;
+    }
+    Ok(())
 }
 
 fn code_starts<C: Coder>(

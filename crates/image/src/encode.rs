@@ -68,7 +68,20 @@ impl Layout {
 /// # Errors
 /// As for [`encode`].
 pub fn encode_with(content: &Content, stamp: Stamp, layout: Layout) -> Result<Vec<u8>, Error> {
-    let id = content.id();
+    encode_named(content, content.id(), stamp, layout)
+}
+
+/// As [`encode_with`], for whoever has computed the content's id already; `id` is what
+/// [`Content::id`] gives.
+///
+/// # Errors
+/// As for [`encode`].
+pub fn encode_named(
+    content: &Content,
+    id: ContentId,
+    stamp: Stamp,
+    layout: Layout,
+) -> Result<Vec<u8>, Error> {
     let mut sections = vec![Section {
         kind: kind::ZONES,
         zone: 0,

@@ -22,7 +22,7 @@ mod values;
 mod zone_name;
 
 pub use content::{Content, Draft, DraftZone, ZoneContent, resolve_name};
-pub use encode::{Layout, encode, encode_with};
+pub use encode::{Layout, encode, encode_named, encode_with};
 pub use error::Error;
 pub use facts::{Facts, NameServers, Soa};
 pub use id::{ContentId, ContentIdError};
