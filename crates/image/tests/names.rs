@@ -242,3 +242,38 @@ fn names_with_damage_are_read_in_bounds() {
         }
     }
 }
+
+#[test]
+fn any_byte_may_be_wrong() {
+    let mut rng = Rng::with_seed(9);
+    let content = content(&mut rng, 6000, 3, true);
+    let names = content.base().names();
+    let bytes = encode(&content, Stamp::default()).unwrap();
+    let image = Image::from_vec(bytes.clone()).unwrap();
+    let sections: Vec<_> = image.sections().collect();
+    assert!(kinds(&image).contains(&kind::NAMES_LINES));
+    drop(image);
+    let names_of = |at: usize| NameKey::from_key(names.get(at).unwrap().key).unwrap();
+    for (_, _, offset, len, _) in sections
+        .into_iter()
+        .filter(|section| (kind::NAMES_MODEL..=kind::NAMES_ORDER).contains(&section.0))
+    {
+        for at in offset as usize..(offset + len) as usize {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1 << rng.u32(0..8);
+            let Ok(image) = Image::from_vec(damaged) else {
+                continue;
+            };
+            for _ in 0..4 {
+                let mut name = names_of(rng.usize(..names.len()));
+                let _ = image.base().lookup_name(&name);
+                let _ = name.push_label(b"a");
+                let _ = image.base().lookup_name(&name);
+            }
+            if at % 500 == 0 {
+                assert!(image.verify().is_err(), "byte {at}");
+                assert!(image.base().names().count() <= names.len() + 1);
+            }
+        }
+    }
+}

@@ -270,3 +270,34 @@ fn lines_with_damage_are_read_in_bounds() {
         }
     }
 }
+
+#[test]
+fn any_byte_may_be_wrong() {
+    let mut rng = Rng::with_seed(10);
+    let content = content(&mut rng, 5000, 3);
+    let runs = content.base().v6();
+    let bytes = encode(&content, Stamp::default()).unwrap();
+    let image = Image::from_vec(bytes.clone()).unwrap();
+    let sections: Vec<_> = image.sections().collect();
+    assert!(has(&image, kind::V6_LINES));
+    drop(image);
+    for (_, _, offset, len, _) in sections
+        .into_iter()
+        .filter(|section| (kind::V6_TOP..=kind::V6_SUB).contains(&section.0))
+    {
+        for at in offset as usize..(offset + len) as usize {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1 << rng.u32(0..8);
+            let image = Image::from_vec(damaged).unwrap();
+            for _ in 0..8 {
+                let run = runs[rng.usize(..runs.len())];
+                let _ = image.base().lookup_v6(run.start);
+                let _ = image.base().lookup_v6(run.end ^ 1 << rng.u32(0..100));
+            }
+            if at % 500 == 0 {
+                assert!(image.verify().is_err(), "byte {at}");
+                assert!(image.base().v6_runs().count() < bytes.len());
+            }
+        }
+    }
+}

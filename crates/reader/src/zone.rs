@@ -240,8 +240,8 @@ impl<'a> Zone<'a> {
     }
 
     /// The name and those below it, as far as they are listed or say something, in key order. As
-    /// costly as [`Zone::names`] where the image has no order of names, else some microseconds
-    /// more than what it gives.
+    /// costly as [`Zone::names`] where the image has no order of names, else a fifth of a
+    /// millisecond more than what it gives.
     ///
     /// ```
     /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
