@@ -3,6 +3,7 @@
 //!
 //! Every access is checked or clamped: damaged bytes give a wrong answer at worst.
 
+use crate::compare::prefetch;
 use crate::layout::bytes::{id_at, u32_at, u64_at};
 use crate::layout::line6::{
     BIG, BIG_KEYS, BUCKET, COUNT_AT, FIRST_AT, FROM, KEYS_AT, LINE, MID_PAD, ONLY_48, ONLY_64,
@@ -87,13 +88,7 @@ impl<'a> Lines6<'a> {
         let Some(line) = self.lines.get(self.line_of(first, count, x)) else {
             return 0;
         };
-        let keys = self.keys(line);
-        let Some(at) = keys
-            .iter()
-            .map(|key| usize::from(*key <= x))
-            .sum::<usize>()
-            .checked_sub(1)
-        else {
+        let Some(at) = self.keys_up_to(line, x).checked_sub(1) else {
             return self.default_of(line);
         };
         let entry = self.entry(line, at);
@@ -180,25 +175,21 @@ impl<'a> Lines6<'a> {
         base + below.saturating_sub(1)
     }
 
+    /// How many keys of a line are up to `x`.
     #[inline]
-    fn keys(&self, line: &[u8; LINE]) -> [u32; 11] {
-        let mut keys = [u32::MAX; 11];
-        for (at, key) in keys.iter_mut().enumerate() {
-            let read = u32_at(line, KEYS_AT + at * 4);
-            *key = if at < self.shape.entries {
-                read
-            } else {
-                u32::MAX
-            };
+    fn keys_up_to(&self, line: &[u8; LINE], x: u32) -> usize {
+        // Each number of keys has code of its own, which compares several at once.
+        match self.shape.entries {
+            11 => keys_up_to::<11>(line, x),
+            9 => keys_up_to::<9>(line, x),
+            7 => keys_up_to::<7>(line, x),
+            _ => keys_up_to::<6>(line, x),
         }
-        keys
     }
 
     /// The `at`-th entry of a line.
     #[inline]
     pub(crate) fn entry(&self, line: &[u8; LINE], at: usize) -> Entry6 {
-        // Without a key of its own the last one is meant: x may be the last /64 of all.
-        let at = at.min(self.shape.entries - 1);
         let types = line.get(self.shape.types_at + at / 4).copied().unwrap_or(0);
         Entry6 {
             key: u32_at(line, KEYS_AT + at * 4),
@@ -229,10 +220,11 @@ impl<'a> Lines6<'a> {
             return self.inside_big(at, low);
         }
         let sub = self.sub.get(at)?;
-        let mut equal = 0u32;
-        for place in 0..self.shape.slots {
-            equal |= u32::from(self.slot_key(sub, place) == low) << place;
-        }
+        let equal = match self.shape.slots {
+            7 => slots_of::<7>(sub, low),
+            6 => slots_of::<6>(sub, low),
+            _ => slots_of::<5>(sub, low),
+        };
         let from = u32::MAX << slot;
         let starts = u32::from(*sub.first()?) & from << 1;
         let until = if starts == 0 {
@@ -246,6 +238,10 @@ impl<'a> Lines6<'a> {
 
     /// As [`Lines6::inside`], in a group with lines of its own.
     fn inside_big(&self, at: usize, low: u64) -> Option<u32> {
+        // The first two lines are all that most groups have.
+        let first = self.sub.as_ptr().wrapping_add(at);
+        prefetch(first.wrapping_add(1));
+        prefetch(first.wrapping_add(2));
         let head = self.sub.get(at)?;
         let count = u32_at(head, 0) as usize;
         let lines = self.sub.get(at + 1..)?;
@@ -336,4 +332,31 @@ impl<'a> Lines6<'a> {
         line.get(at..)
             .map_or(0, |ids| id_at(ids, self.shape.width, index))
     }
+}
+
+#[inline]
+fn keys_up_to<const N: usize>(line: &[u8; LINE], x: u32) -> usize {
+    let (keys, _) = line.get(KEYS_AT..).unwrap_or_default().as_chunks::<4>();
+    let Some(keys) = keys.first_chunk::<N>() else {
+        return 0;
+    };
+    let below: u32 = keys
+        .iter()
+        .map(|key| u32::from(u32::from_le_bytes(*key) <= x))
+        .sum();
+    below as usize
+}
+
+/// The slots of a line inside a /64 that have the key `low`, one bit each.
+#[inline]
+fn slots_of<const N: usize>(line: &[u8; LINE], low: u64) -> u32 {
+    let (keys, _) = line
+        .get(LINE - N * 8..)
+        .unwrap_or_default()
+        .as_chunks::<8>();
+    let mut equal = 0;
+    for (place, key) in keys.iter().enumerate() {
+        equal |= u32::from(u64::from_le_bytes(*key) == low) << place;
+    }
+    equal
 }
