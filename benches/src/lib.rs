@@ -11,6 +11,7 @@
 mod clustered;
 pub mod lists;
 pub mod measure;
+pub mod mmdb;
 pub mod peers;
 mod probe;
 pub mod rows;

@@ -1,5 +1,10 @@
 //! What else could hold such a list, behind one interface. Most need the feature `peers`.
 
+#[cfg(feature = "libmaxminddb")]
+mod libmaxminddb;
+#[cfg(feature = "peers")]
+mod others;
+
 use crate::lists::{List, Listed};
 use crate::measure::latency;
 
@@ -27,7 +32,12 @@ pub trait Peer {
 /// # Errors
 /// What a structure cannot be made of.
 pub fn all(list: &List<u32>) -> Result<Vec<Box<dyn Peer>>, Box<dyn std::error::Error>> {
-    Ok(vec![Box::new(SortedArray::new(&list.runs))])
+    #[cfg(feature = "peers")]
+    let mut all = others::all(list)?;
+    #[cfg(not(feature = "peers"))]
+    let mut all: Vec<Box<dyn Peer>> = Vec::new();
+    all.push(Box::new(SortedArray::new(&list.runs)));
+    Ok(all)
 }
 
 /// Ends of runs in order, searched by halves.

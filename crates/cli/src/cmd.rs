@@ -2,6 +2,7 @@
 
 mod accept;
 mod apply;
+mod bench;
 mod build;
 mod completions;
 mod diff;
@@ -48,6 +49,7 @@ pub(crate) enum Command {
     Rollback(rollback::Args),
     Accept(accept::Args),
     Status(status::Args),
+    Bench(bench::Args),
     Completions(completions::Args),
     Manual(manual::Args),
 }
@@ -72,6 +74,7 @@ impl Command {
             Command::Rollback(args) => rollback::run(args, output),
             Command::Accept(args) => accept::run(args, output),
             Command::Status(args) => status::run(args),
+            Command::Bench(args) => bench::run(args, output),
             Command::Completions(args) => completions::run(args),
             Command::Manual(args) => manual::run(args, output),
         }

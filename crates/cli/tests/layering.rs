@@ -81,7 +81,18 @@ const ROOMS: &[Room] = &[
     Room {
         package: "rblmap-benches",
         below: &["rblmap-cli"],
-        others: &["fastrand", "rustix", "serde_json"],
+        others: &[
+            "fastrand",
+            "fst",
+            "hashbrown",
+            "heed",
+            "maxminddb",
+            "prefix-trie",
+            "roaring",
+            "rustix",
+            "serde_json",
+            "tempfile",
+        ],
     },
 ];
 

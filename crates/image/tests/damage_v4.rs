@@ -1,0 +1,254 @@
+//! Damaged IPv4 lines: each byte flipped and each length cut, read by every instruction set, alone,
+//! by the dozen and in a set. The bytes lie in a heap block of exact length, so that
+//! `scripts/valgrind` sees any read outside, and once in a mapping with a guard page behind it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "random numbers are small enough"
+)]
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use fastrand::Rng;
+use rblmap::layout::kind;
+use rblmap::{Image, ImageSet, NameKey, Run, ValueId};
+use rblmap_image::{Content, Draft, Record, Stamp, ValueBuf, encode};
+
+/// Runs that need lines, of every kind: dense and sparse, few and many values, ranges.
+fn content(rng: &mut Rng, values: u32) -> Content {
+    content_and(rng, values, 0)
+}
+
+/// The same, and an address in each of some more /16s.
+fn content_and(rng: &mut Rng, values: u32, more: u32) -> Content {
+    let mut draft = Draft::new("ops.example".parse().unwrap());
+    let ids: Vec<ValueId> = (0..values)
+        .map(|n| {
+            let a = Some(Ipv4Addr::from_bits(0x7f00_0000 | n));
+            draft
+                .values
+                .intern(&ValueBuf::new([Record { a, text: None }]))
+                .unwrap()
+        })
+        .collect();
+    let zone = draft.zone_mut(&NameKey::ROOT);
+    let mut next = 0u32;
+    // A /16 of many units, then one of each density.
+    while zone.v4.len() < 300_000 {
+        let block = next >> 16;
+        let few = if block % 3 == 0 { 3 } else { ids.len() };
+        let gap = [1, 2, 9, 100, 400, 1500][block as usize % 6];
+        let start = next + rng.u32(0..gap);
+        let end = start + if rng.u8(0..9) == 0 { rng.u32(0..40) } else { 0 };
+        let value = ids[rng.usize(0..few.min(ids.len()))];
+        zone.v4.push(Run { start, end, value });
+        next = end + 1;
+    }
+    for block in 0..more {
+        let start = 0xd000_0000 + (block << 16);
+        let value = ids[0];
+        let end = start;
+        zone.v4.push(Run { start, end, value });
+    }
+    draft.finish().unwrap()
+}
+
+/// All ways to ask give one answer, whatever the bytes are.
+fn ask(image: Image, addresses: &[u32]) {
+    let image = Arc::new(image);
+    let zone = image.base();
+    let mut values = vec![None; addresses.len()];
+    zone.lookup_v4_many(addresses, &mut values);
+    let mut portable = vec![None; addresses.len()];
+    zone.portable().lookup_v4_many(addresses, &mut portable);
+    assert!(values == portable, "levels differ");
+    let mut set = ImageSet::new();
+    set.add(&image, "@").unwrap();
+    set.add(&image, "@").unwrap();
+    for (&address, value) in addresses.iter().zip(values) {
+        let records = value.map_or(0, |id| image.value(id).records().count());
+        assert_eq!(zone.lookup_v4(address).records().count(), records);
+        assert_eq!(
+            zone.portable().lookup_v4(address).records().count(),
+            records
+        );
+        for answer in set.lookup(Ipv4Addr::from(address).into()) {
+            assert_eq!(answer.records().count(), records);
+        }
+    }
+}
+
+fn addresses(rng: &mut Rng, content: &Content) -> Vec<u32> {
+    let runs = content.base().v4();
+    let near = |rng: &mut Rng| {
+        let run = runs[rng.usize(..runs.len())];
+        run.start.wrapping_add(rng.u32(0..300)).wrapping_sub(20)
+    };
+    (0..70).map(|_| near(rng)).chain([0, u32::MAX]).collect()
+}
+
+/// Rounds: fewer under valgrind.
+fn rounds(all: usize) -> usize {
+    let asked = std::env::var("RBLMAP_ROUNDS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    asked.unwrap_or(all)
+}
+
+#[test]
+fn every_kind_of_line_is_there() {
+    let rng = &mut Rng::with_seed(1);
+    for values in [3, 200, 300, 70_000] {
+        let image =
+            Image::from_vec(encode(&content(rng, values), Stamp::default()).unwrap()).unwrap();
+        let lines = image
+            .sections()
+            .find(|section| section.0 == kind::V4_LINES)
+            .unwrap();
+        let bytes = &image.as_bytes()[lines.2 as usize..][..lines.3 as usize];
+        let mut counts = [0; 8];
+        bytes
+            .chunks(64)
+            .for_each(|line| counts[usize::from(line[0] & 7)] += 1);
+        println!("{values} values: lines of each kind {counts:?}");
+        if values == 200 {
+            assert!(counts[..6].iter().all(|&count| count > 0), "{counts:?}");
+        }
+        assert_eq!(counts[6..], [0, 0]);
+        assert!(image.sections().any(|section| section.0 == kind::V4_BIG));
+    }
+}
+
+#[test]
+fn each_damaged_section_is_read_in_bounds() {
+    let rng = &mut Rng::with_seed(2);
+    for values in [3, 200, 300, 70_000] {
+        let content = content(rng, values);
+        let bytes = encode(&content, Stamp::default()).unwrap();
+        let whole = Image::from_vec(bytes.clone()).unwrap();
+        let sections: Vec<_> = whole
+            .sections()
+            .filter(|s| (17..32).contains(&s.0))
+            .collect();
+        for round in 0..rounds(300) {
+            let (_, _, offset, len, _) = sections[round % sections.len()];
+            let mut damaged = bytes.clone();
+            for _ in 0..1 << rng.u32(0..14) {
+                let at = offset + rng.u64(0..len);
+                damaged[at as usize] = [0, 0xff, rng.u8(..)][rng.usize(..3)];
+            }
+            // Exactly as long as its content: what is behind it is not ours.
+            damaged.shrink_to_fit();
+            ask(Image::from_vec(damaged).unwrap(), &addresses(rng, &content));
+        }
+    }
+}
+
+#[test]
+fn each_flipped_byte_of_a_line_is_read_in_bounds() {
+    let rng = &mut Rng::with_seed(3);
+    for values in [200, 300, 70_000] {
+        let content = content(rng, values);
+        let mut bytes = encode(&content, Stamp::default()).unwrap();
+        let whole = Image::from_vec(bytes.clone()).unwrap();
+        let lines = whole
+            .sections()
+            .find(|section| section.0 == kind::V4_LINES)
+            .unwrap();
+        let (offset, count) = (lines.2 as usize, lines.3 as usize / 64);
+        // One line of each kind, and the run that it holds.
+        for wanted in 0..6 {
+            let is_wanted = |line: &usize| bytes[offset + line * 64] & 7 == wanted;
+            let Some(line) = (0..count).find(is_wanted) else {
+                continue;
+            };
+            for at in offset + line * 64..offset + line * 64 + 64 {
+                for flip in [1, 0x80, 0xff].into_iter().take(rounds(3)) {
+                    bytes[at] ^= flip;
+                    let image = Image::from_vec(bytes.clone()).unwrap();
+                    ask(image, &addresses(rng, &content)[..8]);
+                    bytes[at] ^= flip;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn each_cut_of_the_sections_is_refused() {
+    let bytes = encode(&content(&mut Rng::with_seed(4), 3), Stamp::default()).unwrap();
+    let rng = &mut Rng::with_seed(5);
+    for round in 0..rounds(2000) {
+        let len = if round < 1000 {
+            round
+        } else {
+            rng.usize(..bytes.len())
+        };
+        assert!(Image::from_vec(bytes[..len].to_vec()).is_err(), "{len}");
+    }
+}
+
+/// The mapping ends where a page ends, and the page behind it cannot be read.
+#[cfg(target_os = "linux")]
+#[test]
+#[allow(unsafe_code, reason = "a page that nobody may touch")]
+fn nothing_behind_a_mapping_is_read() {
+    use std::ptr::null_mut;
+
+    use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+
+    let rng = &mut Rng::with_seed(6);
+    let (content, bytes) = whole_pages();
+    let whole = Image::from_vec(bytes.clone()).unwrap();
+    let lines = whole
+        .sections()
+        .find(|section| section.0 == kind::V4_LINES)
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("guarded.rbl");
+    let mut guarded = 0;
+    for _ in 0..rounds(40) {
+        let mut damaged = bytes.clone();
+        for _ in 0..1 << rng.u32(0..12) {
+            let at = lines.2 as usize + rng.usize(..lines.3 as usize);
+            damaged[at] = rng.u8(..);
+        }
+        std::fs::write(&path, &damaged).unwrap();
+        let (len, flags) = (damaged.len(), MapFlags::PRIVATE);
+        // SAFETY: a new mapping of nothing, where there was none.
+        let hole = unsafe { mmap_anonymous(null_mut(), len + 4096, ProtFlags::empty(), flags) };
+        let hole = hole.unwrap();
+        // SAFETY: our own mapping, which nobody has used; its last page stays, to guard.
+        unsafe { munmap(hole, len) }.unwrap();
+        // The system takes the highest hole that is wide enough.
+        let image = Image::open(&path).unwrap();
+        guarded += usize::from(image.as_bytes().as_ptr().cast_mut().cast() == hole);
+        ask(image, &addresses(rng, &content));
+    }
+    println!("{guarded} rounds with a guard page");
+    assert!(guarded > 0);
+}
+
+/// An image of whole pages: one line more for each /16 with an address more.
+#[cfg(target_os = "linux")]
+fn whole_pages() -> (Content, Vec<u8>) {
+    let mut more = 0;
+    for _ in 0..8 {
+        let content = content_and(&mut Rng::with_seed(6), 200, more);
+        let bytes = encode(&content, Stamp::default()).unwrap();
+        let over = bytes.len() % 4096;
+        if over == 0 {
+            return (content, bytes);
+        }
+        // A digest has 32 bytes: for an even number of them a chunk more.
+        let chunk = if over % 64 == 0 { 0 } else { 1024 };
+        more += ((4096 - over) / 64) as u32 + chunk;
+    }
+    panic!("no image of whole pages");
+}
