@@ -33,11 +33,11 @@ pub trait Peer {
 /// What a structure cannot be made of.
 pub fn all(list: &List<u32>) -> Result<Vec<Box<dyn Peer>>, Box<dyn std::error::Error>> {
     #[cfg(feature = "peers")]
-    let mut all = others::all(list)?;
+    let others = others::all(list)?;
     #[cfg(not(feature = "peers"))]
-    let mut all: Vec<Box<dyn Peer>> = Vec::new();
-    all.push(Box::new(SortedArray::new(&list.runs)));
-    Ok(all)
+    let others = Vec::new();
+    let own: Box<dyn Peer> = Box::new(SortedArray::new(&list.runs));
+    Ok(others.into_iter().chain([own]).collect())
 }
 
 /// Ends of runs in order, searched by halves.
