@@ -18,6 +18,7 @@ mod networks;
 mod open;
 mod pack;
 mod publish;
+mod relay;
 mod rollback;
 mod squash;
 mod status;
@@ -45,6 +46,7 @@ pub(crate) enum Command {
     Keygen(keygen::Args),
     Publish(publish::Args),
     Mirror(mirror::Args),
+    Relay(relay::Args),
     Keys(keys::Args),
     Rollback(rollback::Args),
     Accept(accept::Args),
@@ -70,6 +72,7 @@ impl Command {
             Command::Keygen(args) => keygen::run(args, output),
             Command::Publish(args) => publish::run(args, output),
             Command::Mirror(args) => mirror::run(args, output),
+            Command::Relay(args) => relay::run(args, output),
             Command::Keys(args) => keys::run(args, output),
             Command::Rollback(args) => rollback::run(args, output),
             Command::Accept(args) => accept::run(args, output),

@@ -62,6 +62,7 @@ const ROOMS: &[Room] = &[
             "tempfile",
             "thiserror",
             "toml",
+            "ureq",
         ],
     },
     Room {

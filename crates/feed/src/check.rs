@@ -59,11 +59,56 @@ struct Next<'a> {
     expires: u64,
 }
 
+impl Checked<Manifest> {
+    /// What to remember of it; `updated` is when the running image was put in place.
+    pub(crate) fn seen(&self, updated: u64) -> Seen {
+        let manifest = &self.document;
+        let edges = manifest.steps.iter().chain(&manifest.squashes);
+        Seen {
+            publisher: manifest.publisher.clone(),
+            epoch: manifest.epoch,
+            issue: manifest.issue,
+            hash: self.hash,
+            serial: manifest.serial,
+            content: manifest.content,
+            generated: manifest.generated,
+            expires: manifest.expires,
+            poll: manifest.poll,
+            counts: manifest.counts,
+            edges: edges.copied().collect(),
+            texts: manifest.texts.clone(),
+            retired: manifest.retired.clone(),
+            updated,
+        }
+    }
+}
+
+impl Checked<Index> {
+    /// What to remember of it.
+    pub(crate) fn seen(&self) -> SeenIndex {
+        let index = &self.document;
+        SeenIndex {
+            publisher: index.publisher.clone(),
+            issue: index.issue,
+            hash: self.hash,
+            generated: index.generated,
+            expires: index.expires,
+            zones: index.zones.iter().map(|zone| zone.zone.clone()).collect(),
+        }
+    }
+}
+
 impl Fetcher<'_> {
     /// Fetches one file.
     pub(crate) fn get(&self, path: &FeedPath, limit: u64) -> Result<Vec<u8>, Error> {
-        let path = path.clone();
-        let want = Want { path, limit };
+        self.get_want(Want {
+            path: path.clone(),
+            limit,
+            changes: false,
+        })
+    }
+
+    fn get_want(&self, want: Want) -> Result<Vec<u8>, Error> {
         self.source
             .fetch(std::slice::from_ref(&want), self.spool, self.options)?;
         self.source.take(&want, self.spool)
@@ -71,7 +116,12 @@ impl Fetcher<'_> {
 
     /// Fetches a pointer; pointers are the only files that change under their names.
     pub(crate) fn pointer(&self, path: &FeedPath) -> Result<Pointer, Error> {
-        Pointer::read(path, &self.get(path, POINTER_LIMIT)?)
+        let want = Want {
+            path: path.clone(),
+            limit: POINTER_LIMIT,
+            changes: true,
+        };
+        Pointer::read(path, &self.get_want(want)?)
     }
 
     fn behind(&self, found: u64, known: u64) -> Error {

@@ -26,7 +26,7 @@ Examples:
   rblmap mirror rsync://feed.example/ops /var/lib/rblmap --key ops.pub
   rblmap mirror /mnt/feed rsync://b.example/ops /var/lib/rblmap --key ops.pub --zone ops.example")]
 pub(crate) struct Args {
-    /// Where the feed is served, as rsync://HOST/MODULE or a path; several are tried one after the
+    /// Where the feed is served, as rsync://HOST/MODULE, http(s)://HOST/PATH or a path; several are tried one after the
     /// other. The folder to keep the images in is the last
     #[arg(required = true, num_args = 2.., value_name = "SOURCE... DIR")]
     places: Vec<String>,
@@ -39,6 +39,9 @@ pub(crate) struct Args {
     /// How long a source may stay silent
     #[arg(long, default_value = "30s", value_name = "TIME")]
     timeout: Seconds,
+    /// Certificates in PEM that HTTPS trusts, instead of those that browsers trust
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Most bytes a second, as 500k or 2m
     #[arg(long, value_name = "RATE")]
     bandwidth: Option<Rate>,
@@ -72,6 +75,10 @@ fn settings(mut args: Args) -> Result<(Folder, Settings), Failure> {
     settings.grace = args.grace.0;
     settings.options.timeout = std::time::Duration::from_secs(args.timeout.0);
     settings.options.bandwidth = args.bandwidth.map(|rate| rate.0);
+    if let Some(path) = &args.ca {
+        let pem = std::fs::read(path).map_err(|error| Failure::reading(path, &error))?;
+        settings.options.authorities = Some(pem);
+    }
     Ok((folder, settings))
 }
 

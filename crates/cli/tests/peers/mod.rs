@@ -70,6 +70,69 @@ pub fn rsyncd(dir: &Path, feed: &Path) -> Server {
     serve(command, port)
 }
 
+/// nginx with a feed as its root, by the snippet of docs/serving; its log is `nginx.log` in `dir`,
+/// one line a request: method, path, status, bytes sent. With TLS, its authority is `ca.pem`.
+pub fn nginx(dir: &Path, feed: &Path, tls: bool) -> Server {
+    let port = free_port();
+    let snippet = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/serving/nginx.conf");
+    let (user, listen) = match (is_root(), tls) {
+        (root, true) => (
+            root,
+            format!("listen 127.0.0.1:{port} ssl; {}", certificate(dir)),
+        ),
+        (root, false) => (root, format!("listen 127.0.0.1:{port};")),
+    };
+    let at = dir.display();
+    let text = format!(
+        "{}worker_processes 1; daemon off; pid {at}/nginx.pid; error_log {at}/nginx.err;
+        events {{ worker_connections 64; }}
+        http {{
+            log_format one '$request_method $uri $status $bytes_sent';
+            access_log {at}/nginx.log one;
+            client_body_temp_path {at}/t1; proxy_temp_path {at}/t2; fastcgi_temp_path {at}/t3;
+            uwsgi_temp_path {at}/t4; scgi_temp_path {at}/t5;
+            server {{ {listen} root {}; include {snippet}; }}
+        }}",
+        if user { "user root; " } else { "" },
+        feed.display()
+    );
+    let config = dir.join("nginx.conf");
+    std::fs::write(&config, text).unwrap();
+    let mut command = Command::new("/usr/sbin/nginx");
+    command
+        .arg("-e")
+        .arg(dir.join("nginx.err"))
+        .arg("-c")
+        .arg(config)
+        .arg("-p")
+        .arg(dir);
+    serve(command, port)
+}
+
+/// A certificate for 127.0.0.1 by an authority of the test's own; the lines for nginx.
+fn certificate(dir: &Path) -> String {
+    let script = "set -e
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+            -keyout ca.key -out ca.pem -subj '/CN=test authority'
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key \
+            -out server.csr -subj '/CN=127.0.0.1'
+        printf 'subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n' > server.ext
+        openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
+            -extfile server.ext -out server.pem";
+    let made = Command::new("sh")
+        .args(["-c", script])
+        .current_dir(dir)
+        .output()
+        .unwrap();
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    let at = dir.display();
+    format!("ssl_certificate {at}/server.pem; ssl_certificate_key {at}/server.key;")
+}
+
 pub fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output().unwrap();
     id.stdout == b"0\n"

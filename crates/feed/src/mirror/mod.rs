@@ -16,8 +16,7 @@ use crate::folder::Folder;
 use crate::guard::Guards;
 use crate::key::{PublicKey, Role};
 use crate::keyset::KeySet;
-use crate::manifest::Zone;
-use crate::state::{self, IndexState, SeenIndex, State};
+use crate::state::{self, IndexState, State};
 use crate::transport::{Options, Source};
 
 pub use sources::Record;
@@ -214,17 +213,8 @@ impl Run<'_> {
             |source: &Source| check::index(self.fetcher(source), &keys, seen.as_ref(), self.now);
         let (look, _) = sources.try_each(self.now, look)?;
         if let Look::New(checked) = look {
-            let index = checked.document;
-            let zones: Vec<Zone> = index.zones.into_iter().map(|zone| zone.zone).collect();
+            state.seen = Some(checked.seen());
             state.keys = checked.keys;
-            state.seen = Some(SeenIndex {
-                publisher: index.publisher,
-                issue: index.issue,
-                hash: checked.hash,
-                generated: index.generated,
-                expires: index.expires,
-                zones,
-            });
             state::write(&path, &state).map_err(alone)?;
         }
         let zones = state.seen.map(|seen| seen.zones).unwrap_or_default();

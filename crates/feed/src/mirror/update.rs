@@ -113,7 +113,8 @@ fn follow(
         .seen
         .as_ref()
         .is_none_or(|seen| seen.epoch == manifest.epoch);
-    let seen = seen(&checked, state, run.now);
+    let updated = state.seen.as_ref().map_or(run.now, |seen| seen.updated);
+    let seen = checked.seen(updated);
     let mut next = State {
         keys: checked.keys.clone(),
         ..state.clone()
@@ -205,27 +206,6 @@ fn floor(
     Ok(())
 }
 
-fn seen(checked: &Checked<Manifest>, state: &State, now: u64) -> Seen {
-    let manifest = &checked.document;
-    let edges = manifest.steps.iter().chain(&manifest.squashes);
-    Seen {
-        publisher: manifest.publisher.clone(),
-        epoch: manifest.epoch,
-        issue: manifest.issue,
-        hash: checked.hash,
-        serial: manifest.serial,
-        content: manifest.content,
-        generated: manifest.generated,
-        expires: manifest.expires,
-        poll: manifest.poll,
-        counts: manifest.counts,
-        edges: edges.copied().collect(),
-        texts: manifest.texts.clone(),
-        retired: manifest.retired.clone(),
-        updated: state.seen.as_ref().map_or(now, |seen| seen.updated),
-    }
-}
-
 /// Fetches what the cheapest route needs and makes the image; if deltas do not lead there, from
 /// the snapshot.
 fn fetch(
@@ -312,17 +292,24 @@ fn make(
 
 /// The files of a route, in its order.
 fn wants(zone: &ZoneName, route: &Route) -> Vec<(Want, FileHash)> {
-    let snapshot = route.snapshot.iter().map(|snapshot| {
-        let path = snapshot.path(zone);
-        let limit = snapshot.bytes;
-        (Want { path, limit }, snapshot.hash)
-    });
-    let deltas = route.deltas.iter().map(|edge| {
-        let path = edge.path(zone);
-        let limit = edge.bytes;
-        (Want { path, limit }, edge.hash)
-    });
+    let snapshot = route
+        .snapshot
+        .iter()
+        .map(|snapshot| (want(snapshot.path(zone), snapshot.bytes), snapshot.hash));
+    let deltas = route
+        .deltas
+        .iter()
+        .map(|edge| (want(edge.path(zone), edge.bytes), edge.hash));
     snapshot.chain(deltas).collect()
+}
+
+fn want(path: FeedPath, limit: u64) -> Want {
+    let changes = false;
+    Want {
+        path,
+        limit,
+        changes,
+    }
 }
 
 /// Snapshot and deltas to the bytes of an image.

@@ -24,7 +24,7 @@ pub use config::FeedConfig;
 pub use keys::{KeyChange, change_keys};
 pub(crate) use prune::prune;
 pub(crate) use shelf::STATE;
-pub(crate) use tree::Tree;
+pub(crate) use tree::{Tree, referenced};
 
 /// How to publish.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@
 //! and land in the spool under the same names. Nothing that comes from outside is trusted here, not
 //! even a size.
 
+mod http;
 mod local;
 mod rsync;
 
@@ -23,6 +24,8 @@ pub enum Source {
     Local(PathBuf),
     /// A module of an rsync daemon, `rsync://HOST[:PORT]/MODULE[/PATH]`.
     Rsync(String),
+    /// A folder of a web server, `http(s)://HOST[:PORT][/PATH]`.
+    Http(String),
 }
 
 /// How to fetch.
@@ -32,6 +35,9 @@ pub struct Options {
     pub timeout: Duration,
     /// Most bytes a second, if limited.
     pub bandwidth: Option<u64>,
+    /// Certificates in PEM that HTTPS trusts; none: those that browsers trust.
+    pub authorities: Option<Vec<u8>>,
+    pub(crate) http: http::Client,
 }
 
 /// A file that is wanted.
@@ -41,6 +47,8 @@ pub struct Want {
     pub path: FeedPath,
     /// Its length, or the most that is taken.
     pub limit: u64,
+    /// Whether it changes under its name, as pointers do.
+    pub changes: bool,
 }
 
 /// Slower sources than this are given up, bytes a second.
@@ -51,6 +59,8 @@ impl Default for Options {
         Options {
             timeout: Duration::from_secs(30),
             bandwidth: None,
+            authorities: None,
+            http: http::Client::default(),
         }
     }
 }
@@ -94,6 +104,7 @@ impl Source {
             return Err(bad());
         }
         match scheme {
+            "http" | "https" => Ok(Source::Http(format!("{scheme}://{rest}"))),
             "rsync" if !path.is_empty() => Ok(Source::Rsync(format!("rsync://{rest}"))),
             _ => Err(bad()),
         }
@@ -103,7 +114,7 @@ impl Source {
     pub fn name(&self) -> String {
         match self {
             Source::Local(path) => path.display().to_string(),
-            Source::Rsync(url) => url.clone(),
+            Source::Rsync(url) | Source::Http(url) => url.clone(),
         }
     }
 
@@ -117,9 +128,17 @@ impl Source {
             return Ok(());
         }
         fs::create_dir_all(spool).map_err(writing(spool))?;
+        // An older pointer there may look like the new one to rsync, to the size and second.
+        for want in wants.iter().filter(|want| want.changes) {
+            let path = in_spool(spool, &want.path);
+            if path.exists() {
+                fs::remove_file(&path).map_err(writing(&path))?;
+            }
+        }
         match self {
             Source::Local(root) => local::fetch(root, &self.name(), wants, spool),
             Source::Rsync(url) => rsync::fetch(url, wants, spool, options),
+            Source::Http(url) => http::fetch(url, wants, spool, options),
         }
     }
 
@@ -191,6 +210,8 @@ mod tests {
             "rsync://h",
             "rsync://-e/m",
             "rsync://h/m/../x",
+            "http://h/../x",
+            "https://",
             "rsync://h/m x",
             "rsync://h/m\n",
         ] {

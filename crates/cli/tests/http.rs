@@ -1,0 +1,248 @@
+//! Mirrors over HTTP and HTTPS: a real nginx, and servers that nobody would want.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may panic"
+)]
+
+mod common;
+mod peers;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use common::files;
+use peers::{Feed, nginx};
+use serde_json::Value;
+
+/// What was asked for since `skip` bytes of the log: path, status, bytes sent. nginx writes its
+/// log before a connection ends, so all is there once the mirror has ended, but for a moment.
+fn requests(feed: &Feed, skip: usize, count: usize) -> Vec<(String, u32, u64)> {
+    for _ in 0..100 {
+        let log = fs::read_to_string(feed.path("nginx.log"))
+            .unwrap()
+            .split_off(skip);
+        let lines: Vec<Vec<String>> = log
+            .lines()
+            .map(|line| line.split(' ').map(str::to_owned).collect())
+            .collect();
+        if lines.len() >= count {
+            let line = |words: Vec<String>| {
+                (
+                    words[1].clone(),
+                    words[2].parse().unwrap(),
+                    words[3].parse().unwrap(),
+                )
+            };
+            return lines.into_iter().map(line).collect();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("fewer than {count} requests");
+}
+
+fn logged(feed: &Feed) -> usize {
+    fs::read(feed.path("nginx.log")).map_or(0, |log| log.len())
+}
+
+#[test]
+fn an_update_transfers_pointer_manifest_and_delta_and_nothing_else() {
+    let feed = Feed::new();
+    feed.publish(3000);
+    let server = nginx(feed.dir.path(), &feed.path("feed"), false);
+    let url = format!("http://127.0.0.1:{}", server.port);
+    let run = feed.mirror_from(&url, &["--zone", "ops.example"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    feed.publish(3010);
+    // In the second in which a pointer was written, its ETag is not kept.
+    std::thread::sleep(Duration::from_millis(1100));
+    let skip = logged(&feed);
+    let run = feed.mirror_from(&url, &["--zone", "ops.example", "--json"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let line: Value = serde_json::from_str(&run.stdout).unwrap();
+    let delta = line["update"]["bytes"].as_u64().unwrap();
+    let asked = requests(&feed, skip, 3);
+    assert_eq!(asked.len(), 3, "{asked:?}");
+    assert_eq!(asked[0].0, "/ops.example/current.minisig");
+    assert!(asked[1].0.starts_with("/ops.example/m/"), "{asked:?}");
+    assert!(asked[2].0.starts_with("/ops.example/d/1-2-"), "{asked:?}");
+    assert!(
+        asked.iter().all(|(_, status, _)| *status == 200),
+        "{asked:?}"
+    );
+    let sent: u64 = asked.iter().map(|(_, _, bytes)| bytes).sum();
+    assert!(
+        sent <= delta + 8192 - 1024,
+        "{sent} bytes sent for a delta of {delta}"
+    );
+    // With nothing new, one answer without a body.
+    let skip = logged(&feed);
+    assert_eq!(feed.mirror_from(&url, &["--zone", "ops.example"]).code, 0);
+    let asked = requests(&feed, skip, 1);
+    assert_eq!((asked.len(), asked[0].1), (1, 304), "{asked:?}");
+    assert!(asked[0].2 < 400, "{asked:?}");
+    feed.answers();
+    feed.is_clean();
+}
+
+#[test]
+fn https_wants_a_certificate_that_it_trusts() {
+    let feed = Feed::new();
+    feed.publish(1000);
+    let server = nginx(feed.dir.path(), &feed.path("feed"), true);
+    let url = format!("https://127.0.0.1:{}", server.port);
+    let run = feed.mirror_from(&url, &[]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    let run = feed.mirror_from(&url, &["--ca", &feed.arg("ca.pem")]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    feed.answers();
+}
+
+#[test]
+fn what_is_the_publishers_own_is_not_served() {
+    let feed = Feed::new();
+    feed.publish(100);
+    let server = nginx(feed.dir.path(), &feed.path("feed"), false);
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        answer
+    };
+    let state = get("/.state/ops.example/memory.json");
+    assert!(state.starts_with("HTTP/1.1 404"), "{state}");
+    let pointer = get("/ops.example/current.minisig");
+    assert!(pointer.contains("Cache-Control: no-cache\r\n"), "{pointer}");
+    let name = files(&feed.path("feed/ops.example/m")).remove(0);
+    let manifest = get(&format!("/ops.example/m/{name}"));
+    assert!(manifest.contains("immutable\r\n"), "{manifest}");
+}
+
+/// A server that gives every request to `answer`, which may do with the connection what it likes.
+fn bad_server(answer: impl Fn(&str, &mut TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    // Ends with the test.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = Vec::new();
+            let mut byte = [0];
+            while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
+                request.push(byte[0]);
+            }
+            answer(&String::from_utf8_lossy(&request), &mut stream);
+        }
+    });
+    format!("http://127.0.0.1:{port}")
+}
+
+fn refuses(source: &str, seconds: u64, expected: &str) {
+    let feed = Feed::new();
+    feed.publish(100);
+    assert_eq!(feed.mirror().code, 0);
+    let started = Instant::now();
+    let run = feed.mirror_from(source, &["--timeout", "1s"]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    assert!(run.stderr.contains(expected), "{}", run.stderr);
+    assert!(
+        started.elapsed() < Duration::from_secs(seconds),
+        "{:?}",
+        started.elapsed()
+    );
+    feed.answers();
+}
+
+#[test]
+fn a_server_that_never_answers_is_given_up() {
+    let source = bad_server(|_, _| std::thread::sleep(Duration::from_secs(20)));
+    refuses(&source, 5, "timeout");
+}
+
+#[test]
+fn a_server_that_drips_is_given_up() {
+    let source = bad_server(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+        while stream.write_all(b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    refuses(&source, 10, "timeout");
+}
+
+#[test]
+fn a_redirect_to_another_origin_is_not_followed() {
+    let source = bad_server(|_, stream| {
+        let _ = stream.write_all(
+            b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.2:9/\r\nContent-Length: 0\r\n\
+              Connection: close\r\n\r\n",
+        );
+    });
+    refuses(&source, 5, "a redirect to another origin");
+}
+
+#[test]
+fn a_page_with_status_200_is_no_feed() {
+    let source = bad_server(|_, stream| {
+        let page = "<html>Welcome to our WLAN</html>";
+        let _ = write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",
+            page.len()
+        );
+    });
+    refuses(&source, 5, "an HTML page");
+}
+
+#[test]
+fn a_busy_server_is_left_alone_as_long_as_it_asks() {
+    let source = bad_server(|_, stream| {
+        let _ = stream.write_all(
+            b"HTTP/1.1 503 Busy\r\nRetry-After: 7200\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        );
+    });
+    let feed = Feed::new();
+    feed.publish(100);
+    let run = feed.mirror_from(&source, &[]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    assert!(run.stderr.contains("HTTP status 503"), "{}", run.stderr);
+    let records = fs::read(feed.path("mirror/.sources.json")).unwrap();
+    let records: Value = serde_json::from_slice(&records).unwrap();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    let rest = records[&source]["rest_until"].as_u64().unwrap() - now.as_secs();
+    assert!((7100..=7200).contains(&rest), "{rest}");
+}
+
+#[test]
+fn a_download_that_broke_off_goes_on() {
+    let feed = Feed::new();
+    feed.publish(4000);
+    let server = nginx(feed.dir.path(), &feed.path("feed"), false);
+    let name = files(&feed.path("feed/ops.example/s")).remove(0);
+    let snapshot = fs::read(feed.path("feed/ops.example/s").join(&name)).unwrap();
+    // What a broken run leaves in the spool.
+    let spool = feed.path("mirror/.rblmap-spool/ops.example/s");
+    fs::create_dir_all(&spool).unwrap();
+    let half = snapshot.len() / 2;
+    fs::write(spool.join(format!("{name}.part")), &snapshot[..half]).unwrap();
+    let run = feed.mirror_from(&format!("http://127.0.0.1:{}", server.port), &[]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let asked = requests(&feed, 0, 5);
+    let part = asked
+        .iter()
+        .find(|(path, ..)| path.ends_with(&name))
+        .unwrap();
+    assert_eq!(part.1, 206, "{asked:?}");
+    feed.answers();
+    feed.is_clean();
+}
