@@ -75,6 +75,7 @@ const ROOMS: &[Room] = &[
             "indicatif",
             "serde",
             "serde_json",
+            "signal-hook",
             "tempfile",
             "thiserror",
         ],

@@ -2,8 +2,14 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use rblmap_feed::{Folder, Outcome, Report, Settings, Source, mirror, read_public};
+use rblmap_feed::{
+    Folder, Hook, MirrorConfig, Outcome, Report, Settings, Source, mirror, notify, pause,
+    read_public, went_well,
+};
 use rblmap_image::ZoneName;
 use serde_json::json;
 
@@ -48,38 +54,126 @@ pub(crate) struct Args {
     /// How long answers go on after the last pointer ran out
     #[arg(long, default_value = "7d", value_name = "TIME")]
     grace: Seconds,
+    /// Guards, networks that must never be listed, and a program to run after an update
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Go on for ever, as often as the publisher says; tells systemd how it is
+    #[arg(long)]
+    watch: bool,
     /// One JSON object a zone
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
-    let json = args.json;
-    let (folder, settings) = settings(args)?;
-    let bar = output.working("mirroring");
-    let reports = mirror(&folder, &settings, super::now())?;
-    bar.finish_and_clear();
+    let (json, watch) = (args.json, args.watch);
+    let (folder, settings, hook) = settings(args)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    if watch {
+        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+            let registered = signal_hook::flag::register(signal, stop.clone());
+            registered.map_err(|error| Failure::new(Exit::Disk, error))?;
+        }
+    }
+    let mut failures = 0u32;
+    loop {
+        let bar = output.working("mirroring");
+        let ran = mirror(&folder, &settings, super::now());
+        bar.finish_and_clear();
+        let (reports, exit) = match ran {
+            Ok(reports) => {
+                let exit = tell_all(&reports, json, hook.as_ref(), output)?;
+                (reports, exit)
+            }
+            Err(error) if watch => {
+                let failure = Failure::from(error);
+                failure.say();
+                (Vec::new(), failure.exit())
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if !watch {
+            return Ok(exit);
+        }
+        failures = match !reports.is_empty() && went_well(&reports) {
+            true => 0,
+            false => failures.saturating_add(1),
+        };
+        let pause = pause(&reports, failures);
+        notify(&format!(
+            "READY=1\nSTATUS=exit code {}, next in {pause} s",
+            exit as u8
+        ));
+        if !sleep(pause, &stop) {
+            notify("STOPPING=1");
+            return Ok(Exit::Done);
+        }
+    }
+}
+
+/// Waits, and tells systemd's watchdog now and then. False once the run is to stop.
+fn sleep(seconds: u64, stop: &AtomicBool) -> bool {
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let mut tick = 0u32;
+    while Instant::now() < end {
+        if stop.load(Ordering::Relaxed) {
+            return false;
+        }
+        if tick.is_multiple_of(50) {
+            notify("WATCHDOG=1");
+        }
+        tick = tick.wrapping_add(1);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    !stop.load(Ordering::Relaxed)
+}
+
+fn tell_all(
+    reports: &[Report],
+    json: bool,
+    hook: Option<&Hook>,
+    output: &Output,
+) -> Result<Exit, Failure> {
     let mut exit = Exit::Done;
-    for report in &reports {
+    for report in reports {
         exit = exit.or_worse(tell(report, json, output)?);
+        if let (Some(hook), Some(zone)) = (hook, &report.zone)
+            && let Some(trouble) = hook.run(zone, &report.result)
+        {
+            eprintln!("rblmap: {trouble}");
+        }
     }
     Ok(exit)
 }
 
-fn settings(mut args: Args) -> Result<(Folder, Settings), Failure> {
+fn settings(mut args: Args) -> Result<(Folder, Settings, Option<Hook>), Failure> {
     let folder = Folder::new(args.places.pop().unwrap_or_default());
     let sources = args.places.iter().map(|text| Source::parse(text));
     let sources = sources.collect::<Result<Vec<_>, _>>()?;
     let mut settings = Settings::new(sources, read_public(&args.key)?);
     settings.zones = args.zones;
     settings.grace = args.grace.0;
-    settings.options.timeout = std::time::Duration::from_secs(args.timeout.0);
+    settings.options.timeout = Duration::from_secs(args.timeout.0);
     settings.options.bandwidth = args.bandwidth.map(|rate| rate.0);
     if let Some(path) = &args.ca {
         let pem = std::fs::read(path).map_err(|error| Failure::reading(path, &error))?;
         settings.options.authorities = Some(pem);
     }
-    Ok((folder, settings))
+    let config = args
+        .config
+        .map(|path| MirrorConfig::read(&path))
+        .transpose()?;
+    let config = config.unwrap_or_default();
+    settings.guards = config.guards;
+    let limit = match config.hook_limit {
+        0 => 60,
+        seconds => seconds,
+    };
+    let hook = (!config.hook.is_empty()).then_some(Hook {
+        command: config.hook,
+        limit: Duration::from_secs(limit),
+    });
+    Ok((folder, settings, hook))
 }
 
 /// Says what became of a zone; gives the exit code of it alone.
