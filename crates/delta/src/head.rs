@@ -9,6 +9,7 @@ use crate::{names, paint_code};
 const ZONES: u8 = 1;
 const VALUES: u8 = 2;
 const MODELLED: u8 = 4;
+const SEVERAL: u8 = 8;
 const V4: u8 = 1;
 const V6: u8 = 2;
 const NAMES: u8 = 4;
@@ -45,16 +46,20 @@ pub(crate) struct Part {
 impl Head {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let flag = |is: bool, flag: u8| if is { flag } else { 0 };
+        let several = self.zones.is_none() && self.parts.len() != 1;
         out.push(
             flag(self.zones.is_some(), ZONES)
                 | flag(self.values > 0, VALUES)
-                | flag(self.modelled, MODELLED),
+                | flag(self.modelled, MODELLED)
+                | flag(several, SEVERAL),
         );
         if let Some(zones) = &self.zones {
             push_uv(out, zones.len() as u64);
             zones
                 .iter()
                 .for_each(|zone| push_bytes(out, zone.as_bytes()));
+        } else if several {
+            push_uv(out, self.parts.len() as u64);
         }
         if self.values > 0 {
             push_uv(out, self.values);
@@ -62,25 +67,30 @@ impl Head {
         self.parts.iter().for_each(|part| part.write(out));
     }
 
-    /// Reads a head; `zones` is how many the base has.
-    pub(crate) fn read(rest: &mut &[u8], zones: usize) -> Result<Head, Error> {
+    pub(crate) fn read(rest: &mut &[u8]) -> Result<Head, Error> {
         let bad = || Error::Malformed { what: "head" };
-        let flags = take_byte(rest).filter(|flags| flags & !(ZONES | VALUES | MODELLED) == 0);
+        let known = ZONES | VALUES | MODELLED | SEVERAL;
+        let flags = take_byte(rest).filter(|flags| flags & !known == 0);
         let flags = flags.ok_or_else(bad)?;
         let mut head = Head {
             modelled: flags & MODELLED != 0,
             ..Head::default()
         };
-        let mut count = zones;
+        let mut count = 1;
         if flags & ZONES != 0 {
             let listed = take_zones(rest).ok_or(Error::Malformed {
                 what: "list of zones",
             })?;
-            count = listed.len();
+            count = listed.len() as u64;
             head.zones = Some(listed);
         }
+        if flags & SEVERAL != 0 {
+            let several = take_uv(rest).filter(|&count| count > 1 && flags & ZONES == 0);
+            count = several.ok_or_else(bad)?;
+        }
         if flags & VALUES != 0 {
-            head.values = take_uv(rest).filter(|&values| values > 0).ok_or_else(bad)?;
+            let values = take_uv(rest).filter(|&values| values > 0);
+            head.values = values.ok_or_else(bad)?;
         }
         for _ in 0..count {
             head.parts.push(Part::read(rest).ok_or_else(bad)?);

@@ -36,6 +36,7 @@ mod paint;
 mod paint_code;
 mod payload;
 mod space;
+mod summary;
 mod table;
 mod texts;
 mod values;
@@ -47,6 +48,7 @@ pub use changes::{Change, Changed, Says, Scope, changes};
 pub use error::Error;
 pub use header::{Epoch, Header, IdPrefix, Kind};
 pub use limits::Limits;
+pub use summary::{Summary, ZoneSummary};
 
 /// Packs the content of an image: a snapshot (`.rbs`), from which [`unpack`] makes the same image.
 ///

@@ -40,7 +40,7 @@ const MODEL_MAX: usize = 1 << 20;
 /// Bytes that nobody wrote, as far as that shows: the caller compares the content's id.
 pub(crate) fn read(old: &Content, payload: &[u8], limits: &Limits) -> Result<Content, Error> {
     let mut rest = payload;
-    let head = Head::read(&mut rest, old.zones().len())?;
+    let head = Head::read(&mut rest)?;
     check_limits(&head, limits)?;
     let bad = || Error::Malformed {
         what: "length of the decisions",
@@ -65,6 +65,11 @@ pub(crate) fn read(old: &Content, payload: &[u8], limits: &Limits) -> Result<Con
     intern(&mut draft, old, &added)?;
     let old_zones = old.zones().iter().map(|zone| *zone.name());
     let zones = head.zones.clone().unwrap_or_else(|| old_zones.collect());
+    if zones.len() != head.parts.len() {
+        return Err(Error::Malformed {
+            what: "count of zones",
+        });
+    }
     for (name, part) in zones.iter().zip(&head.parts) {
         let mut reader = ZoneReader {
             coder: &mut decoder,

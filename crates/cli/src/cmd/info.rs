@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use rblmap::layout::kind;
 use rblmap::{Image, Zone};
-use rblmap_delta::{Header, Kind};
+use rblmap_delta::{Header, Kind, Limits, Summary, ZoneSummary};
 use rblmap_image::ContentId;
 use serde::Serialize;
 
@@ -79,6 +79,25 @@ struct PackedInfo {
     /// The first 32 digits of the id of the content that comes of it.
     content_id: String,
     bytes: u64,
+    /// Bytes behind zstd: range-coded decisions and plain text.
+    decisions: u64,
+    text: u64,
+    values_added: u64,
+    zones: Vec<PackedZone>,
+}
+
+/// How much a snapshot or delta says of one zone.
+#[derive(Serialize)]
+struct PackedZone {
+    /// Only where the zones change with the delta.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    v4_paints: u64,
+    v6_paints: u64,
+    names_added: u64,
+    names_removed: u64,
+    names_changed: u64,
+    facts: bool,
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
@@ -92,7 +111,9 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             }
         }
         Opened::Packed(bytes, header) => {
-            let info = packed(&header, bytes.len());
+            let summary = Summary::read(&bytes, &Limits::default());
+            let summary = summary.map_err(|error| Failure::at(&args.file, error))?;
+            let info = packed(&header, &summary, bytes.len());
             match args.json {
                 true => print_json(&info, &mut out),
                 false => print_packed(&info, &mut out),
@@ -103,7 +124,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn packed(header: &Header, len: usize) -> PackedInfo {
+fn packed(header: &Header, summary: &Summary, len: usize) -> PackedInfo {
     let (kind, base) = match header.kind {
         Kind::Snapshot => ("snapshot", None),
         Kind::Delta { base, .. } => ("delta", Some(base.to_string())),
@@ -118,6 +139,25 @@ fn packed(header: &Header, len: usize) -> PackedInfo {
         created: header.created,
         content_id: header.result.to_string(),
         bytes: len as u64,
+        decisions: summary.decisions,
+        text: summary.text,
+        values_added: summary.values_added,
+        zones: summary.zones.iter().map(packed_zone).collect(),
+    }
+}
+
+fn packed_zone(zone: &ZoneSummary) -> PackedZone {
+    PackedZone {
+        name: zone.name.map(|name| match name.label_count() {
+            0 => "@".to_owned(),
+            _ => name.to_string(),
+        }),
+        v4_paints: zone.v4_paints,
+        v6_paints: zone.v6_paints,
+        names_added: zone.names_added,
+        names_removed: zone.names_removed,
+        names_changed: zone.names_changed,
+        facts: zone.facts,
     }
 }
 
@@ -137,7 +177,29 @@ fn print_packed(info: &PackedInfo, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "serial      {}", info.serial)?;
     writeln!(out, "created     {}", info.created)?;
     writeln!(out, "content id  {}", info.content_id)?;
-    writeln!(out, "bytes       {}", info.bytes)
+    writeln!(out, "bytes       {}", info.bytes)?;
+    writeln!(
+        out,
+        "payload     {} bytes of decisions, {} of text",
+        info.decisions, info.text
+    )?;
+    writeln!(out, "values      {} added", info.values_added)?;
+    for zone in &info.zones {
+        writeln!(
+            out,
+            "zone{}: {} IPv4 paints, {} IPv6 paints, {} names added, {} removed, {} changed{}",
+            zone.name
+                .as_ref()
+                .map_or(String::new(), |name| format!(" {name}")),
+            zone.v4_paints,
+            zone.v6_paints,
+            zone.names_added,
+            zone.names_removed,
+            zone.names_changed,
+            if zone.facts { ", expiry or facts" } else { "" }
+        )?;
+    }
+    Ok(())
 }
 
 fn gather(image: &Image) -> Result<Info, rblmap::Error> {
