@@ -411,4 +411,59 @@ mod tests {
             });
         }
     }
+
+    #[test]
+    fn each_level_finds_the_keys_of_a_window() {
+        struct Ask<'a>(&'a [u8; 64], &'a Window);
+        impl Task for Ask<'_> {
+            type Output = (u32, bool);
+            fn run(self, compare: impl Compare) -> (u32, bool) {
+                let keys = Keys::new(0, 0);
+                let either = compare.either(self.0, &keys, 0, self.1, true);
+                assert_eq!(either, compare.window(self.0, self.1));
+                either
+            }
+        }
+        let rng = &mut Rng::with_seed(2);
+        for _ in 0..20_000 {
+            // Keys in windows, rising; the map as docs/format.md has it.
+            let (mut map, mut keys) = (0u64, Vec::new());
+            let (mut bit, mut number) = (0, 0);
+            while bit < 63 && keys.len() < 38 {
+                if rng.u8(..3) == 0 {
+                    number += 1;
+                } else {
+                    map |= 1 << bit;
+                    keys.push((number, rng.u8(..)));
+                }
+                bit += 1;
+            }
+            keys.sort_unstable();
+            let keys_at = rng.u32(8..=26);
+            let mut line = [0; 64];
+            for (place, (_, key)) in keys.iter().enumerate() {
+                line[keys_at as usize + place] = *key;
+            }
+            let number = rng.u32(..64 - u32::try_from(keys.len()).unwrap());
+            let x = if rng.bool() { rng.u8(..) } else { 128 };
+            let window = Window {
+                map,
+                number,
+                keys_at,
+                x,
+            };
+            let below = keys.iter().filter(|key| **key <= (number, x)).count();
+            let expected = (u32::try_from(below).unwrap(), keys.contains(&(number, x)));
+            for level in [Level::Scalar, Level::best()] {
+                assert_eq!(level.run(Ask(&line, &window)), expected, "{window:?}");
+            }
+            // Whatever the bytes are, the levels agree.
+            rng.fill(&mut line);
+            let map = rng.u64(..) | rng.u64(..);
+            let window = Window { map, ..window };
+            let [scalar, best] =
+                [Level::Scalar, Level::best()].map(|level| level.run(Ask(&line, &window)));
+            assert_eq!(scalar, best, "{window:?}");
+        }
+    }
 }
