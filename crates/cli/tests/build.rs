@@ -293,3 +293,26 @@ fn plain_lists_are_read_by_their_options() {
         "1.2.3.4\tlisted\t127.0.0.2\tSBL1\n"
     );
 }
+
+#[test]
+fn names_without_their_order_answer_and_dump_alike() {
+    let dir = TempDir::new().unwrap();
+    let text: String = (0..6000u32)
+        .map(|n| format!(".n{:x}.example\n", n.wrapping_mul(0x9e37_79b9)))
+        .collect();
+    let with = build(&dir, "with", "plain", &text, &[]);
+    let without = build(&dir, "without", "plain", &text, &["--no-name-index"]);
+    let len = |path: &Path| std::fs::metadata(path).unwrap().len();
+    assert!(len(&with) >= len(&without) + 6000 * 4);
+    let said = |command: &[&str], image: &Path| {
+        let run = rblmap(command.iter().map(Path::new).chain([image]));
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        run.stdout
+    };
+    let dump = ["dump", "--format", "plain"];
+    assert_eq!(said(&dump, &with), said(&dump, &without));
+    said(&["verify"], &without);
+    let key = Path::new("mx.n9e3779b9.example");
+    let asked = rblmap([Path::new("lookup"), &without, key]);
+    assert_eq!(asked.code, 0, "{}", asked.stderr);
+}
