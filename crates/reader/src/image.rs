@@ -10,12 +10,9 @@ use crate::layout::bytes::{array_at, u16_at, u32_at, u64_at};
 use crate::layout::{self, SECTION_LEN, kind};
 use crate::name::NameKey;
 use crate::names::Names;
-use crate::names_lines::{NameLines, Parts};
-use crate::names_sorted::SortedNames;
 use crate::run::ValueId;
 use crate::sorted::Sorted;
 use crate::v4_lines::Lines;
-use crate::v6_lines::Lines6;
 use crate::value::Value;
 use crate::zone::{V4, V6, Zone};
 
@@ -486,63 +483,6 @@ impl Image {
         Ok(V4::Lines(lines.ok_or(top.bad("IPv4"))?))
     }
 
-    fn v6(&self, zone: u32, width: usize) -> Result<V6<'_>, Error> {
-        if let Some(section) = self.find(zone, kind::V6_SORTED) {
-            let sorted = Sorted::new::<u128>(self.bytes_of(&section), section.parameter, width);
-            return Ok(V6::Sorted(sorted.ok_or(section.bad("IPv6"))?));
-        }
-        let Some(top) = self.find(zone, kind::V6_TOP) else {
-            return Ok(V6::Empty);
-        };
-        let part = |kind| {
-            let section = self.find(zone, kind);
-            section.map_or(&[][..], |section| self.bytes_of(&section))
-        };
-        let lines = Lines6::new(
-            self.bytes_of(&top),
-            part(kind::V6_WIDE),
-            part(kind::V6_MID),
-            part(kind::V6_LINES),
-            part(kind::V6_SUB),
-            width,
-        );
-        Ok(V6::Lines(lines.ok_or(top.bad("IPv6"))?))
-    }
-
-    fn names(&self, zone: u32, width: usize) -> Result<Names<'_>, Error> {
-        let sorted = |kind| -> Result<Option<SortedNames<'_>>, Error> {
-            let Some(section) = self.find(zone, kind) else {
-                return Ok(None);
-            };
-            let names = SortedNames::new(self.bytes_of(&section), section.parameter, width);
-            names.map(Some).ok_or(section.bad("names"))
-        };
-        if let Some(names) = sorted(kind::NAMES_SORTED)? {
-            return Ok(Names::Sorted(names));
-        }
-        let Some(model) = self.find(zone, kind::NAMES_MODEL) else {
-            return Ok(Names::Empty);
-        };
-        let part = |kind| {
-            let section = self.find(zone, kind);
-            section.map_or(&[][..], |section| self.bytes_of(&section))
-        };
-        let heavy = self.find(zone, kind::NAMES_HEAVY);
-        let order = self.find(zone, kind::NAMES_ORDER);
-        let parts = Parts {
-            model: self.bytes_of(&model),
-            heavy: part(kind::NAMES_HEAVY),
-            heavy_places: heavy.map_or(0, |section| section.parameter),
-            filter: part(kind::NAMES_FILTER),
-            lines: part(kind::NAMES_LINES),
-            count: model.parameter,
-            rest: sorted(kind::NAMES_REST)?,
-            order: order.map(|section| self.bytes_of(&section)),
-        };
-        let lines = NameLines::new(parts, width);
-        Ok(Names::Lines(lines.ok_or(model.bad("names"))?))
-    }
-
     fn empty_zone(&self, name: NameKey) -> Zone<'_> {
         Zone {
             image: self,
@@ -601,7 +541,7 @@ impl Image {
 }
 
 impl Section {
-    fn bad(&self, what: &'static str) -> Error {
+    pub(crate) fn bad(&self, what: &'static str) -> Error {
         Error::Section {
             what,
             offset: self.offset,

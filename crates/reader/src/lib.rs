@@ -55,6 +55,7 @@ mod value;
 #[cfg(feature = "verify")]
 mod verify;
 mod zone;
+mod zone_parts;
 
 pub use answer::{Answer, Record};
 pub use error::Error;

@@ -1,0 +1,72 @@
+//! Finds the sections that say what a zone does of IPv6 addresses and names, in whichever layout.
+
+use crate::error::Error;
+use crate::image::Image;
+use crate::layout::kind;
+use crate::names::Names;
+use crate::names_lines::{NameLines, Parts};
+use crate::names_sorted::SortedNames;
+use crate::sorted::Sorted;
+use crate::v6_lines::Lines6;
+use crate::zone::V6;
+
+impl Image {
+    /// The IPv6 sections of a zone; ids have `width` bytes.
+    pub(crate) fn v6(&self, zone: u32, width: usize) -> Result<V6<'_>, Error> {
+        if let Some(section) = self.find(zone, kind::V6_SORTED) {
+            let sorted = Sorted::new::<u128>(self.bytes_of(&section), section.parameter, width);
+            return Ok(V6::Sorted(sorted.ok_or(section.bad("IPv6"))?));
+        }
+        let Some(top) = self.find(zone, kind::V6_TOP) else {
+            return Ok(V6::Empty);
+        };
+        let part = |kind| {
+            let section = self.find(zone, kind);
+            section.map_or(&[][..], |section| self.bytes_of(&section))
+        };
+        let lines = Lines6::new(
+            self.bytes_of(&top),
+            part(kind::V6_WIDE),
+            part(kind::V6_MID),
+            part(kind::V6_LINES),
+            part(kind::V6_SUB),
+            width,
+        );
+        Ok(V6::Lines(lines.ok_or(top.bad("IPv6"))?))
+    }
+
+    /// The sections of a zone's names; slots have `width` bytes.
+    pub(crate) fn names(&self, zone: u32, width: usize) -> Result<Names<'_>, Error> {
+        let sorted = |kind| -> Result<Option<SortedNames<'_>>, Error> {
+            let Some(section) = self.find(zone, kind) else {
+                return Ok(None);
+            };
+            let names = SortedNames::new(self.bytes_of(&section), section.parameter, width);
+            names.map(Some).ok_or(section.bad("names"))
+        };
+        if let Some(names) = sorted(kind::NAMES_SORTED)? {
+            return Ok(Names::Sorted(names));
+        }
+        let Some(model) = self.find(zone, kind::NAMES_MODEL) else {
+            return Ok(Names::Empty);
+        };
+        let part = |kind| {
+            let section = self.find(zone, kind);
+            section.map_or(&[][..], |section| self.bytes_of(&section))
+        };
+        let heavy = self.find(zone, kind::NAMES_HEAVY);
+        let order = self.find(zone, kind::NAMES_ORDER);
+        let parts = Parts {
+            model: self.bytes_of(&model),
+            heavy: part(kind::NAMES_HEAVY),
+            heavy_places: heavy.map_or(0, |section| section.parameter),
+            filter: part(kind::NAMES_FILTER),
+            lines: part(kind::NAMES_LINES),
+            count: model.parameter,
+            rest: sorted(kind::NAMES_REST)?,
+            order: order.map(|section| self.bytes_of(&section)),
+        };
+        let lines = NameLines::new(parts, width);
+        Ok(Names::Lines(lines.ok_or(model.bad("names"))?))
+    }
+}
