@@ -42,7 +42,7 @@ fn content_and(rng: &mut Rng, values: u32, more: u32) -> Content {
     // A /16 of many units, then one of each density.
     while zone.v4.len() < 300_000 {
         let block = next >> 16;
-        let few = if block % 3 == 0 { 3 } else { ids.len() };
+        let few = if block.is_multiple_of(3) { 3 } else { ids.len() };
         let gap = [1, 2, 9, 100, 400, 1500][block as usize % 6];
         let start = next + rng.u32(0..gap);
         let end = start + if rng.u8(0..9) == 0 { rng.u32(0..40) } else { 0 };
@@ -247,7 +247,7 @@ fn whole_pages() -> (Content, Vec<u8>) {
             return (content, bytes);
         }
         // A digest has 32 bytes: for an even number of them a chunk more.
-        let chunk = if over % 64 == 0 { 0 } else { 1024 };
+        let chunk = if over.is_multiple_of(64) { 0 } else { 1024 };
         more += ((4096 - over) / 64) as u32 + chunk;
     }
     panic!("no image of whole pages");
