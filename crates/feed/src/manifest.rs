@@ -395,3 +395,178 @@ impl From<Id> for String {
         id.0.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::read_public;
+    use crate::pointer::Pointer;
+
+    const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden/feed/");
+
+    fn golden(name: &str) -> Vec<u8> {
+        std::fs::read(format!("{GOLDEN}{name}")).unwrap()
+    }
+
+    fn edge(from: u64, to: u64) -> Edge {
+        let hash = FileHash::of(format!("{from} {to}").as_bytes());
+        let bytes = 100 + to;
+        Edge {
+            from,
+            to,
+            bytes,
+            hash,
+        }
+    }
+
+    fn texts() -> Texts {
+        Texts {
+            title: Some("Open proxies".to_owned()),
+            url: Some("https://ops.example/why".to_owned()),
+            contact: Some("mailto:removal@ops.example".to_owned()),
+            notice: None,
+        }
+    }
+
+    fn statement() -> Statement {
+        Statement {
+            text: r#"{"number":1,"add":[],"remove":[]}"#.to_owned(),
+            signature: "four\nlines\nof\nminisign\n".to_owned(),
+        }
+    }
+
+    /// Every field, with a value that no other has.
+    fn manifest() -> Manifest {
+        let key = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+        Manifest {
+            format: FORMAT,
+            zone: "ops.example".to_owned().try_into().unwrap(),
+            publisher: Publisher::parse("ops").unwrap(),
+            epoch: 1_800_000_001,
+            issue: 30_000_002,
+            serial: 20,
+            created: 1_800_000_003,
+            generated: 1_800_000_004,
+            expires: 1_800_086_405,
+            poll: 306,
+            content: Id(ContentId::from_bytes([0xab; 32])),
+            counts: Counts {
+                v4: 11,
+                v6: 12,
+                names: 13,
+                entries: 14,
+                image: 4096,
+            },
+            snapshot: Snapshot {
+                serial: 2,
+                bytes: 2000,
+                hash: FileHash::of(b"snapshot"),
+            },
+            steps: vec![edge(18, 19), edge(19, 20)],
+            squashes: vec![edge(16, 20)],
+            ladder: Some(LadderFile {
+                issue: 30_000_002,
+                from: 2,
+                bytes: 1500,
+                hash: FileHash::of(b"ladder"),
+            }),
+            next_key: PublicKey::parse(key),
+            statement: Some(statement()),
+            texts: texts(),
+            retired: Some(Retired {
+                at: 1_800_000_007,
+                url: "https://ops.example/closed".to_owned(),
+            }),
+        }
+    }
+
+    fn ladder() -> Ladder {
+        let manifest = manifest();
+        Ladder {
+            format: FORMAT,
+            zone: manifest.zone,
+            epoch: manifest.epoch,
+            edges: vec![edge(2, 3), edge(3, 16)],
+        }
+    }
+
+    fn index() -> Index {
+        let manifest = manifest();
+        Index {
+            format: FORMAT,
+            publisher: manifest.publisher,
+            issue: 30_000_008,
+            generated: 1_800_000_009,
+            expires: 1_800_604_810,
+            zones: vec![IndexZone {
+                zone: manifest.zone,
+                texts: texts(),
+            }],
+            next_key: manifest.next_key,
+            statement: manifest.statement,
+        }
+    }
+
+    #[test]
+    fn golden_files_are_what_is_written_and_read() {
+        let manifest = manifest();
+        assert_eq!(
+            String::from_utf8_lossy(&manifest.to_bytes()),
+            String::from_utf8_lossy(&golden("manifest.json"))
+        );
+        let path = FeedPath::pointer(&manifest.zone.0);
+        let pointer = Pointer::read(&path, &golden("current.minisig")).unwrap();
+        let keys = read_public(format!("{GOLDEN}ops.pub").as_ref()).unwrap();
+        let bytes = golden("manifest.json");
+        pointer
+            .verify(&bytes, keys.iter().map(|(key, _)| key))
+            .unwrap();
+        let read = Manifest::read(&path, &bytes, pointer.comment()).unwrap();
+        assert_eq!(read, manifest);
+
+        let ladder = ladder();
+        assert_eq!(ladder.to_bytes(), golden("ladder.json"));
+        assert_eq!(
+            Ladder::read(&path, &golden("ladder.json"), &manifest).unwrap(),
+            ladder
+        );
+
+        let index = index();
+        let bytes = golden("index.json");
+        assert_eq!(index.to_bytes(), bytes);
+        assert_eq!(
+            Index::read(&path, &bytes, &index.comment(&bytes)).unwrap(),
+            index
+        );
+    }
+
+    #[test]
+    fn fields_that_are_not_known_are_passed_over() {
+        let bytes = golden("manifest.json");
+        let text = String::from_utf8(bytes).unwrap();
+        let newer = text.replacen("{", "{\"later\":[1],", 1);
+        let path = FeedPath::index_pointer();
+        let comment = manifest().comment(newer.as_bytes());
+        Manifest::read(&path, newer.as_bytes(), &comment).unwrap();
+    }
+
+    /// Writes the golden files; run it by name when the format changes on purpose.
+    #[test]
+    #[ignore = "writes the golden files"]
+    fn write_golden_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = crate::key::keygen(&dir.path().join("ops"), None).unwrap();
+        let key = crate::key::SigningKey::read(&files.online, None).unwrap();
+        let manifest = manifest();
+        let bytes = manifest.to_bytes();
+        let pointer = Pointer::sign(&manifest.comment(&bytes), &bytes, &key).unwrap();
+        std::fs::create_dir_all(GOLDEN).unwrap();
+        let put =
+            |name: &str, bytes: &[u8]| std::fs::write(format!("{GOLDEN}{name}"), bytes).unwrap();
+        put("manifest.json", &bytes);
+        put("current.minisig", pointer.as_bytes());
+        put("ops.pub", &std::fs::read(&files.public).unwrap());
+        put("ladder.json", &ladder().to_bytes());
+        put("index.json", &index().to_bytes());
+    }
+}

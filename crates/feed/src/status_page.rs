@@ -7,21 +7,13 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use rblmap::layout::status::{
+    CHECKED_AT, EXPIRED_FROM_AT, GENERATION_AT, HELD, MAGIC, PAGE_LEN, RETIRED, SERIAL_AT,
+    STALE_FROM_AT, VERSION, VERSION_AT,
+};
 use rblmap_image::place;
 
 use crate::error::{Error, reading, writing};
-
-/// Length of the page, bytes.
-pub(crate) const PAGE: usize = 4096;
-const MAGIC: [u8; 8] = *b"\x89rblstat";
-const VERSION: u16 = 1;
-const GENERATION_AT: u64 = 16;
-const STALE_AT: u64 = 24;
-const EXPIRED_AT: u64 = 32;
-const SERIAL_AT: u64 = 40;
-const CHECKED_AT: u64 = 48;
-const RETIRED: u32 = 1;
-const HELD: u32 = 2;
 
 /// What the page says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,21 +49,22 @@ impl Status {
         if file.read_exact_at(&mut page, 0).is_err() {
             return Ok(None);
         }
-        let number = |at: u64| {
-            let at = usize::try_from(at).unwrap_or(0);
+        let number = |at: usize| {
             let bytes = page.get(at..at + 8).and_then(|bytes| bytes.try_into().ok());
             bytes.map_or(0, u64::from_le_bytes)
         };
-        if number(0) != u64::from_le_bytes(MAGIC) || number(8) & 0xffff_ffff != u64::from(VERSION) {
+        if number(0) != u64::from_le_bytes(MAGIC)
+            || number(VERSION_AT) & 0xffff_ffff != u64::from(VERSION)
+        {
             return Ok(None);
         }
-        let flags = number(8) >> 32;
+        let flags = number(VERSION_AT) >> 32;
         Ok(Some(Status {
             retired: flags & u64::from(RETIRED) != 0,
             held: flags & u64::from(HELD) != 0,
             generation: number(GENERATION_AT),
-            stale_from: number(STALE_AT),
-            expired_from: number(EXPIRED_AT),
+            stale_from: number(STALE_FROM_AT),
+            expired_from: number(EXPIRED_FROM_AT),
             serial: number(SERIAL_AT),
             checked: number(CHECKED_AT),
         }))
@@ -87,14 +80,14 @@ impl Status {
         };
         let file = OpenOptions::new().write(true).open(path);
         let file = file.map_err(writing(path))?;
-        let put = |at: u64, old: u64, new: u64| match old == new {
+        let put = |at: usize, old: u64, new: u64| match old == new {
             true => Ok(()),
-            false => file.write_all_at(&new.to_le_bytes(), at),
+            false => file.write_all_at(&new.to_le_bytes(), at as u64),
         };
         let fields = [
-            (8, old.head(), self.head()),
-            (STALE_AT, old.stale_from, self.stale_from),
-            (EXPIRED_AT, old.expired_from, self.expired_from),
+            (VERSION_AT, old.head(), self.head()),
+            (STALE_FROM_AT, old.stale_from, self.stale_from),
+            (EXPIRED_FROM_AT, old.expired_from, self.expired_from),
             (SERIAL_AT, old.serial, self.serial),
             (CHECKED_AT, old.checked, self.checked),
             (GENERATION_AT, old.generation, self.generation),
@@ -112,7 +105,7 @@ impl Status {
     }
 
     fn page(&self) -> Vec<u8> {
-        let mut page = Vec::with_capacity(PAGE);
+        let mut page = Vec::with_capacity(PAGE_LEN);
         page.extend(MAGIC);
         for field in [
             self.head(),
@@ -124,7 +117,7 @@ impl Status {
         ] {
             page.extend(field.to_le_bytes());
         }
-        page.resize(PAGE, 0);
+        page.resize(PAGE_LEN, 0);
         page
     }
 }
@@ -157,7 +150,7 @@ mod tests {
         status.write(&path).unwrap();
         assert_eq!(Status::read(&path).unwrap(), Some(status));
         let now = std::fs::metadata(&path).unwrap();
-        assert_eq!((now.ino(), now.len()), (made.ino(), PAGE as u64));
+        assert_eq!((now.ino(), now.len()), (made.ino(), PAGE_LEN as u64));
         let bytes = std::fs::read(&path).unwrap();
         assert_eq!(bytes[..16], *b"\x89rblstat\x01\0\0\0\x03\0\0\0");
         assert_eq!(bytes[16..24], 2u64.to_le_bytes());
