@@ -373,3 +373,66 @@ fn a_heartbeat_goes_by_without_a_transfer() {
         .map(|path| fs::metadata(feed.path(path)).unwrap().len());
     assert!(bytes.sum::<u64>() < 1024);
 }
+
+#[test]
+fn a_folder_of_someone_else_is_left_alone() {
+    let feed = Feed::new();
+    feed.publish(100);
+    assert_eq!(feed.mirror().code, 0);
+    // Root may write everywhere, so it is someone else who tries.
+    if !peers::is_root() {
+        let folder = feed.path("mirror");
+        let mut permissions = fs::metadata(&folder).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o555);
+        fs::set_permissions(&folder, permissions).unwrap();
+    }
+    let command = feed.path("rblmap");
+    fs::copy(env!("CARGO_BIN_EXE_rblmap"), &command).unwrap();
+    for path in [feed.dir.path(), &feed.path("feed"), &command] {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(path, mode).unwrap();
+    }
+    let (source, folder, key) = (feed.arg("feed"), feed.arg("mirror"), feed.arg("ops.pub"));
+    let mut run = match peers::is_root() {
+        true => {
+            let mut run = Command::new("setpriv");
+            run.args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+                .arg(&command);
+            run
+        }
+        false => Command::new(&command),
+    };
+    run.args(["mirror", &source, &folder, "--key", &key]);
+    let run = common::finish(run, b"");
+    assert_eq!(run.code, 6, "{}", run.stderr);
+    assert!(run.stderr.contains("Permission denied"), "{}", run.stderr);
+    feed.answers();
+}
+
+#[test]
+fn what_rsync_says_becomes_an_exit_code() {
+    let feed = Feed::new();
+    feed.publish(3000);
+    let server = rsyncd(feed.dir.path(), &feed.path("feed"));
+    let url = format!("rsync://127.0.0.1:{}/feed", server.port);
+    assert_eq!(feed.mirror_from(&url, &[]).code, 0);
+    feed.publish(3010);
+    // 23: a file that the pointer leads to is not there.
+    let manifests = feed.path("feed/ops.example/m");
+    let manifest = manifests.join(files(&manifests).pop().unwrap());
+    let aside = feed.path("aside");
+    fs::rename(&manifest, &aside).unwrap();
+    let run = feed.mirror_from(&url, &[]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    assert!(run.stderr.contains("no such file there"), "{}", run.stderr);
+    fs::rename(&aside, &manifest).unwrap();
+    // 30: a server that takes the connection and says nothing.
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let silent = format!("rsync://{}/feed", listener.local_addr().unwrap());
+    let run = feed.mirror_from(&silent, &["--timeout", "1s"]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    let given_up = run.stderr.contains("given up") || run.stderr.contains("exit code 3");
+    assert!(given_up, "{}", run.stderr);
+    feed.answers();
+    assert_eq!(feed.mirror_from(&url, &[]).code, 0);
+}
