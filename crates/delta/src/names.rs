@@ -1,5 +1,7 @@
 //! Names as decisions: which go, which change, and the new ones between their neighbours.
 
+use std::borrow::Cow;
+
 use rblmap::{MAX_KEY, NameKey, NamePoint, Slot};
 use rblmap_image::NameTable;
 
@@ -101,8 +103,8 @@ pub(crate) fn code<C: Coder>(
         .filter(|(rank, _)| removed.next_if_eq(rank).is_none())
         .map(|(_, point)| point)
         .collect();
-    let mut pairs = Pairs::new();
     let changed = code_ranks(coder, stay.len() as u64, counts.changed, &edit.changed)?;
+    let mut pairs = Pairs::new();
     let mut given_pairs = edit.pairs.iter().copied();
     for rank in changed {
         let point = usize::try_from(rank)
@@ -119,8 +121,8 @@ pub(crate) fn code<C: Coder>(
         (point.exact, point.below) = pair;
         coder.check()?;
     }
-    let mut slots = Vec::new();
     let mut places = Slots::new(stay.len() as u64, counts.added);
+    let mut slots = Vec::new();
     for nth in 0..counts.added {
         let given = usize::try_from(nth)
             .ok()
@@ -131,30 +133,41 @@ pub(crate) fn code<C: Coder>(
     if modelled {
         adder.texts = learn(&stay, &slots);
     }
+    add(coder, (&stay, &slots), &edit.added, (adder, pairs), table)
+}
+
+/// The names that stay and, each behind as many of them as its slot says, the added ones.
+fn add<C: Coder>(
+    coder: &mut C,
+    (stay, slots): (&[NamePoint<'_>], &[u64]),
+    given: &[Added<'_>],
+    (mut adder, mut pairs): (Adder, Pairs),
+    table: &mut Table,
+) -> Result<NameTable, Error> {
     let mut names = NameTable::new();
-    let mut rest = stay.iter().peekable();
-    let mut given = edit.added.iter();
-    let mut before: Option<(Vec<u8>, Pair)> = None;
+    let mut rest = stay.iter();
+    let mut given = given.iter();
+    let mut before: Option<(Cow<'_, [u8]>, Pair)> = None;
     let mut at = 0;
-    for slot in slots {
+    for &slot in slots {
         let given = given.next();
         while at < slot {
             if let Some(point) = rest.next() {
                 names.push(point.key, point.exact, point.below);
-                before = Some((point.key.to_vec(), pair_of(point)));
+                before = Some((Cow::Borrowed(point.key), pair_of(point)));
             }
             at += 1;
         }
-        let behind = rest.peek().map(|point| point.key);
-        let neighbours = (before.as_ref().map(|(key, _)| key.as_slice()), behind);
+        let behind = rest.as_slice().first().map(|point| point.key);
+        let neighbours = (before.as_ref().map(|(key, _)| &**key), behind);
         let key = adder.key(coder, neighbours, given.map(|added| added.point.key))?;
         let beside = before
             .as_ref()
-            .map_or((Slot::Inherit, Slot::Inherit), |(_, pair)| *pair);
+            .map_or_else(Pair::default, |(_, pair)| *pair);
         let given = given.map(|added| pair_of(&added.point));
         let pair = pairs.code(coder, beside, false, given, table)?;
         names.push(&key, pair.0, pair.1);
-        before = Some((key, pair));
+        before = Some((Cow::Owned(key), pair));
         coder.check()?;
     }
     rest.for_each(|point| names.push(point.key, point.exact, point.below));

@@ -293,6 +293,32 @@ struct Place<'a, A> {
     last: Option<ValueId>,
 }
 
+impl<A: Space> Place<'_, A> {
+    /// The values on both sides of a paint, the nearer first, and how far that is, as a context.
+    fn sides(&self, start: A, end: A) -> ([Option<ValueId>; 2], usize) {
+        let Interval {
+            start: low,
+            end: high,
+            value,
+        } = self.interval;
+        let (left, left_end) = match self.reached.filter(|&reached| reached >= low) {
+            Some(reached) if value.is_none() => (self.last, reached),
+            _ => (self.before, low.before()),
+        };
+        let right = self.after.clone().next().filter(|_| end <= high);
+        let right = right.and_then(|interval| interval.value);
+        let (to_left, to_right) = (start - left_end, high.max(end) - end);
+        let left_first = right.is_none() || (left.is_some() && to_left <= to_right);
+        let (sides, distance) = if left_first {
+            ([left, right], to_left)
+        } else {
+            ([right, left], to_right)
+        };
+        let bits = (A::BITS - distance.leading_zeros()) as usize;
+        (sides, (bits / 3).min(7))
+    }
+}
+
 /// The contexts of paints.
 struct Painter {
     counts: Counts,
@@ -418,29 +444,7 @@ impl Painter {
                 };
             }
         }
-        // The values on both sides, the nearer first, then that of the paint before.
-        let painted_here = place
-            .reached
-            .filter(|&reached| reached >= place.interval.start);
-        let (left, left_end) = match painted_here {
-            Some(reached) if old.is_none() => (place.last, reached),
-            _ => (place.before, place.interval.start.before()),
-        };
-        let right = if crosses {
-            None
-        } else {
-            place.after.clone().next().and_then(|i| i.value)
-        };
-        let (to_left, to_right) = (start - left_end, place.interval.end.max(end) - end);
-        let near_first = right.is_none() || (left.is_some() && to_left <= to_right);
-        let distance = if near_first { to_left } else { to_right };
-        let bits = (A::BITS - distance.leading_zeros()) as usize;
-        let sides = if near_first {
-            [left, right]
-        } else {
-            [right, left]
-        };
-        let context = (bits / 3).min(7);
+        let (sides, context) = place.sides(start, end);
         let guesses = self.guesses.get_mut(usize::from(old.is_some()));
         let guesses = guesses.ok_or(Error::Malformed { what: "paint" })?;
         let mut tried = [old, None, None];
