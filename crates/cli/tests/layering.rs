@@ -24,7 +24,7 @@ const ROOMS: &[Room] = &[
     Room {
         package: "rblmap",
         below: &[],
-        others: &["blake3", "memmap2"],
+        others: &["blake3", "libc", "memmap2"],
     },
     Room {
         package: "rblmap-image",

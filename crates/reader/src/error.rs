@@ -49,6 +49,15 @@ pub enum Error {
         /// Its length.
         len: u64,
     },
+    /// The image is of another zone than asked for.
+    OtherZone {
+        /// The zone that the image names.
+        found: String,
+        /// The zone that was asked for.
+        expected: String,
+    },
+    /// Why a newer image is not in use.
+    Live(std::sync::Arc<Error>),
     /// Bytes that are not those that the digests in the file stand for.
     Digest {
         /// Offset of the first chunk that differs.
@@ -80,6 +89,10 @@ impl fmt::Display for Error {
                     "image: bad {what} section of {len} bytes at offset {offset}"
                 )
             }
+            Error::OtherZone { found, expected } => {
+                write!(f, "image of {found}, not of {expected}")
+            }
+            Error::Live(_) => f.write_str("the image in place is not used"),
             Error::Digest { offset } => {
                 write!(f, "image is damaged: digest differs at offset {offset}")
             }
@@ -92,6 +105,7 @@ impl std::error::Error for Error {
         match self {
             Error::Of { cause, .. } => Some(cause),
             Error::Io(cause) => Some(cause),
+            Error::Live(cause) => Some(cause.as_ref()),
             _ => None,
         }
     }

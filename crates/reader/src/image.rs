@@ -63,18 +63,7 @@ impl Image {
     /// A file that cannot be read, is no image, has a newer format, or another length than it
     /// says.
     pub fn open(path: impl AsRef<Path>) -> Result<Image, Error> {
-        let file = open_file(path.as_ref())?;
-        if file.metadata()?.len() == 0 {
-            return Err(Error::Foreign);
-        }
-        #[expect(
-            unsafe_code,
-            reason = "mapping a file is a promise about the file system"
-        )]
-        // SAFETY: the caller was asked to see to it that the file is replaced only by rename, so
-        // that the bytes do not change while they are mapped; the mapping is read-only.
-        let map = unsafe { memmap2::Mmap::map(&file) }?;
-        Image::check(Data::Mapped(map))
+        Image::map_file(&open_file(path.as_ref())?)
     }
 
     /// Copies an image into memory. Costs reading the file, asks for no promise.
@@ -88,9 +77,7 @@ impl Image {
     /// # Errors
     /// As for [`Image::open`].
     pub fn read(path: impl AsRef<Path>) -> Result<Image, Error> {
-        let mut bytes = Vec::new();
-        open_file(path.as_ref())?.read_to_end(&mut bytes)?;
-        Image::check(Data::Owned(bytes))
+        Image::read_file(open_file(path.as_ref())?)
     }
 
     /// Takes the bytes of an image.
@@ -176,6 +163,28 @@ impl Image {
             return Ok(None);
         };
         self.zone_of_key(&key)
+    }
+
+    /// Maps an open file; see [`Image::open`].
+    pub(crate) fn map_file(file: &File) -> Result<Image, Error> {
+        if file.metadata()?.len() == 0 {
+            return Err(Error::Foreign);
+        }
+        #[expect(
+            unsafe_code,
+            reason = "mapping a file is a promise about the file system"
+        )]
+        // SAFETY: the caller was asked to see to it that the file is replaced only by rename, so
+        // that the bytes do not change while they are mapped; the mapping is read-only.
+        let map = unsafe { memmap2::Mmap::map(file) }?;
+        Image::check(Data::Mapped(map))
+    }
+
+    /// Copies an open file into memory.
+    pub(crate) fn read_file(mut file: File) -> Result<Image, Error> {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Image::check(Data::Owned(bytes))
     }
 
     pub(crate) fn zone_of_key(&self, key: &NameKey) -> Result<Option<Zone<'_>>, Error> {

@@ -38,6 +38,12 @@ mod image;
 mod iterate;
 #[doc(hidden)]
 pub mod layout;
+#[cfg(unix)]
+mod live;
+#[cfg(unix)]
+mod live_cell;
+#[cfg(unix)]
+mod live_folder;
 mod many;
 mod name;
 mod names;
@@ -48,6 +54,7 @@ mod query;
 mod run;
 mod set;
 mod sorted;
+mod status;
 mod v4_lines;
 mod v6_lines;
 mod v6_walk;
@@ -60,9 +67,12 @@ mod zone_parts;
 pub use answer::{Answer, Record};
 pub use error::Error;
 pub use image::Image;
+#[cfg(unix)]
+pub use live::{Live, Reader, Status};
 pub use name::{MAX_KEY, MAX_WIRE, NameError, NameKey};
 pub use run::{NamePoint, NamePointBuf, Run, Slot, ValueId};
 pub use set::{Answers, ImageSet};
+pub use status::{Freshness, StatusPage};
 pub use value::{Key, MAX_LITERAL, MAX_TEXT, Part, RawRecord, Template, TextBuf, Value};
 #[cfg(feature = "verify")]
 #[doc(hidden)]

@@ -1,0 +1,133 @@
+//! A shared value that is replaced now and then, and that survives `fork` at any moment.
+//!
+//! A mutex would not: a child inherits it locked if another thread of the parent held it. Here the
+//! lock names the process that holds it, so that a child may break the one it inherited; and what
+//! the lock guards is one pointer, which is whole at any moment.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+#[derive(Debug)]
+pub(crate) struct Cell<T> {
+    /// The process whose thread is at the pointer; 0 for none.
+    owner: AtomicU32,
+    /// From `Arc::into_raw`: the cell owns one count of it.
+    value: AtomicPtr<T>,
+}
+
+impl<T> Cell<T> {
+    pub(crate) fn new(value: T) -> Cell<T> {
+        Cell {
+            owner: AtomicU32::new(0),
+            value: AtomicPtr::new(Arc::into_raw(Arc::new(value)).cast_mut()),
+        }
+    }
+
+    /// The value now; waits for a thread that replaces it.
+    pub(crate) fn load(&self) -> Arc<T> {
+        self.update(|_| None)
+    }
+
+    /// Replaces the value by what `make` makes of it, if anything, and gives the value then.
+    pub(crate) fn update(&self, make: impl FnOnce(&T) -> Option<T>) -> Arc<T> {
+        loop {
+            if let Some(held) = Held::take(&self.owner) {
+                return self.replace(&held, make);
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// The same, or nothing at once if another thread is at it.
+    pub(crate) fn try_update(&self, make: impl FnOnce(&T) -> Option<T>) -> Option<Arc<T>> {
+        let held = Held::take(&self.owner)?;
+        Some(self.replace(&held, make))
+    }
+
+    fn replace(&self, _: &Held<'_>, make: impl FnOnce(&T) -> Option<T>) -> Arc<T> {
+        let raw = self.value.load(Ordering::Acquire);
+        #[expect(unsafe_code, reason = "an Arc that is swapped")]
+        // SAFETY: `raw` is of `Arc::into_raw`, and the cell's own count keeps it alive: only who
+        // holds the lock takes that count away, which is this thread.
+        unsafe {
+            Arc::increment_strong_count(raw)
+        };
+        #[expect(unsafe_code, reason = "an Arc that is swapped")]
+        // SAFETY: this is the count that was just added.
+        let old = unsafe { Arc::from_raw(raw) };
+        let Some(new) = make(&old) else { return old };
+        let new = Arc::new(new);
+        let raw = Arc::into_raw(Arc::clone(&new)).cast_mut();
+        let raw = self.value.swap(raw, Ordering::AcqRel);
+        #[expect(unsafe_code, reason = "an Arc that is swapped")]
+        // SAFETY: the count that the cell had of the value that was in it.
+        drop(unsafe { Arc::from_raw(raw) });
+        new
+    }
+}
+
+impl<T> Drop for Cell<T> {
+    fn drop(&mut self) {
+        #[expect(unsafe_code, reason = "an Arc that is swapped")]
+        // SAFETY: the cell's own count; nobody else has the cell now.
+        drop(unsafe { Arc::from_raw(*self.value.get_mut()) });
+    }
+}
+
+/// The lock in hand.
+struct Held<'a>(&'a AtomicU32);
+
+impl Held<'_> {
+    fn take(owner: &AtomicU32) -> Option<Held<'_>> {
+        let me = std::process::id();
+        let before = match owner.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => return Some(Held(owner)),
+            Err(before) => before,
+        };
+        if before == me {
+            return None;
+        }
+        // Held in the parent when this process was forked: that thread is not here.
+        let taken = owner.compare_exchange(before, me, Ordering::Acquire, Ordering::Relaxed);
+        taken.is_ok().then_some(Held(owner))
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inherited_lock_is_broken() {
+        let cell = Cell::new(1);
+        cell.owner.store(std::process::id() + 1, Ordering::Relaxed);
+        assert_eq!(*cell.load(), 1);
+        assert_eq!(cell.owner.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn who_only_tries_does_not_wait() {
+        let cell = Cell::new(1);
+        cell.owner.store(std::process::id(), Ordering::Relaxed);
+        assert!(cell.try_update(|_| Some(2)).is_none());
+        cell.owner.store(0, Ordering::Relaxed);
+        assert_eq!(cell.try_update(|old| Some(old + 1)).as_deref(), Some(&2));
+    }
+
+    #[test]
+    fn the_last_count_drops_the_value() {
+        let value = Arc::new(());
+        let cell = Cell::new(Arc::clone(&value));
+        let kept = cell.load();
+        cell.update(|_| Some(Arc::new(())));
+        assert_eq!(Arc::strong_count(&value), 2);
+        drop(kept);
+        assert_eq!(Arc::strong_count(&value), 1);
+    }
+}
