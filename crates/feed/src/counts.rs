@@ -24,7 +24,7 @@ impl Counts {
     /// ```
     /// let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
     /// let counts = rblmap_feed::Counts::of(&image)?;
-    /// assert_eq!((counts.v4, counts.v6, counts.names), (1, 1, 1));
+    /// assert_eq!((counts.v4, counts.v6, counts.names), (1, 1 << 32, 1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

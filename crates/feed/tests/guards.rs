@@ -224,3 +224,28 @@ fn a_zone_without_word_becomes_stale_then_expired() {
         expired.zones[0].reasons
     );
 }
+
+#[test]
+fn a_signer_cannot_make_days_go_by() {
+    let mut world = World::new();
+    world.publish(&list(4000));
+    world.mirror().unwrap();
+    // Content that says it was made in ten years.
+    let image = world.path("given.rbl");
+    let stamp = rblmap_image::Stamp {
+        serial: 2,
+        created: world.now + 3650 * DAY,
+    };
+    let content = world::list("ops.example", &list(40_000));
+    std::fs::write(&image, rblmap_image::encode(&content, stamp).unwrap()).unwrap();
+    world.now += 60;
+    publish(
+        &world.feed(),
+        &[image],
+        &world.key(),
+        &world.options,
+        world.now,
+    )
+    .unwrap();
+    assert!(matches!(refusal(&world).0, Refusal::Grows { .. }));
+}

@@ -148,3 +148,63 @@ fn the_image_itself_is_there_on_request() {
     let beside = fs::read(world.feed().join("ops.example/ops.example.rbl")).unwrap();
     assert_eq!(beside, world.image().as_bytes());
 }
+
+#[test]
+fn long_texts_and_numbers_leave_room_for_fewer_steps() {
+    let mut world = World::new();
+    let text = || Some("x".repeat(300));
+    let texts = rblmap_feed::Texts {
+        title: text(),
+        url: text(),
+        contact: text(),
+        notice: text(),
+    };
+    world
+        .options
+        .config
+        .zone
+        .insert("ops.example".to_owned(), texts);
+    let list: Vec<u32> = (0..4000).map(|n| n * 977).collect();
+    for step in 0..20u64 {
+        world.now += 60;
+        let image = world.path("given.rbl");
+        let stamp = rblmap_image::Stamp {
+            serial: u64::MAX / 2 + step,
+            created: 0,
+        };
+        let count = 3000 + usize::try_from(step).unwrap();
+        let content = world::list("ops.example", &list[..count]);
+        fs::write(&image, rblmap_image::encode(&content, stamp).unwrap()).unwrap();
+        publish(
+            &world.feed(),
+            &[image],
+            &world.key(),
+            &world.options,
+            world.now,
+        )
+        .unwrap();
+        if step == 0 {
+            world.mirror().unwrap();
+        }
+    }
+    let update = updated(&world);
+    assert!(!update.snapshot && update.deltas <= 7, "{update:?}");
+    assert_eq!(world.image().serial(), u64::MAX / 2 + 19);
+}
+
+#[test]
+fn known_zones_go_on_while_the_index_is_broken() {
+    let mut world = World::new();
+    world.settings.zones.clear();
+    world.publish(&[7, 9]);
+    world.mirror().unwrap();
+    world.publish(&[7, 9, 11]);
+    fs::write(world.feed().join("index.minisig"), "junk").unwrap();
+    let reports = rblmap_feed::mirror(&world.folder(), &world.settings, world.now).unwrap();
+    assert!(reports[0].result.is_err() && reports[0].zone.is_none());
+    assert!(
+        matches!(reports[1].result, Ok(Outcome::Updated(_))),
+        "{:?}",
+        reports[1].result
+    );
+}

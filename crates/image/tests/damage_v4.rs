@@ -42,7 +42,11 @@ fn content_and(rng: &mut Rng, values: u32, more: u32) -> Content {
     // A /16 of many units, then one of each density.
     while zone.v4.len() < 300_000 {
         let block = next >> 16;
-        let few = if block.is_multiple_of(3) { 3 } else { ids.len() };
+        let few = if block.is_multiple_of(3) {
+            3
+        } else {
+            ids.len()
+        };
         let gap = [1, 2, 9, 100, 400, 1500][block as usize % 6];
         let start = next + rng.u32(0..gap);
         let end = start + if rng.u8(0..9) == 0 { rng.u32(0..40) } else { 0 };

@@ -50,7 +50,7 @@ pub(crate) struct Args {
     #[arg(long)]
     new_epoch: bool,
     /// Give the zones up: mirrors answer as if nothing were listed, and point to URL
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", conflicts_with = "images")]
     retire: Option<String>,
     /// One JSON object a zone
     #[arg(long)]

@@ -154,15 +154,19 @@ pub fn mirror(folder: &Folder, settings: &Settings, now: u64) -> Result<Vec<Repo
         false => settings.zones.clone(),
         true => match run.zones_of_index(&mut sources) {
             Ok(zones) => zones,
-            // The zones that are known go on without the index.
+            // The zones that are known go on without the index, if a source answers at all.
             Err((error, trouble)) => {
+                let zones = match error.reason() {
+                    "transport" => Vec::new(),
+                    _ => run.known_zones(),
+                };
                 reports.push(Report {
                     zone: None,
                     result: Err(error),
                     trouble,
                     poll: None,
                 });
-                Vec::new()
+                zones
             }
         },
     };
@@ -197,14 +201,21 @@ impl Run<'_> {
         }
     }
 
+    fn index_path(&self) -> PathBuf {
+        let first = self.settings.keys.first().map(|(key, _)| key.id());
+        self.folder.index_state(&first.unwrap_or_default())
+    }
+
+    /// The zones of the last index that was followed.
+    fn known_zones(&self) -> Vec<ZoneName> {
+        let state: Option<IndexState> = state::read(&self.index_path()).unwrap_or_default();
+        let seen = state.and_then(|state| state.seen);
+        let zones = seen.map(|seen| seen.zones).unwrap_or_default();
+        zones.into_iter().map(|zone| zone.0).collect()
+    }
+
     fn zones_of_index(&self, sources: &mut Sources) -> Result<Vec<ZoneName>, Failed> {
-        let first = self
-            .settings
-            .keys
-            .first()
-            .map(|(key, _)| key.id())
-            .unwrap_or_default();
-        let path = self.folder.index_state(&first);
+        let path = self.index_path();
         let alone = |error| (error, Vec::new());
         let mut state: IndexState = state::read(&path).map_err(alone)?.unwrap_or_default();
         let keys = self.keys(&state.keys);

@@ -419,7 +419,9 @@ fn guard(
     if accepted {
         return Ok(());
     }
-    let refusal = run.settings.guards.check(running, image);
+    let updated = state.seen.as_ref().map_or(run.now, |seen| seen.updated);
+    let elapsed = run.now.saturating_sub(updated);
+    let refusal = run.settings.guards.check(running, image, elapsed);
     let Some(refusal) = refusal.map_err(|error| result(zone, &error))? else {
         return Ok(());
     };

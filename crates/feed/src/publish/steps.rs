@@ -15,8 +15,8 @@ use crate::route;
 use super::shelf::{Memory, Shelf};
 use super::tree::Tree;
 
-/// Steps that the manifest itself names.
-pub(super) const NEAR: usize = 16;
+/// How many steps the manifest itself names: fewer where long texts and numbers leave less room.
+pub(super) const NEAR: [usize; 6] = [16, 12, 8, 4, 2, 1];
 const LEVELS: [u64; 4] = [4, 16, 64, 256];
 /// Steps older than this are dropped, however cheap.
 const OLDEST: u64 = 4 * 256;
@@ -115,8 +115,9 @@ pub(super) fn drop_dear(memory: &mut Memory, to: u64, snapshot: u64) {
     memory.edges.retain(|edge| edge.from >= oldest);
 }
 
-/// What the manifest says of the edges, and what its ladder.
-pub(super) fn offer(memory: &Memory, to: u64) -> Offer {
+/// What the manifest says of the edges: the last `near` steps and the squashes over them; and what
+/// its ladder.
+pub(super) fn offer(memory: &Memory, to: u64, near: usize) -> Offer {
     let mut serials: Vec<u64> = memory.edges.iter().map(|edge| edge.from).collect();
     serials.push(to);
     serials.sort_unstable();
@@ -126,7 +127,7 @@ pub(super) fn offer(memory: &Memory, to: u64) -> Offer {
         next == Some(&edge.to)
     };
     let (steps, squashes): (Vec<Edge>, Vec<Edge>) = memory.edges.iter().partition(|e| follows(e));
-    let (older, near) = steps.split_at(steps.len().saturating_sub(NEAR));
+    let (older, near) = steps.split_at(steps.len().saturating_sub(near));
     let from = near.first().map_or(to, |step| step.from);
     let (squashes, old_squashes): (Vec<Edge>, Vec<Edge>) =
         squashes.into_iter().partition(|edge| edge.from >= from);
@@ -169,7 +170,7 @@ mod tests {
     #[test]
     fn the_manifest_names_sixteen_steps_and_the_ladder_the_rest() {
         let memory = memory(40);
-        let offer = offer(&memory, 40);
+        let offer = offer(&memory, 40, 16);
         assert_eq!(offer.steps.len(), 16);
         assert_eq!(offer.steps[0].from, 24);
         let squashes: Vec<_> = offer.squashes.iter().map(|e| (e.from, e.to)).collect();

@@ -412,28 +412,32 @@ fn ensure_way(
     Ok(())
 }
 
-/// Puts the edges into manifest and ladder.
+/// Puts the edges into manifest and ladder, as many into the manifest as its size allows.
 fn offer(tree: &Tree, manifest: &mut Manifest, memory: &Memory) -> Result<(), Error> {
-    let offer = steps::offer(memory, manifest.serial);
-    manifest.steps = offer.steps;
-    manifest.squashes = offer.squashes;
-    manifest.ladder = None;
-    if let Some(oldest) = offer.ladder.first() {
+    for near in steps::NEAR {
+        let offer = steps::offer(memory, manifest.serial, near);
+        manifest.steps = offer.steps;
+        manifest.squashes = offer.squashes;
         let ladder = Ladder {
             format: FORMAT,
             zone: manifest.zone.clone(),
             epoch: manifest.epoch,
-            edges: offer.ladder.clone(),
+            edges: offer.ladder,
         };
         let bytes = ladder.to_bytes();
-        let file = LadderFile {
+        manifest.ladder = ladder.edges.first().map(|oldest| LadderFile {
             issue: manifest.issue,
             from: oldest.from,
             bytes: bytes.len() as u64,
             hash: FileHash::of(&bytes),
-        };
-        tree.put_once(&file.path(&manifest.zone.0), &bytes)?;
-        manifest.ladder = Some(file);
+        });
+        if manifest.to_bytes().len() as u64 > MANIFEST_LIMIT {
+            continue;
+        }
+        if let Some(file) = manifest.ladder {
+            tree.put_once(&file.path(&manifest.zone.0), &bytes)?;
+        }
+        break;
     }
     Ok(())
 }
