@@ -86,7 +86,7 @@ impl<'a> Lines6<'a> {
             return first;
         }
         // Where /64s are spread evenly, and where there are few lines, this is the line.
-        let guess = (u64::from(x) * u64::from(count) >> 32) as usize;
+        let guess = ((u64::from(x) * u64::from(count)) >> 32) as usize;
         let guess = (first as usize).wrapping_add(guess);
         prefetch(self.lines.as_ptr().wrapping_add(guess));
         let Some(line) = self.lines.get(self.line_of(first, count, x)) else {
