@@ -27,6 +27,11 @@ const ROOMS: &[Room] = &[
         others: &["blake3", "libc", "memmap2"],
     },
     Room {
+        package: "rblmap-capi",
+        below: &["rblmap"],
+        others: &[],
+    },
+    Room {
         package: "rblmap-image",
         below: &["rblmap"],
         others: &["blake3", "rayon", "tempfile", "thiserror"],
