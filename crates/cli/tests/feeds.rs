@@ -436,3 +436,93 @@ fn what_rsync_says_becomes_an_exit_code() {
     feed.answers();
     assert_eq!(feed.mirror_from(&url, &[]).code, 0);
 }
+
+#[test]
+fn a_feed_goes_through_two_relays_over_real_daemons() {
+    let feed = Feed::new();
+    feed.publish(3000);
+    let relay = |source: &str, to: &str| {
+        let (to, key) = (feed.arg(to), feed.arg("ops.pub"));
+        rblmap(["relay", source, &to, "--key", &key])
+    };
+    let first = rsyncd(feed.dir.path(), &feed.path("feed"));
+    let origin = format!("rsync://127.0.0.1:{}/feed", first.port);
+    let run = relay(&origin, "one");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let second = peers::nginx(feed.dir.path(), &feed.path("one"), false);
+    let middle = format!("http://127.0.0.1:{}", second.port);
+    let run = relay(&middle, "two");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = feed.mirror_from(&feed.arg("two"), &[]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let published = files(&feed.path("feed/.state/ops.example"));
+    let image = published
+        .iter()
+        .find(|name| name.ends_with("-1.rbl"))
+        .unwrap();
+    let image = fs::read(feed.path("feed/.state/ops.example").join(image)).unwrap();
+    assert!(image == fs::read(feed.path("mirror/ops.example.rbl")).unwrap());
+    let run = relay(&feed.arg("nowhere"), "three");
+    assert_eq!(run.code, 5, "{}", run.stderr);
+}
+
+#[test]
+fn keys_are_announced_and_removed_by_the_command() {
+    let feed = Feed::new();
+    feed.publish(100);
+    assert_eq!(feed.mirror().code, 0);
+    rblmap(["keygen", "-q", "-o", &feed.arg("next")]);
+    let source = feed.arg("feed");
+    let keys = |key: &str, more: &[&str]| {
+        let key = feed.arg(key);
+        let mut args = vec!["keys", source.as_str(), "--key", &key];
+        args.extend(more);
+        rblmap(args)
+    };
+    let (old, next) = (feed.arg("ops.pub"), feed.arg("next.pub"));
+    assert_eq!(keys("ops.key", &[]).code, 2, "nothing to say");
+    assert_eq!(keys("ops.key", &["--announce", &next]).code, 0);
+    let run = keys("ops.key", &["--remove", &old]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("only the offline key removes"),
+        "{}",
+        run.stderr
+    );
+    let run = keys("ops.offline.key", &["--remove", &old, "--announce", &next]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(feed.mirror().code, 0);
+    let heartbeat = |key: &str| rblmap(["publish", &source, "--key", &feed.arg(key)]).code;
+    assert_eq!(heartbeat("next.key"), 0);
+    assert_eq!(feed.mirror().code, 0);
+    assert_eq!(heartbeat("ops.key"), 0);
+    assert_eq!(feed.mirror().code, 4, "the stolen key");
+    feed.answers();
+    assert_eq!(heartbeat("next.key"), 0);
+    assert_eq!(feed.mirror().code, 0);
+}
+
+#[test]
+fn a_password_protects_the_keys() {
+    let feed = Feed::new();
+    feed.publish(100);
+    let with = |password: Option<&str>, args: &[&str]| {
+        let mut run = common::command(args);
+        run.env_remove("RBLMAP_PASSWORD");
+        password.map(|password| run.env("RBLMAP_PASSWORD", password));
+        common::finish(run, b"")
+    };
+    let (name, image) = (feed.arg("safe"), feed.arg("built.rbl"));
+    assert_eq!(with(None, &["keygen", "-o", &name, "--password"]).code, 2);
+    assert_eq!(
+        with(Some("x"), &["keygen", "-o", &name, "--password"]).code,
+        0
+    );
+    let (other, key) = (feed.arg("other"), feed.arg("safe.key"));
+    let publish = ["publish", &other, &image, "--key", &key];
+    let run = with(None, &publish);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(run.stderr.contains("RBLMAP_PASSWORD"), "{}", run.stderr);
+    assert_eq!(with(Some("y"), &publish).code, 3);
+    assert_eq!(with(Some("x"), &publish).code, 0);
+}

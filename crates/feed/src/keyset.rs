@@ -49,7 +49,7 @@ struct Announced {
 /// What the offline key says of other keys, signed by it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statement {
-    /// The signed text: a [`Said`] as JSON.
+    /// The signed text, JSON: `number`, `add` and `remove`.
     pub text: String,
     /// minisign's signature file over it.
     pub signature: String,
