@@ -101,7 +101,7 @@ pub unsafe extern "C" fn rblmap_lookup_text(
         // SAFETY: null or a string.
         let text = std::str::from_utf8(unsafe { text(address) }?);
         let address = text.ok().and_then(|text| text.parse().ok());
-        address.map(Asked::Address).ok_or(Status::Key)
+        address.ok_or(Status::Key)
     };
     // SAFETY: as the caller says.
     guard(|| unsafe { ask(reader, listed, key) })
@@ -117,13 +117,25 @@ pub unsafe extern "C" fn rblmap_lookup_name(
     name: *const c_char,
     listed: *mut u64,
 ) -> c_int {
-    let key = || {
+    guard(|| {
+        // SAFETY: null or a reader of this thread.
+        let reader = unsafe { handle(reader) }?;
         // SAFETY: null or a string.
-        let name = NameKey::parse(unsafe { text(name) }?);
-        name.map(Asked::Name).map_err(|_| Status::Key)
-    };
-    // SAFETY: as the caller says.
-    guard(|| unsafe { ask(reader, listed, key) })
+        let name = unsafe { text(name) }?;
+        if listed.is_null() {
+            return Err(Status::Null);
+        }
+        let name = NameKey::parse(name).map_err(|_| Status::Key)?;
+        reader.renew()?;
+        let mut bits = 0;
+        for index in 0..reader.members.len() {
+            let zone = reader.set.zone(index).ok_or(Status::NoZone)?;
+            bits |= u64::from(zone.lookup_name(&name).is_listed()) << index;
+        }
+        reader.asked = Asked::Name(name);
+        // SAFETY: may be written to.
+        unsafe { put(listed, bits) }
+    })
 }
 
 /// Looks many IPv4 addresses up.
@@ -277,42 +289,35 @@ fn answer<'a>(zone: &Zone<'a>, asked: &'a Asked) -> Option<Answer<'a>> {
 unsafe fn ask(
     reader: *mut Reader,
     listed: *mut u64,
-    key: impl FnOnce() -> Result<Asked, Status>,
+    key: impl FnOnce() -> Result<IpAddr, Status>,
 ) -> Result<(), Status> {
     // SAFETY: null or a reader of this thread.
     let reader = unsafe { handle(reader) }?;
     if listed.is_null() {
         return Err(Status::Null);
     }
-    let key = key()?;
+    let address = key()?;
     reader.renew()?;
-    let mut bits = 0;
-    match &key {
-        Asked::Address(address) => {
-            for (answer, bit) in reader.set.lookup(*address).zip(0..) {
-                bits |= u64::from(answer.is_listed()) << bit;
-            }
-        }
-        Asked::Name(name) => {
-            for (zone, bit) in reader.set.zones().zip(0..) {
-                bits |= u64::from(zone.lookup_name(name).is_listed()) << bit;
-            }
-        }
-        Asked::Nothing => {}
-    }
-    reader.asked = key;
+    reader.asked = Asked::Address(address);
+    let bits = match (address, reader.set.zone(0), reader.members.len()) {
+        (IpAddr::V4(v4), Some(zone), 1) => zone.contains_v4(v4.to_bits()).into(),
+        (IpAddr::V6(v6), Some(zone), 1) => zone.lookup_v6(v6.to_bits()).is_listed().into(),
+        _ => (reader.set.lookup(address).zip(0..)).fold(0, |bits, (answer, bit)| {
+            bits | u64::from(answer.is_listed()) << bit
+        }),
+    };
     // SAFETY: may be written to.
     unsafe { put(listed, bits) }
 }
 
 #[inline]
-fn address(address: impl Into<IpAddr>) -> Result<Asked, Status> {
-    Ok(Asked::Address(address.into()))
+fn address(address: impl Into<IpAddr>) -> Result<IpAddr, Status> {
+    Ok(address.into())
 }
 
 /// The address in a `sockaddr_in` or `sockaddr_in6`: the family, the port, then the address, or
 /// first the flow.
-fn socket(bytes: &[u8]) -> Result<Asked, Status> {
+fn socket(bytes: &[u8]) -> Result<IpAddr, Status> {
     let family = bytes.first_chunk().copied().ok_or(Status::Key)?;
     #[cfg(target_os = "linux")]
     #[expect(

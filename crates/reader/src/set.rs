@@ -114,6 +114,12 @@ impl ImageSet {
         self.zones.iter().copied()
     }
 
+    /// The zone at a place, without a copy of it.
+    #[inline]
+    pub fn zone(&self, index: usize) -> Option<&Zone<'_>> {
+        self.zones.get(index)
+    }
+
     /// Looks an address up in all zones: the answers in the order of the zones. Allocates nothing.
     #[inline]
     pub fn lookup(&self, address: IpAddr) -> Answers<'_> {
