@@ -34,13 +34,14 @@ const ROOMS: &[Room] = &[
     Room {
         package: "rblmap-image",
         below: &["rblmap"],
-        others: &["blake3", "rayon", "tempfile", "thiserror"],
+        others: &["blake3", "hashbrown", "rayon", "tempfile", "thiserror"],
     },
     Room {
         package: "rblmap-zonefile",
         below: &["rblmap-image"],
         others: &[
             "flate2",
+            "hashbrown",
             "memchr",
             "memmap2",
             "rayon",

@@ -1,7 +1,8 @@
 //! Lists of values: the one that content has, and the one that grows while sources are read.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
+use hashbrown::HashTable;
 use rblmap::{Value, ValueId};
 
 use crate::value::ValueBuf;
@@ -68,8 +69,11 @@ impl Values {
 /// Gives each distinct value a provisional id, in order of first sight.
 #[derive(Debug, Clone, Default)]
 pub struct Interner {
-    ids: HashMap<ValueBuf, ValueId>,
-    values: Vec<ValueBuf>,
+    /// Hash and rank of each value: the hash too, so that growing reads no values.
+    ranks: HashTable<(u64, u32)>,
+    /// Sources choose the values, so the hash has a secret.
+    hasher: RandomState,
+    values: Values,
 }
 
 impl Interner {
@@ -78,23 +82,29 @@ impl Interner {
         if value.is_empty() {
             return None;
         }
-        if let Some(&id) = self.ids.get(value) {
-            return Some(id);
+        let Interner {
+            ranks,
+            hasher,
+            values,
+        } = self;
+        let bytes = value.as_value().as_bytes();
+        let hash = hasher.hash_one(bytes);
+        let same =
+            |(other, rank): &(u64, u32)| *other == hash && values.bytes_of(*rank as usize) == bytes;
+        if let Some((_, rank)) = ranks.find(hash, same) {
+            return ValueId::from_rank(*rank);
         }
-        let rank = u32::try_from(self.values.len())
+        let rank = u32::try_from(values.len())
             .ok()
             .filter(|&rank| rank < u32::MAX - 2)?;
-        let id = ValueId::from_rank(rank)?;
-        self.ids.insert(value.clone(), id);
-        self.values.push(value.clone());
-        Some(id)
+        ranks.insert_unique(hash, (hash, rank), |(hash, _)| *hash);
+        values.push(value.as_value());
+        ValueId::from_rank(rank)
     }
 
     /// The value of an id; the empty one for an id that is not of this list.
     pub fn get(&self, id: ValueId) -> Value<'_> {
-        self.values
-            .get(id.rank() as usize)
-            .map_or(Value::new(&[]), ValueBuf::as_value)
+        self.values.get(id)
     }
 
     /// How many values are held.

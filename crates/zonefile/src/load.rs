@@ -3,10 +3,11 @@
 
 mod combined;
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
+use hashbrown::HashTable;
 use rayon::prelude::*;
 use rblmap::NameKey;
 use rblmap_image::Facts;
@@ -64,7 +65,9 @@ pub(crate) struct Placed<'t> {
 /// The distinct values of a dataset.
 #[derive(Debug, Default)]
 pub(crate) struct Table<'t> {
-    ids: HashMap<Whole<'t>, u32>,
+    /// Hash and id of each value.
+    ids: HashTable<(u64, u32)>,
+    hasher: RandomState,
     pub(crate) values: Vec<Whole<'t>>,
 }
 
@@ -441,13 +444,17 @@ impl<'t> Dataset<'t> {
 
 impl<'t> Table<'t> {
     fn id(&mut self, whole: Whole<'t>) -> u32 {
-        if let Some(&id) = self.ids.get(&whole) {
-            return id;
+        let hash = self.hasher.hash_one(&whole);
+        let values = &self.values;
+        let same =
+            |(other, id): &(u64, u32)| *other == hash && values.get(*id as usize) == Some(&whole);
+        if let Some((_, id)) = self.ids.find(hash, same) {
+            return *id;
         }
         // There are fewer values than entries, which are limited to less than 2^32.
         let id = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
-        self.values.push(whole.clone());
-        self.ids.insert(whole, id);
+        self.ids.insert_unique(hash, (hash, id), |(hash, _)| *hash);
+        self.values.push(whole);
         id
     }
 }

@@ -1,7 +1,9 @@
 //! The value after a key: its grammar, and the distinct values of a piece of a source.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
 
 use crate::address4;
 use crate::line::trim_start;
@@ -115,7 +117,9 @@ pub(crate) fn text(text: &[u8]) -> (Text<'_>, bool) {
 /// The distinct values of one piece of a source, in order of first sight.
 #[derive(Debug, Default)]
 pub(crate) struct Local<'t> {
-    ids: HashMap<(u32, Stated<'t>), u32>,
+    /// Hash and id of each value.
+    ids: HashTable<(u64, u32)>,
+    hasher: RandomState,
     /// Each value, and how many default lines of the piece stood before it.
     pub(crate) values: Vec<(u32, Stated<'t>)>,
     defaults: u32,
@@ -145,13 +149,17 @@ impl<'t> Local<'t> {
         let whole = stated.a.is_some() && stated.text != Text::Default;
         let defaults = if whole { 0 } else { self.defaults };
         let key = (defaults, stated);
-        if let Some(&id) = self.ids.get(&key) {
-            return id;
+        let hash = self.hasher.hash_one(&key);
+        let values = &self.values;
+        let same =
+            |(other, id): &(u64, u32)| *other == hash && values.get(*id as usize) == Some(&key);
+        if let Some((_, id)) = self.ids.find(hash, same) {
+            return *id;
         }
         // A piece has at most as many values as bytes, and is far below 4 GiB.
         let id = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
-        self.values.push(key.clone());
-        self.ids.insert(key, id);
+        self.ids.insert_unique(hash, (hash, id), |(hash, _)| *hash);
+        self.values.push(key);
         id
     }
 }
