@@ -43,6 +43,7 @@ fn run(command: &mut Command) -> String {
 fn output(command: &mut Command) -> Output {
     let lib = tree_if_made().map_or(PathBuf::new(), |tree| tree.join("lib"));
     command
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("LD_LIBRARY_PATH", &lib)
         .env("RBLMAP_LIBRARY", lib.join("librblmap.so.0"))
         .output()
