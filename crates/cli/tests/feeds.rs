@@ -143,6 +143,17 @@ fn what_is_no_feed_has_its_own_exit_code() {
 }
 
 #[test]
+fn a_zone_that_the_feed_does_not_have_is_a_mistake_of_the_caller() {
+    let feed = Feed::new();
+    feed.publish(100);
+    let run = feed.mirror_from(&feed.arg("feed"), &["--zone", "rss.example"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(run.stderr.contains("no such zone"), "{}", run.stderr);
+    let run = feed.mirror_from(&feed.arg("nowhere"), &["--zone", "rss.example"]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+}
+
+#[test]
 fn a_feed_of_another_key_or_zone_is_untrusted() {
     let feed = Feed::new();
     feed.publish(100);

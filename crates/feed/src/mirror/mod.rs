@@ -171,7 +171,8 @@ pub fn mirror(folder: &Folder, settings: &Settings, now: u64) -> Result<Vec<Repo
         },
     };
     for zone in zones {
-        reports.push(run.zone(&zone, &mut sources)?);
+        let report = run.zone(&zone, &mut sources)?;
+        reports.push(run.or_no_such_zone(report, &zone, &mut sources));
     }
     sources.write(folder)?;
     // A transfer that broke off goes on next time; everything else is of no use any more.
@@ -230,6 +231,26 @@ impl Run<'_> {
         }
         let zones = state.seen.map(|seen| seen.zones).unwrap_or_default();
         Ok(zones.into_iter().map(|zone| zone.0).collect())
+    }
+
+    /// A zone that cannot be fetched because the feed has none of that name is a mistake of the
+    /// caller's, not trouble with the source: the signed index tells.
+    fn or_no_such_zone(
+        &self,
+        mut report: Report,
+        zone: &ZoneName,
+        sources: &mut Sources,
+    ) -> Report {
+        if matches!(report.result, Err(Error::NotAFeed { .. }))
+            && let Ok(zones) = self.zones_of_index(sources)
+            && !zones.contains(zone)
+        {
+            report.result = Err(Error::NotPossible {
+                zone: zone.clone(),
+                what: "the feed has no such zone".to_owned(),
+            });
+        }
+        report
     }
 
     fn zone(&self, zone: &ZoneName, sources: &mut Sources) -> Result<Report, Error> {
