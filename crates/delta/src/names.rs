@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use rblmap::{MAX_KEY, NameKey, NamePoint, Slot};
 use rblmap_image::NameTable;
 
-use crate::coder::{Chance, Coder, Trainer};
+use crate::coder::{Chance, Coder};
 use crate::error::Error;
-use crate::keys::{Shared, Slots, common};
+use crate::keys::{Shared, Slots};
 use crate::numbers::{Gamma, Tree, pick};
 use crate::paint_code::code_ranks;
 use crate::table::Table;
-use crate::texts::{Model, Texts};
+use crate::texts::{Model, Texts, around};
 
 /// What a point says of itself and of the names below.
 pub(crate) type Pair = (Slot, Slot);
@@ -181,13 +181,7 @@ fn pair_of(point: &NamePoint<'_>) -> Pair {
 /// A model that has seen the names around the added ones, and as many from all over the list.
 fn learn(stay: &[NamePoint<'_>], slots: &[u64]) -> Texts {
     let count = stay.len() as u64;
-    let mut ranks: Vec<u64> = Vec::new();
-    let mut from = 0;
-    for slot in slots {
-        let to = slot.saturating_add(NEAR).min(count);
-        ranks.extend(slot.saturating_sub(NEAR).max(from)..to);
-        from = from.max(to);
-    }
+    let mut ranks = around(slots, count);
     let wanted = (slots.len() as u64).saturating_mul(FAR).max(64);
     let stride = (count / wanted).max(1);
     ranks.extend((0..count).step_by(usize::try_from(stride).unwrap_or(usize::MAX)));
@@ -201,22 +195,12 @@ fn learn(stay: &[NamePoint<'_>], slots: &[u64]) -> Texts {
     };
     for rank in ranks {
         let near = (key(rank.checked_sub(1)), key(rank.checked_add(1)));
-        let own = key(Some(rank));
-        for at in common(own, near.0).max(common(own, near.1))..own.len() {
-            let (before, rest) = own.split_at(at);
-            model.byte(
-                &mut Trainer,
-                before,
-                near,
-                rest.first().copied().unwrap_or(0),
-            );
-        }
+        model.learn(key(Some(rank)), near);
     }
     Texts::Modelled(Box::new(model))
 }
 
-/// How many names on each side of an added one a model learns from, and how many others for each.
-const NEAR: u64 = 8;
+/// How many names from all over the list a model learns from for each added one.
 const FAR: u64 = 16;
 
 /// Contexts for added keys.

@@ -5,8 +5,9 @@
 //! 2005), in integers alone: chances on a logistic scale are added with weights that follow their
 //! errors.
 
-use crate::coder::Coder;
+use crate::coder::{Coder, Trainer};
 use crate::error::Error;
+use crate::keys::common;
 
 /// How the bytes of added names and values are told.
 #[derive(Debug)]
@@ -15,6 +16,21 @@ pub(crate) enum Texts {
     Plain,
     /// Among the decisions.
     Modelled(Box<Model>),
+}
+
+/// How many texts on each side of an added one a model learns from.
+const NEAR: u64 = 8;
+
+/// The ranks, of `count` in all, of the texts around the places of added ones; rising.
+pub(crate) fn around(slots: &[u64], count: u64) -> Vec<u64> {
+    let mut ranks: Vec<u64> = Vec::new();
+    let mut from = 0;
+    for slot in slots {
+        let to = slot.saturating_add(NEAR).min(count);
+        ranks.extend(slot.saturating_sub(NEAR).max(from)..to);
+        from = from.max(to);
+    }
+    ranks
 }
 
 impl Texts {
@@ -112,6 +128,15 @@ impl Model {
             slots: vec![Slot::default(); slots.next_power_of_two()],
             weights: [[WEIGHT / 4; CONTEXTS]; SETS],
             scale: Scale::new(),
+        }
+    }
+
+    /// Learns a text of the old content: what its neighbours `near` do not begin with alike.
+    pub(crate) fn learn(&mut self, own: &[u8], near: (&[u8], &[u8])) {
+        for at in common(own, near.0).max(common(own, near.1))..own.len() {
+            let (before, rest) = own.split_at(at);
+            let byte = rest.first().copied().unwrap_or(0);
+            self.byte(&mut Trainer, before, near, byte);
         }
     }
 

@@ -3,11 +3,11 @@
 
 use rblmap_image::{Values, is_canonical};
 
-use crate::coder::{Chance, Coder, Trainer};
+use crate::coder::{Chance, Coder};
 use crate::error::Error;
-use crate::keys::{Shared, Slots, common, common_end};
+use crate::keys::{Shared, Slots, common_end};
 use crate::numbers::Gamma;
-use crate::texts::{Model, Texts};
+use crate::texts::{Model, Texts, around};
 
 /// Codes `count` values that `old` does not have, in byte order.
 ///
@@ -121,14 +121,7 @@ impl Shape {
 
 /// A model that has seen the values around the added ones.
 fn learn(old: &Values, slots: &[u64]) -> Texts {
-    const NEAR: u64 = 8;
-    let mut ranks: Vec<u64> = Vec::new();
-    let mut from = 0;
-    for slot in slots {
-        let to = slot.saturating_add(NEAR).min(old.len() as u64);
-        ranks.extend(slot.saturating_sub(NEAR).max(from)..to);
-        from = from.max(to);
-    }
+    let ranks = around(slots, old.len() as u64);
     let value = |rank: Option<u64>| {
         rank.and_then(|rank| bytes_of(old, rank))
             .unwrap_or_default()
@@ -138,16 +131,7 @@ fn learn(old: &Values, slots: &[u64]) -> Texts {
     let mut model = Model::new(bytes.saturating_add(slots.len().saturating_mul(16)));
     for rank in ranks {
         let near = (value(rank.checked_sub(1)), value(rank.checked_add(1)));
-        let own = value(Some(rank));
-        for at in common(own, near.0).max(common(own, near.1))..own.len() {
-            let (before, rest) = own.split_at(at);
-            model.byte(
-                &mut Trainer,
-                before,
-                near,
-                rest.first().copied().unwrap_or(0),
-            );
-        }
+        model.learn(value(Some(rank)), near);
     }
     Texts::Modelled(Box::new(model))
 }
