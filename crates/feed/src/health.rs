@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use rblmap::Image;
+use rblmap::{Image, StatusPage};
 use rblmap_image::{ContentId, ZoneName};
 
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::mirror::{Record, records};
 use crate::state::{self, State};
-use crate::status_page::Status;
+use crate::status_page;
 
 /// How bad it is, in the numbers of Nagios.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,7 +45,7 @@ pub struct ZoneHealth {
     /// The image that runs.
     pub image: Option<ImageHealth>,
     /// What the page says.
-    pub page: Status,
+    pub page: StatusPage,
     /// What the mirror remembers.
     pub state: State,
 }
@@ -94,7 +94,7 @@ impl Health {
 impl ZoneHealth {
     fn of(folder: &Folder, zone: ZoneName, now: u64) -> Result<ZoneHealth, Error> {
         let state: State = state::read(&folder.state(&zone))?.unwrap_or_default();
-        let page = Status::read(&folder.status(&zone))?.unwrap_or_default();
+        let page = status_page::read(&folder.status(&zone))?.unwrap_or_default();
         let image = Image::open(folder.image(&zone));
         let mut health = ZoneHealth {
             zone,

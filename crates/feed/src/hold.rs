@@ -3,14 +3,14 @@
 
 use std::fs::{self, File};
 
-use rblmap::Image;
+use rblmap::{Image, StatusPage};
 use rblmap_image::{ContentId, ZoneName};
 
 use crate::error::{Error, writing};
 use crate::folder::Folder;
 use crate::manifest::Id;
 use crate::state::{self, Held, State};
-use crate::status_page::Status;
+use crate::status_page;
 
 /// The fewest digits by which a content id may be given.
 const DIGITS: usize = 12;
@@ -89,11 +89,15 @@ fn known(folder: &Folder, zone: &ZoneName) -> Result<State, Error> {
     state.ok_or_else(|| not_possible(zone, "not mirrored here".to_owned()))
 }
 
-fn mark(folder: &Folder, zone: &ZoneName, change: impl FnOnce(&mut Status)) -> Result<(), Error> {
+fn mark(
+    folder: &Folder,
+    zone: &ZoneName,
+    change: impl FnOnce(&mut StatusPage),
+) -> Result<(), Error> {
     let path = folder.status(zone);
-    let mut page = Status::read(&path)?.unwrap_or_default();
+    let mut page = status_page::read(&path)?.unwrap_or_default();
     change(&mut page);
-    page.write(&path)
+    status_page::write(&path, &page)
 }
 
 fn not_possible(zone: &ZoneName, what: String) -> Error {

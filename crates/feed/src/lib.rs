@@ -66,6 +66,5 @@ pub use pointer::{Comment, Pointer, Publisher};
 pub use publish::{FeedConfig, KeyChange, PublishOptions, Published, change_keys, publish};
 pub use relay::{Relayed, relay};
 pub use state::{Seen, State, Totals};
-pub use status_page::Status;
 pub use transport::{Options, Source};
 pub use watch::{Hook, notify, pause, went_well};

@@ -8,8 +8,9 @@
 
 mod world;
 
+use rblmap::StatusPage;
 use rblmap_feed::{
-    Error, Health, Level, Network, Outcome, Refusal, Status, accept, publish, release, rollback,
+    Error, Health, Level, Network, Outcome, Refusal, accept, publish, release, rollback,
 };
 
 use world::{DAY, World, zone};
@@ -27,9 +28,9 @@ fn refusal(world: &World) -> (Refusal, String) {
     }
 }
 
-fn page(world: &World) -> Status {
+fn page(world: &World) -> StatusPage {
     let path = world.folder().status(&zone("ops.example"));
-    Status::read(&path).unwrap().unwrap()
+    StatusPage::read(&std::fs::read(path).unwrap()).unwrap()
 }
 
 #[test]

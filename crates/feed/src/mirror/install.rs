@@ -4,13 +4,13 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-use rblmap::Image;
+use rblmap::{Image, StatusPage};
 use rblmap_image::{TEMP_PREFIX, ZoneName, place};
 
 use crate::error::{Error, writing};
 use crate::folder::Folder;
 use crate::state::{self, State};
-use crate::status_page::Status;
+use crate::status_page;
 
 use super::{Run, Update};
 
@@ -58,14 +58,14 @@ pub(super) fn mark(
     swapped: bool,
 ) -> Result<(), Error> {
     let path = run.folder.status(zone);
-    let before = Status::read(&path)?;
+    let before = status_page::read(&path)?;
     let serial = running.map_or(0, Image::serial);
     // A run that was killed may have left the page behind the image.
     let moved = swapped || before.is_none_or(|before| before.serial != serial);
     let generation = before.map_or(0, |before| before.generation);
     let seen = state.seen.as_ref();
     let stale_from = seen.map_or(0, |seen| seen.expires);
-    let page = Status {
+    let page = StatusPage {
         retired: seen.is_some_and(|seen| seen.retired.is_some()),
         held: state.held.is_some(),
         generation: generation + u64::from(moved),
@@ -74,7 +74,7 @@ pub(super) fn mark(
         serial,
         checked: run.now,
     };
-    page.write(&path)
+    status_page::write(&path, &page)
 }
 
 /// Gives the running image a second name, by which `rollback` finds it.
