@@ -156,6 +156,34 @@ fn cold_part<Q>(queries: &[Q], round: usize) -> &[Q] {
     &queries[(round * 997) % (queries.len() / 2)..]
 }
 
+/// The rows of an image that is asked in one way: one at a time, and cold.
+fn latency_and_cold<'a, Q>(
+    mix: &'static str,
+    asked: &'a [Q],
+    is_listed: impl Fn(&Q) -> u32 + Copy + 'a,
+    work: &'a RefCell<OtherWork>,
+) -> [Row<'a>; 2] {
+    let row = |how, limit, work| Row {
+        structure: "image",
+        mix,
+        how,
+        limit,
+        work,
+    };
+    [
+        row(
+            How::Latency,
+            LINE,
+            Box::new(move |round| latency(part(asked, round), is_listed)),
+        ),
+        row(
+            How::Cold,
+            COLD_LINE,
+            Box::new(move |round| work.borrow_mut().cold(cold_part(asked, round), is_listed)),
+        ),
+    ]
+}
+
 /// The numbers of the limits in the list of [`limits`].
 const LINE: Option<usize> = Some(0);
 const PREFETCHED: Option<usize> = Some(1);
@@ -463,21 +491,7 @@ fn v6(list: &List<u128>, options: &Options) -> Result<Value, Box<dyn Error>> {
     for (mix, asked) in [("hit", &hit), ("miss in a listed /32", &miss)] {
         let agree = |a: &u128| is_listed(a) == u32::from(find(runs, *a) != 0);
         assert!(asked.iter().all(agree), "IPv6 answers differ");
-        rows.push(Row {
-            structure: "image",
-            mix,
-            how: How::Latency,
-            limit: LINE,
-            work: Box::new(move |round| latency(part(asked, round), is_listed)),
-        });
-        let work = &work;
-        rows.push(Row {
-            structure: "image",
-            mix,
-            how: How::Cold,
-            limit: COLD_LINE,
-            work: Box::new(move |round| work.borrow_mut().cold(cold_part(asked, round), is_listed)),
-        });
+        rows.extend(latency_and_cold(mix, asked, is_listed, &work));
     }
     let bytes = [("image", disk.image.as_bytes().len())];
     let limits = limits(&disk.image, &random, &work);
@@ -506,21 +520,7 @@ fn names(count: usize, options: &Options) -> Result<Value, Box<dyn Error>> {
     );
     let mut rows: Vec<Row<'_>> = Vec::new();
     for (mix, asked) in [("exact hit", &hit), ("miss", &miss)] {
-        rows.push(Row {
-            structure: "image",
-            mix,
-            how: How::Latency,
-            limit: LINE,
-            work: Box::new(move |round| latency(part(asked, round), is_listed)),
-        });
-        let work = &work;
-        rows.push(Row {
-            structure: "image",
-            mix,
-            how: How::Cold,
-            limit: COLD_LINE,
-            work: Box::new(move |round| work.borrow_mut().cold(cold_part(asked, round), is_listed)),
-        });
+        rows.extend(latency_and_cold(mix, asked, is_listed, &work));
     }
     let bytes = [("image", disk.image.as_bytes().len())];
     let limits = limits(&disk.image, &random, &work);
