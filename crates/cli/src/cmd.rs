@@ -24,6 +24,7 @@ mod squash;
 mod status;
 mod unpack;
 mod verify;
+mod write;
 
 use std::time::SystemTime;
 

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use rblmap_delta::{Limits, apply};
-use rblmap_image::place;
 
-use crate::cmd::open;
+use crate::cmd::{open, write};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -36,12 +35,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let deltas: Vec<&[u8]> = deltas.iter().map(Vec::as_slice).collect();
     let bar = output.working("applying");
     let image = apply(&old, &deltas, &Limits::default())?;
-    place(&args.output, &image).map_err(|error| Failure::writing(&args.output, &error))?;
+    write::result(&args.output, &image, output)?;
     bar.finish_and_clear();
-    output.detail(format_args!(
-        "{}: {} bytes",
-        args.output.display(),
-        image.len()
-    ));
     Ok(Exit::Done)
 }

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rblmap_image::{Layout, Stamp, encode_with, place};
+use rblmap_image::{Layout, Stamp, encode_with};
 use rblmap_zonefile::{
     Built, Check, Class, JsonOptions, Limits, Mask, NameScope, Options, PlainOptions, Spec,
     Warning, build,
 };
 
-use crate::cmd::now;
+use crate::cmd::{now, write};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -154,7 +154,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
         output.note(warning);
     }
     if let Some(path) = &args.warnings {
-        write(path, table(&built.warnings).as_bytes())?;
+        write::file(path, table(&built.warnings).as_bytes())?;
     }
     output.note(summary(&built));
     if args.strict && !built.warnings.is_empty() {
@@ -173,7 +173,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     };
     let bar = output.working("writing");
     let image = encode_with(&built.content, stamp, layout)?;
-    write(path, &image)?;
+    write::file(path, &image)?;
     bar.finish_and_clear();
     output.detail(format_args!("{}: {} bytes", path.display(), image.len()));
     Ok(Exit::Done)
@@ -193,7 +193,7 @@ fn read(args: &Args, output: &Output) -> Result<Built, Failure> {
     built.map_err(|error| {
         if let (Some(path), Some((class, file, line))) = (&args.warnings, error.refusal()) {
             let row = format!("{}\t{line}\t{}\n", file.display(), class.as_str());
-            if let Err(failure) = write(path, row.as_bytes()) {
+            if let Err(failure) = write::file(path, row.as_bytes()) {
                 failure.say();
             }
         }
@@ -269,8 +269,4 @@ fn summary(built: &Built) -> String {
         }
     }
     text
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    place(path, bytes).map_err(|error| Failure::writing(path, &error))
 }

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use rblmap::{NameKey, Part, Template, Value};
 use rblmap_delta::{Change, Changed, Epoch, Says, Scope, changes, diff};
-use rblmap_image::{Content, place};
+use rblmap_image::Content;
 use serde::Serialize;
 
-use crate::cmd::{networks, open};
+use crate::cmd::{networks, open, write};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Output, escaped};
@@ -67,9 +67,8 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     if let Some(path) = &args.output {
         let bar = output.working("comparing");
         let delta = diff(&old, &new, Epoch::default())?;
-        place(path, &delta).map_err(|error| Failure::writing(path, &error))?;
+        write::result(path, &delta, output)?;
         bar.finish_and_clear();
-        output.detail(format_args!("{}: {} bytes", path.display(), delta.len()));
     }
     if args.list || args.json {
         let at = |path: &PathBuf, error| Failure::at(path, error);

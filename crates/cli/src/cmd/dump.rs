@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use rblmap::{Image, NameKey};
 use rblmap_delta::{Header, Kind, Limits, apply, unpack};
-use rblmap_image::{Content, ZoneContent, place};
+use rblmap_image::{Content, ZoneContent};
 use rblmap_zonefile::{ListFormat, Omitted, ZoneFile, write_list, zone_files};
 
-use crate::cmd::open;
+use crate::cmd::{open, write};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -190,7 +190,7 @@ fn write_zone_files(args: &Args, content: &Content) -> Result<(), Failure> {
     let mut specs = String::new();
     for (number, file) in files.iter().enumerate() {
         let path = folder.join(file_name(&files, number));
-        place(&path, &file.text).map_err(|error| Failure::writing(&path, &error))?;
+        write::file(&path, &file.text)?;
         specs.push_str(&spec(file, &path));
     }
     let printed = std::io::stdout().lock().write_all(specs.as_bytes());

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use rblmap_delta::{Epoch, pack};
-use rblmap_image::place;
 
-use crate::cmd::open;
+use crate::cmd::{open, write};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -28,12 +27,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let image = open::image(&args.image)?;
     let bar = output.working("packing");
     let bytes = pack(&image, Epoch::default()).map_err(|error| Failure::at(&args.image, error))?;
-    place(&args.output, &bytes).map_err(|error| Failure::writing(&args.output, &error))?;
+    write::result(&args.output, &bytes, output)?;
     bar.finish_and_clear();
-    output.detail(format_args!(
-        "{}: {} bytes",
-        args.output.display(),
-        bytes.len()
-    ));
     Ok(Exit::Done)
 }

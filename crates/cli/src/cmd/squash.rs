@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use rblmap_delta::{Limits, squash};
-use rblmap_image::place;
 
-use crate::cmd::open;
+use crate::cmd::{open, write};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -33,12 +32,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let deltas: Vec<&[u8]> = deltas.iter().map(Vec::as_slice).collect();
     let bar = output.working("squashing");
     let delta = squash(&base, &deltas, &Limits::default())?;
-    place(&args.output, &delta).map_err(|error| Failure::writing(&args.output, &error))?;
+    write::result(&args.output, &delta, output)?;
     bar.finish_and_clear();
-    output.detail(format_args!(
-        "{}: {} bytes",
-        args.output.display(),
-        delta.len()
-    ));
     Ok(Exit::Done)
 }

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use rblmap_delta::{Limits, unpack};
-use rblmap_image::place;
 
-use crate::cmd::open;
+use crate::cmd::{open, write};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -30,12 +29,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let bar = output.working("unpacking");
     let image = unpack(&snapshot, &Limits::default());
     let image = image.map_err(|error| Failure::at(&args.snapshot, error))?;
-    place(&args.output, &image).map_err(|error| Failure::writing(&args.output, &error))?;
+    write::result(&args.output, &image, output)?;
     bar.finish_and_clear();
-    output.detail(format_args!(
-        "{}: {} bytes",
-        args.output.display(),
-        image.len()
-    ));
     Ok(Exit::Done)
 }
