@@ -145,16 +145,17 @@ impl Live {
         }
     }
 
-    /// Where things stand at `now`, in seconds since 1970.
+    /// Where things stand at `now`, in seconds since 1970, with the image in place: waits for a
+    /// thread that opens it already. The image is at least as new as the page says.
     pub fn status(&self, now: u64) -> Status {
-        let mut reader = self.reader();
-        let image = Arc::clone(reader.image());
-        let page = reader.state.page.as_ref();
+        // In this order: an image looked for later than a generation is at least as new.
+        let page = self.shared.renew().page_now();
+        let state = self.shared.renew();
         Status {
-            image,
-            freshness: reader.freshness_at(now),
-            page: page.and_then(|(page, _)| page.now().ok()),
-            problem: reader.state.problem.clone(),
+            freshness: state.freshness_at(now),
+            page,
+            problem: state.problem.clone(),
+            image: Arc::clone(&state.image),
         }
     }
 
@@ -232,25 +233,35 @@ impl Reader {
     /// Whether the answers of the image count at `now`, in seconds since 1970: by the status page,
     /// and by the expiry of the base zone. Reads memory only.
     pub fn freshness_at(&self, now: u64) -> Freshness {
-        let page = self.state.page.as_ref();
-        let page = page.and_then(|(page, _)| page.now().ok());
+        self.state.freshness_at(now)
+    }
+
+    #[cold]
+    fn swap(&mut self) {
+        let shared = &self.shared;
+        shared
+            .state
+            .try_update(&mut self.state, |old| shared.look(old));
+    }
+}
+
+impl State {
+    /// What the status page says now.
+    fn page_now(&self) -> Option<StatusPage> {
+        let page = self.page.as_ref();
+        page.and_then(|(page, _)| page.now().ok())
+    }
+
+    fn freshness_at(&self, now: u64) -> Freshness {
+        let page = self.page_now();
         let fresh = page.map_or(Freshness::Fresh, |page| page.freshness_at(now));
-        if self.state.image.base().expired_at(now) {
+        if self.image.base().expired_at(now) {
             fresh.max(Freshness::Expired)
         } else {
             fresh
         }
     }
 
-    #[cold]
-    fn swap(&mut self) {
-        if let Some(state) = self.shared.try_renew() {
-            self.state = state;
-        }
-    }
-}
-
-impl State {
     #[inline]
     fn is_current(&self, shared: &Shared) -> bool {
         let generation = self.page.as_ref().map_or(0, |(page, _)| page.generation());
@@ -272,11 +283,6 @@ impl Shared {
     /// The state after a look, waiting for a thread that looks already.
     fn renew(&self) -> Arc<State> {
         self.state.update(|old| self.look(old))
-    }
-
-    /// The same, or nothing if another thread is at it.
-    fn try_renew(&self) -> Option<Arc<State>> {
-        self.state.try_update(|old| self.look(old))
     }
 
     /// What there is now; `None` if the state is what there is.

@@ -38,10 +38,13 @@ impl<T> Cell<T> {
         }
     }
 
-    /// The same, or nothing at once if another thread is at it.
-    pub(crate) fn try_update(&self, make: impl FnOnce(&T) -> Option<T>) -> Option<Arc<T>> {
-        let held = Held::take(&self.owner)?;
-        Some(self.replace(&held, make))
+    /// The same into a value that a thread holds, which stays as it is if another thread is at it.
+    ///
+    /// The old value of that thread goes while the lock is held: so a thread never has two.
+    pub(crate) fn try_update(&self, own: &mut Arc<T>, make: impl FnOnce(&T) -> Option<T>) {
+        if let Some(held) = Held::take(&self.owner) {
+            *own = self.replace(&held, make);
+        }
     }
 
     fn replace(&self, _: &Held<'_>, make: impl FnOnce(&T) -> Option<T>) -> Arc<T> {
@@ -115,9 +118,12 @@ mod tests {
     fn who_only_tries_does_not_wait() {
         let cell = Cell::new(1);
         cell.owner.store(std::process::id(), Ordering::Relaxed);
-        assert!(cell.try_update(|_| Some(2)).is_none());
+        let mut own = Arc::new(7);
+        cell.try_update(&mut own, |_| Some(2));
+        assert_eq!(*own, 7);
         cell.owner.store(0, Ordering::Relaxed);
-        assert_eq!(cell.try_update(|old| Some(old + 1)).as_deref(), Some(&2));
+        cell.try_update(&mut own, |old| Some(old + 1));
+        assert_eq!(*own, 2);
     }
 
     #[test]
