@@ -5,7 +5,7 @@
 
 use crate::compare::{Compare, Task};
 use crate::run::ValueId;
-use crate::v4_lines::Lines;
+use crate::v4_lines::{Each, Lines, OneKind};
 use crate::zone::{V4, Zone};
 
 /// How many addresses wait together. More than the misses that a core has under way at once (a few
@@ -96,7 +96,7 @@ impl Task for Many<'_, '_> {
         let blocks = self.addresses.chunks(BLOCK);
         let mut waiting = [Waiting::default(); BLOCK];
         for (addresses, values) in blocks.zip(self.values.chunks_mut(BLOCK)) {
-            one_block(self.lines, addresses, values, &mut waiting, compare);
+            one_block(*self.lines, addresses, values, &mut waiting, compare);
         }
     }
 }
@@ -113,7 +113,8 @@ struct Waiting {
 
 #[inline(always)]
 fn one_block(
-    lines: &Lines<'_>,
+    // A copy: what is written cannot be in it, so its parts stay in registers.
+    lines: Lines<'_>,
     addresses: &[u32],
     values: &mut [Option<ValueId>],
     all: &mut [Waiting; BLOCK],
@@ -145,10 +146,77 @@ fn one_block(
         // Lines are counted in 24 bits; what damaged bytes say beyond that is no line.
         *at = u32::try_from(line).unwrap_or(u32::MAX);
     }
-    for Waiting { address, at, place } in waiting {
-        let id = lines.id(*at as usize, *address, compare);
-        if let Some(value) = values.get_mut(*place as usize) {
-            *value = ValueId::new(id);
+    // By kind: which one a line is cannot be predicted, and to work all out takes twice as long.
+    let mut kinds = [OfKind::default(); 8];
+    for (one, number) in waiting.iter().zip(0u8..) {
+        let kind = lines.kind(one.at as usize);
+        if let Some(of_kind) = kinds.get_mut(kind) {
+            of_kind.push(number);
+        }
+    }
+    for (kind, numbers) in kinds.iter().enumerate() {
+        let numbers = numbers.as_slice();
+        if !numbers.is_empty() {
+            let task = ReadKind {
+                waiting,
+                numbers,
+                values,
+            };
+            lines.ids_of_kind(kind, compare, task);
+        }
+    }
+}
+
+/// Which of the waiting addresses have lines of one kind.
+#[derive(Clone, Copy)]
+struct OfKind {
+    numbers: [u8; BLOCK],
+    count: u8,
+}
+
+impl Default for OfKind {
+    fn default() -> OfKind {
+        OfKind {
+            numbers: [0; BLOCK],
+            count: 0,
+        }
+    }
+}
+
+impl OfKind {
+    #[inline(always)]
+    fn push(&mut self, number: u8) {
+        if let Some(slot) = self.numbers.get_mut(usize::from(self.count)) {
+            *slot = number;
+            self.count += 1;
+        }
+    }
+
+    #[inline(always)]
+    fn as_slice(&self) -> &[u8] {
+        let count = usize::from(self.count);
+        self.numbers.get(..count).unwrap_or_default()
+    }
+}
+
+/// Reads the lines of one kind.
+struct ReadKind<'b> {
+    waiting: &'b [Waiting],
+    numbers: &'b [u8],
+    values: &'b mut [Option<ValueId>],
+}
+
+impl Each for ReadKind<'_> {
+    #[inline(always)]
+    fn run(self, lines: OneKind<'_, impl Compare>) {
+        for &number in self.numbers {
+            let Some(&Waiting { address, at, place }) = self.waiting.get(usize::from(number))
+            else {
+                continue;
+            };
+            if let Some(value) = self.values.get_mut(place as usize) {
+                *value = ValueId::new(lines.id(at as usize, address));
+            }
         }
     }
 }

@@ -22,8 +22,8 @@ pub(crate) struct Lines<'a> {
     top: &'a [u8; V4_TOP_LEN],
     mid: &'a [[u8; 2]],
     lines: &'a [[u8; LINE]],
-    /// The bits of an id.
-    id_mask: u32,
+    /// The bits before an id in the four bytes that end with it.
+    id_shift: u32,
     level: Level,
     /// Bytes of an id.
     width: u8,
@@ -90,7 +90,7 @@ impl<'a> Lines<'a> {
             lines,
             big,
             level: Level::best(),
-            id_mask: u32::MAX >> (32 - 8 * width),
+            id_shift: u32::from(small(32 - 8 * width)),
             width: small(width),
             default_at: small(shape.default_at),
             palette_at: small(shape.palette_at),
@@ -210,6 +210,35 @@ impl<'a> Lines<'a> {
         }
     }
 
+    /// The kind of a line; of a line that is not there any.
+    #[inline(always)]
+    pub(crate) fn kind(&self, line: usize) -> usize {
+        self.lines.get(line).map_or(0, |line| line[0] & 7).into()
+    }
+
+    /// Third step for many addresses whose lines are of one kind: `each` gets a function that says
+    /// the id. Compiled once for each form, which takes less than half of the work out.
+    #[inline(always)]
+    pub(crate) fn ids_of_kind<C: Compare>(&self, kind: usize, compare: C, each: impl Each) {
+        let (lines, Some(&kind)) = (*self, self.kinds.get(kind)) else {
+            return;
+        };
+        let of = |form| OneKind {
+            lines,
+            kind,
+            form,
+            compare,
+        };
+        match kind.form {
+            0 => each.run(of(0)),
+            FOUR => each.run(of(FOUR)),
+            EACH => each.run(of(EACH)),
+            WINDOWS => each.run(of(WINDOWS)),
+            form if form == EACH | FOUR => each.run(of(EACH | FOUR)),
+            _ => each.run(of(FOUR | WINDOWS)),
+        }
+    }
+
     /// Where to look on for the unit of a /16 with so many that they are not compared at once: the
     /// place and number, at most [`AT_ONCE`], of the starts that are left.
     #[cold]
@@ -236,30 +265,42 @@ impl<'a> Lines<'a> {
     #[inline(always)]
     #[expect(clippy::indexing_slicing, reason = "cut to the length of the array")]
     fn read_line(&self, line: &[u8; LINE], address: u32, compare: impl Compare) -> u32 {
+        let kind = &self.kinds[usize::from(line[0] & 7)];
+        self.read_as(line, kind, kind.form, address, compare)
+    }
+
+    /// Reads a line of a kind, of which `form` is the form: said again, since it may be constant.
+    #[inline(always)]
+    fn read_as(
+        &self,
+        line: &[u8; LINE],
+        kind: &Kind,
+        form: u8,
+        address: u32,
+        compare: impl Compare,
+    ) -> u32 {
         let head = line[0];
-        let kind = &self.kinds[usize::from(head & 7)];
         let [low, high, ..] = address.to_le_bytes();
         let x = u16::from_le_bytes([low, high]).wrapping_sub(u16_at(line, 2));
-        let window = kind.window(line, x);
-        let has_windows = kind.form & WINDOWS != 0;
+        let window = kind.window(line, form, x);
+        let has_windows = form & WINDOWS != 0;
         let (below, equal) = compare.either(line, &kind.keys, x, &window, has_windows);
         // Without a key up to x this is beyond every capacity.
-        let each = kind.form & EACH != 0;
+        let each = form & EACH != 0;
         let index = select_unpredictable(each, u32::from(x), below.wrapping_sub(1));
         let held = index < u32::from(kind.keys.count());
         let index = select_unpredictable(held, index as usize, 0);
-        let (at, flag) = self.place(line, kind, index);
+        let (at, flag) = self.place(line, kind, form, index);
         let only = head >> flag & 1 != 0;
         let listed = held & (equal | !only);
-        let at = select_unpredictable(listed, at, usize::from(self.default_at));
-        self.read_id(line, at)
+        select_unpredictable(listed, self.read_id(line, at), self.read_default(line))
     }
 
     /// Where the id of an entry lies, and the number of the bit of the line's head that says whether
     /// it is of its key only.
     #[inline(always)]
     #[expect(clippy::indexing_slicing, reason = "cut to the length of the array")]
-    fn place(&self, line: &[u8; LINE], kind: &Kind, index: usize) -> (usize, usize) {
+    fn place(&self, line: &[u8; LINE], kind: &Kind, form: u8, index: usize) -> (usize, usize) {
         let (at, width) = (usize::from(kind.at), usize::from(self.width));
         let byte = line[(at + index / 4) % LINE];
         let of_four = usize::from(byte >> (2 * (index % 4)) & 3);
@@ -267,7 +308,7 @@ impl<'a> Lines<'a> {
         // The first entry is a turn.
         let turn = (turns << (63 - index % 64)).count_ones() as usize;
         // All three are worked out: which one it is cannot be predicted.
-        let (four, windows) = (kind.form & FOUR != 0, kind.form & WINDOWS != 0);
+        let (four, windows) = (form & FOUR != 0, form & WINDOWS != 0);
         // The ids of turns lie from the end down.
         let down = LINE.wrapping_sub(turn * width);
         let of_four_at = usize::from(self.palette_at) + of_four * width;
@@ -278,12 +319,19 @@ impl<'a> Lines<'a> {
         )
     }
 
-    /// The id at a byte of a line, read as 4 bytes whatever its width.
+    /// The id of an entry at a byte of a line: the last bytes of the four that end where it ends.
+    /// They lie in the line, since no entry's id lies in its first four.
     #[inline(always)]
     fn read_id(&self, line: &[u8; LINE], at: usize) -> u32 {
-        let from = at.min(LINE - 4);
-        let four = u32_at(line, from);
-        four >> (8 * (at - from) % 32) & self.id_mask
+        let from = (at + usize::from(self.width)).wrapping_sub(4);
+        u32_at(line, from.min(LINE - 4)) >> (self.id_shift & 31)
+    }
+
+    /// The default id of a line, which lies in its first eight bytes.
+    #[inline(always)]
+    fn read_default(&self, line: &[u8; LINE]) -> u32 {
+        let from = usize::from(self.default_at).min(LINE - 4);
+        u32_at(line, from) & u32::MAX >> (self.id_shift & 31)
     }
 
     /// Tells `see` where each stretch of equal value of a /16 begins, in order; of two with one
@@ -325,7 +373,7 @@ impl<'a> Lines<'a> {
     /// Tells `see` where each stretch of equal value between `start` and `end` begins, in order.
     fn walk_line(&self, line: &[u8; LINE], start: u32, end: u32, see: &mut impl FnMut(u32, u32)) {
         let base = u32::from(u16_at(line, 2));
-        let default = self.read_id(line, self.default_at.into());
+        let default = self.read_default(line);
         let Some(kind) = self.kinds.get(usize::from(line[0] & 7)) else {
             return;
         };
@@ -343,7 +391,7 @@ impl<'a> Lines<'a> {
                 continue;
             }
             last = Some(low);
-            let (at, flag) = self.place(line, kind, index);
+            let (at, flag) = self.place(line, kind, kind.form, index);
             see(low, self.read_id(line, at));
             if line[0] >> flag & 1 != 0 && low + 1 < end {
                 see(low + 1, default);
@@ -387,11 +435,11 @@ impl Kind {
 
     /// What a line with short keys is asked for an address `x` behind its base.
     #[inline(always)]
-    fn window(&self, line: &[u8; LINE], x: u16) -> Window {
+    fn window(&self, line: &[u8; LINE], form: u8, x: u16) -> Window {
         let [x, number] = x.to_le_bytes();
         let map_at = self.keys.at();
         // One map, and in lines without a palette another one.
-        let maps = if self.form & FOUR != 0 {
+        let maps = if form & FOUR != 0 {
             MAP
         } else {
             MAP + TURN_BITS
@@ -407,7 +455,7 @@ impl Kind {
     /// The keys of a line, relative to its base.
     fn keys_of(&self, line: &[u8; LINE]) -> impl Iterator<Item = u32> {
         let has_windows = self.form & WINDOWS != 0;
-        let Window { map, keys_at, .. } = self.window(line, 0);
+        let Window { map, keys_at, .. } = self.window(line, self.form, 0);
         let map = if has_windows { map } else { 0 };
         // The number of the window, for each bit that stands for a key.
         let windows = (0..64).scan(0u32, move |window, bit| {
@@ -423,6 +471,36 @@ impl Kind {
         let long = self.keys.read(line).map(u32::from);
         short.chain(long.filter(move |_| !has_windows))
     }
+}
+
+/// Reads lines of one kind.
+#[derive(Clone, Copy)]
+pub(crate) struct OneKind<'a, C> {
+    /// Copies: what does not change is then worked out once, before the loop.
+    lines: Lines<'a>,
+    kind: Kind,
+    /// That of the kind, as a constant.
+    form: u8,
+    compare: C,
+}
+
+impl<C: Compare> OneKind<'_, C> {
+    /// As [`Lines::id`].
+    #[inline(always)]
+    pub(crate) fn id(&self, line: usize, address: u32) -> u32 {
+        match self.lines.lines.get(line) {
+            Some(line) => self
+                .lines
+                .read_as(line, &self.kind, self.form, address, self.compare),
+            None => 0,
+        }
+    }
+}
+
+/// What is done with all addresses whose lines are of one kind. A trait and not a closure, so that it
+/// is compiled for each form: `run` has to be `#[inline(always)]`.
+pub(crate) trait Each {
+    fn run(self, lines: OneKind<'_, impl Compare>);
 }
 
 /// Offsets in a line and numbers of entries are below 256.
