@@ -190,7 +190,9 @@ impl NameKey {
         match address {
             IpAddr::V4(address) => {
                 for octet in address.octets() {
-                    let _ = name.push_label(octet.to_string().as_bytes());
+                    let digits = decimal(octet);
+                    let zeros = digits.iter().take(2).take_while(|&&b| b == b'0').count();
+                    let _ = name.push_label(digits.get(zeros..).unwrap_or_default());
                 }
             }
             IpAddr::V6(address) => {
@@ -309,9 +311,7 @@ impl fmt::Debug for NameKey {
 /// bytes up to 32 and from 127 as `\ddd`; nothing for the empty name.
 impl fmt::Display for NameKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = Vec::new();
-        print_key(self.as_bytes(), 0, &mut text);
-        f.write_str(&String::from_utf8_lossy(&text))
+        print_key(self.as_bytes(), 0, f)
     }
 }
 
@@ -332,33 +332,41 @@ pub(crate) fn key_labels(key: &[u8]) -> Vec<Vec<u8>> {
     labels
 }
 
-/// Appends a key in dotted form, without its first `skip` labels, as [`NameKey`] is displayed.
-pub(crate) fn print_key(key: &[u8], skip: usize, out: &mut Vec<u8>) {
+/// Writes a key in dotted form, without its first `skip` labels, as [`NameKey`] is displayed.
+/// All that it writes is ASCII.
+pub(crate) fn print_key(key: &[u8], skip: usize, out: &mut impl fmt::Write) -> fmt::Result {
     let key = key.strip_suffix(&[0]).unwrap_or(key);
     if key.is_empty() {
-        return;
+        return Ok(());
     }
     let mut first = true;
     for label in key.rsplit(|&b| b == 0).skip(skip) {
         if !first {
-            out.push(b'.');
+            out.write_char('.')?;
         }
         first = false;
         for byte in unescape(label) {
             match byte {
-                b'"' | b'.' | b';' | b'\\' | b'@' | b'$' => out.extend([b'\\', byte]),
-                0..=32 | 127..=255 => {
-                    out.extend([
-                        b'\\',
-                        b'0' + byte / 100,
-                        b'0' + byte / 10 % 10,
-                        b'0' + byte % 10,
-                    ]);
+                b'"' | b'.' | b';' | b'\\' | b'@' | b'$' => {
+                    out.write_char('\\')?;
+                    out.write_char(byte.into())?;
                 }
-                plain => out.push(plain),
+                0..=32 | 127..=255 => {
+                    out.write_char('\\')?;
+                    for digit in decimal(byte) {
+                        out.write_char(digit.into())?;
+                    }
+                }
+                plain => out.write_char(plain.into())?,
             }
         }
     }
+    Ok(())
+}
+
+/// The three decimal digits of a byte.
+fn decimal(byte: u8) -> [u8; 3] {
+    [byte / 100, byte / 10 % 10, byte % 10].map(|digit| b'0' + digit)
 }
 
 fn unescape(label: &[u8]) -> impl Iterator<Item = u8> {

@@ -3,6 +3,7 @@
 //! The bytes of a value are those of `docs/format.md`, "Values". They are the same in images,
 //! snapshots, deltas and content ids.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::layout::record::{A, KEY, KEY_LESS, LONG, LOOPBACK, LOOPBACK_A, TEXT};
@@ -146,11 +147,15 @@ impl<'a> Template<'a> {
         let mut has_key = false;
         for part in self.parts() {
             has_key |= !matches!(part, Part::Literal(_));
-            match part {
-                Part::Literal(bytes) => out.push(bytes),
-                Part::Key => key.print(0, out),
-                Part::KeyLess(less) => key.print(less.into(), out),
-            }
+            // Writing to the buffer does not fail: what is too much for it is dropped.
+            let _ = match part {
+                Part::Literal(bytes) => {
+                    out.push(bytes);
+                    Ok(())
+                }
+                Part::Key => key.print(0, &mut Text(out)),
+                Part::KeyLess(less) => key.print(less.into(), &mut Text(out)),
+            };
         }
         if has_key {
             out.cut();
@@ -178,31 +183,25 @@ pub enum Key<'a> {
 }
 
 impl Key<'_> {
-    fn print(&self, less: usize, out: &mut TextBuf) {
+    fn print(&self, less: usize, out: &mut impl fmt::Write) -> fmt::Result {
         match self {
-            Key::V4(address) => out.push(Ipv4Addr::from_bits(*address).to_string().as_bytes()),
+            Key::V4(address) => write!(out, "{}", Ipv4Addr::from_bits(*address)),
             Key::V6(address) => print_v6(*address, out),
-            Key::Name(key) => print_name(key, less, out),
+            Key::Name(key) => name::print_key(key, less, out),
             Key::Spelled { address, labels } => {
                 let mut name = NameKey::spelled(*address);
                 while name.label_count() > usize::from(*labels) {
                     name = name.parent().unwrap_or(NameKey::ROOT);
                 }
-                print_name(name.as_bytes(), less, out);
+                name::print_key(name.as_bytes(), less, out)
             }
         }
     }
 }
 
-fn print_name(key: &[u8], less: usize, out: &mut TextBuf) {
-    let mut text = Vec::new();
-    name::print_key(key, less, &mut text);
-    out.push(&text);
-}
-
 /// Prints an IPv6 address as rbldnsd does: lower case, the first longest run of two or more zero
 /// words as `::`, never a dotted tail (which RFC 5952 and `std` use for mapped addresses).
-fn print_v6(address: u128, out: &mut TextBuf) {
+fn print_v6(address: u128, out: &mut impl fmt::Write) -> fmt::Result {
     let words: [u16; 8] = std::net::Ipv6Addr::from_bits(address).segments();
     let (mut best, mut best_len) = (8, 1);
     let mut at = 0;
@@ -216,16 +215,17 @@ fn print_v6(address: u128, out: &mut TextBuf) {
     let mut index = 0;
     while let Some(word) = words.get(index) {
         if index == best {
-            out.push(b"::");
+            out.write_str("::")?;
             index += best_len;
             continue;
         }
         if index > 0 && index != best + best_len {
-            out.push(b":");
+            out.write_char(':')?;
         }
-        out.push(format!("{word:x}").as_bytes());
+        write!(out, "{word:x}")?;
         index += 1;
     }
+    Ok(())
 }
 
 /// A rendered text: at most [`MAX_LITERAL`] bytes, without heap memory.
@@ -270,14 +270,24 @@ impl TextBuf {
     }
 }
 
+/// A text being written; what is too much for it is dropped.
+struct Text<'b>(&'b mut TextBuf);
+
+impl fmt::Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.push(text.as_bytes());
+        Ok(())
+    }
+}
+
 impl Default for TextBuf {
     fn default() -> TextBuf {
         TextBuf::new()
     }
 }
 
-impl std::fmt::Debug for TextBuf {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for TextBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TextBuf({:?})", String::from_utf8_lossy(self.as_bytes()))
     }
 }
@@ -300,9 +310,9 @@ mod tests {
         ];
         for (address, shown) in cases {
             let bits = address.parse::<std::net::Ipv6Addr>().unwrap().to_bits();
-            let mut out = TextBuf::new();
-            print_v6(bits, &mut out);
-            assert_eq!(String::from_utf8_lossy(out.as_bytes()), shown);
+            let mut out = String::new();
+            print_v6(bits, &mut out).unwrap();
+            assert_eq!(out, shown);
         }
     }
 
