@@ -5,11 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::answer::Answer;
-use crate::compare::{Compare, Level, Task};
 use crate::error::Error;
 use crate::image::Image;
-use crate::v4_lines::Block;
-use crate::zone::{V4, Zone};
+use crate::zone::Zone;
 
 /// The zones that a mail server asks about every client, from any number of images.
 ///
@@ -28,28 +26,17 @@ use crate::zone::{V4, Zone};
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ImageSet {
     /// Of `images`: handed out for as long as the set is borrowed, never for longer.
     zones: Vec<Zone<'static>>,
     images: Vec<Arc<Image>>,
-    level: Level,
-}
-
-impl Default for ImageSet {
-    fn default() -> ImageSet {
-        ImageSet::new()
-    }
 }
 
 impl ImageSet {
     /// A set without zones.
     pub fn new() -> ImageSet {
-        ImageSet {
-            zones: Vec::new(),
-            images: Vec::new(),
-            level: Level::best(),
-        }
+        ImageSet::default()
     }
 
     /// Maps images, and takes the base zone of each. Asks the same promise as [`Image::open`].
@@ -105,7 +92,9 @@ impl ImageSet {
     /// The same set, read with what any machine can do: for tests and benches.
     #[doc(hidden)]
     pub fn portable(mut self) -> ImageSet {
-        self.level = Level::Scalar;
+        self.zones
+            .iter_mut()
+            .for_each(|zone| *zone = zone.portable());
         self
     }
 
@@ -123,28 +112,35 @@ impl ImageSet {
     /// Looks an address up in all zones: the answers in the order of the zones. Allocates nothing.
     #[inline]
     pub fn lookup(&self, address: IpAddr) -> Answers<'_> {
+        let zones = &self.zones;
+        if let IpAddr::V4(address) = address {
+            let zones = zones.get(..AT_ONCE).unwrap_or(zones);
+            prefetch_v4(zones, address.to_bits());
+        }
         Answers {
-            zones: &self.zones,
-            level: self.level,
+            zones: zones.iter(),
             address,
-            ids: [0; AT_ONCE],
-            next: 0,
         }
     }
 }
 
-/// How many zones wait together; more are asked in groups of this many.
-const AT_ONCE: usize = 16;
+/// Memory is asked for in no more zones than this before the first is read: a core has a few dozen
+/// misses under way at once, and each zone asks for a few.
+const AT_ONCE: usize = 8;
+
+/// Asks for what the lookups read first in each zone, so that the first of them waits for all. The
+/// processor runs ahead to what they read next: to take all zones step by step is slower.
+#[inline]
+fn prefetch_v4(zones: &[Zone<'_>], address: u32) {
+    zones.iter().for_each(Zone::prefetch_handle);
+    zones.iter().for_each(|zone| zone.prefetch_v4(address));
+}
 
 /// The answers of the zones of an [`ImageSet`].
 #[derive(Debug, Clone)]
 pub struct Answers<'a> {
-    zones: &'a [Zone<'a>],
-    level: Level,
+    zones: std::slice::Iter<'a, Zone<'a>>,
     address: IpAddr,
-    /// What the runs of the current group say, for IPv4.
-    ids: [u32; AT_ONCE],
-    next: usize,
 }
 
 impl<'a> Iterator for Answers<'a> {
@@ -152,97 +148,13 @@ impl<'a> Iterator for Answers<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Answer<'a>> {
-        let zone = *self.zones.get(self.next)?;
-        let place = self.next % AT_ONCE;
-        let IpAddr::V4(address) = self.address else {
-            self.next += 1;
-            return Some(zone.lookup(self.address));
-        };
-        let address = address.to_bits();
-        if place == 0 {
-            let zones = self.zones.get(self.next..).unwrap_or_default();
-            let ids = &mut self.ids;
-            self.level.run(Together {
-                zones,
-                address,
-                ids,
-            });
-        }
-        self.next += 1;
-        Some(zone.answer_v4(address, self.ids.get(place).copied().unwrap_or(0)))
+        Some(self.zones.next()?.lookup(self.address))
     }
 
+    #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.zones.len() - self.next;
-        (left, Some(left))
+        self.zones.size_hint()
     }
 }
 
 impl ExactSizeIterator for Answers<'_> {}
-
-/// An IPv4 address in up to [`AT_ONCE`] zones.
-struct Together<'s, 'a> {
-    zones: &'s [Zone<'a>],
-    address: u32,
-    ids: &'s mut [u32; AT_ONCE],
-}
-
-/// How far the lookup in one zone is.
-#[derive(Clone, Copy)]
-enum State {
-    Known(u32),
-    /// The entry of the /16.
-    Block(u32),
-    Line(usize),
-}
-
-impl Task for Together<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self, compare: impl Compare) {
-        let Together {
-            zones,
-            address,
-            ids,
-        } = self;
-        for zone in zones.iter().take(AT_ONCE) {
-            match &zone.v4 {
-                V4::Lines(lines) => lines.prefetch_block(address),
-                V4::Sorted(section) => section.prefetch(address),
-                V4::Empty => {}
-            }
-        }
-        let mut states = [State::Known(0); AT_ONCE];
-        for (zone, state) in zones.iter().zip(&mut states) {
-            if let V4::Lines(lines) = &zone.v4 {
-                *state = match lines.block(address) {
-                    Block::Known(id) => State::Known(id),
-                    Block::Units(entry) => {
-                        lines.prefetch_unit(entry);
-                        lines.prefetch_guess(entry, address);
-                        State::Block(entry)
-                    }
-                };
-            }
-        }
-        for (zone, state) in zones.iter().zip(&mut states) {
-            match (&zone.v4, *state) {
-                (V4::Lines(lines), State::Block(entry)) => {
-                    let line = lines.unit(entry, address, compare);
-                    lines.prefetch_line(line);
-                    *state = State::Line(line);
-                }
-                (V4::Sorted(section), _) => *state = State::Known(section.lookup(address)),
-                _ => {}
-            }
-        }
-        for ((zone, state), id) in zones.iter().zip(states).zip(ids) {
-            *id = match (&zone.v4, state) {
-                (V4::Lines(lines), State::Line(line)) => lines.id(line, address, compare),
-                (_, State::Known(id)) => id,
-                _ => 0,
-            };
-        }
-    }
-}

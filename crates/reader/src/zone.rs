@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::answer::Answer;
+use crate::compare::prefetch;
 use crate::image::Image;
 use crate::iterate::{LineStretches, Runs, SortedStretches, V4Stretches};
 use crate::layout::{NAMES_REACH_V4, NAMES_REACH_V6};
@@ -34,6 +35,9 @@ pub struct Zone<'a> {
     pub(crate) facts: &'a [u8],
     pub(crate) name: NameKey,
 }
+
+/// How many lines of memory of a [`Zone`] a lookup of an IPv4 address reads at most.
+const HANDLE_LINES: usize = 4;
 
 /// The layouts of IPv4 data.
 #[derive(Debug, Clone, Copy)]
@@ -274,6 +278,23 @@ impl<'a> Zone<'a> {
             self.v4 = V4::Lines(lines.portable());
         }
         self
+    }
+
+    /// Asks for what a lookup of an IPv4 address reads of this value itself.
+    #[inline(always)]
+    pub(crate) fn prefetch_handle(&self) {
+        let place = std::ptr::from_ref(self).cast::<[u8; 64]>();
+        (0..HANDLE_LINES).for_each(|line| prefetch(place.wrapping_add(line)));
+    }
+
+    /// Asks for what a lookup of an IPv4 address reads first.
+    #[inline(always)]
+    pub(crate) fn prefetch_v4(&self, address: u32) {
+        match &self.v4 {
+            V4::Lines(lines) => lines.prefetch_block(address),
+            V4::Sorted(section) => section.prefetch(address),
+            V4::Empty => {}
+        }
     }
 
     /// Whether an IPv4 address may be listed by a name that spells it backwards.
