@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use fastrand::Rng;
-use rblmap::{Image, NameKey, Run, Slot, ValueId};
+use rblmap::{Answer, Image, NameKey, Run, Slot, TextBuf, ValueId};
 use rblmap_image::{
     Content, Draft, Record, Stamp, TemplateBuf, TextPart, ValueBuf, encode, resolve_name,
 };
@@ -153,7 +153,7 @@ fn check_v4(case: &Case, image: &Image, addresses: impl Iterator<Item = u32>) {
             "{address:08x}"
         );
         assert_eq!(answer.is_listed(), !expected.is_empty());
-        let mut buffer = rblmap::TextBuf::new();
+        let mut buffer = TextBuf::new();
         let texts = answer.records().all(|record| {
             let text = record.txt(&mut buffer).unwrap();
             text.ends_with(Ipv4Addr::from_bits(address).to_string().as_bytes())
@@ -178,7 +178,61 @@ fn check_ways(case: &Case, image: &Image, addresses: &[u32]) {
             assert_eq!(listed, expected.is_some(), "{address:08x} of many");
             assert_eq!(zone.contains_v4(address), listed, "{address:08x}");
         }
+        let some = &addresses[..addresses.len().min(5000)];
+        let mut places = 0..some.len();
+        zone.answers_v4_many(some, |place, answer| {
+            assert_eq!(places.next(), Some(place));
+            assert_eq!(shown(&answer), shown(&zone.lookup_v4(some[place])));
+        });
+        assert!(places.is_empty());
     }
+}
+
+/// All that an answer says.
+fn shown(answer: &Answer<'_>) -> Vec<String> {
+    let mut text = TextBuf::new();
+    let show = |record: rblmap::Record<'_>| {
+        let txt = record.txt(&mut text).map(String::from_utf8_lossy);
+        format!("{:?} {:?} {txt:?}", record.a(), record.key())
+    };
+    answer.records().map(show).collect()
+}
+
+/// A run and a name may both list an address: many at once are told both, as one is.
+#[test]
+fn many_addresses_are_told_what_names_say_too() {
+    let rng = &mut Rng::with_seed(5);
+    let mut case = case(rng, 300, 20, true);
+    let edges: Vec<u32> = case
+        .runs4
+        .iter()
+        .flat_map(|r| [r.start, r.end.wrapping_add(1)])
+        .collect();
+    let spelled = |&address: &u32| NameKey::spelled(Ipv4Addr::from(address).into());
+    let mut names: Vec<NameKey> = edges.iter().step_by(3).map(spelled).collect();
+    names.extend(edges.iter().step_by(7).filter_map(|a| spelled(a).parent()));
+    names.extend(case.names.keys());
+    names.sort_unstable();
+    names.dedup();
+    let zone = case.draft.zone_mut(&NameKey::ROOT);
+    zone.names = Default::default();
+    for (name, run) in names.iter().zip(case.runs4.iter().cycle()) {
+        let slot = Slot::Value(run.value);
+        zone.names.push(name.as_bytes(), slot, slot);
+    }
+    let content = case.draft.finish().unwrap();
+    let image = Image::from_vec(encode(&content, Stamp::default()).unwrap()).unwrap();
+    let zone = image.base();
+    let mut listed = vec![false; edges.len()];
+    zone.contains_v4_many(&edges, &mut listed);
+    let mut both = 0;
+    zone.answers_v4_many(&edges, |place, answer| {
+        let one = zone.lookup_v4(edges[place]);
+        assert_eq!(shown(&answer), shown(&one));
+        assert_eq!(listed[place], one.is_listed());
+        both += usize::from(answer.records().count() == 2);
+    });
+    assert!(both > 50, "{both}");
 }
 
 fn check_v6(case: &Case, image: &Image, addresses: impl Iterator<Item = u128>) {
@@ -215,13 +269,13 @@ fn check_names(case: &Case, content: &Content, image: &Image, rng: &mut Rng) {
                         .collect::<Vec<_>>()
                 })
                 .map(|(record, at)| {
-                    let mut text = rblmap::TextBuf::new();
+                    let mut text = TextBuf::new();
                     let key = rblmap::Key::Name(at.as_bytes());
                     record.template.unwrap().render(&key, &mut text);
                     format!("{:?} {:?}", record.a, text)
                 })
                 .collect();
-            let mut text = rblmap::TextBuf::new();
+            let mut text = TextBuf::new();
             let got: Vec<String> = image
                 .base()
                 .lookup_name(&name)
@@ -401,7 +455,7 @@ fn a_name_that_spells_an_address_answers_for_it() {
     let image = Image::from_vec(encode(&content, Stamp::default()).unwrap()).unwrap();
     let text = |address: &str| {
         let answer = image.base().lookup(address.parse().unwrap());
-        let mut buffer = rblmap::TextBuf::new();
+        let mut buffer = TextBuf::new();
         let texts = answer
             .records()
             .map(|record| String::from_utf8(record.txt(&mut buffer).unwrap().to_vec()).unwrap());

@@ -3,6 +3,7 @@
 //! Each of the three steps of a lookup is taken for a whole block of addresses, and asks for the
 //! memory that the next step reads.
 
+use crate::answer::Answer;
 use crate::compare::{Compare, Task};
 use crate::run::ValueId;
 use crate::v4_lines::{Each, Lines, OneKind};
@@ -12,13 +13,13 @@ use crate::zone::{V4, Zone};
 /// dozen), few enough that all they ask for stays in the nearest cache.
 const BLOCK: usize = 64;
 
-impl Zone<'_> {
+impl<'a> Zone<'a> {
     /// Looks many IPv4 addresses (in host order) up, several times faster than one after the other.
     /// Writes for each the value of its run, `None` for an address without; where there are more
     /// addresses than places for values, the rest is not asked.
     ///
     /// A name of the zone may spell an address backwards. Its value is written if the address has
-    /// no run; where it has both (ask [`Zone::lookup_v4`] for both) that of the run.
+    /// no run; where it has both that of the run: [`Zone::answers_v4_many`] gives both.
     ///
     /// ```
     /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
@@ -31,6 +32,18 @@ impl Zone<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn lookup_v4_many(&self, addresses: &[u32], values: &mut [Option<ValueId>]) {
+        self.v4_ids(addresses, values);
+        if self.names_reach_v4() {
+            let missed = addresses
+                .iter()
+                .zip(values)
+                .filter(|(_, value)| value.is_none());
+            missed.for_each(|(&address, value)| *value = self.name_value_v4(address));
+        }
+    }
+
+    /// What the runs say, without the names.
+    fn v4_ids(&self, addresses: &[u32], values: &mut [Option<ValueId>]) {
         match &self.v4 {
             V4::Lines(lines) => lines.level().run(Many {
                 lines,
@@ -47,12 +60,31 @@ impl Zone<'_> {
                 .take(addresses.len())
                 .for_each(|v| *v = None),
         }
-        if self.names_reach_v4() {
-            let missed = addresses
-                .iter()
-                .zip(values)
-                .filter(|(_, value)| value.is_none());
-            missed.for_each(|(&address, value)| *value = self.name_value_v4(address));
+    }
+
+    /// Looks many IPv4 addresses (in host order) up as [`Zone::lookup_v4_many`] does, and tells
+    /// `each` the place of each, from 0, and the answer that [`Zone::lookup_v4`] gives.
+    ///
+    /// ```
+    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// let addresses = [0xc000_0202, 0xc000_0201];
+    /// let mut listed = Vec::new();
+    /// image.base().answers_v4_many(&addresses, |place, answer| {
+    ///     if answer.is_listed() {
+    ///         listed.push(addresses[place]);
+    ///     }
+    /// });
+    /// assert_eq!(listed, [0xc000_0201]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn answers_v4_many(&self, addresses: &[u32], mut each: impl FnMut(usize, Answer<'a>)) {
+        let mut ids = [None; BLOCK];
+        let mut places = 0..;
+        for addresses in addresses.chunks(BLOCK) {
+            self.v4_ids(addresses, &mut ids);
+            for ((&address, id), place) in addresses.iter().zip(ids).zip(&mut places) {
+                each(place, self.answer_v4(address, id.map_or(0, ValueId::get)));
+            }
         }
     }
 
