@@ -5,19 +5,19 @@ use std::time::Instant;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Queries that are timed together.
-const BLOCK: usize = 1 << 13;
-/// Blocks of one measurement.
-const BLOCKS: usize = 16;
 /// Queries of one measurement.
-pub const QUERIES: usize = BLOCK * BLOCKS;
+pub const QUERIES: usize = 1 << 17;
+/// Bytes of queries that are timed together: a query that was just read is near.
+const NEAR: usize = 1 << 15;
+/// Queries that are timed together at least, so that the clock weighs little.
+const FEWEST: usize = 128;
 /// Cold accesses of one measurement.
 const COLD: usize = 40;
 /// Bytes that are written before a cold access: more than the caches hold.
 const OTHER_WORK: usize = 48 << 20;
 
 /// Nanoseconds a query of one access after the other: the next starts when the last has ended.
-pub fn latency<Q>(queries: &[Q], access: impl Fn(&Q) -> u32) -> f64 {
+pub fn latency<Q: Copy>(queries: &[Q], access: impl Fn(&Q) -> u32) -> f64 {
     blocks(queries, |block| {
         for query in block {
             black_box(access(query));
@@ -27,7 +27,7 @@ pub fn latency<Q>(queries: &[Q], access: impl Fn(&Q) -> u32) -> f64 {
 }
 
 /// Nanoseconds a query of accesses that need not wait for each other.
-pub fn stream<Q>(queries: &[Q], access: impl Fn(&Q) -> u32) -> f64 {
+pub fn stream<Q: Copy>(queries: &[Q], access: impl Fn(&Q) -> u32) -> f64 {
     blocks(queries, |block| {
         black_box(
             block
@@ -39,13 +39,18 @@ pub fn stream<Q>(queries: &[Q], access: impl Fn(&Q) -> u32) -> f64 {
 
 /// Nanoseconds a query of work on many queries together, as a low percentile of the blocks, in time
 /// of this thread: other work on the machine disturbs least there.
-pub fn blocks<Q>(queries: &[Q], mut work: impl FnMut(&[Q])) -> f64 {
+pub fn blocks<Q: Copy>(queries: &[Q], mut work: impl FnMut(&[Q])) -> f64 {
+    let len = (NEAR / size_of::<Q>().max(1)).max(FEWEST);
+    let mut near = Vec::with_capacity(len);
     let one = |block: &[Q]| {
+        // Long keys come from far away otherwise, which is not what is measured.
+        near.clear();
+        near.extend_from_slice(block);
         let start = thread_time();
-        work(block);
+        work(black_box(&near));
         (thread_time() - start) as f64 / block.len() as f64
     };
-    let mut taken: Vec<f64> = queries.chunks(BLOCK).map(one).collect();
+    let mut taken: Vec<f64> = queries.chunks(len).map(one).collect();
     taken.sort_by(f64::total_cmp);
     taken[taken.len() / 10]
 }

@@ -157,7 +157,7 @@ fn cold_part<Q>(queries: &[Q], round: usize) -> &[Q] {
 }
 
 /// The rows of an image that is asked in one way: one at a time, and cold.
-fn latency_and_cold<'a, Q>(
+fn latency_and_cold<'a, Q: Copy>(
     mix: &'static str,
     asked: &'a [Q],
     is_listed: impl Fn(&Q) -> u32 + Copy + 'a,
