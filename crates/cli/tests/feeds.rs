@@ -421,34 +421,6 @@ fn a_folder_of_someone_else_is_left_alone() {
 }
 
 #[test]
-fn what_rsync_says_becomes_an_exit_code() {
-    let feed = Feed::new();
-    feed.publish(3000);
-    let server = rsyncd(feed.dir.path(), &feed.path("feed"));
-    let url = format!("rsync://127.0.0.1:{}/feed", server.port);
-    assert_eq!(feed.mirror_from(&url, &[]).code, 0);
-    feed.publish(3010);
-    // 23: a file that the pointer leads to is not there.
-    let manifests = feed.path("feed/ops.example/m");
-    let manifest = manifests.join(files(&manifests).pop().unwrap());
-    let aside = feed.path("aside");
-    fs::rename(&manifest, &aside).unwrap();
-    let run = feed.mirror_from(&url, &[]);
-    assert_eq!(run.code, 5, "{}", run.stderr);
-    assert!(run.stderr.contains("no such file there"), "{}", run.stderr);
-    fs::rename(&aside, &manifest).unwrap();
-    // 30: a server that takes the connection and says nothing.
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let silent = format!("rsync://{}/feed", listener.local_addr().unwrap());
-    let run = feed.mirror_from(&silent, &["--timeout", "1s"]);
-    assert_eq!(run.code, 5, "{}", run.stderr);
-    let given_up = run.stderr.contains("given up") || run.stderr.contains("exit code 3");
-    assert!(given_up, "{}", run.stderr);
-    feed.answers();
-    assert_eq!(feed.mirror_from(&url, &[]).code, 0);
-}
-
-#[test]
 fn a_feed_goes_through_two_relays_over_real_daemons() {
     let feed = Feed::new();
     feed.publish(3000);

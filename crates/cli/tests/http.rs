@@ -14,8 +14,8 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use common::files;
-use peers::{Feed, nginx};
+use common::{command, files, finish};
+use peers::{Feed, free_port, nginx, tinyproxy};
 use serde_json::Value;
 
 /// What was asked for since `skip` bytes of the log: path, status, bytes sent. nginx writes its
@@ -99,6 +99,41 @@ fn https_wants_a_certificate_that_it_trusts() {
     let run = feed.mirror_from(&url, &["--ca", &feed.arg("ca.pem")]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     feed.answers();
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_asked() {
+    let feed = Feed::new();
+    feed.publish(1000);
+    let (folder, key) = (feed.arg("mirror"), feed.arg("ops.pub"));
+    let ways = [("http", "http_proxy"), ("https", "HTTPS_PROXY")];
+    let proxy = tinyproxy(feed.dir.path());
+    let at = format!("http://127.0.0.1:{}", proxy.port);
+    for (scheme, variable) in ways {
+        let server = nginx(feed.dir.path(), &feed.path("feed"), scheme == "https");
+        let url = format!("{scheme}://127.0.0.1:{}", server.port);
+        let mirror = |proxy: &str, but: &str| {
+            let mut run = command(["mirror", &url, &folder, "--key", &key]);
+            if scheme == "https" {
+                run.args(["--ca", &feed.arg("ca.pem")]);
+            }
+            run.env(variable, proxy).env("NO_PROXY", but);
+            finish(run, b"")
+        };
+        let asked = || {
+            let log = fs::read_to_string(feed.path("proxy.log")).unwrap();
+            log.contains(&format!("127.0.0.1:{}", server.port))
+        };
+        let run = mirror(&at, "127.0.0.1");
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!(!asked(), "{variable}: a host that needs no proxy");
+        let run = mirror(&at, "other.example");
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!(asked(), "{variable}: the proxy");
+        let run = mirror(&format!("http://127.0.0.1:{}", free_port()), "");
+        assert_eq!(run.code, 5, "{variable}: {}", run.stderr);
+        feed.answers();
+    }
 }
 
 #[test]

@@ -12,8 +12,8 @@ pub struct Counts {
     pub v6: u64,
     /// Names.
     pub names: u64,
-    /// Runs of addresses and names together.
-    pub entries: u64,
+    /// Runs of IPv4 and of IPv6 addresses.
+    pub runs: u64,
     /// Length of the image, bytes.
     pub image: u64,
 }
@@ -43,21 +43,24 @@ impl Counts {
 
     fn add(&mut self, zone: &Zone<'_>) {
         for run in zone.v4_runs() {
-            self.entries += 1;
+            self.runs += 1;
             self.v4 += u64::from(run.end - run.start) + 1;
         }
         let (mut networks, mut counted_to) = (0u128, None);
         for run in zone.v6_runs() {
-            self.entries += 1;
+            self.runs += 1;
             let (first, last) = (run.start >> 64, run.end >> 64);
             networks += last - first + u128::from(counted_to != Some(first));
             counted_to = Some(last);
         }
         let networks = u64::try_from(networks).unwrap_or(u64::MAX);
         self.v6 = self.v6.saturating_add(networks);
-        let names = zone.names().count() as u64;
-        self.names += names;
-        self.entries += names;
+        self.names += zone.names().count() as u64;
+    }
+
+    /// Runs and names together: how much there is to say.
+    pub(crate) fn stated(&self) -> u64 {
+        self.runs + self.names
     }
 
     /// The three that are compared, with what they count.

@@ -454,7 +454,7 @@ mod tests {
                 v4: 11,
                 v6: 12,
                 names: 13,
-                entries: 14,
+                runs: 14,
                 image: 4096,
             },
             snapshot: Snapshot {

@@ -334,7 +334,7 @@ fn a_result_that_is_not_what_the_manifest_says_is_refused() {
         ("created", json!(7)),
         (
             "counts",
-            json!({"v4": 3, "v6": 0, "names": 1, "entries": 4, "image": 1}),
+            json!({"v4": 3, "v6": 0, "names": 1, "runs": 3, "image": 1}),
         ),
     ] {
         let world = ahead();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rblmap_feed::{
-    Folder, Hook, MirrorConfig, Outcome, Report, Settings, Source, mirror, notify, pause,
+    Counts, Folder, Hook, MirrorConfig, Outcome, Report, Settings, Source, mirror, notify, pause,
     read_public, went_well,
 };
 use rblmap_image::ZoneName;
@@ -60,7 +60,8 @@ pub(crate) struct Args {
     /// Go on for ever, as often as the publisher says; tells systemd how it is
     #[arg(long)]
     watch: bool,
-    /// One JSON object a zone
+    /// One JSON object for whatever happens, a line each, with its time: also of a source that
+    /// failed, and of a hook
     #[arg(long)]
     json: bool,
 }
@@ -88,6 +89,9 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
             Err(error) if watch => {
                 let failure = Failure::from(error);
                 failure.say();
+                if json {
+                    print_line(json!({"outcome": "failed", "error": failure.message()}))?;
+                }
                 (Vec::new(), failure.exit())
             }
             Err(error) => return Err(error.into()),
@@ -141,6 +145,12 @@ fn tell_all(
             && let Some(trouble) = hook.run(zone, &report.result)
         {
             eprintln!("rblmap: {trouble}");
+            if json {
+                print_line(
+                    json!({"zone": zone.as_str(), "outcome": "trouble", "reason": "hook",
+                    "error": trouble.to_string()}),
+                )?;
+            }
         }
     }
     Ok(exit)
@@ -181,6 +191,12 @@ fn tell(report: &Report, json: bool, output: &Output) -> Result<Exit, Failure> {
     let zone = report.zone.as_ref().map_or("index", ZoneName::as_str);
     for error in &report.trouble {
         Failure::of(error).say();
+        if json {
+            print_line(
+                json!({"zone": zone, "outcome": "trouble", "reason": error.reason(),
+                "error": Failure::of(error).message()}),
+            )?;
+        }
     }
     let exit = match &report.result {
         Ok(_) => Exit::Done,
@@ -195,12 +211,20 @@ fn tell(report: &Report, json: bool, output: &Output) -> Result<Exit, Failure> {
             Err(error) => json!({"zone": zone, "outcome": "failed", "reason": error.reason(),
                 "error": Failure::of(error).message()}),
         };
-        let printed = writeln!(std::io::stdout(), "{line}");
-        printed.map_err(|error| Failure::printing(&error))?;
+        print_line(line)?;
     } else if let Ok(outcome) = &report.result {
         tell_outcome(zone, outcome, output);
     }
     Ok(exit)
+}
+
+/// One line of the log that `--json` is, with the time in seconds since 1970.
+fn print_line(mut line: serde_json::Value) -> Result<(), Failure> {
+    if let Some(fields) = line.as_object_mut() {
+        fields.insert("time".to_owned(), super::now().into());
+    }
+    let printed = writeln!(std::io::stdout(), "{line}");
+    printed.map_err(|error| Failure::printing(&error))
 }
 
 fn tell_outcome(zone: &str, outcome: &Outcome, output: &Output) {
@@ -213,9 +237,9 @@ fn tell_outcome(zone: &str, outcome: &Outcome, output: &Output) {
                 (false, 1) => "a delta".to_owned(),
                 (false, deltas) => format!("{deltas} deltas"),
             };
-            let (to, bytes, entries) = (update.to, update.bytes, update.entries);
+            let (to, bytes, listed) = (update.to, update.bytes, listed(&update.counts));
             output.note(format_args!(
-                "{zone}: serial {to} by {way} of {bytes} bytes, {entries} entries"
+                "{zone}: serial {to} by {way} of {bytes} bytes, {listed}"
             ));
         }
         Outcome::Held { serial, waiting } => {
@@ -225,6 +249,23 @@ fn tell_outcome(zone: &str, outcome: &Outcome, output: &Output) {
             eprintln!("rblmap: zone {zone}: given up by its publisher, see {url}");
         }
         _ => {}
+    }
+}
+
+/// What an image lists, for a person: the kinds that it has.
+fn listed(counts: &Counts) -> String {
+    let kinds = [
+        (counts.v4, "IPv4 addresses"),
+        (counts.v6, "IPv6 /64 networks"),
+        (counts.names, "names"),
+    ];
+    let there = kinds.iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = there
+        .map(|(count, kind)| format!("{count} {kind}"))
+        .collect();
+    match parts.is_empty() {
+        true => "nothing listed".to_owned(),
+        false => parts.join(", "),
     }
 }
 

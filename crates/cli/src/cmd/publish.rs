@@ -17,7 +17,7 @@ The feed is a folder of plain files that an rsync daemon, a web server or a disk
 images, the pointers of all zones are signed afresh: do so well before they expire.
 
 Serial and creation time are those of the image, or, if it has none, the next and now. A serial
-that does not rise, and a zone that is empty or lost half of its entries, are refused.
+that does not rise, and a zone that is empty or lost half of its runs and names, are refused.
 
 Examples:
   rblmap publish /srv/feed ops.example.rbl --key ops.key

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::PathBuf;
 
-use rblmap_feed::{Folder, Health, Level, ZoneHealth};
+use rblmap_feed::{Counts, Folder, Health, Level, ZoneHealth};
 use serde_json::json;
 
 use crate::exit::Exit;
@@ -75,17 +75,17 @@ fn nagios(health: &Health) -> String {
     }
     text.push_str(" |");
     for zone in &health.zones {
-        let entries = zone
+        let counts = zone
             .state
             .seen
             .as_ref()
-            .map_or(0, |seen| seen.counts.entries);
+            .map_or(Counts::default(), |seen| seen.counts);
         let (name, page) = (&zone.zone, &zone.page);
         // Writing to a string cannot fail.
         let _ = write!(
             text,
-            " '{name}_serial'={}c '{name}_entries'={entries} '{name}_checked'={}c",
-            page.serial, page.checked
+            " '{name}_serial'={}c '{name}_v4'={} '{name}_v6'={} '{name}_names'={} '{name}_checked'={}c",
+            page.serial, counts.v4, counts.v6, counts.names, page.checked
         );
     }
     text.push('\n');
@@ -103,7 +103,7 @@ fn json_lines(health: &Health) -> String {
             "created": zone.image.as_ref().map(|image| image.created),
             "content_id": zone.image.as_ref().map(|image| &image.content),
             "bytes": zone.image.as_ref().map(|image| image.bytes),
-            "entries": seen.map(|seen| seen.counts.entries),
+            "counts": seen.map(|seen| seen.counts),
             "issue": seen.map(|seen| seen.issue),
             "epoch": seen.map(|seen| seen.epoch),
             "publisher": seen.map(|seen| seen.publisher.as_str()),
@@ -142,11 +142,20 @@ const METRICS: &[Metric] = &[
     ("image_bytes", "gauge", "Length of the image.", |z| {
         z.image.as_ref().map_or(0, |image| image.bytes)
     }),
-    ("entries", "gauge", "Runs of addresses, and names.", |z| {
-        seen(z, |s| s.counts.entries)
-    }),
     ("v4_addresses", "gauge", "IPv4 addresses listed.", |z| {
         seen(z, |s| s.counts.v4)
+    }),
+    (
+        "v6_networks",
+        "gauge",
+        "IPv6 /64 networks listed, in part or whole.",
+        |z| seen(z, |s| s.counts.v6),
+    ),
+    ("names", "gauge", "Names listed.", |z| {
+        seen(z, |s| s.counts.names)
+    }),
+    ("runs", "gauge", "Runs of addresses.", |z| {
+        seen(z, |s| s.counts.runs)
     }),
     ("issue", "gauge", "Issue of the last good pointer.", |z| {
         seen(z, |s| s.issue)

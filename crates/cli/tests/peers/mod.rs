@@ -61,10 +61,15 @@ pub fn serve(mut command: Command, port: u16) -> Server {
 
 /// An rsync daemon whose module `feed` is a folder; its log is `rsyncd.log` in `dir`.
 pub fn rsyncd(dir: &Path, feed: &Path) -> Server {
+    rsyncd_with(dir, feed, "")
+}
+
+/// The same, with more lines in its configuration.
+pub fn rsyncd_with(dir: &Path, feed: &Path, more: &str) -> Server {
     let port = free_port();
     let config = dir.join("rsyncd.conf");
     let text = format!(
-        "{}use chroot = no\nreverse lookup = no\nlog file = {}\n[feed]\n path = {}\n",
+        "{}use chroot = no\nreverse lookup = no\nlog file = {}\n{more}[feed]\n path = {}\n",
         if is_root() { "uid = 0\ngid = 0\n" } else { "" },
         dir.join("rsyncd.log").display(),
         feed.display()
@@ -113,6 +118,20 @@ pub fn nginx(dir: &Path, feed: &Path, tls: bool) -> Server {
         .arg(config)
         .arg("-p")
         .arg(dir);
+    serve(command, port)
+}
+
+/// A proxy for HTTP; its log, `proxy.log` in `dir`, names what it was asked for.
+pub fn tinyproxy(dir: &Path) -> Server {
+    let port = free_port();
+    let config = dir.join("proxy.conf");
+    let text = format!(
+        "Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 20\nLogLevel Connect\nLogFile \"{}\"\n",
+        dir.join("proxy.log").display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let mut command = Command::new("tinyproxy");
+    command.arg("-d").arg("-c").arg(config);
     serve(command, port)
 }
 

@@ -11,6 +11,7 @@ use rblmap_delta::Limits;
 use rblmap_image::ZoneName;
 
 use crate::check::{self, Fetcher, Look};
+use crate::counts::Counts;
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::guard::Guards;
@@ -113,10 +114,8 @@ pub struct Update {
     pub deltas: usize,
     /// Bytes of snapshot and deltas.
     pub bytes: u64,
-    /// Runs and names in the image.
-    pub entries: u64,
-    /// Bytes of the image.
-    pub image: u64,
+    /// What the image lists, and its length.
+    pub counts: Counts,
     /// From the first look to the image in place, milliseconds.
     pub milliseconds: u64,
 }

@@ -180,8 +180,7 @@ fn update(
         snapshot: route.snapshot.is_some(),
         deltas: route.deltas.len(),
         bytes: route.bytes(),
-        entries: manifest.counts.entries,
-        image: manifest.counts.image,
+        counts: manifest.counts,
         milliseconds: u64::try_from(elapsed).unwrap_or(u64::MAX),
     }
 }

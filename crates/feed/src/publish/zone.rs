@@ -319,13 +319,14 @@ fn likely(zone: &ZoneName, before: Option<&Counts>, counts: &Counts) -> Result<(
         let zone = zone.clone();
         Err(Error::Unlikely { zone, what })
     };
-    if counts.entries == 0 {
+    if counts.stated() == 0 {
         return unlikely("nothing is listed".to_owned());
     }
-    match before.filter(|before| counts.entries < before.entries / 2) {
+    match before.filter(|before| counts.stated() < before.stated() / 2) {
         Some(before) => unlikely(format!(
-            "less than half is left: {} entries of {}",
-            counts.entries, before.entries
+            "less than half is left: {} runs and names of {}",
+            counts.stated(),
+            before.stated()
         )),
         None => Ok(()),
     }

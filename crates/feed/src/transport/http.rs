@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use ureq::http::Response;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
@@ -220,7 +220,7 @@ impl Get<'_> {
     }
 
     fn refused(&self, want: &Want, response: &Response<Body>, status: u16) -> Error {
-        let after = header(response, "retry-after").and_then(|text| text.parse().ok());
+        let after = header(response, "retry-after").and_then(seconds_until);
         Error::Transport {
             source_name: self.base.to_owned(),
             what: format!("{}: HTTP status {status}", want.path),
@@ -239,6 +239,17 @@ impl Get<'_> {
 
 fn want_error(want: &Want, error: &ureq::Error) -> String {
     format!("{}: {error}", want.path)
+}
+
+/// What `Retry-After` says (RFC 9110, section 10.2.3): seconds, or a date. One that has passed means
+/// now.
+fn seconds_until(text: &str) -> Option<u64> {
+    let text = text.trim();
+    text.parse().ok().or_else(|| {
+        let date = httpdate::parse_http_date(text).ok()?;
+        let left = date.duration_since(SystemTime::now()).unwrap_or_default();
+        Some(left.as_secs())
+    })
 }
 
 fn partial(path: &Path) -> PathBuf {
@@ -278,6 +289,19 @@ fn within_origin(url: &str, target: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn servers_say_when_to_come_back_in_seconds_or_by_a_date() {
+        assert_eq!(seconds_until(" 120 "), Some(120));
+        let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(600));
+        assert!(
+            (590..=600).contains(&seconds_until(&date).unwrap()),
+            "{date}"
+        );
+        assert_eq!(seconds_until("Wed, 21 Oct 2015 07:28:00 GMT"), Some(0));
+        assert_eq!(seconds_until("soon"), None);
+        assert_eq!(seconds_until("-1"), None);
+    }
 
     #[test]
     fn redirects_stay_within_the_origin() {

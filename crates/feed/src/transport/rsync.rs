@@ -6,6 +6,7 @@
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,8 @@ use crate::error::Error;
 
 /// As much as is kept of what rsync says.
 const STDERR_LIMIT: u64 = 64 << 10;
+/// How long it may take to say it after its end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 const PARTIAL: &str = "--partial-dir=.partial";
 
 /// Runs rsync once for all files.
@@ -39,22 +42,23 @@ pub(super) fn fetch(
     let stderr = child.stderr.take();
     let bytes = wants.iter().map(|want| want.limit).sum();
     let deadline = Instant::now() + options.deadline(bytes);
-    let (status, said) = thread::scope(|scope| {
-        scope.spawn(move || {
-            // An rsync that ended early says why itself.
-            let _ = stdin.map(|mut stdin| stdin.write_all(names.as_bytes()));
-        });
-        let said = scope.spawn(move || {
-            let mut said = String::new();
-            let mut stderr = stderr.map(|stderr| stderr.take(STDERR_LIMIT));
-            let _ = stderr
-                .as_mut()
-                .map(|stderr| stderr.read_to_string(&mut said));
-            said
-        });
-        let status = wait(&mut child, deadline);
-        (status, said.join().unwrap_or_default())
+    // Threads that nobody has to wait for: an rsync that is killed may leave a child of its own behind
+    // which keeps the pipes open for a while.
+    thread::spawn(move || {
+        // An rsync that ended early says why itself.
+        let _ = stdin.map(|mut stdin| stdin.write_all(names.as_bytes()));
     });
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let mut said = Vec::new();
+        let stderr = stderr.map(|stderr| stderr.take(STDERR_LIMIT));
+        let _ = stderr.map(|mut stderr| stderr.read_to_end(&mut said));
+        // Who gave up does not listen any more.
+        let _ = tell.send(said);
+    });
+    let status = wait(&mut child, deadline);
+    let said = told.recv_timeout(LAST_WORDS).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
     match status {
         Ok(Some(code)) => judge(code, &said, url, spool),
         Ok(None) => Err(failed("too slow, given up".to_owned())),
