@@ -60,6 +60,7 @@ const ROOMS: &[Room] = &[
         others: &[
             "blake3",
             "fastrand",
+            "httpdate",
             "minisign",
             "minisign-verify",
             "rustix",
