@@ -94,9 +94,9 @@ fn texts(dataset: &Dataset<'_>, keyed: &Keyed, findings: &mut Vec<Finding>) {
     let mut seen = HashSet::new();
     for placed in &dataset.pieces {
         let piece = &placed.piece;
-        let singles = piece.v4.values.iter();
+        let singles = piece.v4.by_value();
         let mut first: Vec<(u32, u32)> = singles
-            .map(|(from, value)| (line_of_single(placed, *from), *value))
+            .map(|(from, _, value)| (line_of_single(placed, from), value))
             .collect();
         first.extend(piece.v4.nets.iter().map(|net| (net.line, net.value)));
         first.extend(piece.v6.iter().map(|net| (net.line, net.value)));

@@ -36,16 +36,30 @@ pub(crate) struct NameEntry {
     pub(crate) line: u32,
 }
 
-/// IPv4 entries. Single addresses with the default value, nearly all lines of most sources, take
-/// four bytes each.
+/// IPv4 entries. Single addresses, nearly all lines of most sources, take four bytes each where
+/// the value stays the same.
 #[derive(Debug, Default)]
 pub(crate) struct Entries4 {
     pub(crate) singles: Vec<u32>,
     /// From which single on lines count from which line.
     pub(crate) breaks: Vec<(usize, u32)>,
-    /// From which single on which value holds.
-    pub(crate) values: Vec<(usize, u32)>,
+    /// From which single on which value holds. A piece has fewer than 2^32 lines.
+    values: Vec<(u32, u32)>,
+    /// Networks and ranges, and single addresses whose value is malformed.
     pub(crate) nets: Vec<Net<u32>>,
+}
+
+impl Entries4 {
+    /// The singles in stretches of one value: the index of the first, the addresses, the value.
+    pub(crate) fn by_value(&self) -> impl Iterator<Item = (usize, &[u32], u32)> + Clone {
+        let ends = self.values.iter().skip(1).map(|(from, _)| *from as usize);
+        let ends = ends.chain([self.singles.len()]);
+        self.values.iter().zip(ends).map(|((from, value), end)| {
+            let from = *from as usize;
+            let singles = self.singles.get(from..end).unwrap_or_default();
+            (from, singles, *value)
+        })
+    }
 }
 
 /// What happened at a line that later lines may depend on.
@@ -128,7 +142,7 @@ impl<'t> Piece<'t> {
 
     /// Adds IPv4 addresses with the value of an id.
     pub(crate) fn push_v4(&mut self, range: address4::Range, value: u32) {
-        if range.start == range.end && value == self.values.default_id() {
+        if range.start == range.end && !matches!(value, BAD_A | BAD_VALUE) {
             self.push_single(range.start, value);
         } else {
             self.v4.nets.push(Net {
@@ -182,14 +196,22 @@ impl<'t> Piece<'t> {
         }
     }
 
+    /// Reads bare addresses as long as there are any.
     fn read_bare_lines(&mut self, text: &'t [u8]) -> &'t [u8] {
-        let mut rest = text;
+        let Some((address, mut rest)) = address4::bare_line(text) else {
+            return text;
+        };
+        self.lines += 1;
         let value = self.values.default_id();
+        self.push_single(address, value);
+        let before = self.v4.singles.len();
         while let Some((address, after)) = address4::bare_line(rest) {
-            self.lines += 1;
-            self.push_single(address, value);
+            self.v4.singles.push(address);
             rest = after;
         }
+        // A piece has fewer than 2^32 lines.
+        let more = self.v4.singles.len() - before;
+        self.lines += u32::try_from(more).unwrap_or(u32::MAX);
         rest
     }
 
@@ -203,6 +225,7 @@ impl<'t> Piece<'t> {
             self.v4.breaks.push((index, self.lines));
         }
         if self.v4.values.last().is_none_or(|(_, last)| *last != value) {
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
             self.v4.values.push((index, value));
         }
         self.v4.singles.push(address);

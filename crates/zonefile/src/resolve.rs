@@ -5,6 +5,7 @@
 
 pub(crate) mod ip4set;
 pub(crate) mod names;
+pub(crate) mod singles;
 pub(crate) mod span;
 pub(crate) mod subzones;
 pub(crate) mod trie;

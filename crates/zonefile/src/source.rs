@@ -1,11 +1,15 @@
 //! Sources: the bytes of a file, gunzipped if need be.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
+use std::ops::Deref;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use flate2::bufread::GzDecoder;
+use memmap2::MmapMut;
+use rayon::prelude::*;
 
 use crate::error::Error;
 use crate::spec::Options;
@@ -15,8 +19,31 @@ use crate::warning::{Class, Warning};
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) path: Arc<Path>,
-    pub(crate) text: Vec<u8>,
+    pub(crate) text: SourceText,
 }
+
+/// The bytes of a source.
+#[derive(Debug)]
+pub(crate) enum SourceText {
+    /// Of a small source, or one whose length was not known before.
+    Small(Vec<u8>),
+    /// Of a large one: memory of its own, in large pages where the system has them.
+    Large(MmapMut),
+}
+
+impl Deref for SourceText {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            SourceText::Small(bytes) => bytes,
+            SourceText::Large(bytes) => bytes,
+        }
+    }
+}
+
+/// From here on sources are read on all cores, in parts of this size.
+const LARGE: usize = 4 * 1024 * 1024;
 
 /// Flags of a gzip header that mean nothing yet; rbldnsd refuses files that have them.
 const RESERVED_FLAGS: u8 = 0xe0;
@@ -49,41 +76,69 @@ impl Source {
                 message: Class::GzipTrailing.message(),
             });
         }
-        Ok(Source { path, text: plain })
+        let text = SourceText::Small(plain);
+        Ok(Source { path, text })
     }
 }
 
 /// Reads a file and sees to it that size and time stay as they were.
-fn read_unchanged(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+fn read_unchanged(path: &Path, limit: u64) -> Result<SourceText, Error> {
     let fail = |source| Error::Read {
         path: path.to_path_buf(),
         source,
     };
     let mut file = File::open(path).map_err(fail)?;
     let before = file.metadata().map_err(fail)?;
-    let size = before.len();
-    let too_large = || Error::SourceTooLarge {
-        path: path.to_path_buf(),
-        limit,
+    if before.len() > limit {
+        return Err(too_large(path, limit));
+    }
+    let text = match large_len(&before) {
+        Some(len) => read_large(&file, len).map_err(fail)?,
+        None => {
+            let mut text = Vec::new();
+            let mut limited = (&mut file).take(limit.saturating_add(1));
+            limited.read_to_end(&mut text).map_err(fail)?;
+            if text.len() as u64 > limit {
+                return Err(too_large(path, limit));
+            }
+            Some(SourceText::Small(text))
+        }
     };
-    if size > limit {
-        return Err(too_large());
-    }
-    // Not from the size alone: a pipe has none.
-    let mut text = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
-    let mut limited = (&mut file).take(limit.saturating_add(1));
-    limited.read_to_end(&mut text).map_err(fail)?;
-    if text.len() as u64 > limit {
-        return Err(too_large());
-    }
     let after = fs::metadata(path).map_err(fail)?;
     let same = before.len() == after.len() && before.modified().ok() == after.modified().ok();
-    if !same {
-        return Err(Error::Changed {
-            path: path.to_path_buf(),
-        });
+    text.filter(|_| same).ok_or_else(|| Error::Changed {
+        path: path.to_path_buf(),
+    })
+}
+
+fn too_large(path: &Path, limit: u64) -> Error {
+    Error::SourceTooLarge {
+        path: path.to_path_buf(),
+        limit,
     }
-    Ok(text)
+}
+
+/// The length of a large file. A pipe has none.
+fn large_len(metadata: &Metadata) -> Option<usize> {
+    let len = usize::try_from(metadata.len()).ok()?;
+    (metadata.is_file() && len >= LARGE).then_some(len)
+}
+
+/// Reads a file on all cores; none if it has become shorter.
+fn read_large(file: &File, len: usize) -> io::Result<Option<SourceText>> {
+    let mut text = MmapMut::map_anon(len)?;
+    #[cfg(target_os = "linux")]
+    // A wish: without large pages it is slower, not wrong.
+    let _ = text.advise(memmap2::Advice::HugePage);
+    let read = text
+        .par_chunks_mut(LARGE)
+        .enumerate()
+        .try_for_each(|(index, part)| file.read_exact_at(part, (index * LARGE) as u64));
+    match read {
+        Ok(()) => Ok(Some(SourceText::Large(text))),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Unpacks the first member; also how many bytes stand after it.
@@ -135,7 +190,8 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), bytes).unwrap();
         let mut warnings = Vec::new();
-        Source::read(file.path(), options, &mut warnings).map(|s| (s.text, warnings.len()))
+        Source::read(file.path(), options, &mut warnings)
+            .map(|source| (source.text.to_vec(), warnings.len()))
     }
 
     #[test]

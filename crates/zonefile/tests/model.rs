@@ -229,3 +229,33 @@ fn dnset_is_the_name_or_the_longest_one_above() {
         }
     }
 }
+
+/// Lists that rise are read another way than others, and piece by piece: the order of lines must
+/// not be seen in the answers.
+#[test]
+fn single_addresses_say_the_same_in_any_order() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut rng = Rng::with_seed(seed);
+    // Enough for several pieces of a source.
+    let mut lines: Vec<String> = Vec::new();
+    let mut address = BASE;
+    for _ in 0..90_000 {
+        address += [1, 1, 1, 2, 300][rng.usize(..5)];
+        let value = ["", "", "", " :3:", " :4:x"][rng.usize(..5)];
+        let exclusion = if rng.u8(..20) == 0 { "!" } else { "" };
+        let address = std::net::Ipv4Addr::from_bits(address);
+        lines.push(format!("{exclusion}{address}{value}\n"));
+    }
+    for kind in ["ip4set", "ip4trie"] {
+        let id = |lines: &[String]| {
+            let (image, built) = common::image(kind, &lines.concat(), &Options::default());
+            assert!(built.warnings.is_empty());
+            image.content_id()
+        };
+        let in_order = id(&lines);
+        let mut others = lines.clone();
+        rng.shuffle(&mut others);
+        assert_eq!(id(&others), in_order, "{kind}, seed {seed}");
+    }
+}

@@ -126,9 +126,7 @@ fn part(runs: &[Run<u32>], top: u32, shape: Shape) -> Part {
         .unwrap_or_default();
     let mut intervals = Vec::new();
     for block in top << 8..(top << 8) + 256 {
-        let skip = rest.partition_point(|run| run.end >> 16 < block);
-        rest = rest.get(skip..).unwrap_or_default();
-        block_intervals(rest, block, &mut intervals);
+        rest = block_intervals(rest, block, &mut intervals);
         match intervals.as_slice() {
             // The top table has 24 bits for an id.
             [only, _end] if only.id < 1 << 24 => part.blocks.push(Block::Uniform(only.id)),
@@ -143,12 +141,19 @@ fn part(runs: &[Run<u32>], top: u32, shape: Shape) -> Part {
 }
 
 /// The intervals of a /16, gaps included, from runs of which none ends before it; behind them the
-/// end of the /16.
-fn block_intervals(runs: &[Run<u32>], block: u32, out: &mut Vec<Interval>) {
+/// end of the /16. Gives the runs that do not end in it.
+fn block_intervals<'r>(
+    runs: &'r [Run<u32>],
+    block: u32,
+    out: &mut Vec<Interval>,
+) -> &'r [Run<u32>] {
     out.clear();
     let (first, last) = (block << 16, block << 16 | 0xffff);
     let mut covered = 0u32;
-    for run in runs.iter().take_while(|run| run.start <= last) {
+    let mut rest = runs;
+    while let Some((run, after)) = rest.split_first()
+        && run.start <= last
+    {
         let start = run.start.max(first) & 0xffff;
         if start > covered {
             out.push(Interval {
@@ -161,6 +166,10 @@ fn block_intervals(runs: &[Run<u32>], block: u32, out: &mut Vec<Interval>) {
             id: run.value.get(),
         });
         covered = (run.end.min(last) & 0xffff) + 1;
+        if run.end > last {
+            break;
+        }
+        rest = after;
     }
     if covered < BLOCK {
         out.push(Interval {
@@ -172,6 +181,7 @@ fn block_intervals(runs: &[Run<u32>], block: u32, out: &mut Vec<Interval>) {
         start: BLOCK,
         id: 0,
     });
+    rest
 }
 
 fn encode_block(intervals: &[Interval], shape: Shape, lines: &mut Vec<[u8; LINE]>) -> Vec<u16> {
@@ -211,14 +221,13 @@ struct Plan {
     reach: u32,
 }
 
-/// How far a line with a palette reaches.
+/// How far a kind of line reaches.
 struct Reach {
     /// The first address that it does not speak of.
     end: u32,
     /// How many entries that takes.
     entries: usize,
-    /// Whether the palette has room for the next one.
-    values_left: bool,
+    ended: bool,
 }
 
 impl Default for Reach {
@@ -226,17 +235,47 @@ impl Default for Reach {
         Reach {
             end: BLOCK,
             entries: 0,
-            values_left: true,
+            ended: false,
         }
     }
 }
 
-/// Takes any keys as long as there are places for them.
-fn places(capacity: usize) -> impl FnMut(u32, u32) -> bool {
-    let mut count = 0;
-    move |_, _| {
-        count += 1;
-        count <= capacity
+impl Reach {
+    /// Takes the next interval, after which there are so many entries, if it fits.
+    #[inline]
+    fn go_on(&mut self, fits: bool, first: u32, entries: usize) {
+        if self.ended {
+            return;
+        }
+        if fits {
+            self.entries = entries;
+        } else {
+            self.end = first;
+            self.ended = true;
+        }
+    }
+}
+
+/// How far each kind with keys reaches.
+#[derive(Default)]
+struct Reaches {
+    list: Reach,
+    short: Reach,
+    raw_only: Reach,
+    turns_only: Reach,
+    raw_from: Reach,
+    turns_from: Reach,
+}
+
+impl Reaches {
+    fn all_ended(&self) -> bool {
+        // Nearly always those that end last first.
+        self.turns_only.ended
+            && self.short.ended
+            && self.list.ended
+            && self.turns_from.ended
+            && self.raw_only.ended
+            && self.raw_from.ended
     }
 }
 
@@ -279,31 +318,23 @@ impl<'a> Unit<'a> {
     /// only), 0 and 5, 2, 3.
     fn best(&self) -> Plan {
         let shape = &self.shape;
-        let list = self.reach_list(&mut places(shape.list));
+        let reaches = self.reaches();
         let mut best = Plan {
             kind: LIST,
             only: false,
-            reach: list.end,
+            reach: reaches.list.end,
         };
-        if list.end == BLOCK {
-            return best;
-        }
         let mut consider = |kind, only, reach| {
             if reach > best.reach {
                 best = Plan { kind, only, reach };
             }
             best.reach
         };
-        if list.values_left {
-            let short = self.reach_list(&mut self.windows(|count, _| count <= shape.short));
-            consider(SHORT, false, self.mapped(&short));
-        }
-        consider(RAW, true, self.reach_only(&mut places(shape.raw)).end);
-        let turns = self.reach_only(&mut self.windows(|count, ids| shape.turns_hold(count, ids)));
-        consider(TURNS, true, self.mapped(&turns));
-        consider(RAW, false, self.reach_from(&mut places(shape.raw)).end);
-        let turns = self.reach_from(&mut self.windows(|count, ids| shape.turns_hold(count, ids)));
-        let reach = consider(TURNS, false, self.mapped(&turns));
+        consider(SHORT, false, self.mapped(&reaches.short));
+        consider(RAW, true, reaches.raw_only.end);
+        consider(TURNS, true, self.mapped(&reaches.turns_only));
+        consider(RAW, false, reaches.raw_from.end);
+        let reach = consider(TURNS, false, self.mapped(&reaches.turns_from));
         // Lines without keys speak of few addresses.
         if reach < self.start + shape.direct2 as u32 {
             consider(DIRECT2, false, self.reach_direct2());
@@ -313,16 +344,59 @@ impl<'a> Unit<'a> {
         best
     }
 
-    /// Takes keys of 8 bits and their ids as long as the line `holds` so many keys and turns to
-    /// another id, and the map has a bit for each key and for each window.
-    fn windows(&self, holds: impl Fn(usize, usize) -> bool) -> impl FnMut(u32, u32) -> bool {
-        let start = self.start;
-        let (mut keys, mut turns, mut last) = (0, 0, None);
-        move |key, id| {
-            keys += 1;
-            turns += usize::from(last.replace(id) != Some(id));
-            holds(keys, turns) && keys + (((key - start) >> 8) as usize) < MAP_BITS
+    /// How far each kind with keys reaches, found in one walk over the intervals.
+    fn reaches(&self) -> Reaches {
+        let shape = &self.shape;
+        let mut reaches = Reaches::default();
+        let mut palette = Palette::default();
+        // Entries so far, and turns to another value: with a palette, of their address only, and from
+        // their key on.
+        let (mut listed, mut open) = (0, false);
+        let (mut only, mut only_turns, mut only_last) = (0, 0, None);
+        let (mut from, mut from_turns, mut from_last) = (0, 0, None);
+        for (index, (first, to, id)) in self.pieces().enumerate() {
+            let default = id == self.default;
+            let short = to - first <= SINGLES;
+            if !default {
+                let window = ((to - 1 - self.start) >> 8) as usize;
+                only += (to - first) as usize;
+                only_turns += usize::from(only_last.replace(id) != Some(id));
+                let mapped = only + window < MAP_BITS;
+                let raw = short && only <= shape.raw;
+                let turns = short && shape.turns_hold(only, only_turns) && mapped;
+                reaches.raw_only.go_on(raw, first, only);
+                reaches.turns_only.go_on(turns, first, only);
+            }
+            if index > 0 || !default {
+                let window = ((first - self.start) >> 8) as usize;
+                from += 1;
+                from_turns += usize::from(from_last.replace(id) != Some(id));
+                let mapped = from + window < MAP_BITS;
+                let turns = shape.turns_hold(from, from_turns) && mapped;
+                reaches.raw_from.go_on(from <= shape.raw, first, from);
+                reaches.turns_from.go_on(turns, first, from);
+            }
+            // The default needs no entry but where a longer interval has to end.
+            if !default || open {
+                let single = !default && short;
+                let entries = if single { (to - first) as usize } else { 1 };
+                let last = if single { to - 1 } else { first };
+                let window = ((last - self.start) >> 8) as usize;
+                listed += entries;
+                open = !default && !short;
+                let known = palette.slot(id, single).is_some();
+                let mapped = listed + window < MAP_BITS;
+                let fits = known && listed <= shape.short && mapped;
+                reaches
+                    .list
+                    .go_on(known && listed <= shape.list, first, listed);
+                reaches.short.go_on(fits, first, listed);
+            }
+            if reaches.all_ended() {
+                break;
+            }
         }
+        reaches
     }
 
     /// How far the map of a line with keys of 8 bits lets it reach.
@@ -330,56 +404,6 @@ impl<'a> Unit<'a> {
         reach
             .end
             .min(self.start + 256 * (MAP_BITS - reach.entries) as u32)
-    }
-
-    /// How far entries of their own address only reach, as long as `take` has room for their keys.
-    fn reach_only(&self, take: &mut impl FnMut(u32, u32) -> bool) -> Reach {
-        let mut reach = Reach::default();
-        for (from, to, id) in self.pieces().filter(|piece| piece.2 != self.default) {
-            if to - from > SINGLES || !(from..to).all(|key| take(key, id)) {
-                reach.end = from;
-                break;
-            }
-            reach.entries += (to - from) as usize;
-        }
-        reach
-    }
-
-    /// How far entries from their key on reach, as long as `take` has room for their keys.
-    fn reach_from(&self, take: &mut impl FnMut(u32, u32) -> bool) -> Reach {
-        let mut reach = Reach::default();
-        for (index, (from, _, id)) in self.pieces().enumerate() {
-            if index == 0 && id == self.default {
-                continue;
-            }
-            if !take(from, id) {
-                reach.end = from;
-                break;
-            }
-            reach.entries += 1;
-        }
-        reach
-    }
-
-    /// How far the entries of a line with a palette reach, as long as `take` has room for their keys.
-    fn reach_list(&self, take: &mut impl FnMut(u32, u32) -> bool) -> Reach {
-        let mut palette = Palette::default();
-        let mut open = false;
-        let mut reach = Reach::default();
-        for (from, to, id) in self.pieces() {
-            let mut entries = 0;
-            let fits = list_entries((from, to, id), self.default, &mut open, &mut |entry| {
-                entries += 1;
-                reach.values_left = palette.slot(entry.id, entry.only).is_some();
-                take(entry.key, entry.id) && reach.values_left
-            });
-            if !fits {
-                reach.end = from;
-                return reach;
-            }
-            reach.entries += entries;
-        }
-        reach
     }
 
     fn reach_direct2(&self) -> u32 {

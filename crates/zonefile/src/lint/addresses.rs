@@ -47,17 +47,12 @@ pub(super) fn v4(dataset: &Dataset<'_>, check: &Check, findings: &mut Vec<Findin
     let mut entries = Vec::new();
     for placed in &dataset.pieces {
         let v4 = &placed.piece.v4;
-        let borders = v4.values.iter().skip(1).map(|(from, _)| *from);
-        let borders = borders.chain([v4.singles.len()]);
-        for ((from, value), to) in v4.values.iter().zip(borders) {
-            for index in *from..to {
-                let address = v4.singles.get(index).copied().unwrap_or(0).into();
-                entries.push(Entry {
-                    key: (address, address),
-                    value: value_of(placed, *value),
-                    position: placed.position + line_of_single(placed, index),
-                });
-            }
+        for (from, singles, value) in v4.by_value() {
+            entries.extend((from..).zip(singles).map(|(index, &address)| Entry {
+                key: (address.into(), address.into()),
+                value: value_of(placed, value),
+                position: placed.position + line_of_single(placed, index),
+            }));
         }
         entries.extend(v4.nets.iter().map(|net| Entry {
             key: (net.start.into(), net.end.into()),

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::span::{self, Span};
 use super::unions::Unions;
-use super::{id_of, nets};
+use super::{nets, singles};
 use crate::error::Error;
 use crate::load::Placed;
 use crate::piece::Net;
@@ -28,7 +28,8 @@ pub(crate) fn resolve(
         cut(net, &mut levels);
     }
     drop(nets);
-    let mut resolved = singles(pieces, unions)?;
+    let mut resolved = singles::united(&pieces, unions)?;
+    drop(pieces);
     for (level, spans) in levels.into_iter().enumerate().rev() {
         let spans = sweep(spans, unions)?;
         resolved = if level + 1 == LEVELS {
@@ -38,77 +39,6 @@ pub(crate) fn resolve(
         };
     }
     Ok(resolved)
-}
-
-/// The single addresses with default values, equal ones united.
-pub(crate) fn singles(
-    pieces: Vec<Placed<'_>>,
-    unions: &mut Unions<'_>,
-) -> Result<Vec<Span<u32>>, Error> {
-    let keys = sorted_keys(pieces);
-    let mut spans: Vec<Span<u32>> = Vec::new();
-    let mut together: Vec<u32> = Vec::new();
-    let mut keys = keys.into_iter().peekable();
-    while let Some(key) = keys.next() {
-        let (address, value) = split_key(key);
-        let mut value = value;
-        if keys
-            .peek()
-            .is_some_and(|next| split_key(*next).0 == address)
-        {
-            together.clear();
-            together.push(value);
-            while let Some(next) = keys.next_if(|next| split_key(*next).0 == address) {
-                if together.last() != Some(&split_key(next).1) {
-                    together.push(split_key(next).1);
-                }
-            }
-            value = unions.of(&together)?;
-        }
-        span::push(&mut spans, address, address, value);
-    }
-    Ok(spans)
-}
-
-/// Address and value of each single as one number, in rising order.
-fn sorted_keys(pieces: Vec<Placed<'_>>) -> Vec<u64> {
-    let total = pieces.iter().map(|p| p.piece.v4.singles.len()).sum();
-    let mut keys = vec![0u64; total];
-    let mut rest = keys.as_mut_slice();
-    let mut parts = Vec::with_capacity(pieces.len());
-    for placed in &pieces {
-        let (part, after) = rest
-            .split_at_mut_checked(placed.piece.v4.singles.len())
-            .unwrap_or_default();
-        parts.push((part, placed));
-        rest = after;
-    }
-    parts
-        .into_par_iter()
-        .for_each(|(part, placed)| fill(part, placed));
-    drop(pieces);
-    if !keys.par_windows(2).all(|pair| pair.is_sorted()) {
-        keys.par_sort_unstable();
-    }
-    keys
-}
-
-fn fill(part: &mut [u64], placed: &Placed<'_>) {
-    let v4 = &placed.piece.v4;
-    let mut rest = part.iter_mut().zip(&v4.singles);
-    let borders = v4.values.iter().skip(1).map(|(from, _)| *from);
-    let borders = borders.chain([v4.singles.len()]);
-    for ((from, value), to) in v4.values.iter().zip(borders) {
-        let value = u64::from(id_of(placed, *value));
-        for (key, address) in rest.by_ref().take(to - from) {
-            *key = u64::from(*address) << 32 | value;
-        }
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the two halves of a key")]
-fn split_key(key: u64) -> (u32, u32) {
-    ((key >> 32) as u32, key as u32)
 }
 
 /// Cuts an entry into the fewest octet-aligned pieces, kept as stretches of pieces.

@@ -4,9 +4,10 @@ use std::cmp::Reverse;
 
 use rayon::prelude::*;
 
+use super::nets;
+use super::singles::{self, split};
 use super::span::{self, Position, Span};
 use super::unions::Unions;
-use super::{ip4set, nets};
 use crate::error::Error;
 use crate::load::Placed;
 use crate::piece::Net;
@@ -26,18 +27,15 @@ pub(crate) fn resolve4(
     mut equal: Equal<'_>,
     unions: &mut Unions<'_>,
 ) -> Result<Vec<Span<u32>>, Error> {
-    let all = nets(&mut pieces, |placed| {
+    let nets = nets(&mut pieces, |placed| {
         std::mem::take(&mut placed.piece.v4.nets)
     });
-    let (mut hosts, wider): (Vec<_>, Vec<_>) = all.into_iter().partition(|n| n.start == n.end);
     let singles = match &mut equal {
-        Equal::First(twice) => first_singles(pieces, &mut hosts, twice),
-        Equal::All => ip4set::singles(pieces, unions)?,
+        Equal::First(twice) => first_singles(&pieces, twice),
+        Equal::All => singles::united(&pieces, unions)?,
     };
-    let hosts = resolve(hosts, equal.again(), unions)?;
-    let singles = span::combine(singles, hosts, |a, b| unions.pair(a, b))?;
-    let wider = resolve(wider, equal, unions)?;
-    Ok(span::overlay(singles, wider))
+    drop(pieces);
+    Ok(span::overlay(singles, resolve(nets, equal, unions)?))
 }
 
 /// Resolves networks that nest.
@@ -61,15 +59,6 @@ pub(crate) fn resolve<A: Position>(
         Equal::All => nets = unite_equal(nets, unions)?,
     }
     Ok(flatten(&nets))
-}
-
-impl Equal<'_> {
-    fn again(&mut self) -> Equal<'_> {
-        match self {
-            Equal::First(twice) => Equal::First(twice),
-            Equal::All => Equal::All,
-        }
-    }
 }
 
 fn unite_equal<A: Position>(
@@ -125,15 +114,12 @@ fn close<A: Position>(out: &mut Vec<Span<A>>, here: Option<A>, end: A, value: u3
     Some(from)
 }
 
-/// Single addresses with default values, the first of equal ones; those that are also among
-/// `hosts` are decided here, by position.
-fn first_singles(
-    pieces: Vec<Placed<'_>>,
-    hosts: &mut Vec<Net<u32>>,
-    twice: &mut Vec<u32>,
-) -> Vec<Span<u32>> {
-    let (mut keys, values) = positions(&pieces);
-    drop(pieces);
+/// Single addresses, the first of equal ones.
+fn first_singles(pieces: &[Placed<'_>], twice: &mut Vec<u32>) -> Vec<Span<u32>> {
+    if let Some(spans) = singles::rising(pieces) {
+        return spans;
+    }
+    let (mut keys, values) = positions(pieces);
     if !keys.par_windows(2).all(|pair| pair.is_sorted()) {
         keys.par_sort_unstable();
     }
@@ -144,34 +130,13 @@ fn first_singles(
         }
         same
     });
-    hosts.par_sort_unstable_by_key(|net| (net.start, net.line));
-    let mut hosts_left = std::mem::take(hosts).into_iter().peekable();
     let mut out = Vec::new();
     let mut cursor = 0;
     for key in keys {
         let (address, position) = split(key);
-        let mut lost = false;
-        while let Some(net) = hosts_left.next_if(|net| net.start <= address) {
-            if net.start < address {
-                hosts.push(net);
-            } else if net.line < position {
-                if !lost {
-                    twice.push(position);
-                }
-                lost = true;
-                hosts.push(net);
-            } else if lost {
-                hosts.push(net);
-            } else {
-                twice.push(net.line);
-            }
-        }
-        if !lost {
-            let value = value_at(&values, position, &mut cursor);
-            span::push(&mut out, address, address, value);
-        }
+        let value = value_at(&values, position, &mut cursor);
+        span::push(&mut out, address, address, value);
     }
-    hosts.extend(hosts_left);
     out
 }
 
@@ -184,15 +149,15 @@ fn positions(pieces: &[Placed<'_>]) -> (Vec<u64>, Vec<(u32, u32)>) {
     for placed in pieces {
         let v4 = &placed.piece.v4;
         let mut breaks = v4.breaks.iter().peekable();
-        let mut changes = v4.values.iter().peekable();
+        let mut changes = v4.by_value().peekable();
         let mut position = placed.position;
         for (index, address) in v4.singles.iter().enumerate() {
             match breaks.next_if(|(from, _)| *from == index) {
                 Some((_, line)) => position = placed.position + line,
                 None => position += 1,
             }
-            if let Some((_, value)) = changes.next_if(|(from, _)| *from == index) {
-                let value = super::id_of(placed, *value);
+            if let Some((_, _, value)) = changes.next_if(|(from, ..)| *from == index) {
+                let value = super::id_of(placed, value);
                 if values.last().is_none_or(|(_, last)| *last != value) {
                     values.push((position, value));
                 }
@@ -216,9 +181,4 @@ fn value_at(values: &[(u32, u32)], position: u32, cursor: &mut usize) -> u32 {
         *cursor = after.saturating_sub(1);
     }
     values.get(*cursor).map_or(0, |(_, value)| *value)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the two halves of a key")]
-fn split(key: u64) -> (u32, u32) {
-    ((key >> 32) as u32, key as u32)
 }
