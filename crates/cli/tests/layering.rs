@@ -43,7 +43,6 @@ const ROOMS: &[Room] = &[
             "flate2",
             "hashbrown",
             "memchr",
-            "memmap2",
             "rayon",
             "serde_json",
             "thiserror",

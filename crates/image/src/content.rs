@@ -1,6 +1,7 @@
 //! Content: what a zone says, resolved, in its one normal form.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 use rblmap::{NameKey, NamePoint, Run, Slot, Value, ValueId};
@@ -105,26 +106,20 @@ impl Draft {
             .into_iter()
             .map(|(name, draft)| finish_zone(name, draft, &values))
             .collect::<Result<_, Error>>()?;
-        let mut used = vec![false; values.len()];
+        let used = unused(values.len());
         for zone in &zones {
-            zone.each_value(|id| match used.get_mut(id.rank() as usize) {
-                Some(slot) => {
-                    *slot = true;
-                    Ok(())
-                }
-                None => {
-                    let zone = zone_label(&zone.name);
-                    Err(Error::NoSuchValue {
-                        zone,
-                        id: id.get(),
-                        count: values.len(),
-                    })
-                }
+            zone.mark_values(&used).map_err(|id| Error::NoSuchValue {
+                zone: zone_label(&zone.name),
+                id: id.get(),
+                count: values.len(),
             })?;
         }
         let (values, ranks) = sort_values(&values, &used);
-        for zone in &mut zones {
-            zone.renumber(&ranks);
+        let renumbered = (0u32..)
+            .zip(&ranks)
+            .any(|(rank, new)| new.is_some_and(|new| new.rank() != rank));
+        if renumbered {
+            zones.iter_mut().for_each(|zone| zone.renumber(&ranks));
         }
         Ok(Content {
             name,
@@ -201,29 +196,34 @@ impl ZoneContent {
 
     /// The ranks of the values that this zone uses, of `count` in all, rising.
     pub(crate) fn used_values(&self, count: usize) -> impl Iterator<Item = usize> {
-        let mut used = vec![false; count];
-        let mark = |id: ValueId| {
-            if let Some(slot) = used.get_mut(id.rank() as usize) {
-                *slot = true;
-            }
-            Ok(())
-        };
-        let all_seen = self.each_value(mark);
-        debug_assert!(all_seen.is_ok(), "marking never fails");
+        let used = unused(count);
+        let all_seen = self.mark_values(&used);
+        debug_assert!(all_seen.is_ok(), "content has values for all its ids");
         used.into_iter()
+            .map(AtomicBool::into_inner)
             .enumerate()
             .filter(|(_, used)| *used)
             .map(|(rank, _)| rank)
     }
 
-    fn each_value(&self, mut see: impl FnMut(ValueId) -> Result<(), Error>) -> Result<(), Error> {
-        self.v4.iter().try_for_each(|run| see(run.value))?;
-        self.v6.iter().try_for_each(|run| see(run.value))?;
+    /// Marks the ranks of the values that this zone uses; an id that has no place as error.
+    fn mark_values(&self, used: &[AtomicBool]) -> Result<(), ValueId> {
+        // Looked at first: cores that all write to one place wait for each other.
+        let mark = |id: ValueId| match used.get(id.rank() as usize) {
+            Some(slot) if slot.load(Ordering::Relaxed) => Ok(()),
+            Some(slot) => {
+                slot.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            None => Err(id),
+        };
+        self.v4.par_iter().try_for_each(|run| mark(run.value))?;
+        self.v6.par_iter().try_for_each(|run| mark(run.value))?;
         let slots = self
             .names
             .iter()
             .flat_map(|point| [point.exact, point.below]);
-        slots.filter_map(Slot::value).try_for_each(see)
+        slots.filter_map(Slot::value).try_for_each(mark)
     }
 
     fn renumber(&mut self, ranks: &[Option<ValueId>]) {
@@ -267,11 +267,16 @@ fn finish_zone(name: NameKey, draft: DraftZone, values: &Interner) -> Result<Zon
     })
 }
 
+/// A mark for each value, none set.
+fn unused(count: usize) -> Vec<AtomicBool> {
+    (0..count).map(|_| AtomicBool::new(false)).collect()
+}
+
 /// The used values in byte order, and for each old rank the new id.
-fn sort_values(values: &Interner, used: &[bool]) -> (Values, Vec<Option<ValueId>>) {
+fn sort_values(values: &Interner, used: &[AtomicBool]) -> (Values, Vec<Option<ValueId>>) {
     let ranks = (0u32..)
         .zip(used)
-        .filter(|(_, used)| **used)
+        .filter(|(_, used)| used.load(Ordering::Relaxed))
         .map(|(rank, _)| rank);
     let mut order: Vec<(ValueId, Value<'_>)> = ranks
         .filter_map(ValueId::from_rank)

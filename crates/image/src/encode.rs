@@ -211,27 +211,39 @@ fn encode_names(
 fn assemble(content: &Content, id: ContentId, stamp: Stamp, sections: Vec<Section>) -> Vec<u8> {
     let count = sections.len() + 1;
     let table_end = layout::HEADER_LEN + count * SECTION_LEN;
-    let total: usize = sections.iter().map(|section| section.bytes.len()).sum();
-    let slack = count * layout::BIG_ALIGN;
-    let digests_len = (total + slack).div_ceil(layout::CHUNK) * 32;
-    let mut out = Vec::with_capacity(table_end + total + slack + digests_len);
-    out.resize(table_end, 0);
     let mut table = Vec::with_capacity(count * SECTION_LEN);
-    for section in sections {
-        pad(&mut out, section.bytes.len());
-        push_row(&mut table, &section, out.len());
-        out.extend_from_slice(&section.bytes);
+    let mut end = table_end;
+    for section in &sections {
+        end = aligned(end, section.bytes.len());
+        push_row(&mut table, section, end);
+        end += section.bytes.len();
     }
-    pad(&mut out, 0);
-    let digests = digests(out.get(table_end..).unwrap_or_default());
+    end = aligned(end, 0);
+    let digests_len = (end - table_end).div_ceil(layout::CHUNK) * 32;
+    let mut out = vec![0; end + digests_len];
+    let mut at = table_end;
+    for section in sections {
+        at = aligned(at, section.bytes.len());
+        let place = out.get_mut(at..).unwrap_or_default();
+        // On all cores, as memory that nobody had before is slow to write to.
+        place
+            .par_chunks_mut(layout::CHUNK)
+            .zip(section.bytes.par_chunks(layout::CHUNK))
+            .for_each(|(place, bytes)| {
+                if let Some(place) = place.get_mut(..bytes.len()) {
+                    place.copy_from_slice(bytes);
+                }
+            });
+        at += section.bytes.len();
+    }
     let last = Section {
         kind: kind::DIGESTS,
         zone: 0,
         parameter: 0,
-        bytes: digests,
+        bytes: digests(out.get(table_end..end).unwrap_or_default()),
     };
-    push_row(&mut table, &last, out.len());
-    out.extend_from_slice(&last.bytes);
+    push_row(&mut table, &last, end);
+    put(&mut out, end, &last.bytes);
     put(&mut out, layout::HEADER_LEN, &table);
     put_header(&mut out, (content, id), stamp, count);
     if let Some(root) = rblmap::root_digest(&out, table_end, &last.bytes) {
@@ -270,13 +282,14 @@ fn push_row(table: &mut Vec<u8>, section: &Section, offset: usize) {
     table.extend(section.parameter.to_le_bytes());
 }
 
-fn pad(out: &mut Vec<u8>, next_len: usize) {
+/// Where a section of so many bytes begins behind another one.
+fn aligned(end: usize, next_len: usize) -> usize {
     let align = if next_len < layout::BIG_SECTION {
         layout::ALIGN
     } else {
         layout::BIG_ALIGN
     };
-    out.resize(out.len().next_multiple_of(align), 0);
+    end.next_multiple_of(align)
 }
 
 fn digests(bytes: &[u8]) -> Vec<u8> {

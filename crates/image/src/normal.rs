@@ -1,5 +1,6 @@
 //! The normal form: neighbours merged, points that say what they would inherit dropped.
 
+use rayon::prelude::*;
 use rblmap::{NameKey, Run, Slot, ValueId};
 
 use crate::content::inherited;
@@ -28,6 +29,9 @@ impl Address for u128 {
 
 /// Joins neighbours of equal value; the index of the first run that does not rise as error.
 pub(crate) fn merge_runs<A: Address>(runs: &mut Vec<Run<A>>) -> Result<(), usize> {
+    if are_merged(runs) {
+        return Ok(());
+    }
     let mut kept = 0usize;
     for index in 0..runs.len() {
         let Some(&run) = runs.get(index) else { break };
@@ -50,6 +54,15 @@ pub(crate) fn merge_runs<A: Address>(runs: &mut Vec<Run<A>>) -> Result<(), usize
     }
     runs.truncate(kept);
     Ok(())
+}
+
+/// Whether runs rise and no two of them could be one.
+fn are_merged<A: Address>(runs: &[Run<A>]) -> bool {
+    let apart = |pair: &[Run<A>]| {
+        matches!(pair, [a, b] if a.end < b.start
+            && (a.value != b.value || a.end.next() != Some(b.start)))
+    };
+    runs.par_iter().all(|run| run.start <= run.end) && runs.par_windows(2).all(apart)
 }
 
 const MAPPED_FIRST: u128 = 0xffff_0000_0000;

@@ -63,31 +63,57 @@ pub(crate) struct Grammar {
 /// cannot foresee.
 #[inline]
 pub(crate) fn bare_line(text: &[u8]) -> Option<(u32, &[u8])> {
-    let head = text.first_chunk::<16>()?;
-    let mut others = not_digits(u128::from_le_bytes(*head));
+    let head = text.first_chunk::<20>()?;
+    let mut others = not_digits(u128::from_le_bytes(*head.first_chunk()?));
     let (mut address, mut from, mut good) = (0u32, 0usize, true);
     for end_byte in [b'.', b'.', b'.', b'\n'] {
         let end = others.trailing_zeros() as usize;
         others &= others.wrapping_sub(1);
-        let bits = match end.wrapping_sub(from) {
-            len @ 1..=3 => len * 8,
-            _ => return None,
-        };
-        // The octet and what ends it.
-        let field = u32::from_le_bytes(*head.get(from..)?.first_chunk()?);
-        good &= field >> bits & 0xff == u32::from(end_byte);
-        // Hundreds, tens and ones in bytes 1 to 3.
-        let digits = (field ^ u32::from_le_bytes([b'0'; 4])) << (32 - bits);
-        let in_order = digits.swap_bytes();
-        let least = 1 << (bits - 8) & !1; // no leading zero
-        good &= (least..=0x0002_0505).contains(&in_order);
-        // Byte 2 of the product is the sum; what is left of it is of no use.
-        let octet = (digits >> 8).wrapping_mul(100 << 16 | 10 << 8 | 1) >> 16 & 0xff;
-        address = address << 8 | octet;
+        let octet = OCTETS.get(end.wrapping_sub(from).wrapping_sub(1))?;
+        good &= *head.get(end)? == end_byte;
+        // Four bytes from below 16 on, as all octets had a good length so far.
+        let digits = u32::from_le_bytes(*head.get(from & 15..)?.first_chunk()?);
+        let digits = (digits ^ u32::from_le_bytes([b'0'; 4])) & octet.mask;
+        good &= (octet.least..=octet.most).contains(&digits.swap_bytes());
+        address = address << 8 | digits.wrapping_mul(octet.factors) >> 16 & 0xff;
         from = end + 1;
     }
     good.then_some((address, text.get(from..)?))
 }
+
+/// How to read an octet out of four bytes that begin with it.
+struct Octet {
+    /// The bytes that are its digits.
+    mask: u32,
+    /// The least and the greatest one that is good, the first digit highest.
+    least: u32,
+    most: u32,
+    /// Makes byte 2 of the product the sum of the digits by their places. What is above it in the
+    /// product is of no use, and nothing below reaches it.
+    factors: u32,
+}
+
+/// Octets of one to three digits, without leading zeros.
+const OCTETS: [Octet; 3] = [
+    Octet {
+        mask: 0xff,
+        least: 0,
+        most: u32::MAX,
+        factors: 1 << 16,
+    },
+    Octet {
+        mask: 0xffff,
+        least: 1 << 24,
+        most: u32::MAX,
+        factors: 10 << 16 | 1 << 8,
+    },
+    Octet {
+        mask: 0x00ff_ffff,
+        least: 1 << 24,
+        most: 0x0205_0500,
+        factors: 100 << 16 | 10 << 8 | 1,
+    },
+];
 
 /// A bit for each byte that is no digit, the first byte's lowest.
 #[expect(

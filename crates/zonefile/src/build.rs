@@ -16,7 +16,7 @@ use crate::resolve::subzones::{self, Subzones};
 use crate::resolve::unions::Unions;
 use crate::resolve::zone::{self, Attached, Parts};
 use crate::resolve::{self, Places};
-use crate::source::Source;
+use crate::source::{Reading, Source};
 use crate::spec::{DatasetType, Options, Spec};
 use crate::test_points;
 use crate::warning::Warning;
@@ -123,10 +123,14 @@ impl Work<'_> {
     ) -> Result<(), Error> {
         let name = self.relative(&spec.zone)?;
         let from = self.warnings.len();
+        let reading = match spec.kind {
+            DatasetType::Combined => Reading::Whole,
+            _ => Reading::Pieces,
+        };
         let sources = spec
             .files
             .iter()
-            .map(|path| Source::read(path, self.options, &mut self.warnings))
+            .map(|path| Source::open(path, reading, self.options, &mut self.warnings))
             .collect::<Result<Vec<Source>, Error>>()?;
         let mut loaded = load::load(spec, &sources, self.options, &mut self.warnings)?;
         self.take_facts(name, &loaded);

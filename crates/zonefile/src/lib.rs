@@ -28,6 +28,7 @@ mod directive;
 mod dump;
 mod error;
 mod json;
+mod large;
 mod line;
 mod lint;
 mod load;

@@ -15,8 +15,9 @@ use rblmap_image::Facts;
 use crate::dataset::Rules;
 use crate::directive::{self, Directive, Seen, Timestamp};
 use crate::error::Error;
+use crate::large::{Large, PIECE_BYTES};
 use crate::piece::{BAD_A, BAD_VALUE, Event, Piece, What};
-use crate::source::Source;
+use crate::source::{Source, SourceText};
 use crate::spec::{DatasetType, Options, Spec};
 use crate::template::Settings;
 use crate::value::{Stated, Text, Whole};
@@ -71,10 +72,6 @@ pub(crate) struct Table<'t> {
     pub(crate) values: Vec<Whole<'t>>,
 }
 
-/// Pieces have about this many bytes: small enough to share the work, large enough to forget
-/// what a piece costs.
-const PIECE_BYTES: usize = 512 * 1024;
-
 /// Reads the sources of a spec.
 pub(crate) fn load<'t>(
     spec: &Spec,
@@ -106,7 +103,10 @@ pub(crate) fn load<'t>(
         loader.open(spec.kind, vec![NameKey::ROOT]);
         for source in sources {
             loader.start_file(0);
-            loader.segment(Some(0), source, &source.text, 0)?;
+            match &source.text {
+                SourceText::Whole(text) => loader.segment(Some(0), source, text, 0)?,
+                SourceText::Large(large) => loader.large(Some(0), source, large)?,
+            }
         }
     }
     let mut loaded = loader.finish();
@@ -151,7 +151,7 @@ impl Place<'_> {
     }
 }
 
-impl<'t> Loader<'t, '_> {
+impl<'t, 'a> Loader<'t, 'a> {
     /// Starts a dataset with what is known outside of it.
     fn open(&mut self, kind: DatasetType, subzones: Vec<NameKey>) -> usize {
         self.loaded.datasets.push(Dataset {
@@ -186,15 +186,8 @@ impl<'t> Loader<'t, '_> {
         text: &'t [u8],
         lines_before: u64,
     ) -> Result<(), Error> {
-        let kind = dataset
-            .and_then(|index| self.loaded.datasets.get(index))
-            .map_or(DatasetType::Combined, |dataset| dataset.kind);
-        let rules = Rules {
-            kind,
-            options: self.options,
-            entries: dataset.is_some(),
-        };
-        if kind.is_plain() {
+        let rules = self.rules(dataset);
+        if rules.kind.is_plain() {
             check_text(source, text)?;
         }
         let texts = cut(text);
@@ -202,7 +195,52 @@ impl<'t> Loader<'t, '_> {
             .into_par_iter()
             .map(|text| Piece::read(text, &rules))
             .collect();
-        let mut lines_before = lines_before;
+        self.place_all(dataset, pieces, source, lines_before)
+    }
+
+    /// Reads a large file into a dataset.
+    fn large(
+        &mut self,
+        dataset: Option<usize>,
+        source: &Source,
+        large: &'t Large,
+    ) -> Result<(), Error> {
+        let fail = |error| Error::Read {
+            path: source.path.to_path_buf(),
+            source: error,
+        };
+        let rules = self.rules(dataset);
+        if rules.kind.is_plain() {
+            check_text(source, &large.head(NUL_WITHIN).map_err(fail)?)?;
+        }
+        let pieces = large.pieces(&rules).map_err(fail)?;
+        // Before anything is said about lines that may be half of one file, half of another.
+        if !large.is_unchanged(&source.path).map_err(fail)? {
+            return Err(Error::Changed {
+                path: source.path.to_path_buf(),
+            });
+        }
+        self.place_all(dataset, pieces, source, 0)
+    }
+
+    fn rules(&self, dataset: Option<usize>) -> Rules<'a> {
+        let kind = dataset
+            .and_then(|index| self.loaded.datasets.get(index))
+            .map_or(DatasetType::Combined, |dataset| dataset.kind);
+        Rules {
+            kind,
+            options: self.options,
+            entries: dataset.is_some(),
+        }
+    }
+
+    fn place_all(
+        &mut self,
+        dataset: Option<usize>,
+        pieces: Vec<Piece<'t>>,
+        source: &Source,
+        mut lines_before: u64,
+    ) -> Result<(), Error> {
         for piece in pieces {
             let lines = piece.lines;
             let place = Place {
@@ -512,9 +550,12 @@ fn default_of<'t>(stated: Stated<'t>) -> Whole<'t> {
     }
 }
 
-/// A NUL near the head means that this is no list.
+/// How near the head a NUL means that this is no list.
+const NUL_WITHIN: usize = 64 * 1024;
+
+/// Refuses what is no text.
 fn check_text(source: &Source, text: &[u8]) -> Result<(), Error> {
-    let head = text.get(..text.len().min(64 * 1024)).unwrap_or_default();
+    let head = text.get(..text.len().min(NUL_WITHIN)).unwrap_or_default();
     match memchr::memchr(0, head) {
         Some(offset) => Err(Error::NotText {
             path: source.path.to_path_buf(),

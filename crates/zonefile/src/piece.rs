@@ -60,6 +60,11 @@ impl Entries4 {
             (from, singles, *value)
         })
     }
+
+    /// The last single and its value.
+    pub(crate) fn last_single(&self) -> Option<(u32, u32)> {
+        Some((*self.singles.last()?, self.values.last()?.1))
+    }
 }
 
 /// What happened at a line that later lines may depend on.
@@ -118,6 +123,38 @@ impl<'t> Piece<'t> {
             piece.read_line(line, ended, rules);
         }
         piece
+    }
+
+    /// Whether a line refers to the text of the source that later lines depend on.
+    pub(crate) fn has_references(&self) -> bool {
+        let refers =
+            |event: &Event<'_>| matches!(event.what, What::Default(..) | What::Directive(_));
+        self.events.iter().any(refers)
+    }
+
+    /// The same without its source. Only for pieces without references.
+    pub(crate) fn into_owned<'s>(self) -> Piece<'s> {
+        debug_assert!(!self.has_references(), "they would be lost");
+        let events = self.events.into_iter().filter_map(|event| {
+            let what = match event.what {
+                What::BadDefault(class) => What::BadDefault(class),
+                What::Refuse(class) => What::Refuse(class),
+                What::Default(..) | What::Directive(_) => return None,
+            };
+            Some(Event { what, ..event })
+        });
+        Piece {
+            events: events.collect(),
+            values: self.values.into_owned(),
+            lines: self.lines,
+            v4: self.v4,
+            v6: self.v6,
+            names: self.names,
+            arena: self.arena,
+            notes: self.notes,
+            ports: self.ports,
+            urls: self.urls,
+        }
     }
 
     /// How many entries were read.

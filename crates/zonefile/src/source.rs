@@ -1,67 +1,61 @@
 //! Sources: the bytes of a file, gunzipped if need be.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::ops::Deref;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use flate2::bufread::GzDecoder;
-use memmap2::MmapMut;
-use rayon::prelude::*;
 
 use crate::error::Error;
+use crate::large::{Large, PIECE_BYTES};
 use crate::spec::Options;
 use crate::warning::{Class, Warning};
 
-/// The text of a file, and whose it is.
+/// A file, and what is known of its text.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) path: Arc<Path>,
     pub(crate) text: SourceText,
 }
 
-/// The bytes of a source.
+/// The text of a source.
 #[derive(Debug)]
 pub(crate) enum SourceText {
-    /// Of a small source, or one whose length was not known before.
-    Small(Vec<u8>),
-    /// Of a large one: memory of its own, in large pages where the system has them.
-    Large(MmapMut),
+    Whole(Vec<u8>),
+    /// Still to be read.
+    Large(Large),
 }
 
-impl Deref for SourceText {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            SourceText::Small(bytes) => bytes,
-            SourceText::Large(bytes) => bytes,
-        }
-    }
+/// How much of a file has to be known before its lines are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// All of it: what a line means depends on lines far from it.
+    Whole,
+    /// Large files are read piece by piece.
+    Pieces,
 }
-
-/// From here on sources are read on all cores, in parts of this size.
-const LARGE: usize = 4 * 1024 * 1024;
 
 /// Flags of a gzip header that mean nothing yet; rbldnsd refuses files that have them.
 const RESERVED_FLAGS: u8 = 0xe0;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 impl Source {
-    /// Reads a file whole. It is not mapped: lists are often rewritten in place, and a mapping of
-    /// a file that someone cuts short ends the program.
-    pub(crate) fn read(
+    /// Opens a file, and reads it unless it is a large one that can be read in pieces. It is not
+    /// mapped: lists are often rewritten in place, and a mapping of a file that someone cuts short
+    /// ends the program.
+    pub(crate) fn open(
         path: &Path,
+        reading: Reading,
         options: &Options,
         warnings: &mut Vec<Warning>,
     ) -> Result<Source, Error> {
-        let text = read_unchanged(path, options.limits.source_bytes)?;
+        let text = read_unchanged(path, reading, options.limits.source_bytes)?;
         let path: Arc<Path> = path.into();
-        if !text.starts_with(&GZIP_MAGIC) {
-            return Ok(Source { path, text });
-        }
+        let text = match text {
+            SourceText::Whole(text) if text.starts_with(&GZIP_MAGIC) => text,
+            text => return Ok(Source { path, text }),
+        };
         if options.refuse_gzip {
             return Err(Error::Compressed {
                 path: path.to_path_buf(),
@@ -76,69 +70,51 @@ impl Source {
                 message: Class::GzipTrailing.message(),
             });
         }
-        let text = SourceText::Small(plain);
+        let text = SourceText::Whole(plain);
         Ok(Source { path, text })
     }
 }
 
 /// Reads a file and sees to it that size and time stay as they were.
-fn read_unchanged(path: &Path, limit: u64) -> Result<SourceText, Error> {
+fn read_unchanged(path: &Path, reading: Reading, limit: u64) -> Result<SourceText, Error> {
     let fail = |source| Error::Read {
         path: path.to_path_buf(),
         source,
     };
+    let too_large = || Error::SourceTooLarge {
+        path: path.to_path_buf(),
+        limit,
+    };
     let mut file = File::open(path).map_err(fail)?;
     let before = file.metadata().map_err(fail)?;
     if before.len() > limit {
-        return Err(too_large(path, limit));
+        return Err(too_large());
     }
-    let text = match large_len(&before) {
-        Some(len) => read_large(&file, len).map_err(fail)?,
-        None => {
-            let mut text = Vec::new();
-            let mut limited = (&mut file).take(limit.saturating_add(1));
-            limited.read_to_end(&mut text).map_err(fail)?;
-            if text.len() as u64 > limit {
-                return Err(too_large(path, limit));
+    if reading == Reading::Pieces {
+        match Large::new(file, before.clone(), PIECE_BYTES) {
+            Ok(large) if large.head(2).map_err(fail)? != GZIP_MAGIC => {
+                return Ok(SourceText::Large(large));
             }
-            Some(SourceText::Small(text))
+            Ok(large) => file = large.into_file(),
+            Err(small) => file = small,
         }
-    };
+    }
+    // Not from the size alone: a pipe has none.
+    let size = usize::try_from(before.len()).unwrap_or(0);
+    let mut text = Vec::with_capacity(size.saturating_add(1));
+    let mut limited = (&mut file).take(limit.saturating_add(1));
+    limited.read_to_end(&mut text).map_err(fail)?;
+    if text.len() as u64 > limit {
+        return Err(too_large());
+    }
     let after = fs::metadata(path).map_err(fail)?;
     let same = before.len() == after.len() && before.modified().ok() == after.modified().ok();
-    text.filter(|_| same).ok_or_else(|| Error::Changed {
-        path: path.to_path_buf(),
-    })
-}
-
-fn too_large(path: &Path, limit: u64) -> Error {
-    Error::SourceTooLarge {
-        path: path.to_path_buf(),
-        limit,
+    if !same {
+        return Err(Error::Changed {
+            path: path.to_path_buf(),
+        });
     }
-}
-
-/// The length of a large file. A pipe has none.
-fn large_len(metadata: &Metadata) -> Option<usize> {
-    let len = usize::try_from(metadata.len()).ok()?;
-    (metadata.is_file() && len >= LARGE).then_some(len)
-}
-
-/// Reads a file on all cores; none if it has become shorter.
-fn read_large(file: &File, len: usize) -> io::Result<Option<SourceText>> {
-    let mut text = MmapMut::map_anon(len)?;
-    #[cfg(target_os = "linux")]
-    // A wish: without large pages it is slower, not wrong.
-    let _ = text.advise(memmap2::Advice::HugePage);
-    let read = text
-        .par_chunks_mut(LARGE)
-        .enumerate()
-        .try_for_each(|(index, part)| file.read_exact_at(part, (index * LARGE) as u64));
-    match read {
-        Ok(()) => Ok(Some(SourceText::Large(text))),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-        Err(error) => Err(error),
-    }
+    Ok(SourceText::Whole(text))
 }
 
 /// Unpacks the first member; also how many bytes stand after it.
@@ -190,8 +166,11 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), bytes).unwrap();
         let mut warnings = Vec::new();
-        Source::read(file.path(), options, &mut warnings)
-            .map(|source| (source.text.to_vec(), warnings.len()))
+        let source = Source::open(file.path(), Reading::Pieces, options, &mut warnings)?;
+        let SourceText::Whole(text) = source.text else {
+            panic!("small files are read whole");
+        };
+        Ok((text, warnings.len()))
     }
 
     #[test]

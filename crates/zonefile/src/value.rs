@@ -39,6 +39,17 @@ pub(crate) struct Whole<'t> {
 }
 
 impl Stated<'_> {
+    fn into_owned<'s>(self) -> Stated<'s> {
+        Stated {
+            a: self.a,
+            text: match self.text {
+                Text::Default => Text::Default,
+                Text::None => Text::None,
+                Text::Bytes(bytes) => Text::Bytes(Cow::Owned(bytes.into_owned())),
+            },
+        }
+    }
+
     /// What a line without a value states.
     pub(crate) const DEFAULT: Stated<'static> = Stated {
         a: None,
@@ -131,6 +142,25 @@ impl<'t> Local<'t> {
     pub(crate) fn next_default(&mut self) {
         self.defaults += 1;
         self.default_id = None;
+    }
+
+    /// How many distinct values there are.
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The same values, without the source that they stand in.
+    pub(crate) fn into_owned<'s>(self) -> Local<'s> {
+        let values = self.values.into_iter();
+        Local {
+            values: values
+                .map(|(seen, stated)| (seen, stated.into_owned()))
+                .collect(),
+            ids: self.ids,
+            hasher: self.hasher,
+            defaults: self.defaults,
+            default_id: self.default_id,
+        }
     }
 
     /// The id of a value that is the default.

@@ -6,7 +6,7 @@ use super::{Loader, Place};
 use crate::directive::{self, Directive, Seen};
 use crate::error::Error;
 use crate::line::{self, Line, word};
-use crate::source::Source;
+use crate::source::{Source, SourceText};
 use crate::spec::DatasetType;
 use crate::warning::Class;
 
@@ -24,13 +24,17 @@ impl<'t> Loader<'t, '_> {
     pub(super) fn combined(&mut self, sources: &'t [Source]) -> Result<(), Error> {
         for source in sources {
             self.crlf_noted = false;
+            let SourceText::Whole(whole) = &source.text else {
+                debug_assert!(false, "combined datasets are opened whole");
+                continue;
+            };
             let mut stretch = Stretch {
-                text: &source.text,
+                text: whole,
                 lines_before: 0,
                 dataset: None,
                 reopen: self.loaded.datasets.len().checked_sub(1),
             };
-            let mut rest: &'t [u8] = &source.text;
+            let mut rest: &'t [u8] = whole;
             let mut lines = 0u64;
             while !rest.is_empty() {
                 let (line, after, _) = line::split(rest);

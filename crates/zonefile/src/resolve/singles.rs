@@ -25,8 +25,7 @@ pub(crate) fn united(
         keys.par_sort_unstable();
     }
     if are_distinct(&keys) {
-        let chunks: Vec<&[u64]> = keys.chunks(CHUNK).collect();
-        return Ok(spans(&chunks, |chunk| chunk.iter().map(|key| split(*key))));
+        return Ok(spans(&keys.chunks(CHUNK).collect::<Vec<_>>()));
     }
     unite(&keys, unions)
 }
@@ -41,70 +40,109 @@ pub(crate) fn rising(pieces: &[Placed<'_>]) -> Option<Vec<Span<u32>>> {
     };
     let rises = |list: &&Vec<u32>| list.is_sorted_by(|a, b| a < b);
     let rise = lists.windows(2).all(apart) && lists.par_iter().all(rises);
-    rise.then(|| spans(pieces, addresses))
+    rise.then(|| spans(pieces))
 }
 
-/// The single addresses of a piece with the ids of their values.
-fn addresses(placed: &Placed<'_>) -> impl Iterator<Item = (u32, u32)> {
-    placed.piece.v4.by_value().flat_map(|(_, singles, value)| {
-        let value = id_of(placed, value);
-        singles.iter().map(move |address| (*address, value))
-    })
+/// Rising single addresses with the ids of their values.
+trait Part: Sync {
+    fn addresses(&self) -> impl Iterator<Item = (u32, u32)>;
+    fn last(&self) -> Option<(u32, u32)>;
 }
 
-/// The spans of rising addresses in parts, each part on its own: neighbours at the border of two
-/// parts stay two.
-fn spans<'p, P: Sync, I: Iterator<Item = (u32, u32)>>(
-    parts: &'p [P],
-    addresses: impl Fn(&'p P) -> I + Sync,
-) -> Vec<Span<u32>> {
-    let counts: Vec<usize> = parts
+impl Part for Placed<'_> {
+    fn addresses(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.piece.v4.by_value().flat_map(|(_, singles, value)| {
+            let value = id_of(self, value);
+            singles.iter().map(move |address| (*address, value))
+        })
+    }
+
+    fn last(&self) -> Option<(u32, u32)> {
+        let (address, value) = self.piece.v4.last_single()?;
+        Some((address, id_of(self, value)))
+    }
+}
+
+/// Sorted keys.
+impl Part for &[u64] {
+    fn addresses(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.iter().map(|key| split(*key))
+    }
+
+    fn last(&self) -> Option<(u32, u32)> {
+        <[u64]>::last(self).map(|key| split(*key))
+    }
+}
+
+/// The spans of parts that rise from one to the next.
+fn spans<P: Part>(parts: &[P]) -> Vec<Span<u32>> {
+    // No value has this id.
+    let mut before = Span {
+        start: 0,
+        end: 0,
+        value: u32::MAX,
+    };
+    let mut begun = Vec::with_capacity(parts.len());
+    for part in parts {
+        begun.push((part, before));
+        if let Some((address, value)) = part.last() {
+            before = Span {
+                start: address,
+                end: address,
+                value,
+            };
+        }
+    }
+    let counts: Vec<usize> = begun
         .par_iter()
-        .map(|part| {
+        .map(|(part, before)| {
             let mut count = 0;
-            each_span(addresses(part), |index, _| count = index + 1);
+            each_span(*before, part.addresses(), |index, _| count = index);
             count
         })
         .collect();
-    let empty = Span {
-        start: 0,
-        end: 0,
-        value: 0,
-    };
-    let mut spans: Vec<Span<u32>> = rayon::iter::repeat_n(empty, counts.iter().sum()).collect();
+    let mut spans: Vec<Span<u32>> = rayon::iter::repeat_n(before, counts.iter().sum()).collect();
     let mut rest = spans.as_mut_slice();
     let mut places = Vec::with_capacity(parts.len());
-    for (part, count) in parts.iter().zip(counts) {
-        let (place, after) = rest.split_at_mut_checked(count).unwrap_or_default();
-        places.push((part, place));
+    for ((part, before), count) in begun.into_iter().zip(&counts) {
+        let (place, after) = rest.split_at_mut_checked(*count).unwrap_or_default();
+        places.push((part, before, place));
         rest = after;
     }
-    places.into_par_iter().for_each(|(part, place)| {
-        each_span(addresses(part), |index, span| {
-            if let Some(slot) = place.get_mut(index) {
-                *slot = span;
-            }
-        });
-    });
+    let ends: Vec<Option<u32>> = places
+        .into_par_iter()
+        .map(|(part, before, place)| {
+            let mut end = None;
+            each_span(before, part.addresses(), |index, span| {
+                match index.checked_sub(1).map(|index| place.get_mut(index)) {
+                    Some(slot) => slot.into_iter().for_each(|slot| *slot = span),
+                    None => end = Some(span.end),
+                }
+            });
+            end
+        })
+        .collect();
+    let mut at = 0;
+    for (end, count) in ends.into_iter().zip(counts) {
+        let last = spans.get_mut(..at).and_then(<[_]>::last_mut);
+        if let (Some(end), Some(span)) = (end, last) {
+            span.end = end;
+        }
+        at += count;
+    }
     spans
 }
 
 /// Tells the span that each address belongs to, as far as it is known: the last word on a span is
 /// the whole one. That leaves no branch on whether a span goes on, which nothing can foresee.
+/// Number 0 is the span before all of these.
 fn each_span(
-    mut addresses: impl Iterator<Item = (u32, u32)>,
+    before: Span<u32>,
+    addresses: impl Iterator<Item = (u32, u32)>,
     mut tell: impl FnMut(usize, Span<u32>),
 ) {
-    let Some((start, value)) = addresses.next() else {
-        return;
-    };
     let mut index = 0;
-    let mut span = Span {
-        start,
-        end: start,
-        value,
-    };
-    tell(index, span);
+    let mut span = before;
     addresses.for_each(|(address, value)| {
         let goes_on = value == span.value && address == span.end.wrapping_add(1);
         index += usize::from(!goes_on);
@@ -132,7 +170,7 @@ fn keys(pieces: &[Placed<'_>]) -> Vec<u64> {
     }
     parts.into_par_iter().for_each(|(part, placed)| {
         let mut part = part.iter_mut();
-        addresses(placed).for_each(|(address, value)| {
+        placed.addresses().for_each(|(address, value)| {
             if let Some(key) = part.next() {
                 *key = u64::from(address) << 32 | u64::from(value);
             }
