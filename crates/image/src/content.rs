@@ -114,13 +114,12 @@ impl Draft {
                 count: values.len(),
             })?;
         }
-        let (values, ranks) = sort_values(&values, &used);
-        let renumbered = (0u32..)
-            .zip(&ranks)
-            .any(|(rank, new)| new.is_some_and(|new| new.rank() != rank));
-        if renumbered {
-            zones.iter_mut().for_each(|zone| zone.renumber(&ranks));
-        }
+        let all_used = used.iter().all(|used| used.load(Ordering::Relaxed));
+        let values = match values.into_sorted() {
+            Ok(values) if all_used => values,
+            Ok(values) => renumbered(&values, &used, &mut zones),
+            Err(interner) => renumbered(interner.values(), &used, &mut zones),
+        };
         Ok(Content {
             name,
             values,
@@ -272,8 +271,15 @@ fn unused(count: usize) -> Vec<AtomicBool> {
     (0..count).map(|_| AtomicBool::new(false)).collect()
 }
 
+/// The used values in byte order; zones get the new ids.
+fn renumbered(values: &Values, used: &[AtomicBool], zones: &mut [ZoneContent]) -> Values {
+    let (sorted, ranks) = sort_values(values, used);
+    zones.iter_mut().for_each(|zone| zone.renumber(&ranks));
+    sorted
+}
+
 /// The used values in byte order, and for each old rank the new id.
-fn sort_values(values: &Interner, used: &[AtomicBool]) -> (Values, Vec<Option<ValueId>>) {
+fn sort_values(values: &Values, used: &[AtomicBool]) -> (Values, Vec<Option<ValueId>>) {
     let ranks = (0u32..)
         .zip(used)
         .filter(|(_, used)| used.load(Ordering::Relaxed))

@@ -31,5 +31,5 @@ pub use normal::Address;
 pub use place::{TEMP_PREFIX, place};
 pub use stamp::Stamp;
 pub use value::{Record, TemplateBuf, TextPart, ValueBuf, is_canonical};
-pub use values::{Interner, Values};
+pub use values::{Interner, ValueList, Values};
 pub use zone_name::{ZoneName, ZoneNameError};

@@ -34,6 +34,20 @@ pub struct TemplateBuf {
 }
 
 impl TemplateBuf {
+    /// A text without keys; `None` if it is empty.
+    ///
+    /// ```
+    /// use rblmap_image::{TemplateBuf, TextPart};
+    /// let parts = [TextPart::Literal(b"Case 7".to_vec())];
+    /// assert_eq!(TemplateBuf::literal(b"Case 7"), TemplateBuf::new(parts));
+    /// ```
+    pub fn literal(text: &[u8]) -> Option<TemplateBuf> {
+        let text = text.get(..text.len().min(MAX_LITERAL)).unwrap_or_default();
+        let mut bytes = Vec::with_capacity(text.len() + 2);
+        push_literal(text, &mut bytes);
+        (!bytes.is_empty()).then_some(TemplateBuf { bytes })
+    }
+
     /// Joins the parts; `None` if nothing is left, since an empty text is no record.
     ///
     /// ```
@@ -50,11 +64,7 @@ impl TemplateBuf {
         let mut literal = Vec::new();
         let mut shortest = 0;
         let close = |literal: &mut Vec<u8>, bytes: &mut Vec<u8>| {
-            // The length bytes 0 and 255 stand for keys.
-            for piece in literal.chunks(MAX_TEXT) {
-                bytes.push(u8::try_from(piece.len()).unwrap_or(u8::MAX));
-                bytes.extend_from_slice(piece);
-            }
+            push_literal(literal, bytes);
             literal.clear();
         };
         for part in parts {
@@ -83,6 +93,14 @@ impl TemplateBuf {
     }
 }
 
+fn push_literal(text: &[u8], bytes: &mut Vec<u8>) {
+    // The length bytes 0 and 255 stand for keys.
+    for piece in text.chunks(MAX_TEXT) {
+        bytes.push(u8::try_from(piece.len()).unwrap_or(u8::MAX));
+        bytes.extend_from_slice(piece);
+    }
+}
+
 /// A value in canonical form: sorted records, no duplicate, none that another makes redundant.
 ///
 /// The empty value lists nothing; in the tree of names it hides what a wildcard says.
@@ -102,7 +120,12 @@ impl ValueBuf {
     /// assert_eq!(value.as_value().records().count(), 1);
     /// ```
     pub fn new(records: impl IntoIterator<Item = Record>) -> ValueBuf {
-        ValueBuf::from_encoded(records.into_iter().map(|record| encode(&record)).collect())
+        let encoded = records.into_iter().map(|record| {
+            let mut bytes = Vec::new();
+            encode(&record, &mut bytes);
+            bytes
+        });
+        ValueBuf::from_encoded(encoded.collect())
     }
 
     /// One value for all that `values` say.
@@ -171,8 +194,10 @@ pub(crate) fn names_key(value: Value<'_>) -> bool {
         .any(|part| !matches!(part, Part::Literal(_)))
 }
 
-fn encode(record: &Record) -> Vec<u8> {
-    let mut bytes = vec![0];
+/// Appends a record; nothing but a zero for one that says nothing.
+pub(crate) fn encode(record: &Record, bytes: &mut Vec<u8>) {
+    let start = bytes.len();
+    bytes.push(0);
     let mut flags = 0;
     if let Some(a) = record.a {
         match a.octets().split_last_chunk() {
@@ -199,10 +224,9 @@ fn encode(record: &Record) -> Vec<u8> {
         }
         bytes.extend(&text.bytes);
     }
-    if let Some(first) = bytes.first_mut() {
+    if let Some(first) = bytes.get_mut(start) {
         *first = flags;
     }
-    bytes
 }
 
 fn split(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {

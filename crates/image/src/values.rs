@@ -3,9 +3,10 @@
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
+use rayon::prelude::*;
 use rblmap::{Value, ValueId};
 
-use crate::value::ValueBuf;
+use crate::value::{self, Record, ValueBuf};
 
 /// The values of some content: distinct, each used, in byte order; ids are ranks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -66,40 +67,88 @@ impl Values {
     }
 }
 
-/// Gives each distinct value a provisional id, in order of first sight.
+/// Values of one record each, as sources state them: in any order, the same ones again and again.
+#[derive(Debug, Clone, Default)]
+pub struct ValueList {
+    values: Values,
+}
+
+impl ValueList {
+    /// Adds the value of a record; the empty one if it says nothing.
+    pub fn push(&mut self, record: &Record) {
+        let Values { bytes, ends } = &mut self.values;
+        let start = bytes.len();
+        value::encode(record, bytes);
+        if bytes.get(start) == Some(&0) {
+            bytes.truncate(start);
+        }
+        ends.push(bytes.len());
+    }
+
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
+/// Gives each distinct value a provisional id.
 #[derive(Debug, Clone, Default)]
 pub struct Interner {
     /// Hash and rank of each value: the hash too, so that growing reads no values.
     ranks: HashTable<(u64, u32)>,
+    /// How many values are in there; the others are put in when one is looked for.
+    hashed: usize,
     /// Sources choose the values, so the hash has a secret.
     hasher: RandomState,
     values: Values,
 }
 
+/// Values are counted in 32 bits, less what ids need.
+const MAX_VALUES: usize = u32::MAX as usize - 2;
+
 impl Interner {
-    /// The id of a value; `None` for the empty value, and once 2^32 - 2 values are held.
+    /// The id of a value; `None` for the empty value, and once 2^32 - 3 values are held.
     pub fn intern(&mut self, value: &ValueBuf) -> Option<ValueId> {
-        if value.is_empty() {
-            return None;
+        self.intern_bytes(value.as_value().as_bytes())
+    }
+
+    /// The ids of the values of lists, 0 for the empty one; `None` once 2^32 - 3 values are held.
+    /// On all cores, and without a hash where these are the first values: `O(n log n)`.
+    ///
+    /// ```
+    /// use rblmap_image::{Interner, Record, ValueList};
+    /// let record = |last| Record { a: Some([127, 0, 0, last].into()), text: None };
+    /// let mut list = ValueList::default();
+    /// [record(2), record(3), record(2), Record::default()].iter().for_each(|r| list.push(r));
+    /// let ids = Interner::default().intern_all(&[list]).expect("few enough");
+    /// assert_eq!(ids, [[1, 2, 1, 0]]);
+    /// ```
+    pub fn intern_all(&mut self, lists: &[ValueList]) -> Option<Vec<Vec<u32>>> {
+        let mut ids: Vec<Vec<u32>> = lists.iter().map(|list| vec![0; list.len()]).collect();
+        let first = self.values.is_empty();
+        let mut last: Option<(&[u8], u32)> = None;
+        for place in sorted(lists) {
+            let bytes = place.bytes(lists);
+            let id = match last {
+                Some((same, id)) if same == bytes => id,
+                _ if first && self.len() < MAX_VALUES => {
+                    self.values.push(Value::new(bytes));
+                    u32::try_from(self.len()).ok()?
+                }
+                _ => self.intern_bytes(bytes)?.get(),
+            };
+            last = Some((bytes, id));
+            let list = ids.get_mut(place.list as usize);
+            if let Some(slot) = list.and_then(|list| list.get_mut(place.index as usize)) {
+                *slot = id;
+            }
         }
-        let Interner {
-            ranks,
-            hasher,
-            values,
-        } = self;
-        let bytes = value.as_value().as_bytes();
-        let hash = hasher.hash_one(bytes);
-        let same =
-            |(other, rank): &(u64, u32)| *other == hash && values.bytes_of(*rank as usize) == bytes;
-        if let Some((_, rank)) = ranks.find(hash, same) {
-            return ValueId::from_rank(*rank);
-        }
-        let rank = u32::try_from(values.len())
-            .ok()
-            .filter(|&rank| rank < u32::MAX - 2)?;
-        ranks.insert_unique(hash, (hash, rank), |(hash, _)| *hash);
-        values.push(value.as_value());
-        ValueId::from_rank(rank)
+        Some(ids)
     }
 
     /// The value of an id; the empty one for an id that is not of this list.
@@ -116,4 +165,113 @@ impl Interner {
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
+
+    pub(crate) fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// The values, if they are in byte order.
+    pub(crate) fn into_sorted(self) -> Result<Values, Interner> {
+        let rises = |rank: usize| self.values.bytes_of(rank - 1) < self.values.bytes_of(rank);
+        if (1..self.len()).into_par_iter().all(rises) {
+            Ok(self.values)
+        } else {
+            Err(self)
+        }
+    }
+
+    fn intern_bytes(&mut self, bytes: &[u8]) -> Option<ValueId> {
+        if bytes.is_empty() {
+            return None;
+        }
+        let Interner {
+            ranks,
+            hashed,
+            hasher,
+            values,
+        } = self;
+        for rank in *hashed..values.len() {
+            let hash = hasher.hash_one(values.bytes_of(rank));
+            let rank = u32::try_from(rank).ok()?;
+            ranks.insert_unique(hash, (hash, rank), |(hash, _)| *hash);
+        }
+        *hashed = values.len();
+        let hash = hasher.hash_one(bytes);
+        let same =
+            |(other, rank): &(u64, u32)| *other == hash && values.bytes_of(*rank as usize) == bytes;
+        if let Some((_, rank)) = ranks.find(hash, same) {
+            return ValueId::from_rank(*rank);
+        }
+        if values.len() >= MAX_VALUES {
+            return None;
+        }
+        let rank = u32::try_from(values.len()).ok()?;
+        ranks.insert_unique(hash, (hash, rank), |(hash, _)| *hash);
+        values.push(Value::new(bytes));
+        *hashed = values.len();
+        ValueId::from_rank(rank)
+    }
+}
+
+/// Where a value stands in lists.
+#[derive(Debug, Clone, Copy)]
+struct ListPlace {
+    /// The first bytes behind what all values begin with: that decides for nearly all pairs.
+    key: u64,
+    list: u32,
+    index: u32,
+}
+
+impl ListPlace {
+    fn bytes(self, lists: &[ValueList]) -> &[u8] {
+        let list = lists.get(self.list as usize);
+        list.map_or(&[], |list| list.values.bytes_of(self.index as usize))
+    }
+}
+
+/// The values of lists that are not empty, in byte order.
+fn sorted(lists: &[ValueList]) -> Vec<ListPlace> {
+    let common = common_prefix(lists);
+    let mut places: Vec<ListPlace> = (0u32..)
+        .zip(lists)
+        .flat_map(|(list, values)| {
+            (0u32..)
+                .zip(values.values.iter())
+                .map(move |(index, value)| {
+                    let rest = value.as_bytes().get(common..).unwrap_or_default();
+                    let mut key = [0; 8];
+                    key.iter_mut()
+                        .zip(rest)
+                        .for_each(|(slot, byte)| *slot = *byte);
+                    let key = key.iter().fold(0, |key, byte| key << 8 | u64::from(*byte));
+                    ListPlace { key, list, index }
+                })
+        })
+        .filter(|place| !place.bytes(lists).is_empty())
+        .collect();
+    places.par_sort_unstable_by(|a, b| {
+        let whole = || a.bytes(lists).cmp(b.bytes(lists));
+        a.key.cmp(&b.key).then_with(whole)
+    });
+    places
+}
+
+/// How many bytes all values begin with that are not empty.
+fn common_prefix(lists: &[ValueList]) -> usize {
+    let all = || lists.iter().flat_map(|list| list.values.iter());
+    let Some(first) = all().find(|value| !value.as_bytes().is_empty()) else {
+        return 0;
+    };
+    let first = first.as_bytes();
+    let common = |list: &ValueList| {
+        let values = list
+            .values
+            .iter()
+            .filter(|value| !value.as_bytes().is_empty());
+        values.fold(first.len(), |common, value| {
+            let pairs = first.iter().zip(value.as_bytes()).take(common);
+            pairs.take_while(|(a, b)| a == b).count()
+        })
+    };
+    lists.par_iter().map(common).min().unwrap_or(0)
 }

@@ -142,10 +142,11 @@ impl Work<'_> {
             .mask
             .as_ref()
             .and_then(|mask| mask.bit(&spec.zone));
-        for dataset in std::mem::take(&mut loaded.datasets) {
+        for mut dataset in std::mem::take(&mut loaded.datasets) {
+            resolve::take_values(&mut dataset, unions)?;
             if let Some(check) = &self.options.check {
                 let places = Places::of(&dataset.pieces);
-                let findings = lint::check_dataset(&dataset, check, &places);
+                let findings = lint::check_dataset(&dataset, check, &places, unions);
                 self.warnings.extend(findings);
             }
             let subzones = dataset.subzones.clone();

@@ -10,26 +10,31 @@ mod zone;
 
 use std::collections::HashSet;
 
-use rblmap::Part;
-use rblmap_image::{Record, ValueBuf};
+use rblmap::{Part, Template};
 
 use crate::load::{Dataset, Placed};
 use crate::piece::EXCLUDED;
 use crate::resolve::Places;
+use crate::resolve::unions::Unions;
 use crate::spec::{Check, DatasetType};
 use crate::warning::{Class, Warning};
 
 pub(crate) use zone::check_zone;
 
 /// Looks at the entries of a dataset.
-pub(crate) fn check_dataset(dataset: &Dataset<'_>, check: &Check, places: &Places) -> Vec<Warning> {
+pub(crate) fn check_dataset(
+    dataset: &Dataset<'_>,
+    check: &Check,
+    places: &Places,
+    unions: &Unions<'_>,
+) -> Vec<Warning> {
     let mut findings = Vec::new();
-    let keyed = keyed_values(dataset);
+    let texts = Texts { unions };
     addresses::v4(dataset, check, &mut findings);
     addresses::v6(dataset, check, &mut findings);
-    names::check(dataset, &keyed, &mut findings);
+    names::check(dataset, &texts, &mut findings);
     if dataset.kind != DatasetType::Generic {
-        texts(dataset, &keyed, &mut findings);
+        without_key(dataset, &texts, &mut findings);
     }
     findings.sort_unstable();
     findings.dedup();
@@ -42,7 +47,7 @@ pub(crate) fn check_dataset(dataset: &Dataset<'_>, check: &Check, places: &Place
 /// A remark about the line at a position.
 type Finding = (u32, Class);
 
-/// An entry with its place: a key, the value's id in the dataset, none for an exclusion.
+/// An entry with its place: a key, the value's id, none for an exclusion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Entry<K> {
     key: K,
@@ -57,40 +62,29 @@ fn value_of(placed: &Placed<'_>, value: u32) -> Option<u32> {
     placed.ids.get(value as usize).copied()
 }
 
-/// Which values name the key in their text, and which have no text at all.
-struct Keyed {
-    key: Vec<bool>,
-    text: Vec<bool>,
+/// What the values say, for questions about their texts.
+struct Texts<'a> {
+    unions: &'a Unions<'a>,
 }
 
-impl Keyed {
+impl Texts<'_> {
     fn names_key(&self, value: u32) -> bool {
-        self.key.get(value as usize).copied().unwrap_or(false)
+        let mut parts = self.templates(value).flat_map(|template| template.parts());
+        parts.any(|part| !matches!(part, Part::Literal(_)))
     }
 
     fn has_text(&self, value: u32) -> bool {
-        self.text.get(value as usize).copied().unwrap_or(false)
+        self.templates(value).next().is_some()
     }
-}
 
-fn keyed_values(dataset: &Dataset<'_>) -> Keyed {
-    let (mut key, mut text) = (Vec::new(), Vec::new());
-    for whole in &dataset.values.values {
-        let template = dataset.settings.template(whole.text.as_deref());
-        text.push(template.is_some());
-        let value = ValueBuf::new([Record {
-            a: None,
-            text: template,
-        }]);
-        let templates = value.as_value().records().filter_map(|r| r.template);
-        let mut parts = templates.flat_map(|template| template.parts());
-        key.push(parts.any(|part| !matches!(part, Part::Literal(_))));
+    fn templates(&self, value: u32) -> impl Iterator<Item = Template<'_>> {
+        let records = self.unions.get(value).records();
+        records.filter_map(|record| record.template)
     }
-    Keyed { key, text }
 }
 
 /// The first entry of each text that does not say what is listed.
-fn texts(dataset: &Dataset<'_>, keyed: &Keyed, findings: &mut Vec<Finding>) {
+fn without_key(dataset: &Dataset<'_>, texts: &Texts<'_>, findings: &mut Vec<Finding>) {
     let mut seen = HashSet::new();
     for placed in &dataset.pieces {
         let piece = &placed.piece;
@@ -106,7 +100,7 @@ fn texts(dataset: &Dataset<'_>, keyed: &Keyed, findings: &mut Vec<Finding>) {
             let Some(value) = value_of(placed, value) else {
                 continue;
             };
-            if keyed.has_text(value) && !keyed.names_key(value) && seen.insert(value) {
+            if texts.has_text(value) && !texts.names_key(value) && seen.insert(value) {
                 findings.push((placed.position + line, Class::NoKey));
             }
         }

@@ -3,11 +3,9 @@
 
 mod combined;
 
-use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
-use hashbrown::HashTable;
 use rayon::prelude::*;
 use rblmap::NameKey;
 use rblmap_image::Facts;
@@ -43,7 +41,6 @@ pub(crate) struct Dataset<'t> {
     pub(crate) subzones: Vec<NameKey>,
     pub(crate) settings: Settings<'t>,
     pub(crate) pieces: Vec<Placed<'t>>,
-    pub(crate) values: Table<'t>,
     default: Whole<'t>,
     /// Types with one default for all entries have it from here on.
     default_fixed: bool,
@@ -59,17 +56,10 @@ pub(crate) struct Placed<'t> {
     pub(crate) lines_before: u64,
     /// How many lines of the dataset's sources stand before it.
     pub(crate) position: u32,
-    /// From ids of the piece to ids of the dataset.
+    /// The defaults that hold in it, one after the other.
+    defaults: Vec<Whole<'t>>,
+    /// From ids of the piece to ids of the draft, once the values are known there.
     pub(crate) ids: Vec<u32>,
-}
-
-/// The distinct values of a dataset.
-#[derive(Debug, Default)]
-pub(crate) struct Table<'t> {
-    /// Hash and id of each value.
-    ids: HashTable<(u64, u32)>,
-    hasher: RandomState,
-    pub(crate) values: Vec<Whole<'t>>,
 }
 
 /// Reads the sources of a spec.
@@ -109,7 +99,7 @@ pub(crate) fn load<'t>(
             }
         }
     }
-    let mut loaded = loader.finish();
+    let mut loaded = loader.loaded;
     let ttl = if spec.kind == DatasetType::Combined {
         None
     } else {
@@ -159,7 +149,6 @@ impl<'t, 'a> Loader<'t, 'a> {
             subzones,
             settings: self.outer,
             pieces: Vec::new(),
-            values: Table::default(),
             default: first_default(kind, self.options),
             default_fixed: false,
             ttl: self.outer_ttl,
@@ -292,18 +281,18 @@ impl<'t, 'a> Loader<'t, 'a> {
         let Some(dataset) = dataset.and_then(|index| self.loaded.datasets.get_mut(index)) else {
             return Ok(());
         };
-        let ids = dataset.take_values(&piece, &defaults);
-        if let Some(last) = defaults.pop()
+        if let Some(last) = defaults.last()
             && !is_tset(dataset.kind)
         {
-            dataset.default = last;
+            dataset.default = last.clone();
         }
         dataset.pieces.push(Placed {
             piece,
             file: place.source.path.clone(),
             lines_before: place.lines_before,
             position,
-            ids,
+            defaults,
+            ids: Vec::new(),
         });
         Ok(())
     }
@@ -455,45 +444,24 @@ impl<'t, 'a> Loader<'t, 'a> {
             message: class.message(),
         });
     }
-
-    fn finish(self) -> Loaded<'t> {
-        let mut loaded = self.loaded;
-        for dataset in loaded.datasets.iter_mut().filter(|d| is_tset(d.kind)) {
-            dataset.values.values = vec![dataset.default.clone()];
-        }
-        loaded
-    }
 }
 
 impl<'t> Dataset<'t> {
-    /// Ids of the dataset for the values of a piece.
-    fn take_values(&mut self, piece: &Piece<'t>, defaults: &[Whole<'t>]) -> Vec<u32> {
-        if is_tset(self.kind) {
-            return vec![0; piece.values.values.len()];
-        }
-        let values = piece.values.values.iter();
-        let ids = values.map(|(seen, stated)| {
-            let default = defaults.get(*seen as usize).unwrap_or(&Whole::BUILT_IN);
-            self.values.id(Whole::of(stated, default))
-        });
-        ids.collect()
-    }
-}
-
-impl<'t> Table<'t> {
-    fn id(&mut self, whole: Whole<'t>) -> u32 {
-        let hash = self.hasher.hash_one(&whole);
-        let values = &self.values;
-        let same =
-            |(other, id): &(u64, u32)| *other == hash && values.get(*id as usize) == Some(&whole);
-        if let Some((_, id)) = self.ids.find(hash, same) {
-            return *id;
-        }
-        // There are fewer values than entries, which are limited to less than 2^32.
-        let id = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
-        self.ids.insert_unique(hash, (hash, id), |(hash, _)| *hash);
-        self.values.push(whole);
-        id
+    /// What the values of a piece come to under its defaults.
+    pub(crate) fn wholes(&self, placed: &Placed<'t>) -> impl Iterator<Item = Whole<'t>> {
+        let of_all = is_tset(self.kind).then(|| self.default.clone());
+        placed
+            .piece
+            .values
+            .values
+            .iter()
+            .map(move |(seen, stated)| match &of_all {
+                Some(default) => default.clone(),
+                None => {
+                    let default = placed.defaults.get(*seen as usize);
+                    Whole::of(stated, default.unwrap_or(&Whole::BUILT_IN))
+                }
+            })
     }
 }
 

@@ -16,12 +16,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use rblmap_image::{Record, ValueBuf};
+use rblmap_image::{Record, TemplateBuf, ValueList};
 
 use crate::error::Error;
 use crate::load::{Dataset, Placed};
 use crate::piece::{EXCLUDED, Net};
 use crate::spec::DatasetType;
+use crate::value::Whole;
 use crate::warning::{Class, Warning};
 use names::Names;
 use span::Span;
@@ -66,20 +67,14 @@ impl Places {
     }
 }
 
-/// Resolves a dataset.
+/// Resolves a dataset whose values are taken.
 pub(crate) fn layer(
     dataset: Dataset<'_>,
     unions: &mut Unions<'_>,
     warnings: &mut Vec<Warning>,
 ) -> Result<Layer, Error> {
-    let values = values(&dataset, unions)?;
     let mut pieces = dataset.pieces;
     let places = Places::of(&pieces);
-    pieces.par_iter_mut().for_each(|placed| {
-        for id in &mut placed.ids {
-            *id = values.get(*id as usize).copied().unwrap_or(0);
-        }
-    });
     let mut twice = Vec::new();
     let first_wins = matches!(dataset.kind, DatasetType::Ip4trie | DatasetType::Ip6trie);
     let equal = if first_wins {
@@ -110,34 +105,36 @@ pub(crate) fn layer(
     })
 }
 
-/// The ids in the draft for the values of a dataset; 0 for a value that says nothing.
-fn values(dataset: &Dataset<'_>, unions: &mut Unions<'_>) -> Result<Vec<u32>, Error> {
-    let settings = &dataset.settings;
-    let generic = dataset.kind == DatasetType::Generic;
-    let made: Vec<ValueBuf> = dataset
-        .values
-        .values
+/// Takes the values of a dataset into the draft: 0 for a value that says nothing.
+pub(crate) fn take_values(dataset: &mut Dataset<'_>, unions: &mut Unions<'_>) -> Result<(), Error> {
+    let lists: Vec<ValueList> = dataset
+        .pieces
         .par_iter()
-        .map(|whole| {
-            let text = whole.text.as_deref();
-            let text = if generic {
-                literal(text)
-            } else {
-                settings.template(text)
-            };
-            ValueBuf::new([Record {
-                a: whole.a.map(std::net::Ipv4Addr::from_bits),
-                text,
-            }])
+        .map(|placed| {
+            let mut list = ValueList::default();
+            dataset
+                .wholes(placed)
+                .for_each(|whole| list.push(&record(dataset, &whole)));
+            list
         })
         .collect();
-    made.iter().map(|value| unions.intern(value)).collect()
+    let ids = unions.intern_all(&lists)?;
+    for (placed, ids) in dataset.pieces.iter_mut().zip(ids) {
+        placed.ids = ids;
+    }
+    Ok(())
 }
 
-/// The text of a generic record: nothing in it is put in.
-fn literal(text: Option<&[u8]>) -> Option<rblmap_image::TemplateBuf> {
-    let text = rblmap_image::TextPart::Literal(text?.to_vec());
-    rblmap_image::TemplateBuf::new([text])
+fn record(dataset: &Dataset<'_>, whole: &Whole<'_>) -> Record {
+    let text = whole.text.as_deref();
+    Record {
+        a: whole.a.map(std::net::Ipv4Addr::from_bits),
+        text: match dataset.kind {
+            // Nothing in it is put in.
+            DatasetType::Generic => text.and_then(TemplateBuf::literal),
+            _ => dataset.settings.template(text),
+        },
+    }
 }
 
 /// The networks of all pieces, with positions for lines and ids of the draft for values.

@@ -39,6 +39,13 @@ impl<'t> Settings<'t> {
     /// The template of an entry's text; `None` if no text can come of it.
     pub(crate) fn template(&self, text: Option<&[u8]>) -> Option<TemplateBuf> {
         let text = text.unwrap_or_default();
+        // Nearly all texts: nothing to put in.
+        if self.base.is_none()
+            && text.first() != Some(&b'=')
+            && memchr::memchr(b'$', text).is_none()
+        {
+            return TemplateBuf::literal(text.get(..text.len().min(MAX_TEXT)).unwrap_or_default());
+        }
         let mut out = Parts::default();
         match (text, self.base) {
             ([b'=', own @ ..], _) => self.expand(own, Inner::Text(own), &mut out),

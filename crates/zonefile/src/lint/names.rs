@@ -1,6 +1,6 @@
 //! Findings about names.
 
-use super::{Entry, Finding, Keyed, value_of};
+use super::{Entry, Finding, Texts, value_of};
 use crate::load::Dataset;
 use crate::spec::{DatasetType, NameScope};
 use crate::warning::Class;
@@ -23,7 +23,7 @@ impl Key<'_> {
 }
 
 /// Names that say what a name above says of them, and exclusions that take nothing out.
-pub(super) fn check(dataset: &Dataset<'_>, keyed: &Keyed, findings: &mut Vec<Finding>) {
+pub(super) fn check(dataset: &Dataset<'_>, texts: &Texts<'_>, findings: &mut Vec<Finding>) {
     let mut entries: Vec<Entry<Key<'_>>> = Vec::new();
     for placed in &dataset.pieces {
         entries.extend(placed.piece.names.iter().map(|entry| {
@@ -51,7 +51,7 @@ pub(super) fn check(dataset: &Dataset<'_>, keyed: &Keyed, findings: &mut Vec<Fin
         let inherited = above.last().copied().map(|(_, value)| value);
         for (at, entry) in group.iter().enumerate() {
             let before = group.get(..at).unwrap_or_default();
-            if says_nothing_new(entry, (before, group), inherited, keyed) {
+            if says_nothing_new(entry, (before, group), inherited, texts) {
                 let class = match entry.value {
                     Some(_) => Class::Shadowed,
                     None => Class::IdleExclusion,
@@ -75,7 +75,7 @@ fn says_nothing_new(
     entry: &Entry<Key<'_>>,
     (before, group): (&[Entry<Key<'_>>], &[Entry<Key<'_>>]),
     inherited: Option<Option<u32>>,
-    keyed: &Keyed,
+    texts: &Texts<'_>,
 ) -> bool {
     let in_table = |other: &Entry<Key<'_>>, table: usize| {
         other.key.tables().get(table).copied().unwrap_or(false)
@@ -92,7 +92,7 @@ fn says_nothing_new(
                     .filter(|other| in_table(other, table))
                     .all(|other| other.value == entry.value);
                 // A text with the name in it differs by name.
-                let inherits = inherited == Some(Some(own)) && !keyed.names_key(own);
+                let inherits = inherited == Some(Some(own)) && !texts.names_key(own);
                 again || alone && inherits
             }
             None => {

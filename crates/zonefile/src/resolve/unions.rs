@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rblmap::{Value, ValueId};
-use rblmap_image::{Interner, ValueBuf};
+use rblmap_image::{Interner, ValueBuf, ValueList};
 
 use crate::error::Error;
 
@@ -37,6 +37,15 @@ impl<'d> Unions<'d> {
             limit: u64::from(u32::MAX),
         })?;
         Ok(id.get())
+    }
+
+    /// The ids of the values of lists; 0 for the empty one.
+    pub(crate) fn intern_all(&mut self, lists: &[ValueList]) -> Result<Vec<Vec<u32>>, Error> {
+        self.interner
+            .intern_all(lists)
+            .ok_or(Error::TooManyEntries {
+                limit: u64::from(u32::MAX),
+            })
     }
 
     /// The value of an id; the empty one for 0.
