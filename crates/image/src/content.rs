@@ -115,11 +115,12 @@ impl Draft {
             })?;
         }
         let all_used = used.iter().all(|used| used.load(Ordering::Relaxed));
-        let values = match values.into_sorted() {
-            Ok(values) if all_used => values,
-            Ok(values) => renumbered(&values, &used, &mut zones),
-            Err(interner) => renumbered(interner.values(), &used, &mut zones),
-        };
+        let mut values = values.into_values();
+        if !(all_used && values.are_sorted()) {
+            let (sorted, ranks) = sort_values(&values, &used);
+            zones.iter_mut().for_each(|zone| zone.renumber(&ranks));
+            values = sorted;
+        }
         Ok(Content {
             name,
             values,
@@ -269,13 +270,6 @@ fn finish_zone(name: NameKey, draft: DraftZone, values: &Interner) -> Result<Zon
 /// A mark for each value, none set.
 fn unused(count: usize) -> Vec<AtomicBool> {
     (0..count).map(|_| AtomicBool::new(false)).collect()
-}
-
-/// The used values in byte order; zones get the new ids.
-fn renumbered(values: &Values, used: &[AtomicBool], zones: &mut [ZoneContent]) -> Values {
-    let (sorted, ranks) = sort_values(values, used);
-    zones.iter_mut().for_each(|zone| zone.renumber(&ranks));
-    sorted
 }
 
 /// The used values in byte order, and for each old rank the new id.

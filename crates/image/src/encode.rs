@@ -212,19 +212,19 @@ fn assemble(content: &Content, id: ContentId, stamp: Stamp, sections: Vec<Sectio
     let count = sections.len() + 1;
     let table_end = layout::HEADER_LEN + count * SECTION_LEN;
     let mut table = Vec::with_capacity(count * SECTION_LEN);
+    let mut starts = Vec::with_capacity(sections.len());
     let mut end = table_end;
     for section in &sections {
-        end = aligned(end, section.bytes.len());
-        push_row(&mut table, section, end);
-        end += section.bytes.len();
+        let start = aligned(end, section.bytes.len());
+        push_row(&mut table, section, start);
+        starts.push(start);
+        end = start + section.bytes.len();
     }
     end = aligned(end, 0);
     let digests_len = (end - table_end).div_ceil(layout::CHUNK) * 32;
     let mut out = vec![0; end + digests_len];
-    let mut at = table_end;
-    for section in sections {
-        at = aligned(at, section.bytes.len());
-        let place = out.get_mut(at..).unwrap_or_default();
+    for (section, start) in sections.into_iter().zip(starts) {
+        let place = out.get_mut(start..).unwrap_or_default();
         // On all cores, as memory that nobody had before is slow to write to.
         place
             .par_chunks_mut(layout::CHUNK)
@@ -234,7 +234,6 @@ fn assemble(content: &Content, id: ContentId, stamp: Stamp, sections: Vec<Sectio
                     place.copy_from_slice(bytes);
                 }
             });
-        at += section.bytes.len();
     }
     let last = Section {
         kind: kind::DIGESTS,

@@ -30,6 +30,6 @@ pub use names::NameTable;
 pub use normal::Address;
 pub use place::{TEMP_PREFIX, place};
 pub use stamp::Stamp;
-pub use value::{Record, TemplateBuf, TextPart, ValueBuf, is_canonical};
+pub use value::{Record, TemplateBuf, TextPart, ValueBuf, is_canonical, names_key};
 pub use values::{Interner, ValueList, Values};
 pub use zone_name::{ZoneName, ZoneNameError};

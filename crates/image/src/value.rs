@@ -187,7 +187,13 @@ pub fn is_canonical(bytes: &[u8]) -> bool {
 }
 
 /// Whether some text of the value names the key.
-pub(crate) fn names_key(value: Value<'_>) -> bool {
+///
+/// ```
+/// use rblmap_image::{Record, TemplateBuf, TextPart, ValueBuf, names_key};
+/// let text = TemplateBuf::new([TextPart::Literal(b"see ".to_vec()), TextPart::Key]);
+/// assert!(names_key(ValueBuf::new([Record { a: None, text }]).as_value()));
+/// ```
+pub fn names_key(value: Value<'_>) -> bool {
     let templates = value.records().filter_map(|record| record.template);
     templates
         .flat_map(|template| template.parts())

@@ -55,6 +55,12 @@ impl Values {
         &self.bytes
     }
 
+    /// Whether they are in byte order.
+    pub(crate) fn are_sorted(&self) -> bool {
+        let rises = |rank: usize| self.bytes_of(rank - 1) < self.bytes_of(rank);
+        (1..self.len()).into_par_iter().all(rises)
+    }
+
     pub(crate) fn push(&mut self, value: Value<'_>) {
         self.bytes.extend_from_slice(value.as_bytes());
         self.ends.push(self.bytes.len());
@@ -93,6 +99,13 @@ impl ValueList {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
+    }
+
+    /// The values that say something, with their numbers.
+    fn stated(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        let ranks = (0u32..).zip(0..self.len());
+        let all = ranks.map(|(index, rank)| (index, self.values.bytes_of(rank)));
+        all.filter(|(_, bytes)| !bytes.is_empty())
     }
 }
 
@@ -166,18 +179,9 @@ impl Interner {
         self.values.is_empty()
     }
 
-    pub(crate) fn values(&self) -> &Values {
-        &self.values
-    }
-
-    /// The values, if they are in byte order.
-    pub(crate) fn into_sorted(self) -> Result<Values, Interner> {
-        let rises = |rank: usize| self.values.bytes_of(rank - 1) < self.values.bytes_of(rank);
-        if (1..self.len()).into_par_iter().all(rises) {
-            Ok(self.values)
-        } else {
-            Err(self)
-        }
+    /// The values, by provisional id.
+    pub(crate) fn into_values(self) -> Values {
+        self.values
     }
 
     fn intern_bytes(&mut self, bytes: &[u8]) -> Option<ValueId> {
@@ -235,19 +239,15 @@ fn sorted(lists: &[ValueList]) -> Vec<ListPlace> {
     let mut places: Vec<ListPlace> = (0u32..)
         .zip(lists)
         .flat_map(|(list, values)| {
-            (0u32..)
-                .zip(values.values.iter())
-                .map(move |(index, value)| {
-                    let rest = value.as_bytes().get(common..).unwrap_or_default();
-                    let mut key = [0; 8];
-                    key.iter_mut()
-                        .zip(rest)
-                        .for_each(|(slot, byte)| *slot = *byte);
-                    let key = key.iter().fold(0, |key, byte| key << 8 | u64::from(*byte));
-                    ListPlace { key, list, index }
-                })
+            values.stated().map(move |(index, bytes)| {
+                let rest = bytes.get(common..).unwrap_or_default();
+                let mut key = [0; 8];
+                let slots = key.iter_mut().zip(rest);
+                slots.for_each(|(slot, byte)| *slot = *byte);
+                let key = key.iter().fold(0, |key, byte| key << 8 | u64::from(*byte));
+                ListPlace { key, list, index }
+            })
         })
-        .filter(|place| !place.bytes(lists).is_empty())
         .collect();
     places.par_sort_unstable_by(|a, b| {
         let whole = || a.bytes(lists).cmp(b.bytes(lists));
@@ -258,18 +258,12 @@ fn sorted(lists: &[ValueList]) -> Vec<ListPlace> {
 
 /// How many bytes all values begin with that are not empty.
 fn common_prefix(lists: &[ValueList]) -> usize {
-    let all = || lists.iter().flat_map(|list| list.values.iter());
-    let Some(first) = all().find(|value| !value.as_bytes().is_empty()) else {
+    let Some((_, first)) = lists.iter().flat_map(ValueList::stated).next() else {
         return 0;
     };
-    let first = first.as_bytes();
     let common = |list: &ValueList| {
-        let values = list
-            .values
-            .iter()
-            .filter(|value| !value.as_bytes().is_empty());
-        values.fold(first.len(), |common, value| {
-            let pairs = first.iter().zip(value.as_bytes()).take(common);
+        list.stated().fold(first.len(), |common, (_, bytes)| {
+            let pairs = first.iter().zip(bytes).take(common);
             pairs.take_while(|(a, b)| a == b).count()
         })
     };

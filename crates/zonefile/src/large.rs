@@ -4,7 +4,6 @@
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,8 +24,6 @@ const FEW_TEXTS: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Large {
     file: File,
-    before: Metadata,
-    len: usize,
     /// Bytes of a piece.
     size: usize,
     /// The texts of pieces that other things refer to.
@@ -36,35 +33,20 @@ pub(crate) struct Large {
 }
 
 impl Large {
-    /// Takes a file if it is a large one: no pipe, and of more than a few pieces of so many bytes.
-    pub(crate) fn new(file: File, before: Metadata, size: usize) -> Result<Large, File> {
-        match usize::try_from(before.len()) {
-            Ok(len) if before.is_file() && len >= 8 * size => {
-                let kept = (0..len.div_ceil(size)).map(|_| OnceLock::new());
-                Ok(Large {
-                    file,
-                    len,
-                    size,
-                    kept: kept.collect(),
-                    before,
-                    keep: AtomicBool::new(false),
-                })
-            }
-            _ => Err(file),
+    /// A file of so many bytes, to be read in pieces of `size` bytes.
+    pub(crate) fn new(file: File, len: usize, size: usize) -> Large {
+        let kept = (0..len.div_ceil(size)).map(|_| OnceLock::new());
+        Large {
+            file,
+            size,
+            kept: kept.collect(),
+            keep: AtomicBool::new(false),
         }
-    }
-
-    /// The file, to be read from its start.
-    pub(crate) fn into_file(self) -> File {
-        self.file
     }
 
     /// The first bytes, at most so many.
     pub(crate) fn head(&self, len: usize) -> io::Result<Vec<u8>> {
-        let mut head = vec![0; len.min(self.len)];
-        let read = read_at(&self.file, &mut head, 0)?;
-        head.truncate(read);
-        Ok(head)
+        head(&self.file, len)
     }
 
     /// The lines, in pieces.
@@ -73,13 +55,6 @@ impl Large {
             .into_par_iter()
             .map_init(Vec::new, |buffer, index| self.piece(index, rules, buffer))
             .collect()
-    }
-
-    /// Whether the file at the path is still the one that was opened, unchanged.
-    pub(crate) fn is_unchanged(&self, path: &Path) -> io::Result<bool> {
-        let after = path.metadata()?;
-        let same_time = self.before.modified().ok() == after.modified().ok();
-        Ok(self.before.len() == after.len() && same_time)
     }
 
     fn piece<'s>(
@@ -93,8 +68,8 @@ impl Large {
             let piece = Piece::read(text, rules);
             if piece.values.len() > FEW_TEXTS {
                 self.keep.store(true, Ordering::Relaxed);
-            } else if !piece.has_references() {
-                return Ok(piece.into_owned());
+            } else if let Some(piece) = piece.into_owned() {
+                return Ok(piece);
             }
         }
         let kept = self
@@ -133,6 +108,20 @@ impl Large {
         }
         Ok(buffer.get(begin..).unwrap_or_default())
     }
+}
+
+/// The length of a file that is worth reading in pieces: no pipe, and of more than a few pieces.
+pub(crate) fn large_len(metadata: &Metadata) -> Option<usize> {
+    let len = usize::try_from(metadata.len()).ok()?;
+    (metadata.is_file() && len >= 8 * PIECE_BYTES).then_some(len)
+}
+
+/// The first bytes of a file, at most so many.
+pub(crate) fn head(file: &File, len: usize) -> io::Result<Vec<u8>> {
+    let mut head = vec![0; len];
+    let read = read_at(file, &mut head, 0)?;
+    head.truncate(read);
+    Ok(head)
 }
 
 /// Reads until the buffer is full or the file at its end: how much.
@@ -203,15 +192,11 @@ mod tests {
             let mut file = tempfile::NamedTempFile::new().unwrap();
             file.write_all(text.as_bytes()).unwrap();
             let opened = File::open(file.path()).unwrap();
-            let before = opened.metadata().unwrap();
             let size = rng.usize(20..200);
-            let large = Large::new(opened, before, size).unwrap();
+            let large = Large::new(opened, text.len(), size);
             let pieces = large.pieces(&rules).unwrap();
             let whole = [Piece::read(text.as_bytes(), &rules)];
             assert_eq!(seen(&pieces), seen(&whole), "seed {seed}, pieces of {size}");
-            assert!(large.is_unchanged(file.path()).unwrap());
-            file.write_all(b"x").unwrap();
-            assert!(!large.is_unchanged(file.path()).unwrap());
         }
     }
 }

@@ -10,8 +10,6 @@ mod zone;
 
 use std::collections::HashSet;
 
-use rblmap::{Part, Template};
-
 use crate::load::{Dataset, Placed};
 use crate::piece::EXCLUDED;
 use crate::resolve::Places;
@@ -69,17 +67,12 @@ struct Texts<'a> {
 
 impl Texts<'_> {
     fn names_key(&self, value: u32) -> bool {
-        let mut parts = self.templates(value).flat_map(|template| template.parts());
-        parts.any(|part| !matches!(part, Part::Literal(_)))
+        rblmap_image::names_key(self.unions.get(value))
     }
 
     fn has_text(&self, value: u32) -> bool {
-        self.templates(value).next().is_some()
-    }
-
-    fn templates(&self, value: u32) -> impl Iterator<Item = Template<'_>> {
-        let records = self.unions.get(value).records();
-        records.filter_map(|record| record.template)
+        let mut records = self.unions.get(value).records();
+        records.any(|record| record.template.is_some())
     }
 }
 

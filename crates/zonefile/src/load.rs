@@ -3,6 +3,7 @@
 
 mod combined;
 
+use std::fs::Metadata;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::directive::{self, Directive, Seen, Timestamp};
 use crate::error::Error;
 use crate::large::{Large, PIECE_BYTES};
 use crate::piece::{BAD_A, BAD_VALUE, Event, Piece, What};
-use crate::source::{Source, SourceText};
+use crate::source::{Source, SourceText, check_unchanged};
 use crate::spec::{DatasetType, Options, Spec};
 use crate::template::Settings;
 use crate::value::{Stated, Text, Whole};
@@ -95,7 +96,9 @@ pub(crate) fn load<'t>(
             loader.start_file(0);
             match &source.text {
                 SourceText::Whole(text) => loader.segment(Some(0), source, text, 0)?,
-                SourceText::Large(large) => loader.large(Some(0), source, large)?,
+                SourceText::Large(large, before) => {
+                    loader.large(Some(0), source, (large, before))?;
+                }
             }
         }
     }
@@ -192,7 +195,7 @@ impl<'t, 'a> Loader<'t, 'a> {
         &mut self,
         dataset: Option<usize>,
         source: &Source,
-        large: &'t Large,
+        (large, before): (&'t Large, &Metadata),
     ) -> Result<(), Error> {
         let fail = |error| Error::Read {
             path: source.path.to_path_buf(),
@@ -204,11 +207,7 @@ impl<'t, 'a> Loader<'t, 'a> {
         }
         let pieces = large.pieces(&rules).map_err(fail)?;
         // Before anything is said about lines that may be half of one file, half of another.
-        if !large.is_unchanged(&source.path).map_err(fail)? {
-            return Err(Error::Changed {
-                path: source.path.to_path_buf(),
-            });
-        }
+        check_unchanged(&source.path, before)?;
         self.place_all(dataset, pieces, source, 0)
     }
 

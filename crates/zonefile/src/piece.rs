@@ -125,17 +125,9 @@ impl<'t> Piece<'t> {
         piece
     }
 
-    /// Whether a line refers to the text of the source that later lines depend on.
-    pub(crate) fn has_references(&self) -> bool {
-        let refers =
-            |event: &Event<'_>| matches!(event.what, What::Default(..) | What::Directive(_));
-        self.events.iter().any(refers)
-    }
-
-    /// The same without its source. Only for pieces without references.
-    pub(crate) fn into_owned<'s>(self) -> Piece<'s> {
-        debug_assert!(!self.has_references(), "they would be lost");
-        let events = self.events.into_iter().filter_map(|event| {
+    /// The same without its source; none if later lines depend on a text in there.
+    pub(crate) fn into_owned<'s>(self) -> Option<Piece<'s>> {
+        let events = self.events.into_iter().map(|event| {
             let what = match event.what {
                 What::BadDefault(class) => What::BadDefault(class),
                 What::Refuse(class) => What::Refuse(class),
@@ -143,8 +135,8 @@ impl<'t> Piece<'t> {
             };
             Some(Event { what, ..event })
         });
-        Piece {
-            events: events.collect(),
+        Some(Piece {
+            events: events.collect::<Option<_>>()?,
             values: self.values.into_owned(),
             lines: self.lines,
             v4: self.v4,
@@ -154,7 +146,7 @@ impl<'t> Piece<'t> {
             notes: self.notes,
             ports: self.ports,
             urls: self.urls,
-        }
+        })
     }
 
     /// How many entries were read.

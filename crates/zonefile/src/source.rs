@@ -1,6 +1,6 @@
 //! Sources: the bytes of a file, gunzipped if need be.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use flate2::bufread::GzDecoder;
 
 use crate::error::Error;
-use crate::large::{Large, PIECE_BYTES};
+use crate::large::{self, Large, PIECE_BYTES};
 use crate::spec::Options;
 use crate::warning::{Class, Warning};
 
@@ -23,8 +23,8 @@ pub(crate) struct Source {
 #[derive(Debug)]
 pub(crate) enum SourceText {
     Whole(Vec<u8>),
-    /// Still to be read.
-    Large(Large),
+    /// Still to be read; and how the file was found.
+    Large(Large, Metadata),
 }
 
 /// How much of a file has to be known before its lines are read.
@@ -90,14 +90,12 @@ fn read_unchanged(path: &Path, reading: Reading, limit: u64) -> Result<SourceTex
     if before.len() > limit {
         return Err(too_large());
     }
-    if reading == Reading::Pieces {
-        match Large::new(file, before.clone(), PIECE_BYTES) {
-            Ok(large) if large.head(2).map_err(fail)? != GZIP_MAGIC => {
-                return Ok(SourceText::Large(large));
-            }
-            Ok(large) => file = large.into_file(),
-            Err(small) => file = small,
-        }
+    if reading == Reading::Pieces
+        && let Some(len) = large::large_len(&before)
+        && large::head(&file, GZIP_MAGIC.len()).map_err(fail)? != GZIP_MAGIC
+    {
+        let large = Large::new(file, len, PIECE_BYTES);
+        return Ok(SourceText::Large(large, before));
     }
     // Not from the size alone: a pipe has none.
     let size = usize::try_from(before.len()).unwrap_or(0);
@@ -107,14 +105,24 @@ fn read_unchanged(path: &Path, reading: Reading, limit: u64) -> Result<SourceTex
     if text.len() as u64 > limit {
         return Err(too_large());
     }
-    let after = fs::metadata(path).map_err(fail)?;
-    let same = before.len() == after.len() && before.modified().ok() == after.modified().ok();
-    if !same {
-        return Err(Error::Changed {
-            path: path.to_path_buf(),
-        });
-    }
+    check_unchanged(path, &before)?;
     Ok(SourceText::Whole(text))
+}
+
+/// Sees to it that the file at a path has still the size and time that it had before.
+pub(crate) fn check_unchanged(path: &Path, before: &Metadata) -> Result<(), Error> {
+    let after = fs::metadata(path).map_err(|source| Error::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    let same = before.len() == after.len() && before.modified().ok() == after.modified().ok();
+    if same {
+        Ok(())
+    } else {
+        Err(Error::Changed {
+            path: path.to_path_buf(),
+        })
+    }
 }
 
 /// Unpacks the first member; also how many bytes stand after it.
@@ -180,6 +188,16 @@ mod tests {
         assert_eq!(read(&one, &options).unwrap(), (b"1.2.3.4\n".to_vec(), 0));
         let two = [one.clone(), packed(b"5.6.7.8\n")].concat();
         assert_eq!(read(&two, &options).unwrap(), (b"1.2.3.4\n".to_vec(), 1));
+    }
+
+    #[test]
+    fn a_file_that_changed_is_seen() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let before = file.as_file().metadata().unwrap();
+        assert!(check_unchanged(file.path(), &before).is_ok());
+        file.write_all(b"x").unwrap();
+        let changed = check_unchanged(file.path(), &before);
+        assert!(matches!(changed, Err(Error::Changed { .. })));
     }
 
     #[test]

@@ -12,11 +12,11 @@ use rblmap::layout::line::{
 
 use super::put_id;
 
-/// The default value of a line is that of the longest of this many intervals.
+/// The default value of a line is that of the longest of this many pieces.
 const LOOK_AHEAD: usize = 8;
 /// What the map of a line with short keys has room for: a bit an entry, and one a window.
 const MAP_BITS: usize = 8 * MAP;
-/// Non-default intervals up to this long are written address by address.
+/// Non-default pieces up to this long are written address by address.
 const SINGLES: u32 = 2;
 
 /// What is left of a /16 for the next line and all after it.
@@ -67,7 +67,7 @@ impl Reach {
         ended: true,
     };
 
-    /// Takes the next interval, after which there are so many entries, if it fits.
+    /// Takes the next piece, after which there are so many entries, if it fits.
     #[inline]
     fn go_on(&mut self, fits: bool, first: u32, entries: usize) {
         if self.ended {
@@ -197,7 +197,7 @@ impl Entries {
     /// before `end` at the latest.
     fn reach(&self, room: usize, end: Option<usize>) -> Reach {
         let mut at = room.min(end.unwrap_or(usize::MAX));
-        // Neighbours of one value are one interval, and go together.
+        // Neighbours of one value are one piece, and go together.
         if let Some([a, b]) = at.checked_sub(1).and_then(|a| self.as_slice().get(a..=at))
             && a.is_beside(b)
         {
@@ -378,7 +378,7 @@ impl<'a> Unit<'a> {
         others_lose.then_some(plan)
     }
 
-    /// How far each kind with keys reaches, found in one walk over the intervals.
+    /// How far each kind with keys reaches, found in one walk over the pieces.
     fn reaches(&self) -> Reaches {
         let shape = &self.shape;
         let mut reaches = Reaches::default();
@@ -410,7 +410,7 @@ impl<'a> Unit<'a> {
                 reaches.raw_from.go_on(from <= shape.raw, first, from);
                 reaches.turns_from.go_on(turns, first, from);
             }
-            // The default needs no entry but where a longer interval has to end.
+            // The default needs no entry but where a longer piece has to end.
             if !default || open {
                 let single = !default && short;
                 let entries = if single { (to - first) as usize } else { 1 };
@@ -574,7 +574,7 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// The entries of a line with a palette for one interval; `open` if the one before needs an end.
+    /// The entries of a line with a palette for one piece; `open` if the one before needs an end.
     fn list_entries(
         &self,
         (from, to, id): (u32, u32, u32),
@@ -587,7 +587,7 @@ impl<'a> Unit<'a> {
             (from..to).for_each(|key| entries.push(Entry { key, id, only }));
             return;
         }
-        // The default needs no entry but where a longer interval has to end.
+        // The default needs no entry but where a longer piece has to end.
         if id != self.default || *open {
             let key = from;
             entries.push(Entry { key, id, only });

@@ -21,9 +21,7 @@ pub(crate) fn united(
         return Ok(spans);
     }
     let mut keys = keys(pieces);
-    if !keys.par_windows(2).all(|pair| pair.is_sorted()) {
-        keys.par_sort_unstable();
-    }
+    sort(&mut keys);
     if are_distinct(&keys) {
         return Ok(spans(&keys.chunks(CHUNK).collect::<Vec<_>>()));
     }
@@ -102,16 +100,11 @@ fn spans<P: Part>(parts: &[P]) -> Vec<Span<u32>> {
         })
         .collect();
     let mut spans: Vec<Span<u32>> = rayon::iter::repeat_n(before, counts.iter().sum()).collect();
-    let mut rest = spans.as_mut_slice();
-    let mut places = Vec::with_capacity(parts.len());
-    for ((part, before), count) in begun.into_iter().zip(&counts) {
-        let (place, after) = rest.split_at_mut_checked(*count).unwrap_or_default();
-        places.push((part, before, place));
-        rest = after;
-    }
-    let ends: Vec<Option<u32>> = places
+    let places = split_up(&mut spans, counts.iter().copied());
+    let ends: Vec<Option<u32>> = begun
         .into_par_iter()
-        .map(|(part, before, place)| {
+        .zip(places)
+        .map(|((part, before), place)| {
             let mut end = None;
             each_span(before, part.addresses(), |index, span| {
                 match index.checked_sub(1).map(|index| place.get_mut(index)) {
@@ -157,18 +150,10 @@ fn each_span(
 
 /// Address and value of each single as one number, in the order of lines.
 fn keys(pieces: &[Placed<'_>]) -> Vec<u64> {
-    let total = pieces.iter().map(|p| p.piece.v4.singles.len()).sum();
-    let mut keys = vec![0u64; total];
-    let mut rest = keys.as_mut_slice();
-    let mut parts = Vec::with_capacity(pieces.len());
-    for placed in pieces {
-        let (part, after) = rest
-            .split_at_mut_checked(placed.piece.v4.singles.len())
-            .unwrap_or_default();
-        parts.push((part, placed));
-        rest = after;
-    }
-    parts.into_par_iter().for_each(|(part, placed)| {
+    let counts = pieces.iter().map(|placed| placed.piece.v4.singles.len());
+    let mut keys = vec![0u64; counts.clone().sum()];
+    let parts = split_up(&mut keys, counts);
+    pieces.par_iter().zip(parts).for_each(|(placed, part)| {
         let mut part = part.iter_mut();
         placed.addresses().for_each(|(address, value)| {
             if let Some(key) = part.next() {
@@ -179,8 +164,27 @@ fn keys(pieces: &[Placed<'_>]) -> Vec<u64> {
     keys
 }
 
+/// Cuts a slice into parts of these lengths.
+fn split_up<T>(slice: &mut [T], counts: impl Iterator<Item = usize>) -> Vec<&mut [T]> {
+    let mut rest = slice;
+    let parts = counts.map(|count| {
+        let all = std::mem::take(&mut rest);
+        let (part, after) = all.split_at_mut_checked(count).unwrap_or_default();
+        rest = after;
+        part
+    });
+    parts.collect()
+}
+
+/// Sorts keys, unless they are sorted already.
+pub(crate) fn sort(keys: &mut [u64]) {
+    if !keys.par_windows(2).all(|pair| pair.is_sorted()) {
+        keys.par_sort_unstable();
+    }
+}
+
 /// Whether no address comes twice among sorted keys.
-pub(crate) fn are_distinct(keys: &[u64]) -> bool {
+fn are_distinct(keys: &[u64]) -> bool {
     keys.par_windows(2)
         .all(|pair| matches!(pair, [a, b] if split(*a).0 != split(*b).0))
 }

@@ -120,9 +120,7 @@ fn first_singles(pieces: &[Placed<'_>], twice: &mut Vec<u32>) -> Vec<Span<u32>> 
         return spans;
     }
     let (mut keys, values) = positions(pieces);
-    if !keys.par_windows(2).all(|pair| pair.is_sorted()) {
-        keys.par_sort_unstable();
-    }
+    singles::sort(&mut keys);
     keys.dedup_by(|later, first| {
         let same = split(*later).0 == split(*first).0;
         if same {

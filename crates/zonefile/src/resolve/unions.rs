@@ -7,6 +7,11 @@ use rblmap_image::{Interner, ValueBuf, ValueList};
 
 use crate::error::Error;
 
+/// Values are counted in 32 bits.
+const TOO_MANY: Error = Error::TooManyEntries {
+    limit: u32::MAX as u64,
+};
+
 /// Makes values of values, remembers them, and ends when there is too much of it.
 #[derive(Debug)]
 pub(crate) struct Unions<'d> {
@@ -33,19 +38,13 @@ impl<'d> Unions<'d> {
         if value.is_empty() {
             return Ok(0);
         }
-        let id = self.interner.intern(value).ok_or(Error::TooManyEntries {
-            limit: u64::from(u32::MAX),
-        })?;
+        let id = self.interner.intern(value).ok_or(TOO_MANY)?;
         Ok(id.get())
     }
 
     /// The ids of the values of lists; 0 for the empty one.
     pub(crate) fn intern_all(&mut self, lists: &[ValueList]) -> Result<Vec<Vec<u32>>, Error> {
-        self.interner
-            .intern_all(lists)
-            .ok_or(Error::TooManyEntries {
-                limit: u64::from(u32::MAX),
-            })
+        self.interner.intern_all(lists).ok_or(TOO_MANY)
     }
 
     /// The value of an id; the empty one for 0.
