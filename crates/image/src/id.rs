@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Mutex;
 
 use blake3::Hasher;
 use rayon::prelude::*;
@@ -127,22 +128,11 @@ impl Bytes for u128 {
 fn runs_root<A: Bytes + Default>(runs: &[Run<A>], hashes: &[[u8; 32]]) -> [u8; 32] {
     let mut leaves = Vec::new();
     split_runs(runs, A::default(), A::BITS, &mut leaves);
-    let leaves: Vec<[u8; 32]> = leaves
-        .par_iter()
-        .map_init(
-            || LocalValues::new(hashes),
-            |values, leaf| {
-                let mut bytes = Vec::with_capacity(leaf.len() * (A::BITS as usize / 4 + 4));
-                for run in *leaf {
-                    run.start.put(&mut bytes);
-                    run.end.put(&mut bytes);
-                    bytes.extend(values.local(run.value).to_le_bytes());
-                }
-                values.finish(leaf.len(), &bytes)
-            },
-        )
-        .collect();
-    root(&leaves)
+    hashed(&leaves, hashes, |run, values, bytes| {
+        run.start.put(bytes);
+        run.end.put(bytes);
+        bytes.extend(values.local(run.value).to_le_bytes());
+    })
 }
 
 /// Cuts runs into the fewest aligned blocks of at most [`LEAF`] runs, by where runs start.
@@ -164,31 +154,46 @@ fn names_root(names: &NameTable, hashes: &[[u8; 32]]) -> [u8; 32] {
     let points: Vec<NamePoint<'_>> = names.iter().collect();
     let mut leaves = Vec::new();
     split_keys(&points, &|point| point.key, 0, &mut leaves);
+    hashed(&leaves, hashes, |point, values, bytes| {
+        // Keys have at most MAX_KEY bytes.
+        let len = u16::try_from(point.key.len()).unwrap_or(u16::MAX);
+        bytes.extend(len.to_le_bytes());
+        bytes.extend(point.key);
+        for slot in [point.exact, point.below] {
+            let code = match slot {
+                Slot::Value(id) => values.local(id) + 2,
+                other => other.code(),
+            };
+            bytes.extend(code.to_le_bytes());
+        }
+    })
+}
+
+/// The root over leaves of items that have values.
+fn hashed<T: Sync>(
+    leaves: &[&[T]],
+    hashes: &[[u8; 32]],
+    put: impl Fn(&T, &mut LocalValues<'_>, &mut Vec<u8>) + Sync,
+) -> [u8; 32] {
+    // A table has a place for each value, so there are only as many as threads.
+    let idle = Mutex::new(Vec::new());
+    let take = || idle.lock().ok().and_then(|mut idle| idle.pop());
     let leaves: Vec<[u8; 32]> = leaves
         .par_iter()
-        .map_init(
-            || LocalValues::new(hashes),
-            |values, leaf| {
-                let mut bytes = Vec::new();
-                for point in *leaf {
-                    // Keys have at most MAX_KEY bytes.
-                    bytes.extend(
-                        u16::try_from(point.key.len())
-                            .unwrap_or(u16::MAX)
-                            .to_le_bytes(),
-                    );
-                    bytes.extend(point.key);
-                    for slot in [point.exact, point.below] {
-                        let code = match slot {
-                            Slot::Value(id) => values.local(id) + 2,
-                            other => other.code(),
-                        };
-                        bytes.extend(code.to_le_bytes());
-                    }
-                }
-                values.finish(leaf.len(), &bytes)
-            },
-        )
+        .map(|leaf| {
+            let new = || (LocalValues::new(hashes), Vec::new());
+            let (mut values, mut bytes) = take().unwrap_or_else(new);
+            bytes.clear();
+            bytes.extend(count_bytes(leaf.len()));
+            leaf.iter()
+                .for_each(|item| put(item, &mut values, &mut bytes));
+            values.finish(&mut bytes);
+            let hash = *blake3::hash(&bytes).as_bytes();
+            if let Ok(mut idle) = idle.lock() {
+                idle.push((values, bytes));
+            }
+            hash
+        })
         .collect();
     root(&leaves)
 }
@@ -198,7 +203,8 @@ fn values_root(zone: &ZoneContent, hashes: &[[u8; 32]]) -> [u8; 32] {
         .used_values(hashes.len())
         .filter_map(|rank| hashes.get(rank).copied())
         .collect();
-    used.par_sort_unstable();
+    // As numbers: two hashes that begin alike are rare, so that this decides.
+    used.par_sort_unstable_by(|a, b| first_half(a).cmp(&first_half(b)).then_with(|| a.cmp(b)));
     let mut leaves = Vec::new();
     split_keys(&used, &|hash| hash.as_slice(), 0, &mut leaves);
     let leaves: Vec<[u8; 32]> = leaves
@@ -206,13 +212,15 @@ fn values_root(zone: &ZoneContent, hashes: &[[u8; 32]]) -> [u8; 32] {
         .map(|leaf| {
             let mut hasher = Hasher::new();
             put_u32(&mut hasher, leaf.len());
-            leaf.iter().for_each(|hash| {
-                hasher.update(hash);
-            });
+            hasher.update(leaf.as_flattened());
             *hasher.finalize().as_bytes()
         })
         .collect();
     root(&leaves)
+}
+
+fn first_half(hash: &[u8; 32]) -> u128 {
+    hash.first_chunk().copied().map_or(0, u128::from_be_bytes)
 }
 
 /// Cuts sorted items into the fewest blocks of a common first bytes and at most [`LEAF`] items.
@@ -244,9 +252,7 @@ fn split_keys<'a, T>(
 fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
     let mut hasher = Hasher::new();
     put_u32(&mut hasher, leaves.len());
-    leaves.iter().for_each(|leaf| {
-        hasher.update(leaf);
-    });
+    hasher.update(leaves.as_flattened());
     *hasher.finalize().as_bytes()
 }
 
@@ -281,23 +287,24 @@ impl<'a> LocalValues<'a> {
         slot.1
     }
 
-    fn finish(&mut self, count: usize, bytes: &[u8]) -> [u8; 32] {
-        let mut hasher = Hasher::new();
-        put_u32(&mut hasher, count);
-        hasher.update(bytes);
+    /// Ends a leaf with the hashes of its values.
+    fn finish(&mut self, bytes: &mut Vec<u8>) {
         for rank in self.used.drain(..) {
             if let Some(hash) = self.hashes.get(rank as usize) {
-                hasher.update(hash);
+                bytes.extend_from_slice(hash);
             }
         }
         self.leaf += 1;
-        *hasher.finalize().as_bytes()
     }
 }
 
 fn put_u32(hasher: &mut Hasher, count: usize) {
-    // More than 2^32 - 1 of anything is refused before.
-    hasher.update(&u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
+    hasher.update(&count_bytes(count));
+}
+
+/// More than 2^32 - 1 of anything is refused before.
+fn count_bytes(count: usize) -> [u8; 4] {
+    u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes()
 }
 
 fn put_bytes(hasher: &mut Hasher, bytes: &[u8]) {

@@ -236,9 +236,12 @@ impl ListPlace {
 /// The values of lists that are not empty, in byte order.
 fn sorted(lists: &[ValueList]) -> Vec<ListPlace> {
     let common = common_prefix(lists);
-    let mut places: Vec<ListPlace> = (0u32..)
-        .zip(lists)
-        .flat_map(|(list, values)| {
+    let mut places: Vec<ListPlace> = lists
+        .par_iter()
+        .enumerate()
+        .flat_map_iter(|(list, values)| {
+            // Lists are pieces of sources: never so many.
+            let list = u32::try_from(list).unwrap_or(u32::MAX);
             values.stated().map(move |(index, bytes)| {
                 let rest = bytes.get(common..).unwrap_or_default();
                 let mut key = [0; 8];

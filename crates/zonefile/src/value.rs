@@ -125,12 +125,18 @@ pub(crate) fn text(text: &[u8]) -> (Text<'_>, bool) {
     (Text::Bytes(Cow::Borrowed(kept)), kept.len() < text.len())
 }
 
-/// The distinct values of one piece of a source, in order of first sight.
+/// Once so many values were looked for, it is known whether most of them are new.
+const TRIAL: u32 = 1024;
+
+/// The values of one piece of a source, in order of first sight; those that come often are there
+/// once. Where seven of eight are new, the others are not looked for any more.
 #[derive(Debug, Default)]
 pub(crate) struct Local<'t> {
     /// Hash and id of each value.
     ids: HashTable<(u64, u32)>,
     hasher: RandomState,
+    /// How often a value was looked for.
+    asked: u32,
     /// Each value, and how many default lines of the piece stood before it.
     pub(crate) values: Vec<(u32, Stated<'t>)>,
     defaults: u32,
@@ -144,7 +150,7 @@ impl<'t> Local<'t> {
         self.default_id = None;
     }
 
-    /// How many distinct values there are.
+    /// How many values there are.
     pub(crate) fn len(&self) -> usize {
         self.values.len()
     }
@@ -158,6 +164,7 @@ impl<'t> Local<'t> {
                 .collect(),
             ids: self.ids,
             hasher: self.hasher,
+            asked: self.asked,
             defaults: self.defaults,
             default_id: self.default_id,
         }
@@ -179,6 +186,13 @@ impl<'t> Local<'t> {
         let whole = stated.a.is_some() && stated.text != Text::Default;
         let defaults = if whole { 0 } else { self.defaults };
         let key = (defaults, stated);
+        // A piece has at most as many values as bytes, and is far below 4 GiB.
+        let next = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+        self.asked += 1;
+        if self.asked > TRIAL && next > self.asked - self.asked / 8 {
+            self.values.push(key);
+            return next;
+        }
         let hash = self.hasher.hash_one(&key);
         let values = &self.values;
         let same =
@@ -186,11 +200,10 @@ impl<'t> Local<'t> {
         if let Some((_, id)) = self.ids.find(hash, same) {
             return *id;
         }
-        // A piece has at most as many values as bytes, and is far below 4 GiB.
-        let id = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
-        self.ids.insert_unique(hash, (hash, id), |(hash, _)| *hash);
+        self.ids
+            .insert_unique(hash, (hash, next), |(hash, _)| *hash);
         self.values.push(key);
-        id
+        next
     }
 }
 
