@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use rblmap::layout::record::{A, KEY, KEY_LESS, LONG, LOOPBACK, LOOPBACK_A, TEXT};
-use rblmap::{MAX_LITERAL, MAX_TEXT, Part, RawRecord, Value};
+use rblmap::{MAX_LITERAL, MAX_TEXT, Part, RawRecord, Template, Value};
 
 /// One record: an A record, a text, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,21 +34,22 @@ pub struct TemplateBuf {
 }
 
 impl TemplateBuf {
-    /// A text without keys; `None` if it is empty.
+    /// A text without keys; an empty one is a record of its own, as in a `generic` of rbldnsd.
     ///
     /// ```
     /// use rblmap_image::{TemplateBuf, TextPart};
     /// let parts = [TextPart::Literal(b"Case 7".to_vec())];
-    /// assert_eq!(TemplateBuf::literal(b"Case 7"), TemplateBuf::new(parts));
+    /// assert_eq!(Some(TemplateBuf::literal(b"Case 7")), TemplateBuf::new(parts));
     /// ```
-    pub fn literal(text: &[u8]) -> Option<TemplateBuf> {
+    pub fn literal(text: &[u8]) -> TemplateBuf {
         let text = text.get(..text.len().min(MAX_LITERAL)).unwrap_or_default();
         let mut bytes = Vec::with_capacity(text.len() + 2);
         push_literal(text, &mut bytes);
-        (!bytes.is_empty()).then_some(TemplateBuf { bytes })
+        TemplateBuf { bytes }
     }
 
-    /// Joins the parts; `None` if nothing is left, since an empty text is no record.
+    /// Joins the parts; `None` if nothing is left: where texts are put together, an empty one is
+    /// no record.
     ///
     /// ```
     /// use rblmap_image::{TemplateBuf, TextPart};
@@ -90,6 +91,40 @@ impl TemplateBuf {
         }
         close(&mut literal, &mut bytes);
         (!bytes.is_empty()).then_some(TemplateBuf { bytes })
+    }
+
+    /// The same text, in which each key loses another number of first labels; it lost `0` or more.
+    ///
+    /// ```
+    /// use rblmap_image::{Record, TemplateBuf, TextPart, ValueBuf};
+    /// let text = TemplateBuf::new([TextPart::KeyLess(2)]);
+    /// let value = ValueBuf::new([Record { a: None, text: text.clone() }]);
+    /// let template = value.as_value().records().next().and_then(|record| record.template);
+    /// let same = template.and_then(|template| TemplateBuf::with_less(template, |less| less));
+    /// assert_eq!(same, text);
+    /// ```
+    pub fn with_less(template: Template<'_>, less: impl Fn(u8) -> u8) -> Option<TemplateBuf> {
+        TemplateBuf::rewritten(template, |labels| [TextPart::KeyLess(less(labels))])
+    }
+
+    /// The same text with other parts in the place of each key, whose number of lost labels is
+    /// given. An empty text stays one, as nothing was put together.
+    pub fn rewritten<P: IntoIterator<Item = TextPart>>(
+        template: Template<'_>,
+        key: impl Fn(u8) -> P,
+    ) -> Option<TemplateBuf> {
+        if template.as_bytes().is_empty() {
+            return Some(TemplateBuf::literal(b""));
+        }
+        let mut parts = Vec::new();
+        for part in template.parts() {
+            match part {
+                Part::Literal(bytes) => parts.push(TextPart::Literal(bytes.to_vec())),
+                Part::Key => parts.extend(key(0)),
+                Part::KeyLess(less) => parts.extend(key(less)),
+            }
+        }
+        TemplateBuf::new(parts)
     }
 }
 
@@ -140,11 +175,7 @@ impl ValueBuf {
         ValueBuf::new(value.records().map(|record| Record {
             a: record.a,
             text: record.template.and_then(|template| {
-                TemplateBuf::new(template.parts().map(|part| match part {
-                    Part::Literal(bytes) => TextPart::Literal(bytes.to_vec()),
-                    Part::Key => TextPart::KeyLess(labels),
-                    Part::KeyLess(less) => TextPart::KeyLess(less.saturating_add(labels)),
-                }))
+                TemplateBuf::with_less(template, |less| less.saturating_add(labels))
             }),
         }))
     }

@@ -66,11 +66,14 @@ impl<'a> Record<'a> {
         self.raw.a
     }
 
-    /// The TXT record with the key put in, at most 254 bytes of any kind. `None` if there is none
-    /// or it is empty.
+    /// The TXT record with the key put in, at most 255 bytes of any kind. `None` if there is none,
+    /// or if nothing is left once the key is in; only what is stated as empty is an empty record.
     pub fn txt<'b>(&self, buffer: &'b mut TextBuf) -> Option<&'b [u8]> {
-        self.raw.template?.render(&self.key, buffer);
-        Some(buffer.as_bytes()).filter(|text| !text.is_empty())
+        let template = self.raw.template?;
+        template.render(&self.key, buffer);
+        // Stated as empty, it is a record; but none comes of a key that is empty.
+        let stated = template.as_bytes().is_empty();
+        Some(buffer.as_bytes()).filter(|text| stated || !text.is_empty())
     }
 
     /// What the record is listed under.

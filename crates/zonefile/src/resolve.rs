@@ -131,7 +131,7 @@ fn record(dataset: &Dataset<'_>, whole: &Whole<'_>) -> Record {
         a: whole.a.map(std::net::Ipv4Addr::from_bits),
         text: match dataset.kind {
             // Nothing in it is put in.
-            DatasetType::Generic => text.and_then(TemplateBuf::literal),
+            DatasetType::Generic => text.map(TemplateBuf::literal),
             _ => dataset.settings.template(text),
         },
     }

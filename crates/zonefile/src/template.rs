@@ -44,7 +44,8 @@ impl<'t> Settings<'t> {
             && text.first() != Some(&b'=')
             && memchr::memchr(b'$', text).is_none()
         {
-            return TemplateBuf::literal(text.get(..text.len().min(MAX_TEXT)).unwrap_or_default());
+            let kept = text.get(..text.len().min(MAX_TEXT)).unwrap_or_default();
+            return (!kept.is_empty()).then(|| TemplateBuf::literal(kept));
         }
         let mut out = Parts::default();
         match (text, self.base) {

@@ -259,3 +259,180 @@ fn single_addresses_say_the_same_in_any_order() {
         assert_eq!(id(&others), in_order, "{kind}, seed {seed}");
     }
 }
+
+#[test]
+fn tsets_are_their_addresses_with_the_first_default() {
+    for (seed, mut rng) in seeds() {
+        let mut text = String::new();
+        let mut value = None;
+        let mut listed = BTreeSet::new();
+        let mut listed_v6 = BTreeSet::new();
+        let mut text_v6 = String::new();
+        for _ in 0..60 {
+            let address = BASE + 0xfe00 + rng.u32(..0x800);
+            let shown = std::net::Ipv4Addr::from_bits(address);
+            let line = match rng.u8(..6) {
+                0 => {
+                    let stated = rng.u8(1..5);
+                    value.get_or_insert(stated);
+                    format!(":{stated}:t\n")
+                }
+                // None of these is an entry of a tset, the values of entries are not read.
+                1 => format!("!{shown}\n{shown}/24\n{shown}-{shown}\n"),
+                2 => format!("# {shown}\n"),
+                _ => {
+                    listed.insert(address);
+                    format!("{shown}{}\n", ["", " :9:x", ":9:x", " # x"][rng.usize(..4)])
+                }
+            };
+            text.push_str(&line);
+            if rng.u8(..3) > 0 {
+                let _ = writeln!(
+                    text_v6,
+                    "2600:0:0:{:x}{}",
+                    address & 0xffff,
+                    [" :9:", ""][rng.usize(..2)]
+                );
+                listed_v6.insert(address & 0xffff);
+            }
+        }
+        let value = value.unwrap_or(2);
+        compare("ip4tset", &text, seed, |address| {
+            listed
+                .contains(&address)
+                .then_some(value)
+                .into_iter()
+                .collect()
+        });
+        // The first 64 bits are listed, single addresses in them are not.
+        let mut excluded = BTreeSet::new();
+        for &net in &listed_v6 {
+            if rng.u8(..3) == 0 {
+                excluded.insert((net, rng.u32(..4)));
+            }
+        }
+        for (net, host) in &excluded {
+            let _ = writeln!(text_v6, "!2600:0:0:{net:x}::{host:x}");
+        }
+        let _ = writeln!(text_v6, ":4:\n:3:");
+        let (image, _) = common::image("ip6tset", &text_v6, &Options::default());
+        for net in 0xfc00..0x1_0a00 {
+            for host in 0..4u32 {
+                let asked = 0x2600_u128 << 112 | u128::from(net & 0xffff) << 64 | u128::from(host);
+                let told = common::told(image.base().lookup_v6(asked));
+                let is_listed = listed_v6.contains(&(net & 0xffff))
+                    && !excluded.contains(&(net & 0xffff, host));
+                let model: Vec<u8> = is_listed.then_some(4).into_iter().collect();
+                let ours: Vec<u8> = told.a.iter().map(|a| a.octets()[3]).collect();
+                assert_eq!(ours, model, "seed {seed}, {asked:#x} of\n{text_v6}");
+            }
+        }
+    }
+}
+
+#[test]
+fn generic_is_all_records_of_the_name() {
+    for (seed, mut rng) in seeds() {
+        let name = |rng: &mut Rng| ["@", "a", "b", "a.b", "b.b", "*.b"][rng.usize(..6)];
+        let mut text = String::new();
+        let mut records: Vec<(&str, Result<u8, String>)> = Vec::new();
+        for _ in 0..30 {
+            let owner = name(&mut rng);
+            let ttl = ["", "300 ", "in ", "1h IN "][rng.usize(..4)];
+            let _ = match rng.u8(..4) {
+                0 => {
+                    let last = rng.u8(1..5);
+                    records.push((owner, Ok(last)));
+                    writeln!(text, "{owner} {ttl}a 127.0.0.{last} # not read")
+                }
+                1 => {
+                    let told = ["", "x $ $1 =", ":2:x", "a \"b"][rng.usize(..4)];
+                    records.push((owner, Err(told.to_owned())));
+                    writeln!(text, "{owner} {ttl}TXT \"{told}\"")
+                }
+                2 => writeln!(text, "{owner} {ttl}MX 10 mail.example"),
+                _ => writeln!(text, "{owner} {ttl}CNAME x.example"),
+            };
+        }
+        let (image, _) = common::image("generic", &text, &Options::default());
+        for asked in ["@", "a", "b", "a.b", "b.b", "*.b", "x.b", "a.a.b", "c"] {
+            let of = records.iter().filter(|(owner, _)| *owner == asked);
+            let model = common::Told {
+                a: of
+                    .clone()
+                    .filter_map(|(_, record)| record.as_ref().ok())
+                    .map(|last| [127, 0, 0, *last].into())
+                    .collect(),
+                txt: of
+                    .filter_map(|(_, record)| record.as_ref().err())
+                    .map(|text| text.clone().into_bytes())
+                    .collect(),
+            };
+            let asked = common::Question::Name(asked.as_bytes().to_vec());
+            let ours = common::ask(&image, &asked, "@");
+            assert_eq!(ours, model, "seed {seed}, {asked:?} of\n{text}");
+        }
+    }
+}
+
+/// A subzone answers with its own datasets, all of them, and the zone around it is not asked.
+#[test]
+fn combined_is_all_datasets_of_the_longest_subzone() {
+    for (seed, mut rng) in seeds() {
+        // The subzones, and what they list: address, value.
+        const SUBZONES: [&str; 4] = ["@", "s", "t.s", "u"];
+        let mut text = String::new();
+        let mut entries: Vec<(BTreeSet<&str>, u32, u8)> = Vec::new();
+        for _ in 0..rng.usize(1..6) {
+            let subzones: BTreeSet<&str> = (0..rng.usize(1..3))
+                .map(|_| SUBZONES[rng.usize(..4)])
+                .collect();
+            let kind = ["ip4set", "ip4trie", "ip4tset"][rng.usize(..3)];
+            let _ = write!(text, "$DATASET {kind}:n");
+            subzones.iter().for_each(|subzone| {
+                let _ = write!(text, " {subzone}");
+            });
+            let default = rng.u8(1..6);
+            let _ = writeln!(text, "\n:{default}:");
+            let mut addresses = BTreeSet::new();
+            for _ in 0..6 {
+                let address = BASE + rng.u32(..24);
+                if addresses.insert(address) {
+                    let own = if kind == "ip4tset" || rng.bool() {
+                        None
+                    } else {
+                        Some(rng.u8(6..9))
+                    };
+                    let shown = own.map_or(String::new(), |own| format!(" :{own}:"));
+                    let _ = writeln!(text, "{}{shown}", std::net::Ipv4Addr::from_bits(address));
+                    entries.push((subzones.clone(), address, own.unwrap_or(default)));
+                }
+            }
+        }
+        let (image, _) = common::image("combined", &text, &Options::default());
+        for asked in SUBZONES.iter().copied().chain(["x", "x.s", "x.t.s"]) {
+            // The longest subzone that has a dataset; what is left of the name spells no address.
+            let own = entries
+                .iter()
+                .any(|(subzones, ..)| subzones.contains(asked));
+            for address in BASE..BASE + 24 {
+                let values = entries
+                    .iter()
+                    .filter(|(subzones, at, _)| own && *at == address && subzones.contains(asked));
+                let model: BTreeSet<u8> = values.map(|entry| entry.2).collect();
+                let spelled = NameKey::spelled(std::net::Ipv4Addr::from_bits(address).into());
+                let name = if asked == "@" {
+                    spelled.to_string()
+                } else {
+                    format!("{spelled}.{asked}")
+                };
+                let ours = common::ask(&image, &common::Question::Name(name.into_bytes()), "@");
+                let ours: BTreeSet<u8> = ours.a.iter().map(|a| a.octets()[3]).collect();
+                assert_eq!(
+                    ours, model,
+                    "seed {seed}, {address:#x} in {asked} of\n{text}"
+                );
+            }
+        }
+    }
+}

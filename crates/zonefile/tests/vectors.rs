@@ -13,6 +13,8 @@ use std::fs;
 use std::path::Path;
 
 use common::{Question, Told, ask, image_of};
+use rblmap::Image;
+use rblmap_delta::{Epoch, Limits};
 use recorded::{NOW, cases, options, root, specs, text};
 
 fn rows(path: &Path) -> Vec<Vec<String>> {
@@ -54,6 +56,7 @@ fn expected(a: &str, txt: &str) -> Told {
 fn every_recorded_answer_is_ours() {
     let mut asked = 0;
     let mut wrong = Vec::new();
+    let mut before: Option<Image> = None;
     for case in cases() {
         let name = text(&case, "name");
         let Ok((image, _)) = image_of(&specs(&case), &options(&case)) else {
@@ -75,9 +78,25 @@ fn every_recorded_answer_is_ours() {
                 ));
             }
         }
+        // What a mirror makes of it is the same image, so that the same answers hold.
+        moved(&image, before.as_ref());
+        before = Some(image);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(asked > 2_000, "{asked} questions");
+}
+
+/// Packs and unpacks an image, and makes it of the one before by a delta.
+fn moved(image: &Image, before: Option<&Image>) {
+    let limits = Limits::default();
+    let packed = rblmap_delta::pack(image, Epoch::default()).unwrap();
+    let unpacked = rblmap_delta::unpack(&packed, &limits).unwrap();
+    assert!(unpacked == image.as_bytes(), "after pack and unpack");
+    if let Some(before) = before {
+        let delta = rblmap_delta::diff(before, image, Epoch::default()).unwrap();
+        let applied = rblmap_delta::apply(before, &[&delta], &limits).unwrap();
+        assert!(applied == image.as_bytes(), "after a delta");
+    }
 }
 
 #[test]

@@ -110,11 +110,7 @@ impl Server {
                     let octets: [u8; 4] = data.try_into().unwrap();
                     told.a.insert(octets.into());
                 } else {
-                    let text = strings(&data);
-                    // An empty text of `generic` is a record there; here it says nothing.
-                    if !text.is_empty() {
-                        told.txt.insert(text);
-                    }
+                    told.txt.insert(strings(&data));
                 }
             }
         }

@@ -177,6 +177,7 @@ fn record(rng: &mut Rng) -> String {
     };
     let ttl = ["", "1h ", "IN ", "60 IN "][rng.usize(..4)];
     match rng.u8(..6) {
+        0 if rng.u8(..4) == 0 => format!("{name} {ttl}TXT \"\""),
         0 => format!("{name} {ttl}TXT \"{}\"", text(rng)),
         1 => format!("{name} {ttl}txt {}", text(rng)),
         2 => format!("{name} {ttl}MX 10 mail.example"),

@@ -9,7 +9,7 @@
 use std::collections::{HashMap, HashSet};
 
 use rblmap::{NameKey, Part, RawRecord, Slot, Value};
-use rblmap_image::ValueBuf;
+use rblmap_image::{TemplateBuf, ValueBuf};
 
 use super::addresses::open_based;
 use super::record::{self, Tail};
@@ -370,26 +370,14 @@ fn as_above(record: &RawRecord<'_>) -> Option<(usize, Record)> {
         Part::KeyLess(less) => Some(less),
         Part::Literal(_) | Part::Key => None,
     })?;
-    let parts = record.template?.parts().map(|part| match part {
-        Part::Literal(bytes) => rblmap_image::TextPart::Literal(bytes.to_vec()),
-        Part::Key => rblmap_image::TextPart::Key,
-        Part::KeyLess(more) => rblmap_image::TextPart::KeyLess(more.saturating_sub(less)),
-    });
-    let above = ValueBuf::new([rblmap_image::Record {
-        a: record.a,
-        text: rblmap_image::TemplateBuf::new(parts),
-    }]);
+    let text = TemplateBuf::with_less(record.template?, |more| more.saturating_sub(less));
+    let above = ValueBuf::new([rblmap_image::Record { a: record.a, text }]);
     Some((less.into(), above.as_value().as_bytes().to_vec()))
 }
 
 fn alone(record: RawRecord<'_>) -> Record {
-    let text = record.template.and_then(|template| {
-        rblmap_image::TemplateBuf::new(template.parts().map(|part| match part {
-            Part::Literal(bytes) => rblmap_image::TextPart::Literal(bytes.to_vec()),
-            Part::Key => rblmap_image::TextPart::Key,
-            Part::KeyLess(less) => rblmap_image::TextPart::KeyLess(less),
-        }))
-    });
+    let template = record.template;
+    let text = template.and_then(|template| TemplateBuf::with_less(template, |less| less));
     let value = ValueBuf::new([rblmap_image::Record { a: record.a, text }]);
     value.as_value().as_bytes().to_vec()
 }

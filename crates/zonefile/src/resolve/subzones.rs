@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rblmap::{NameKey, Part};
+use rblmap::NameKey;
 use rblmap_image::{Record, TemplateBuf, TextPart, ValueBuf};
 
 use super::names::{Names, View};
@@ -133,25 +133,13 @@ fn renamed(value: u32, rename: &Rename, unions: &mut Unions<'_>) -> Result<u32, 
     let records = value.records().map(|record| Record {
         a: record.a,
         text: record.template.and_then(|template| {
-            TemplateBuf::new(template.parts().flat_map(|part| {
-                match (part, rename) {
-                    (Part::Literal(bytes), _) => [Some(TextPart::Literal(bytes.to_vec())), None],
-                    (_, Rename::Whole(name)) => {
-                        let name = name.to_string().into_bytes();
-                        [Some(TextPart::Literal(name)), None]
-                    }
-                    (part, Rename::Suffix(name)) => {
-                        let key = match part {
-                            Part::KeyLess(less) => TextPart::KeyLess(less),
-                            _ => TextPart::Key,
-                        };
-                        let behind = format!(".{name}").into_bytes();
-                        [Some(key), Some(TextPart::Literal(behind))]
-                    }
+            TemplateBuf::rewritten(template, |less| match rename {
+                Rename::Whole(name) => vec![TextPart::Literal(name.to_string().into_bytes())],
+                Rename::Suffix(name) => {
+                    let behind = format!(".{name}").into_bytes();
+                    vec![TextPart::KeyLess(less), TextPart::Literal(behind)]
                 }
-                .into_iter()
-                .flatten()
-            }))
+            })
         }),
     });
     let renamed = ValueBuf::new(records.collect::<Vec<_>>());
