@@ -101,7 +101,11 @@ fn recorded_refusals_exit_3_and_name_the_file() {
     let text = std::fs::read_to_string(root.join("cases.json")).unwrap();
     let cases: serde_json::Value = serde_json::from_str(&text).unwrap();
     let loads = std::fs::read_to_string(root.join("loads.tsv")).unwrap();
+    let warnings = std::fs::read_to_string(root.join("warnings.tsv")).unwrap();
     let dir = TempDir::new().unwrap();
+    let image = dir.path().join("a.rbl");
+    let before = b"not looked at".as_slice();
+    std::fs::write(&image, before).unwrap();
     let mut refused = 0;
     for case in cases.as_array().unwrap() {
         let name = case["name"].as_str().unwrap();
@@ -109,7 +113,6 @@ fn recorded_refusals_exit_3_and_name_the_file() {
             continue;
         }
         refused += 1;
-        let image = dir.path().join("a.rbl");
         let mut args = vec![
             "build".to_owned(),
             "-o".to_owned(),
@@ -147,7 +150,16 @@ fn recorded_refusals_exit_3_and_name_the_file() {
         let folder = Path::new(&first).parent().unwrap();
         let named = run.stderr.contains(&*folder.to_string_lossy()) || run.stderr.contains("acl");
         assert!(named, "{name}: {}", run.stderr);
-        assert!(!image.exists());
+        let rows = warnings.lines().filter_map(|row| {
+            let mut fields = row.split('\t');
+            (fields.next() == Some(name)).then(|| (fields.next(), fields.next()))
+        });
+        // Line 0 is the whole file, named above.
+        let rows = rows.filter(|(_, line)| *line != Some("0"));
+        let mut places = rows.map(|(file, line)| format!("{}:{}", file.unwrap(), line.unwrap()));
+        let at = places.clone().count() == 0 || places.any(|at| run.stderr.contains(&at));
+        assert!(at, "{name}: {}", run.stderr);
+        assert_eq!(std::fs::read(&image).unwrap(), before);
     }
     assert!(refused >= 8, "{refused}");
 }

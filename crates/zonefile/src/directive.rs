@@ -10,16 +10,21 @@ use crate::line::{digits, is_space, trim_start, word};
 pub(crate) enum Directive<'t> {
     Soa(Soa),
     Ns(NameServers),
+    /// A `$NS` that ends in a malformed name: warned about, but the names before it are kept, with a
+    /// TTL of 0, and later lines are ignored.
+    BrokenNs(NameServers),
     /// Seconds; 0 for the built-in default.
     Ttl(u32),
     /// At most this many addresses an entry.
     MaxRange4(u32),
     Timestamp(Timestamp),
+    /// The text is empty where that is malformed, unless the variable was set before.
     Variable(usize, &'t [u8]),
+    /// As for a variable.
     Base(&'t [u8]),
     /// What follows `$DATASET`.
     Dataset(&'t [u8]),
-    /// A second `$SOA` or `$NS`: not even read.
+    /// A second `$SOA` or `$NS`, not even read, or a `$NS` that names nobody.
     Ignored,
 }
 
@@ -43,14 +48,15 @@ const MAX_NAME_SERVERS: usize = 32;
 /// Reads a directive without its `$`; `None` if it is unknown or malformed.
 pub(crate) fn parse(text: &[u8], seen: Seen) -> Option<Directive<'_>> {
     let (name, rest) = word(text);
-    if rest.is_empty() {
+    if name.len() == text.len() {
         return None;
     }
+    // White space may stand before a NUL, so there may be nothing left: each looks after itself.
     match name.to_ascii_lowercase().as_slice() {
         b"soa" if seen.soa => Some(Directive::Ignored),
         b"soa" => soa(rest).map(Directive::Soa),
         b"ns" | b"nameserver" if seen.ns => Some(Directive::Ignored),
-        b"ns" | b"nameserver" => name_servers(rest).map(Directive::Ns),
+        b"ns" | b"nameserver" => name_servers(rest),
         b"ttl" => time(rest)
             .filter(|(_, rest)| rest.is_empty())
             .map(|(ttl, _)| Directive::Ttl(ttl)),
@@ -102,28 +108,40 @@ fn soa(text: &[u8]) -> Option<Soa> {
     })
 }
 
-fn name_servers(text: &[u8]) -> Option<NameServers> {
+/// A line of names that are all turned off says nothing, and the next one counts.
+fn name_servers(text: &[u8]) -> Option<Directive<'_>> {
     let (ttl, mut rest) = time(text)?;
+    if rest.is_empty() {
+        return None;
+    }
     let mut names = Vec::new();
     while !rest.is_empty() {
-        let off = rest.first() == Some(&b'-');
-        let (name, after) = domain(if off {
-            rest.get(1..).unwrap_or_default()
-        } else {
-            rest
-        })?;
-        if !off && names.len() < MAX_NAME_SERVERS {
+        // Turned off, a name is not even read.
+        if rest.first() == Some(&b'-') {
+            rest = word(rest).1;
+            continue;
+        }
+        let Some((name, after)) = domain(rest) else {
+            return (!names.is_empty())
+                .then_some(Directive::BrokenNs(NameServers { ttl: 0, names }));
+        };
+        if names.len() < MAX_NAME_SERVERS {
             names.push(name.to_vec());
         }
         rest = after;
     }
-    (!names.is_empty()).then_some(NameServers { ttl, names })
+    Some(if names.is_empty() {
+        Directive::Ignored
+    } else {
+        Directive::Ns(NameServers { ttl, names })
+    })
 }
 
+/// A name as it is written; `.` is one too.
 fn domain(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let (name, rest) = word(text);
-    let key = NameKey::parse(name).ok()?;
-    (key.label_count() > 0).then_some((name, rest))
+    let good = !name.is_empty() && NameKey::parse(name).is_ok();
+    good.then_some((name, rest))
 }
 
 fn max_range(text: &[u8]) -> Option<u32> {
@@ -274,11 +292,22 @@ mod tests {
             "MAXRANGE4 0",
             "MAXRANGE4 x",
             "NS 1h",
+            "NS 1h \\999 a",
+            "NS 4294967296 a",
+            "TTL 4294967296",
             "SOA 0 ns.example. admin.example. 0 1 1 1",
         ];
         for text in bad {
             assert_eq!(read(text), None, "{text}");
         }
+        assert!(matches!(read("NS 1h a -\\999 ."), Some(Directive::Ns(ns)) if ns.names.len() == 2));
+        assert_eq!(read("NS 1h -a"), Some(Directive::Ignored));
+        let broken = NameServers {
+            ttl: 0,
+            names: vec![b"a".to_vec()],
+        };
+        assert_eq!(read("NS 1h a \\999 b"), Some(Directive::BrokenNs(broken)));
+        assert!(read("SOA 0 . . 0 1h 1h 1w 1h").is_some());
         assert!(read("SOA 0 ns.example. admin.example. 0 1h 1h 1w 1h").is_some());
         assert!(read("SOA 0 ns.example. admin.example. 0 1h 1h 1w 1h x").is_none());
     }

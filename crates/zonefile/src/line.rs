@@ -71,14 +71,15 @@ pub(crate) fn word(text: &[u8]) -> (&[u8], &[u8]) {
     (word, trim_start(rest))
 }
 
-/// Reads decimal digits: the number, capped, and the rest; `None` if there is no digit.
+/// Reads decimal digits: the number and the rest; `None` if there is no digit, or if the number
+/// has more than 32 bits.
 pub(crate) fn digits(text: &[u8]) -> Option<(u32, &[u8])> {
     let mut rest = text;
     let mut number = 0u32;
     while let [digit @ b'0'..=b'9', after @ ..] = rest {
         number = number
-            .saturating_mul(10)
-            .saturating_add(u32::from(digit - b'0'));
+            .checked_mul(10)?
+            .checked_add(u32::from(digit - b'0'))?;
         rest = after;
     }
     (rest.len() < text.len()).then_some((number, rest))

@@ -358,6 +358,10 @@ impl<'t, 'a> Loader<'t, 'a> {
             Some(Directive::Ignored) => {}
             Some(Directive::Soa(soa)) => self.loaded.facts.soa = Some(soa),
             Some(Directive::Ns(ns)) => self.loaded.facts.ns = Some(ns),
+            Some(Directive::BrokenNs(ns)) => {
+                self.loaded.facts.ns = Some(ns);
+                self.warn(line, Class::BadSpecial, place);
+            }
             Some(Directive::Ttl(ttl)) => match self.dataset_mut(dataset) {
                 Some(dataset) => dataset.ttl = ttl,
                 None => {
@@ -371,13 +375,13 @@ impl<'t, 'a> Loader<'t, 'a> {
             },
             Some(Directive::Timestamp(stamp)) => return self.timestamp(stamp, line, place),
             Some(Directive::Variable(number, text)) => {
-                if !self.settings_mut(dataset).set(number, text) {
-                    self.warn(line, Class::SecondVariable, place);
+                if let Err(class) = self.settings_mut(dataset).set(number, text) {
+                    self.warn(line, class, place);
                 }
             }
             Some(Directive::Base(text)) => {
-                if !self.settings_mut(dataset).set_base(text) {
-                    self.warn(line, Class::SecondVariable, place);
+                if let Err(class) = self.settings_mut(dataset).set_base(text) {
+                    self.warn(line, class, place);
                 }
             }
         }

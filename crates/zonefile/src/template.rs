@@ -3,6 +3,8 @@
 use rblmap::MAX_TEXT;
 use rblmap_image::{TemplateBuf, TextPart};
 
+use crate::warning::Class;
+
 /// What the texts of a dataset may refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Settings<'t> {
@@ -18,22 +20,15 @@ enum Inner<'a> {
 }
 
 impl<'t> Settings<'t> {
-    /// Sets a variable; the first time counts. Whether it did.
-    pub(crate) fn set(&mut self, number: usize, text: &'t [u8]) -> bool {
-        match self.variables.get_mut(number) {
-            Some(slot @ None) => {
-                *slot = Some(text);
-                true
-            }
-            _ => false,
-        }
+    /// Sets a variable. Only the first text counts; others are not even looked at.
+    pub(crate) fn set(&mut self, number: usize, text: &'t [u8]) -> Result<(), Class> {
+        let slot = self.variables.get_mut(number).ok_or(Class::BadSpecial)?;
+        set(slot, text)
     }
 
-    /// Sets the base template; the first time counts. Whether it did.
-    pub(crate) fn set_base(&mut self, text: &'t [u8]) -> bool {
-        let first = self.base.is_none();
-        self.base.get_or_insert(text);
-        first
+    /// Sets the base template, as [`Settings::set`] does.
+    pub(crate) fn set_base(&mut self, text: &'t [u8]) -> Result<(), Class> {
+        set(&mut self.base, text)
     }
 
     /// The template of an entry's text; `None` if no text can come of it.
@@ -92,6 +87,17 @@ impl<'t> Settings<'t> {
     }
 }
 
+fn set<'t>(slot: &mut Option<&'t [u8]>, text: &'t [u8]) -> Result<(), Class> {
+    if slot.is_some() {
+        return Err(Class::SecondVariable);
+    }
+    if text.is_empty() {
+        return Err(Class::BadSpecial);
+    }
+    *slot = Some(text);
+    Ok(())
+}
+
 /// Parts so far, and how many bytes they make at least.
 #[derive(Debug, Default)]
 struct Parts {
@@ -138,9 +144,10 @@ mod tests {
     #[test]
     fn templates_expand_once_from_left_to_right() {
         let mut settings = Settings::default();
-        assert!(settings.set(1, b"one"));
-        assert!(!settings.set(1, b"other"));
-        assert!(settings.set(2, b"$1 $"));
+        assert_eq!(settings.set(1, b""), Err(Class::BadSpecial));
+        settings.set(1, b"one").unwrap();
+        assert_eq!(settings.set(1, b""), Err(Class::SecondVariable));
+        settings.set(2, b"$1 $").unwrap();
         let cases = [
             ("a$$b", "a$b"),
             ("$1$3", "one$3"),
@@ -159,7 +166,7 @@ mod tests {
     #[test]
     fn a_base_template_speaks_for_every_entry() {
         let mut settings = Settings::default();
-        settings.set_base(b"see [$=] for $");
+        settings.set_base(b"see [$=] for $").unwrap();
         assert_eq!(render(&settings, ""), "see [1.2.3.4] for 1.2.3.4");
         assert_eq!(render(&settings, "r$"), "see [r$] for 1.2.3.4");
         assert_eq!(render(&settings, "=no $"), "no 1.2.3.4");
@@ -169,7 +176,7 @@ mod tests {
     fn variables_in_variables_cannot_make_a_text_grow() {
         let mut settings = Settings::default();
         let long = vec![b'x'; 32_000];
-        settings.set(1, &long);
+        settings.set(1, &long).unwrap();
         let text = "$1".repeat(127);
         assert_eq!(render(&settings, &text).len(), MAX_TEXT);
     }

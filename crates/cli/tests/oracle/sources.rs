@@ -99,13 +99,51 @@ fn push(out: &mut Vec<Vec<u8>>, line: String) {
     out.push(format!("{line}\n").into_bytes());
 }
 
+fn time(rng: &mut Rng) -> &'static str {
+    [
+        "1h",
+        "0",
+        "7W",
+        "60:",
+        "1x",
+        "4294967295",
+        "4294967296",
+        "99999999w",
+    ][match rng.bool() {
+        true => 0,
+        false => rng.usize(..8),
+    }]
+}
+
+/// A name as directives have them, turned off or malformed some of them.
+fn server(rng: &mut Rng) -> &'static str {
+    const NAMES: [&str; 9] = [
+        "ns1.example",
+        "ns.\\065",
+        ".",
+        "..",
+        "@",
+        "-",
+        "-ns2.example",
+        "\\999",
+        "-\\999",
+    ];
+    NAMES[rng.usize(..NAMES.len())]
+}
+
 fn directive(rng: &mut Rng) -> String {
     match rng.u8(..14) {
         0 => format!("$MAXRANGE4 /{}", rng.u8(14..25)),
         1 => format!("$MAXRANGE4 {}", 1 << rng.u8(4..16)),
         2 => "$TTL 30m".to_owned(),
-        3 => "$SOA 1h ns.example admin.example 7 1h 1h 1w 1h".to_owned(),
-        4 => "$NS 1h ns1.example -ns2.example".to_owned(),
+        3 => {
+            let soa = format!("{} {} 7 1h 1h 1w 1h", server(rng), server(rng));
+            format!("$SOA {} {soa}{}", time(rng), ["", " 1"][rng.usize(..8) / 7])
+        }
+        4 => {
+            let names: Vec<&str> = (0..rng.usize(..4)).map(|_| server(rng)).collect();
+            format!("$NS {} {}", time(rng), names.join(" "))
+        }
         5 => format!("$= base [$=] {}", text(rng)),
         6 => "$TIMESTAMP 2020:01:02 2037:01:02".to_owned(),
         7 if rng.u8(..8) == 0 => "$TIMESTAMP 2020:01:02 +1w".to_owned(),

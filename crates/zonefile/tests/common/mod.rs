@@ -7,6 +7,7 @@
 )]
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
@@ -98,4 +99,12 @@ fn ask_name(image: &Image, text: &[u8], sub: &str) -> Told {
         return Told::default();
     };
     told(image.query(&name).unwrap())
+}
+
+/// So many lines.
+pub fn lines(count: u32, line: impl Fn(u32) -> String) -> String {
+    (0..count).fold(String::new(), |mut text, index| {
+        let _ = writeln!(text, "{}", line(index));
+        text
+    })
 }
