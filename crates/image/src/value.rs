@@ -60,7 +60,11 @@ impl TemplateBuf {
     pub fn new(parts: impl IntoIterator<Item = TextPart>) -> Option<TemplateBuf> {
         let parts: Vec<TextPart> = parts.into_iter().collect();
         let all_literal = parts.iter().all(|p| matches!(p, TextPart::Literal(_)));
-        let most = if all_literal { MAX_LITERAL } else { MAX_TEXT };
+        TemplateBuf::join(parts, if all_literal { MAX_LITERAL } else { MAX_TEXT })
+    }
+
+    /// Joins parts up to so many bytes of text.
+    fn join(parts: Vec<TextPart>, most: usize) -> Option<TemplateBuf> {
         let mut bytes = Vec::new();
         let mut literal = Vec::new();
         let mut shortest = 0;
@@ -124,7 +128,10 @@ impl TemplateBuf {
                 Part::KeyLess(less) => parts.extend(key(less)),
             }
         }
-        TemplateBuf::new(parts)
+        // A text that had keys is as short without them.
+        let literal = |part| matches!(part, Part::Literal(_));
+        let all_literal = template.parts().all(literal);
+        TemplateBuf::join(parts, if all_literal { MAX_LITERAL } else { MAX_TEXT })
     }
 }
 
