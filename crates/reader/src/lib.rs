@@ -26,7 +26,7 @@
 //!
 //! Damaged or hostile images never cause a panic, an endless loop or a read outside the file.
 //! They may cause a wrong answer, so verify what comes from outside: the mirror does, before an
-//! image gets its name, and [`Image::verify`] does (feature `verify`, which adds blake3).
+//! image gets its name, and `Image::verify` does (feature `verify`, which adds blake3).
 //!
 //! Building and comparing images is not for this crate: see `rblmap-image` and the `rblmap`
 //! command.
@@ -44,6 +44,8 @@ mod live;
 mod live_cell;
 #[cfg(unix)]
 mod live_folder;
+#[cfg(unix)]
+mod live_fork;
 mod many;
 mod name;
 mod names;

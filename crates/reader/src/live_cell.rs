@@ -7,9 +7,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
+use crate::live_fork;
+
 #[derive(Debug)]
 pub(crate) struct Cell<T> {
-    /// The process whose thread is at the pointer; 0 for none.
+    /// The number of the process whose thread is at the pointer; 0 for none.
     owner: AtomicU32,
     /// From `Arc::into_raw`: the cell owns one count of it.
     value: AtomicPtr<T>,
@@ -17,6 +19,7 @@ pub(crate) struct Cell<T> {
 
 impl<T> Cell<T> {
     pub(crate) fn new(value: T) -> Cell<T> {
+        live_fork::listen();
         Cell {
             owner: AtomicU32::new(0),
             value: AtomicPtr::new(Arc::into_raw(Arc::new(value)).cast_mut()),
@@ -32,7 +35,11 @@ impl<T> Cell<T> {
     pub(crate) fn update(&self, make: impl FnOnce(&T) -> Option<T>) -> Arc<T> {
         loop {
             if let Some(held) = Held::take(&self.owner) {
-                return self.replace(&held, make);
+                let old = self.current(&held);
+                return match make(&old) {
+                    Some(new) => self.replace(&held, new),
+                    None => old,
+                };
             }
             std::thread::yield_now();
         }
@@ -40,14 +47,18 @@ impl<T> Cell<T> {
 
     /// The same into a value that a thread holds, which stays as it is if another thread is at it.
     ///
-    /// The old value of that thread goes while the lock is held: so a thread never has two.
+    /// The old value of that thread goes before a new one is made: so threads and cell never have
+    /// more values together than there are threads, and one.
     pub(crate) fn try_update(&self, own: &mut Arc<T>, make: impl FnOnce(&T) -> Option<T>) {
         if let Some(held) = Held::take(&self.owner) {
-            *own = self.replace(&held, make);
+            *own = self.current(&held);
+            if let Some(new) = make(own) {
+                *own = self.replace(&held, new);
+            }
         }
     }
 
-    fn replace(&self, _: &Held<'_>, make: impl FnOnce(&T) -> Option<T>) -> Arc<T> {
+    fn current(&self, _: &Held<'_>) -> Arc<T> {
         let raw = self.value.load(Ordering::Acquire);
         #[expect(unsafe_code, reason = "an Arc that is swapped")]
         // SAFETY: `raw` is of `Arc::into_raw`, and the cell's own count keeps it alive: only who
@@ -57,8 +68,12 @@ impl<T> Cell<T> {
         };
         #[expect(unsafe_code, reason = "an Arc that is swapped")]
         // SAFETY: this is the count that was just added.
-        let old = unsafe { Arc::from_raw(raw) };
-        let Some(new) = make(&old) else { return old };
+        unsafe {
+            Arc::from_raw(raw)
+        }
+    }
+
+    fn replace(&self, _: &Held<'_>, new: T) -> Arc<T> {
         let new = Arc::new(new);
         let raw = Arc::into_raw(Arc::clone(&new)).cast_mut();
         let raw = self.value.swap(raw, Ordering::AcqRel);
@@ -82,7 +97,7 @@ struct Held<'a>(&'a AtomicU32);
 
 impl Held<'_> {
     fn take(owner: &AtomicU32) -> Option<Held<'_>> {
-        let me = std::process::id();
+        let me = live_fork::number();
         let before = match owner.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => return Some(Held(owner)),
             Err(before) => before,
@@ -109,7 +124,7 @@ mod tests {
     #[test]
     fn an_inherited_lock_is_broken() {
         let cell = Cell::new(1);
-        cell.owner.store(std::process::id() + 1, Ordering::Relaxed);
+        cell.owner.store(live_fork::number() + 1, Ordering::Relaxed);
         assert_eq!(*cell.load(), 1);
         assert_eq!(cell.owner.load(Ordering::Relaxed), 0);
     }
@@ -117,7 +132,7 @@ mod tests {
     #[test]
     fn who_only_tries_does_not_wait() {
         let cell = Cell::new(1);
-        cell.owner.store(std::process::id(), Ordering::Relaxed);
+        cell.owner.store(live_fork::number(), Ordering::Relaxed);
         let mut own = Arc::new(7);
         cell.try_update(&mut own, |_| Some(2));
         assert_eq!(*own, 7);
