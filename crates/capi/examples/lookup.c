@@ -89,6 +89,8 @@ int main(int argc, char **argv)
     status = rblmap_freshness(reader, 0, now, &freshness);
     if (status != RBLMAP_OK)
         return fail("freshness", status);
+    if (freshness == RBLMAP_STALE)
+        fprintf(stderr, "stale: the mirror is late\n");
     for (int i = 4; i < argc; i++)
         if (show(reader, argv[i], freshness))
             result = 2;

@@ -30,6 +30,9 @@ check(path, lib.rblmap_open(path, zone, 0, list))
 assert(lib.rblmap_reader_new(list[0], "no-such-zone", reader) == 5)
 check(path, lib.rblmap_reader_new(list[0], nil, reader))
 check("freshness", lib.rblmap_freshness(reader[0], 0, now, freshness))
+if freshness[0] == 1 then
+    io.stderr:write("stale: the mirror is late\n")
+end
 for index = 4, #arg do
     local key = arg[index]
     local status = lib.rblmap_lookup_text(reader[0], key, listed)

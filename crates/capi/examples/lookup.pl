@@ -23,6 +23,7 @@ check($path, rblmap_open($path, $zone eq '-' ? undef : $zone, 0, \$list));
 rblmap_reader_new($list, 'no-such-zone', \$reader) == 5 or die "no-such-zone\n";
 check($path, rblmap_reader_new($list, undef, \$reader));
 check('freshness', rblmap_freshness($reader, 0, $now, \$freshness));
+print STDERR "stale: the mirror is late\n" if $freshness == 1;
 my $line = "\0" x 511;
 my ($buffer) = unpack 'J', pack 'P', $line;
 for my $key (@keys) {

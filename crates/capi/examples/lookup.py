@@ -11,12 +11,15 @@ except rblmap.Error as error:
     if error.status != rblmap.NO_ZONE:
         sys.exit(f"{path}: {error}")
 with rblmap.List(path, None if zone == "-" else zone) as blocked:
+    freshness = blocked.freshness(int(now))
+    if freshness == rblmap.STALE:
+        print("stale: the mirror is late", file=sys.stderr)
     for key in keys:
         try:
             records = blocked.lookup(key)
         except rblmap.Error:
             records = blocked.lookup_name(key)
-        if blocked.freshness(int(now)) >= rblmap.EXPIRED:
+        if freshness >= rblmap.EXPIRED:
             print(key, "expired")
         elif records is None:
             print(key, "not listed")

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rblmap::Live;
 
-use crate::border::{Handle, close, guard, put, put_sized, shared, text};
+use crate::border::{Handle, Sizes, close, guard, print_no_panics, put, put_sized, shared, text};
 use crate::status::Status;
 
 const COPY: u32 = 1;
@@ -39,6 +39,10 @@ pub struct Info {
     checked: u64,
 }
 
+impl Sizes for Info {
+    const FIRST: usize = 64;
+}
+
 /// Opens a list.
 ///
 /// # Safety
@@ -50,6 +54,7 @@ pub unsafe extern "C" fn rblmap_open(
     flags: u32,
     out: *mut *mut List,
 ) -> c_int {
+    print_no_panics();
     guard(|| {
         if out.is_null() {
             return Err(Status::Null);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rblmap::{Answer, NameKey, TextBuf, Zone};
 
-use crate::border::{guard, handle, put, put_sized, text};
+use crate::border::{Sizes, guard, handle, put, put_sized, text};
 use crate::reader::{Asked, Reader};
 use crate::status::Status;
 
@@ -28,6 +28,10 @@ pub struct RawRecord {
     a: u32,
     text_len: u32,
     text: [u8; 256],
+}
+
+impl Sizes for RawRecord {
+    const FIRST: usize = 272;
 }
 
 /// Looks an IPv4 address up.

@@ -1,0 +1,86 @@
+//! Looks keys up in a list, in threads, as a mail server would.
+//!
+//!     lookup FOLDER|IMAGE ZONE|- NOW KEY...      prints one line a key
+
+#![allow(clippy::print_stdout, reason = "answers go there")]
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::process::ExitCode;
+use std::thread;
+
+use rblmap::{Answer, Freshness, Live, NameKey, Reader, TextBuf};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [path, zone, now, keys @ ..] = args.as_slice() else {
+        return Err("usage: lookup FOLDER|IMAGE ZONE|- NOW KEY...".into());
+    };
+    let now: u64 = now.parse()?;
+    let live = match zone.as_str() {
+        "-" => Live::open_file(path, false)?,
+        zone => Live::open(path, zone)?,
+    };
+    // A subzone that the image does not have is not the same as one that lists nothing.
+    if live.reader().image().zone("no-such-zone")?.is_some() {
+        return Err("no-such-zone is there".into());
+    }
+    // Each thread has a reader of its own.
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            let mut reader = live.reader();
+            scope.spawn(move || {
+                let zone = reader.image().base();
+                (0..1_000).filter(|&host| zone.contains_v4(host)).count()
+            });
+        }
+    });
+    let mut reader = live.reader();
+    if reader.freshness_at(now) == Freshness::Stale {
+        eprintln!("stale: the mirror is late");
+    }
+    keys.iter().try_for_each(|key| show(&mut reader, key, now))
+}
+
+/// Says what a list has to say of a key.
+fn show(reader: &mut Reader, key: &str, now: u64) -> Result<(), Box<dyn Error>> {
+    let freshness = reader.freshness_at(now);
+    let zone = reader.image().base();
+    let name;
+    let answer = match key.parse::<IpAddr>() {
+        Ok(address) => zone.lookup(address),
+        Err(_) => {
+            name = NameKey::parse(key.as_bytes())?;
+            zone.lookup_name(&name)
+        }
+    };
+    if freshness >= Freshness::Expired {
+        println!("{key} expired");
+    } else if answer.is_listed() {
+        println!("{key} listed 554 5.7.1 {}", reason(&answer));
+    } else {
+        println!("{key} not listed");
+    }
+    Ok(())
+}
+
+/// The first text beside an A record.
+fn reason(answer: &Answer<'_>) -> String {
+    let mut buffer = TextBuf::new();
+    for record in answer.records().filter(|record| record.a().is_some()) {
+        if let Some(text) = record.txt(&mut buffer) {
+            return String::from_utf8_lossy(text).into_owned();
+        }
+    }
+    String::new()
+}
