@@ -1,0 +1,109 @@
+//! A mirror that was stopped dead: what embeds the reader sees its list as stale and then as expired,
+//! at the times that the status page names, in Rust, C and Python, while the image goes on answering.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests may panic, and say what they skip"
+)]
+
+mod common;
+mod peers;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{command, rblmap};
+use peers::Feed;
+use rblmap::{Freshness, Live};
+use serde_json::Value;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// The library, installed with its example in C built beside it.
+fn tree() -> PathBuf {
+    let tree = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stopped");
+    let script = Path::new(ROOT).join("scripts/install-capi");
+    done(Command::new(script).arg("--dev").arg(&tree));
+    let source = Path::new(ROOT).join("crates/capi/examples/lookup.c");
+    done(
+        Command::new("cc")
+            .args(["-D_POSIX_C_SOURCE=200809L", "-pthread", "-Wno-unused"])
+            .arg(source)
+            .arg("-o")
+            .arg(tree.join("lookup"))
+            .arg(format!("-I{}", tree.join("include").display()))
+            .arg(format!("-L{}", tree.join("lib").display()))
+            .arg("-lrblmap"),
+    );
+    tree
+}
+
+fn done(command: &mut Command) -> (String, String) {
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {stderr}");
+    (stdout, stderr)
+}
+
+#[test]
+fn a_mirror_stopped_dead_is_seen_as_stale_and_then_as_expired() {
+    let tree = tree();
+    let feed = Feed::new();
+    feed.publish(3000);
+    let (source, folder, key) = (feed.arg("feed"), feed.arg("mirror"), feed.arg("ops.pub"));
+    let mut mirror = command(["mirror", "--watch", &source, &folder, "--key", &key])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let page = feed.path("mirror/ops.example.status");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !page.exists() {
+        assert!(Instant::now() < deadline, "no status page");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // What the mail software has opened while all was well.
+    let live = Live::open(&folder, "ops.example").unwrap();
+    mirror.kill().unwrap();
+    mirror.wait().unwrap();
+
+    let status = rblmap(["status", &folder, "--json"]);
+    let line: Value = serde_json::from_str(status.stdout.lines().next().unwrap()).unwrap();
+    let [stale, expired] = ["stale_from", "expired_from"].map(|name| line[name].as_u64().unwrap());
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    assert!(since.unwrap().as_secs() < stale && stale < expired);
+
+    let listed = std::fs::read_to_string(feed.path("list.txt")).unwrap();
+    let listed = listed.lines().next().unwrap();
+    let mut reader = live.reader();
+    for (now, freshness) in [
+        (stale - 1, Freshness::Fresh),
+        (stale, Freshness::Stale),
+        (expired - 1, Freshness::Stale),
+        (expired, Freshness::Expired),
+    ] {
+        assert_eq!(reader.freshness_at(now), freshness);
+        let zone = reader.image().base();
+        assert!(zone.lookup(listed.parse().unwrap()).is_listed());
+        let mut c = Command::new(tree.join("lookup"));
+        let mut python = Command::new("python3");
+        python.arg(Path::new(ROOT).join("crates/capi/examples/lookup.py"));
+        for program in [&mut c, &mut python] {
+            program
+                .args([&folder, "ops.example", &now.to_string(), listed])
+                .env("LD_LIBRARY_PATH", tree.join("lib"))
+                .env("RBLMAP_LIBRARY", tree.join("lib/librblmap.so.0"))
+                .env("PYTHONDONTWRITEBYTECODE", "1");
+            let (stdout, stderr) = done(program);
+            assert_eq!(stderr.starts_with("stale:"), freshness == Freshness::Stale);
+            let said = match freshness {
+                Freshness::Expired => format!("{listed} expired\n"),
+                _ => format!("{listed} listed "),
+            };
+            assert!(stdout.starts_with(&said), "{program:?}: {stdout}");
+        }
+    }
+}
