@@ -28,8 +28,8 @@ pub struct Reader {
 pub(crate) struct Member {
     reader: rblmap::Reader,
     zone: String,
-    /// The image that the set has a zone of.
-    image: Arc<Image>,
+    /// The image that the set has a zone of; none once it was let go for a newer one.
+    image: Option<Arc<Image>>,
 }
 
 /// The key of the last lookup. Its records are looked up again when they are asked for.
@@ -54,7 +54,15 @@ impl Reader {
     pub(crate) fn renew(&mut self) -> Result<(), Status> {
         let mut changed = self.set.zones().len() != self.members.len();
         for member in &mut self.members {
-            changed |= !Arc::ptr_eq(member.reader.image(), &member.image);
+            let (set, kept) = (&mut self.set, &mut member.image);
+            let image = member.reader.image_after(|| {
+                *set = ImageSet::new();
+                *kept = None;
+            });
+            if !kept.as_ref().is_some_and(|kept| Arc::ptr_eq(image, kept)) {
+                *kept = Some(Arc::clone(image));
+                changed = true;
+            }
         }
         if changed { self.rebuild() } else { Ok(()) }
     }
@@ -64,9 +72,9 @@ impl Reader {
         self.asked = Asked::Nothing;
         let mut set = ImageSet::new();
         self.set = ImageSet::new();
-        for member in &mut self.members {
-            member.image = Arc::clone(member.reader.image());
-            if !set.add(&member.image, &member.zone)? {
+        for member in &self.members {
+            let image = member.image.as_ref().ok_or(Status::NoZone)?;
+            if !set.add(image, &member.zone)? {
                 return Err(Status::NoZone);
             }
         }
@@ -96,7 +104,7 @@ impl Reader {
         self.members.push(Member {
             reader,
             zone: zone.to_owned(),
-            image,
+            image: Some(image),
         });
         self.rebuild()
     }

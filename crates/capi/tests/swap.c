@@ -110,10 +110,12 @@ int main(int argc, char **argv)
     pthread_t threads[THREADS];
     pid_t children[CHILDREN] = {0};
     void *wrong;
+    rblmap_info info = {0};
     int status, forked = 0, files = 0, folder_files = 0, result = 0;
     long pages = 0;
     if (argc != 4)
         return 2;
+    info.size = sizeof info;
     last = strtoull(argv[3], NULL, 10);
     if (take_image(argv[2]) || swap_image(argv[1], 1))
         return 3;
@@ -131,6 +133,12 @@ int main(int argc, char **argv)
         }
         if (swap_image(argv[1], serial))
             return 5;
+        /* What is in place is seen at once; mostly it is the threads that open it. */
+        if (serial % 10 == 0 &&
+            (rblmap_status(list, 0, &info) || info.problem || info.serial != serial)) {
+            fprintf(stderr, "swap %d is not seen\n", (int)serial);
+            result = 7;
+        }
         int maps = count_maps();
         if (maps > THREADS + 1) {
             fprintf(stderr, "%d images mapped\n", maps);

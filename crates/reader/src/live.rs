@@ -224,8 +224,25 @@ impl Reader {
     /// The image stays as long as it is borrowed; clone the `Arc` to keep it longer.
     #[inline]
     pub fn image(&mut self) -> &Arc<Image> {
+        self.image_after(|| ())
+    }
+
+    /// The same for whoever keeps the image, or a set with it: `release` is called before another
+    /// one takes its place, so that no thread holds two.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # let path = "../../testdata/golden/three.rbl";
+    /// let mut reader = rblmap::Live::open_file(path, false)?.reader();
+    /// let mut kept = Some(Arc::clone(reader.image()));
+    /// let newest = Arc::clone(reader.image_after(|| kept = None));
+    /// assert!(kept.is_some_and(|kept| Arc::ptr_eq(&kept, &newest)), "there was no other");
+    /// # Ok::<(), rblmap::Error>(())
+    /// ```
+    #[inline]
+    pub fn image_after(&mut self, release: impl FnOnce()) -> &Arc<Image> {
         if !self.state.is_current(&self.shared) {
-            self.swap();
+            self.swap(release);
         }
         &self.state.image
     }
@@ -237,11 +254,11 @@ impl Reader {
     }
 
     #[cold]
-    fn swap(&mut self) {
+    fn swap(&mut self, release: impl FnOnce()) {
         let shared = &self.shared;
         shared
             .state
-            .try_update(&mut self.state, |old| shared.look(old));
+            .try_update(&mut self.state, release, |old| shared.look(old));
     }
 }
 

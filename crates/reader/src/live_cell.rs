@@ -47,10 +47,17 @@ impl<T> Cell<T> {
 
     /// The same into a value that a thread holds, which stays as it is if another thread is at it.
     ///
-    /// The old value of that thread goes before a new one is made: so threads and cell never have
-    /// more values together than there are threads, and one.
-    pub(crate) fn try_update(&self, own: &mut Arc<T>, make: impl FnOnce(&T) -> Option<T>) {
+    /// The old value of that thread goes before a new one is made, `release` letting go of whatever
+    /// else it has of it: so threads and cell never have more values together than there are
+    /// threads, and one.
+    pub(crate) fn try_update(
+        &self,
+        own: &mut Arc<T>,
+        release: impl FnOnce(),
+        make: impl FnOnce(&T) -> Option<T>,
+    ) {
         if let Some(held) = Held::take(&self.owner) {
+            release();
             *own = self.current(&held);
             if let Some(new) = make(own) {
                 *own = self.replace(&held, new);
@@ -134,11 +141,12 @@ mod tests {
         let cell = Cell::new(1);
         cell.owner.store(live_fork::number(), Ordering::Relaxed);
         let mut own = Arc::new(7);
-        cell.try_update(&mut own, |_| Some(2));
-        assert_eq!(*own, 7);
+        let mut released = 0;
+        cell.try_update(&mut own, || released += 1, |_| Some(2));
+        assert_eq!((*own, released), (7, 0));
         cell.owner.store(0, Ordering::Relaxed);
-        cell.try_update(&mut own, |old| Some(old + 1));
-        assert_eq!(*own, 2);
+        cell.try_update(&mut own, || released += 1, |old| Some(old + 1));
+        assert_eq!((*own, released), (2, 1));
     }
 
     #[test]
