@@ -1,11 +1,6 @@
 //! What `Live` and the C interface add to a lookup, in nanoseconds: one round of what
 //! `scripts/bench-embedding` makes medians of.
-#![allow(
-    unsafe_code,
-    clippy::print_stdout,
-    clippy::undocumented_unsafe_blocks,
-    reason = "a measurement"
-)]
+#![allow(unsafe_code, clippy::print_stdout, reason = "a measurement")]
 
 use std::hint::black_box;
 use std::ptr::{null, null_mut};
@@ -23,8 +18,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let zone = image.base();
     let mut live = rblmap::Live::open_file(path, false)?.reader();
     let (mut list, mut reader) = (null_mut(), null_mut());
+    // SAFETY: the path ends with a NUL, no zone is given, and `list` may be written to.
     let status = unsafe { rblmap_capi::rblmap_open(golden.as_ptr().cast(), null(), 0, &mut list) };
     assert_eq!(status, 0);
+    // SAFETY: the list is open, no zone is given, and `reader` may be written to.
     let status = unsafe { rblmap_capi::rblmap_reader_new(list, null(), &mut reader) };
     assert_eq!(status, 0);
 
@@ -38,6 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("image().base() each time\t{each_time:.2}");
     let call = time(|a| {
         let mut listed = 0;
+        // SAFETY: no other thread has the reader, and `listed` may be written to.
         unsafe { rblmap_capi::rblmap_lookup_v4(reader, a, &mut listed) };
         listed != 0
     });

@@ -17,13 +17,17 @@ static int fail(const char *what, int status)
     return 2;
 }
 
+static int ask(rblmap_reader *reader, const char *key, uint64_t *listed)
+{
+    int status = rblmap_lookup_text(reader, key, listed);
+    return status == RBLMAP_KEY ? rblmap_lookup_name(reader, key, listed) : status;
+}
+
 static int show(rblmap_reader *reader, const char *key, int freshness)
 {
     uint64_t listed;
     char line[511];
-    int status = rblmap_lookup_text(reader, key, &listed);
-    if (status == RBLMAP_KEY)
-        status = rblmap_lookup_name(reader, key, &listed);
+    int status = ask(reader, key, &listed);
     if (status != RBLMAP_OK)
         return fail(key, status);
     if (freshness >= RBLMAP_EXPIRED) {
@@ -37,14 +41,24 @@ static int show(rblmap_reader *reader, const char *key, int freshness)
     return 0;
 }
 
-/* What each thread does: a reader of its own. */
-static void *thread(void *list)
-{
-    rblmap_reader *reader = NULL;
+/* What a thread asks, and the answer that the first one got. */
+struct question {
+    rblmap_list *list;
+    const char *key;
+    int status;
     uint64_t listed;
-    long failed = rblmap_reader_new((rblmap_list *)list, NULL, &reader) != RBLMAP_OK;
+};
+
+/* What each thread does: a reader of its own. */
+static void *thread(void *arg)
+{
+    struct question *question = (struct question *)arg;
+    rblmap_reader *reader = NULL;
+    uint64_t listed = 0;
+    long failed = rblmap_reader_new(question->list, NULL, &reader) != RBLMAP_OK;
     for (int i = 0; i < 1000 && !failed; i++)
-        failed = rblmap_lookup_v4(reader, (uint32_t)i, &listed) != RBLMAP_OK;
+        failed = ask(reader, question->key, &listed) != question->status ||
+                 listed != question->listed;
     rblmap_reader_free(&reader);
     return (void *)failed;
 }
@@ -69,8 +83,10 @@ int main(int argc, char **argv)
     status = rblmap_reader_new(list, NULL, &reader);
     if (status != RBLMAP_OK)
         return fail(argv[1], status);
+    struct question question = {list, argc > 4 ? argv[4] : "", RBLMAP_OK, 0};
+    question.status = ask(reader, question.key, &question.listed);
     for (int i = 0; i < 2; i++)
-        if (pthread_create(&threads[i], NULL, thread, list))
+        if (pthread_create(&threads[i], NULL, thread, &question))
             return 2;
     for (int i = 0; i < 2; i++) {
         pthread_join(threads[i], &failed);
@@ -81,8 +97,8 @@ int main(int argc, char **argv)
     pid_t child = fork();
     if (child == 0) {
         uint64_t listed = 0;
-        status = rblmap_lookup_v4(reader, 0xc0000201u, &listed);
-        _exit(status != RBLMAP_OK);
+        status = ask(reader, question.key, &listed);
+        _exit(status != question.status || listed != question.listed);
     }
     if (waitpid(child, &status, 0) != child || status != 0)
         result = 2;

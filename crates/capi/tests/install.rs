@@ -8,80 +8,23 @@
     reason = "a test may panic"
 )]
 
+mod installed;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
 
+use installed::{CRATE, compile, compile_with, have, output, run, tree};
 use rblmap::{NameKey, Run, Slot};
 use rblmap_image::{Draft, Record, Stamp, TemplateBuf, TextPart, ValueBuf, encode};
 
-const CRATE: &str = env!("CARGO_MANIFEST_DIR");
 const GOLDEN: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../testdata/golden/three.rbl"
 );
 /// A listed address, one that is not, a listed name.
 const KEYS: [&str; 3] = ["192.0.2.1", "192.0.2.2", "mx.mail.example"];
-
-/// The tree that `scripts/install-capi` installs, made once.
-fn tree() -> &'static Path {
-    static TREE: OnceLock<PathBuf> = OnceLock::new();
-    TREE.get_or_init(|| {
-        let tree = Path::new(env!("CARGO_TARGET_TMPDIR")).join("capi");
-        let script = Path::new(CRATE).join("../../scripts/install-capi");
-        run(Command::new(script).arg("--dev").arg(&tree));
-        tree
-    })
-}
-
-fn run(command: &mut Command) -> String {
-    let output = output(command);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {stderr}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn output(command: &mut Command) -> Output {
-    let lib = tree_if_made().map_or(PathBuf::new(), |tree| tree.join("lib"));
-    command
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("LD_LIBRARY_PATH", &lib)
-        .env("RBLMAP_LIBRARY", lib.join("librblmap.so.0"))
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"))
-}
-
-fn tree_if_made() -> Option<PathBuf> {
-    let tree = Path::new(env!("CARGO_TARGET_TMPDIR")).join("capi");
-    tree.exists().then_some(tree)
-}
-
-/// Whether a program is there; says so if not.
-fn have(program: &str) -> bool {
-    let there = Command::new(program).arg("--help").output().is_ok();
-    if !there {
-        println!("skipped: no {program}");
-    }
-    there
-}
-
-/// Compiles a program with what pkg-config says, and nothing else.
-fn compile(compiler: &str, flags: &[&str], source: &Path, name: &str) -> PathBuf {
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let config = run(Command::new("pkg-config")
-        .args(["--cflags", "--libs", "rblmap"])
-        .env("PKG_CONFIG_PATH", tree().join("lib/pkgconfig")));
-    run(Command::new(compiler)
-        .args(flags)
-        .args(["-Wall", "-Wextra", "-Werror", "-pthread", "-g"])
-        .arg(source)
-        .args(["-x", "none", "-o"])
-        .arg(&program)
-        .args(config.split_whitespace()));
-    program
-}
 
 /// A mirror's folder with a page that says stale from 1000 and expired from 2000.
 fn folder(name: &str) -> PathBuf {
@@ -108,7 +51,7 @@ fn check_program(program: &[&str], name: &str) {
     let text = |output: &Output| String::from_utf8(output.stdout.clone()).unwrap();
     let fresh = ask(&folder, "ops.example", "999");
     assert!(fresh.stderr.is_empty(), "{program:?}: fresh until 1000");
-    let stale = ask(&folder, "ops.example", "1999");
+    let stale = ask(&folder, "ops.example", "1000");
     let told = text(&stale);
     assert_eq!(told, text(&fresh), "stale answers count");
     let lines: Vec<&str> = told.lines().collect();
@@ -132,9 +75,14 @@ fn check_program(program: &[&str], name: &str) {
     fs::write(folder.join("ops.example.rbl"), &image[..image.len() - 1]).unwrap();
     let damaged = ask(&folder, "ops.example", "0");
     let complaint = String::from_utf8_lossy(&damaged.stderr);
-    let said = complaint.contains("image is damaged") || complaint.contains("1055 bytes long");
+    // Rust says what, the C interface has a status for it.
+    let told = if name == "rust" {
+        "1055 bytes long"
+    } else {
+        "image is damaged"
+    };
     assert!(
-        !damaged.status.success() && said,
+        !damaged.status.success() && complaint.contains(told),
         "{program:?}: {complaint}"
     );
 }
@@ -178,17 +126,16 @@ fn a_program_that_is_linked_statically_needs_no_library() {
     let alone = Path::new(env!("CARGO_TARGET_TMPDIR")).join("static");
     fs::create_dir_all(&alone).unwrap();
     fs::copy(tree().join("lib/librblmap.a"), alone.join("librblmap.a")).unwrap();
-    let config = run(Command::new("pkg-config")
-        .arg(format!("--define-variable=libdir={}", alone.display()))
-        .args(["--static", "--cflags", "--libs", "rblmap"])
-        .env("PKG_CONFIG_PATH", tree().join("lib/pkgconfig")));
-    let program = alone.join("lookup");
-    run(Command::new("cc")
-        .args(["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-pthread"])
-        .arg(Path::new(CRATE).join("examples/lookup.c"))
-        .arg("-o")
-        .arg(&program)
-        .args(config.split_whitespace()));
+    let place = format!("--define-variable=libdir={}", alone.display());
+    let source = Path::new(CRATE).join("examples/lookup.c");
+    let flags = ["-std=c99", "-D_POSIX_C_SOURCE=200809L"];
+    let program = compile_with(
+        &["--static", &place],
+        "cc",
+        &flags,
+        &source,
+        "lookup-static",
+    );
     let needed = run(Command::new("readelf").arg("-d").arg(&program));
     assert!(!needed.contains("librblmap"), "{needed}");
     check_program(&[program.to_str().unwrap()], "static");

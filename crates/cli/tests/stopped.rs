@@ -8,49 +8,25 @@
 )]
 
 mod common;
+#[path = "../../capi/tests/installed/mod.rs"]
+mod installed;
 mod peers;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{command, rblmap};
+use installed::{CRATE, compile, output};
 use peers::Feed;
 use rblmap::{Freshness, Live};
 use serde_json::Value;
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-
-/// The library, installed with its example in C built beside it.
-fn tree() -> PathBuf {
-    let tree = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stopped");
-    let script = Path::new(ROOT).join("scripts/install-capi");
-    done(Command::new(script).arg("--dev").arg(&tree));
-    let source = Path::new(ROOT).join("crates/capi/examples/lookup.c");
-    done(
-        Command::new("cc")
-            .args(["-D_POSIX_C_SOURCE=200809L", "-pthread", "-Wno-unused"])
-            .arg(source)
-            .arg("-o")
-            .arg(tree.join("lookup"))
-            .arg(format!("-I{}", tree.join("include").display()))
-            .arg(format!("-L{}", tree.join("lib").display()))
-            .arg("-lrblmap"),
-    );
-    tree
-}
-
-fn done(command: &mut Command) -> (String, String) {
-    let output = command.output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{command:?}: {stderr}");
-    (stdout, stderr)
-}
-
 #[test]
 fn a_mirror_stopped_dead_is_seen_as_stale_and_then_as_expired() {
-    let tree = tree();
+    let examples = Path::new(CRATE).join("examples");
+    let flags = ["-std=c99", "-D_POSIX_C_SOURCE=200809L"];
+    let lookup = compile("cc", &flags, &examples.join("lookup.c"), "lookup-stopped");
     let feed = Feed::new();
     feed.publish(3000);
     let (source, folder, key) = (feed.arg("feed"), feed.arg("mirror"), feed.arg("ops.pub"));
@@ -88,16 +64,15 @@ fn a_mirror_stopped_dead_is_seen_as_stale_and_then_as_expired() {
         assert_eq!(reader.freshness_at(now), freshness);
         let zone = reader.image().base();
         assert!(zone.lookup(listed.parse().unwrap()).is_listed());
-        let mut c = Command::new(tree.join("lookup"));
+        let mut c = Command::new(&lookup);
         let mut python = Command::new("python3");
-        python.arg(Path::new(ROOT).join("crates/capi/examples/lookup.py"));
+        python.arg(examples.join("lookup.py"));
         for program in [&mut c, &mut python] {
-            program
-                .args([&folder, "ops.example", &now.to_string(), listed])
-                .env("LD_LIBRARY_PATH", tree.join("lib"))
-                .env("RBLMAP_LIBRARY", tree.join("lib/librblmap.so.0"))
-                .env("PYTHONDONTWRITEBYTECODE", "1");
-            let (stdout, stderr) = done(program);
+            program.args([&folder, "ops.example", &now.to_string(), listed]);
+            let output = output(program);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            let stdout = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{program:?}: {stderr}");
             assert_eq!(stderr.starts_with("stale:"), freshness == Freshness::Stale);
             let said = match freshness {
                 Freshness::Expired => format!("{listed} expired\n"),

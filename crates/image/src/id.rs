@@ -207,15 +207,7 @@ fn values_root(zone: &ZoneContent, hashes: &[[u8; 32]]) -> [u8; 32] {
     used.par_sort_unstable_by(|a, b| first_half(a).cmp(&first_half(b)).then_with(|| a.cmp(b)));
     let mut leaves = Vec::new();
     split_keys(&used, &|hash| hash.as_slice(), 0, &mut leaves);
-    let leaves: Vec<[u8; 32]> = leaves
-        .par_iter()
-        .map(|leaf| {
-            let mut hasher = Hasher::new();
-            put_u32(&mut hasher, leaf.len());
-            hasher.update(leaf.as_flattened());
-            *hasher.finalize().as_bytes()
-        })
-        .collect();
+    let leaves: Vec<[u8; 32]> = leaves.par_iter().map(|leaf| root(leaf)).collect();
     root(&leaves)
 }
 
@@ -249,6 +241,7 @@ fn split_keys<'a, T>(
     }
 }
 
+/// The hash of hashes, and of how many there are.
 fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
     let mut hasher = Hasher::new();
     put_u32(&mut hasher, leaves.len());

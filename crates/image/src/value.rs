@@ -59,12 +59,13 @@ impl TemplateBuf {
     /// ```
     pub fn new(parts: impl IntoIterator<Item = TextPart>) -> Option<TemplateBuf> {
         let parts: Vec<TextPart> = parts.into_iter().collect();
-        let all_literal = parts.iter().all(|p| matches!(p, TextPart::Literal(_)));
-        TemplateBuf::join(parts, if all_literal { MAX_LITERAL } else { MAX_TEXT })
+        let has_key = parts.iter().any(|p| !matches!(p, TextPart::Literal(_)));
+        TemplateBuf::join(parts, has_key)
     }
 
-    /// Joins parts up to so many bytes of text.
-    fn join(parts: Vec<TextPart>, most: usize) -> Option<TemplateBuf> {
+    /// Joins the parts of a text that has a key, or had one before.
+    fn join(parts: Vec<TextPart>, has_key: bool) -> Option<TemplateBuf> {
+        let most = if has_key { MAX_TEXT } else { MAX_LITERAL };
         let mut bytes = Vec::new();
         let mut literal = Vec::new();
         let mut shortest = 0;
@@ -121,17 +122,20 @@ impl TemplateBuf {
             return Some(TemplateBuf::literal(b""));
         }
         let mut parts = Vec::new();
+        let mut had_key = false;
         for part in template.parts() {
-            match part {
-                Part::Literal(bytes) => parts.push(TextPart::Literal(bytes.to_vec())),
-                Part::Key => parts.extend(key(0)),
-                Part::KeyLess(less) => parts.extend(key(less)),
-            }
+            let less = match part {
+                Part::Literal(bytes) => {
+                    parts.push(TextPart::Literal(bytes.to_vec()));
+                    continue;
+                }
+                Part::Key => 0,
+                Part::KeyLess(less) => less,
+            };
+            parts.extend(key(less));
+            had_key = true;
         }
-        // A text that had keys is as short without them.
-        let literal = |part| matches!(part, Part::Literal(_));
-        let all_literal = template.parts().all(literal);
-        TemplateBuf::join(parts, if all_literal { MAX_LITERAL } else { MAX_TEXT })
+        TemplateBuf::join(parts, had_key)
     }
 }
 
@@ -140,6 +144,16 @@ fn push_literal(text: &[u8], bytes: &mut Vec<u8>) {
     for piece in text.chunks(MAX_TEXT) {
         bytes.push(u8::try_from(piece.len()).unwrap_or(u8::MAX));
         bytes.extend_from_slice(piece);
+    }
+}
+
+impl From<RawRecord<'_>> for Record {
+    fn from(record: RawRecord<'_>) -> Record {
+        let template = record.template;
+        Record {
+            a: record.a,
+            text: template.and_then(|template| TemplateBuf::with_less(template, |less| less)),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use rblmap_image::{Record, TemplateBuf, ValueBuf, ZoneName};
+use rblmap_image::{Record, ValueBuf, ZoneName};
 
 use crate::error::Error;
 use crate::resolve::unions::Unions;
@@ -80,12 +80,10 @@ pub(crate) fn with_all_bits(value: u32, unions: &mut Unions<'_>) -> Result<u32, 
 
 fn with_a(value: u32, bits: u8, unions: &mut Unions<'_>) -> Result<u32, Error> {
     let a = Some(Ipv4Addr::new(127, 1, 0, bits));
-    let records = unions.get(value).records().map(|record| Record {
-        a,
-        text: record
-            .template
-            .and_then(|template| TemplateBuf::with_less(template, |less| less)),
-    });
+    let records = unions
+        .get(value)
+        .records()
+        .map(|record| Record { a, ..record.into() });
     let masked = ValueBuf::new(records);
     unions.intern(&masked)
 }

@@ -6,6 +6,7 @@
 )]
 
 mod common;
+mod moved;
 mod recorded;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,8 +14,8 @@ use std::fs;
 use std::path::Path;
 
 use common::{Question, Told, ask, image_of};
+use moved::moved;
 use rblmap::Image;
-use rblmap_delta::{Epoch, Limits};
 use recorded::{NOW, cases, options, root, specs, text};
 
 fn rows(path: &Path) -> Vec<Vec<String>> {
@@ -84,19 +85,6 @@ fn every_recorded_answer_is_ours() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(asked > 2_000, "{asked} questions");
-}
-
-/// Packs and unpacks an image, and makes it of the one before by a delta.
-fn moved(image: &Image, before: Option<&Image>) {
-    let limits = Limits::default();
-    let packed = rblmap_delta::pack(image, Epoch::default()).unwrap();
-    let unpacked = rblmap_delta::unpack(&packed, &limits).unwrap();
-    assert!(unpacked == image.as_bytes(), "after pack and unpack");
-    if let Some(before) = before {
-        let delta = rblmap_delta::diff(before, image, Epoch::default()).unwrap();
-        let applied = rblmap_delta::apply(before, &[&delta], &limits).unwrap();
-        assert!(applied == image.as_bytes(), "after a delta");
-    }
 }
 
 #[test]

@@ -9,6 +9,8 @@
     reason = "tests may panic"
 )]
 
+#[path = "../../../zonefile/tests/moved/mod.rs"]
+mod moved;
 mod server;
 mod sources;
 
@@ -16,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use fastrand::Rng;
+use moved::moved;
 use rblmap::{Image, NameKey, TextBuf};
-use rblmap_delta::{Epoch, Limits};
 use rblmap_image::{Content, Stamp, encode};
 use rblmap_zonefile::{
     Built, Class, Error, ListFormat, Options, Spec, build, write_list, zone_files,
@@ -273,22 +275,6 @@ fn listed(content: &Content) -> String {
     let mut out = Vec::new();
     write_list(content, content.zones(), ListFormat::Csv, &mut out).unwrap();
     String::from_utf8(out).unwrap()
-}
-
-/// The image is the same after it was packed and unpacked, and after a delta from another one.
-fn moved(image: &Image, before: Option<&Image>) {
-    let limits = Limits::default();
-    let packed = rblmap_delta::pack(image, Epoch::default()).unwrap();
-    let unpacked = rblmap_delta::unpack(&packed, &limits).unwrap();
-    assert!(
-        unpacked == image.as_bytes(),
-        "another image after pack and unpack"
-    );
-    if let Some(before) = before {
-        let delta = rblmap_delta::diff(before, image, Epoch::default()).unwrap();
-        let applied = rblmap_delta::apply(before, &[&delta], &limits).unwrap();
-        assert!(applied == image.as_bytes(), "another image after a delta");
-    }
 }
 
 /// How many warnings were not printed for a spec; what is said of the datasets inside a combined

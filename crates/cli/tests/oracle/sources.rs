@@ -99,9 +99,9 @@ fn push(out: &mut Vec<Vec<u8>>, line: String) {
     out.push(format!("{line}\n").into_bytes());
 }
 
+/// A time, mostly a good one.
 fn time(rng: &mut Rng) -> &'static str {
-    [
-        "1h",
+    const TIMES: [&str; 7] = [
         "0",
         "7W",
         "60:",
@@ -109,10 +109,12 @@ fn time(rng: &mut Rng) -> &'static str {
         "4294967295",
         "4294967296",
         "99999999w",
-    ][match rng.bool() {
-        true => 0,
-        false => rng.usize(..8),
-    }]
+    ];
+    if rng.bool() {
+        "1h"
+    } else {
+        TIMES[rng.usize(..TIMES.len())]
+    }
 }
 
 /// A name as directives have them, turned off or malformed some of them.

@@ -376,9 +376,7 @@ fn as_above(record: &RawRecord<'_>) -> Option<(usize, Record)> {
 }
 
 fn alone(record: RawRecord<'_>) -> Record {
-    let template = record.template;
-    let text = template.and_then(|template| TemplateBuf::with_less(template, |less| less));
-    let value = ValueBuf::new([rblmap_image::Record { a: record.a, text }]);
+    let value = ValueBuf::new([record.into()]);
     value.as_value().as_bytes().to_vec()
 }
 
