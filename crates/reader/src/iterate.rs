@@ -2,7 +2,7 @@
 
 use crate::run::{Run, ValueId};
 use crate::sorted::{Sorted, SortedKey};
-use crate::v4_lines::Lines;
+use crate::v4_lines::{BlockLines, Lines, Stretches};
 
 /// Joins stretches that touch and have one value; leaves out those without, and any that do not
 /// rise (only damaged images have such).
@@ -88,25 +88,25 @@ impl Iterator for V4Stretches<'_> {
     }
 }
 
-/// The stretches of lines, read one /16 at a time.
+/// The runs of lines, cut at the ends of each /16, which is read as a whole.
 pub(crate) struct LineStretches<'a> {
     lines: Lines<'a>,
-    next_block: u32,
+    /// The /16 to read next; none after the last.
+    block: Option<u16>,
     next_line: usize,
-    /// Start within the /16 and id, in order; where two have one start the later one holds.
-    starts: Vec<(u32, u32)>,
+    found: Box<Stretches>,
+    runs: Vec<Run<u32>>,
     index: usize,
 }
-
-const BLOCKS: u32 = 65_536;
 
 impl<'a> LineStretches<'a> {
     pub(crate) fn new(lines: Lines<'a>) -> LineStretches<'a> {
         LineStretches {
             lines,
-            next_block: 0,
+            block: Some(0),
             next_line: 0,
-            starts: Vec::new(),
+            found: Box::new(Stretches::new()),
+            runs: Vec::new(),
             index: 0,
         }
     }
@@ -117,35 +117,26 @@ impl Iterator for LineStretches<'_> {
 
     fn next(&mut self) -> Option<(u32, u32, u32)> {
         loop {
-            while let Some(&(start, id)) = self.starts.get(self.index) {
+            if let Some(run) = self.runs.get(self.index) {
                 self.index += 1;
-                let end = self
-                    .starts
-                    .get(self.index)
-                    .map_or(BLOCKS, |(next, _)| *next);
-                if end > start {
-                    let high = (self.next_block - 1) << 16;
-                    return Some((high | start, high | (end - 1), id));
+                return Some((run.start, run.end, run.value.get()));
+            }
+            let block = self.block?;
+            let lines = self.lines.lines_of(block);
+            // Lines lie in the order of their /16. That the others are not read keeps a walk over
+            // damaged bytes linear.
+            match lines {
+                BlockLines::Lines { first, lines, .. } if first == self.next_line => {
+                    self.next_line += lines.len();
                 }
+                BlockLines::Uniform(_) => {}
+                _ => return None,
             }
-            if self.next_block == BLOCKS {
-                return None;
-            }
-            self.starts.clear();
+            self.block = block.checked_add(1);
+            self.runs.clear();
             self.index = 0;
-            let Self {
-                lines,
-                starts,
-                next_block,
-                next_line,
-                ..
-            } = self;
-            let mut see = |start, id| starts.push((start, id));
-            match lines.walk_block(*next_block, *next_line, &mut see) {
-                Some(count) => *next_line += count,
-                None => *next_block = BLOCKS - 1,
-            }
-            self.next_block += 1;
+            self.lines
+                .push_runs(block, lines, &mut self.found, &mut self.runs);
         }
     }
 }

@@ -57,6 +57,7 @@ mod run;
 mod set;
 mod sorted;
 mod status;
+mod v4_blocks;
 mod v4_lines;
 mod v6_lines;
 mod v6_walk;
@@ -75,6 +76,7 @@ pub use name::{MAX_KEY, MAX_WIRE, NameError, NameKey};
 pub use run::{NamePoint, NamePointBuf, Run, Slot, ValueId};
 pub use set::{Answers, ImageSet};
 pub use status::{Freshness, StatusPage};
+pub use v4_blocks::{V4Block, V4Blocks, V4Walk};
 pub use value::{Key, MAX_LITERAL, MAX_TEXT, Part, RawRecord, Template, TextBuf, Value};
 #[cfg(feature = "verify")]
 #[doc(hidden)]

@@ -28,6 +28,8 @@ impl ValueId {
         std::num::NonZeroU32::new(rank.checked_add(1)?).map(ValueId)
     }
 
+    pub(crate) const FIRST: ValueId = ValueId(std::num::NonZeroU32::MIN);
+
     /// Takes an id as images store it; `None` for 0, which stands for no value.
     pub fn new(id: u32) -> Option<ValueId> {
         std::num::NonZeroU32::new(id).map(ValueId)

@@ -4,14 +4,17 @@
 //! wait for memory together: what the /16 says, which line, what the line says. Every access is
 //! checked or clamped: damaged bytes give a wrong answer at worst.
 
+mod walk;
+
 use std::hint::select_unpredictable;
 
-use crate::compare::{Compare, Keys, Level, Scalar, Task, Window, prefetch};
+use crate::compare::{Compare, Keys, Level, Task, Window, prefetch};
 use crate::layout::bytes::{u16_at, u32_at, u64_at};
-use crate::layout::line::{
-    BLOCK, DIRECT, DIRECT2, LINE, LIST, MAP, RAW, SHORT, Shape, TURN_BITS, TURNS,
-};
+use crate::layout::line::{DIRECT, DIRECT2, LINE, LIST, MAP, RAW, SHORT, Shape, TURN_BITS, TURNS};
 use crate::layout::{V4_BITS_LEN, V4_MID_PAD, V4_TOP_LEN};
+use crate::run::ValueId;
+
+pub(crate) use walk::Stretches;
 
 /// The sections of one zone's IPv4 lines. In the order of need: a cold lookup reads two lines of
 /// memory of this.
@@ -60,6 +63,23 @@ pub(crate) enum Block {
     Units(u32),
 }
 
+/// The lines of a /16.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BlockLines<'a> {
+    /// There are none: all of it says the same.
+    Uniform(Option<ValueId>),
+    /// Lines, at least one.
+    Lines {
+        /// How many lines lie before.
+        first: usize,
+        lines: &'a [[u8; LINE]],
+        /// Where each line but the first starts, then a place that says nothing.
+        starts: &'a [[u8; 2]],
+    },
+    /// They would lie outside.
+    Damaged,
+}
+
 /// Most starts that are compared at once.
 const AT_ONCE: usize = V4_MID_PAD;
 
@@ -96,6 +116,10 @@ impl<'a> Lines<'a> {
             palette_at: small(shape.palette_at),
             kinds: std::array::from_fn(|kind| Kind::new(kind, &shape)),
         })
+    }
+
+    pub(crate) fn bits(&self) -> Option<&'a [u8]> {
+        self.bits.map(<[u8; V4_BITS_LEN]>::as_slice)
     }
 
     pub(crate) fn level(&self) -> Level {
@@ -344,68 +368,23 @@ impl<'a> Lines<'a> {
         u32_at(line, from) & u32::MAX >> (self.id_shift & 31)
     }
 
-    /// Tells `see` where each stretch of equal value of a /16 begins, in order; of two with one
-    /// start the later holds. Lines lie in the order of their /16: `first` is the number of lines
-    /// before this one. The number of lines passed; `None` if the lines are not in order, which
-    /// keeps a walk over damaged bytes linear.
-    pub(crate) fn walk_block(
-        &self,
-        block: u32,
-        first: usize,
-        see: &mut impl FnMut(u32, u32),
-    ) -> Option<usize> {
-        let entry = u32_at(self.top, block as usize * 4);
+    /// What a /16 says, and where its lines lie.
+    pub(crate) fn lines_of(&self, block: u16) -> BlockLines<'a> {
+        let entry = u32_at(self.top, usize::from(block) * 4);
         let count = match entry & 0xff {
-            0 => {
-                see(0, entry >> 8);
-                return Some(0);
-            }
-            0xff => self.big_count(block),
+            0 => return BlockLines::Uniform(ValueId::new(entry >> 8)),
+            0xff => self.big_count(block.into()),
             count => count as usize,
         };
-        if (entry >> 8) as usize != first {
-            return None;
-        }
-        let lines = self.lines.get(first..first.checked_add(count)?)?;
-        let starts = self.mid.get(first..first + count)?;
-        let starts = starts
-            .iter()
-            .map(|start| u32::from(u16::from_le_bytes(*start)));
-        let ends = starts.take(count.checked_sub(1)?).chain([BLOCK]);
-        let mut start = 0;
-        for (line, end) in lines.iter().zip(ends) {
-            self.walk_line(line, start, end, see);
-            start = end;
-        }
-        Some(count)
-    }
-
-    /// Tells `see` where each stretch of equal value between `start` and `end` begins, in order.
-    fn walk_line(&self, line: &[u8; LINE], start: u32, end: u32, see: &mut impl FnMut(u32, u32)) {
-        let base = u32::from(u16_at(line, 2));
-        let default = self.read_default(line);
-        let Some(kind) = self.kinds.get(usize::from(line[0] & 7)) else {
-            return;
-        };
-        if kind.form & EACH != 0 {
-            let last = end.min(start.saturating_add(kind.keys.count().into()));
-            (start..last).for_each(|low| see(low, self.read_line(line, low, Scalar)));
-            see(last, default);
-            return;
-        }
-        see(start, default);
-        let mut last = None;
-        for (index, key) in kind.keys_of(line).enumerate() {
-            let low = base + key;
-            if last.is_some_and(|last| low <= last) || low < start || low >= end {
-                continue;
-            }
-            last = Some(low);
-            let (at, flag) = self.place(line, kind, kind.form, index);
-            see(low, self.read_id(line, at));
-            if line[0] >> flag & 1 != 0 && low + 1 < end {
-                see(low + 1, default);
-            }
+        let first = (entry >> 8) as usize;
+        let part = first..first + count;
+        match (self.lines.get(part.clone()), self.mid.get(part)) {
+            (Some(lines), Some(starts)) if count > 0 => BlockLines::Lines {
+                first,
+                lines,
+                starts,
+            },
+            _ => BlockLines::Damaged,
         }
     }
 
@@ -460,26 +439,6 @@ impl Kind {
             keys_at: u32::from(map_at) + u32::from(small(maps)),
             x,
         }
-    }
-
-    /// The keys of a line, relative to its base.
-    fn keys_of(&self, line: &[u8; LINE]) -> impl Iterator<Item = u32> {
-        let has_windows = self.form & WINDOWS != 0;
-        let Window { map, keys_at, .. } = self.window(line, self.form, 0);
-        let map = if has_windows { map } else { 0 };
-        // The number of the window, for each bit that stands for a key.
-        let windows = (0..64).scan(0u32, move |window, bit| {
-            let is_key = map >> bit & 1 != 0;
-            let number = *window;
-            *window += u32::from(!is_key);
-            Some(is_key.then_some(number))
-        });
-        let short = line.iter().skip(keys_at as usize);
-        let short = short.take(self.keys.count().into());
-        let short = windows.flatten().zip(short);
-        let short = short.map(|(window, &key)| window << 8 | u32::from(key));
-        let long = self.keys.read(line).map(u32::from);
-        short.chain(long.filter(move |_| !has_windows))
     }
 }
 
