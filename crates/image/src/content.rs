@@ -10,6 +10,7 @@ use crate::error::{Error, zone_label};
 use crate::facts::Facts;
 use crate::names::NameTable;
 use crate::normal;
+use crate::v4::{V4Runs, V4View, mark, mark_runs, renumbered};
 use crate::value::ValueBuf;
 use crate::values::{Interner, Values};
 use crate::zone_name::ZoneName;
@@ -31,17 +32,17 @@ use crate::zone_name::ZoneName;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Draft {
+pub struct Draft<V4 = Vec<Run<u32>>> {
     /// The zone's name.
     pub name: ZoneName,
     /// The values that runs and names refer to.
     pub values: Interner,
-    zones: BTreeMap<NameKey, DraftZone>,
+    zones: BTreeMap<NameKey, DraftZone<V4>>,
 }
 
 /// One zone of a [`Draft`].
 #[derive(Debug, Clone, Default)]
-pub struct DraftZone {
+pub struct DraftZone<V4 = Vec<Run<u32>>> {
     /// When the content stops being valid, in seconds since 1970.
     pub expires: Option<u64>,
     /// TTL, SOA and NS.
@@ -50,7 +51,7 @@ pub struct DraftZone {
     /// mapped addresses, and runs in `::ffff:0:0/96` are dropped.
     pub has_v4_dataset: bool,
     /// IPv4 runs, rising, none overlapping the one before.
-    pub v4: Vec<Run<u32>>,
+    pub v4: V4,
     /// IPv6 runs, rising, none overlapping the one before.
     pub v6: Vec<Run<u128>>,
     /// Names, each once, in any order.
@@ -59,19 +60,19 @@ pub struct DraftZone {
 
 /// What a zone and its subzones say. Two contents that answer alike are equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Content {
+pub struct Content<V4 = Vec<Run<u32>>> {
     name: ZoneName,
     values: Values,
-    zones: Vec<ZoneContent>,
+    zones: Vec<ZoneContent<V4>>,
 }
 
 /// What one zone says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ZoneContent {
+pub struct ZoneContent<V4 = Vec<Run<u32>>> {
     name: NameKey,
     expires: Option<u64>,
     facts: Facts,
-    v4: Vec<Run<u32>>,
+    v4: V4,
     v6: Vec<Run<u128>>,
     names: NameTable,
 }
@@ -79,6 +80,12 @@ pub struct ZoneContent {
 impl Draft {
     /// An empty draft with a base zone.
     pub fn new(name: ZoneName) -> Draft {
+        Draft::empty(name)
+    }
+}
+
+impl<V4: V4Runs> Draft<V4> {
+    pub(crate) fn empty(name: ZoneName) -> Draft<V4> {
         let zones = BTreeMap::from([(NameKey::ROOT, DraftZone::default())]);
         Draft {
             name,
@@ -88,21 +95,28 @@ impl Draft {
     }
 
     /// The subzone of this name, relative to the base ([`NameKey::ROOT`]); made if there is none.
-    pub fn zone_mut(&mut self, name: &NameKey) -> &mut DraftZone {
+    pub fn zone_mut(&mut self, name: &NameKey) -> &mut DraftZone<V4> {
         self.zones.entry(*name).or_default()
+    }
+
+    /// Takes away what zones say of which the name is not one of these.
+    pub fn retain_zones(&mut self, names: &[NameKey]) {
+        self.zones.retain(|name, _| names.contains(name));
+        // There is always a base.
+        self.zone_mut(&NameKey::ROOT);
     }
 
     /// Brings the draft into normal form: `O(n log n)` for names and values, linear for runs.
     ///
     /// # Errors
     /// Runs that do not rise, a name twice, a name that is none, an id of no value.
-    pub fn finish(self) -> Result<Content, Error> {
+    pub fn finish(self) -> Result<Content<V4>, Error> {
         let Draft {
             name,
             values,
             zones,
         } = self;
-        let mut zones: Vec<ZoneContent> = zones
+        let mut zones: Vec<ZoneContent<V4>> = zones
             .into_iter()
             .map(|(name, draft)| finish_zone(name, draft, &values))
             .collect::<Result<_, Error>>()?;
@@ -129,7 +143,7 @@ impl Draft {
     }
 }
 
-impl Content {
+impl<V4: V4Runs> Content<V4> {
     /// The zone's name.
     pub fn name(&self) -> &ZoneName {
         &self.name
@@ -141,29 +155,57 @@ impl Content {
     }
 
     /// The base, then the subzones in the order of their names. There is always a base.
-    pub fn zones(&self) -> &[ZoneContent] {
+    pub fn zones(&self) -> &[ZoneContent<V4>] {
         &self.zones
     }
 
     /// The base zone.
     #[expect(clippy::missing_panics_doc, reason = "there is always a base")]
-    pub fn base(&self) -> &ZoneContent {
+    pub fn base(&self) -> &ZoneContent<V4> {
         self.zones
             .first()
             .expect("Draft::new made the base, and no zone is ever taken away")
     }
 
     /// A zone by its name relative to the base.
-    pub fn zone(&self, name: &NameKey) -> Option<&ZoneContent> {
+    pub fn zone(&self, name: &NameKey) -> Option<&ZoneContent<V4>> {
         let index = self
             .zones
             .binary_search_by(|zone| zone.name.cmp(name))
             .ok()?;
         self.zones.get(index)
     }
+
+    /// A draft that says the same, to change it: values keep their ids.
+    pub fn into_draft(self) -> Draft<V4> {
+        let zones = self.zones.into_iter().map(|zone| {
+            let draft = DraftZone {
+                expires: zone.expires,
+                facts: zone.facts,
+                // What it would drop has been dropped.
+                has_v4_dataset: false,
+                v4: zone.v4,
+                v6: zone.v6,
+                names: zone.names,
+            };
+            (zone.name, draft)
+        });
+        Draft {
+            name: self.name,
+            values: Interner::of(self.values),
+            zones: zones.collect(),
+        }
+    }
 }
 
 impl ZoneContent {
+    /// The IPv4 runs in address order, neighbours of different value.
+    pub fn v4(&self) -> &[Run<u32>] {
+        &self.v4
+    }
+}
+
+impl<V4: V4Runs> ZoneContent<V4> {
     /// The name relative to the base, [`NameKey::ROOT`] for the base itself.
     pub fn name(&self) -> &NameKey {
         &self.name
@@ -179,9 +221,9 @@ impl ZoneContent {
         &self.facts
     }
 
-    /// The IPv4 runs in address order, neighbours of different value.
-    pub fn v4(&self) -> &[Run<u32>] {
-        &self.v4
+    /// The IPv4 runs, however they are held.
+    pub fn v4_view(&self) -> V4View<'_> {
+        self.v4.view()
     }
 
     /// The IPv6 runs in address order, neighbours of different value.
@@ -208,35 +250,20 @@ impl ZoneContent {
 
     /// Marks the ranks of the values that this zone uses; an id that has no place as error.
     fn mark_values(&self, used: &[AtomicBool]) -> Result<(), ValueId> {
-        // Looked at first: cores that all write to one place wait for each other.
-        let mark = |id: ValueId| match used.get(id.rank() as usize) {
-            Some(slot) if slot.load(Ordering::Relaxed) => Ok(()),
-            Some(slot) => {
-                slot.store(true, Ordering::Relaxed);
-                Ok(())
-            }
-            None => Err(id),
-        };
-        self.v4.par_iter().try_for_each(|run| mark(run.value))?;
-        self.v6.par_iter().try_for_each(|run| mark(run.value))?;
+        self.v4.view().mark_values(used)?;
+        mark_runs(&self.v6, used)?;
         let slots = self
             .names
             .iter()
             .flat_map(|point| [point.exact, point.below]);
-        slots.filter_map(Slot::value).try_for_each(mark)
+        slots
+            .filter_map(Slot::value)
+            .try_for_each(|id| mark(used, id))
     }
 
     fn renumber(&mut self, ranks: &[Option<ValueId>]) {
-        let new = |old: ValueId| {
-            ranks
-                .get(old.rank() as usize)
-                .copied()
-                .flatten()
-                .unwrap_or(old)
-        };
-        self.v4
-            .par_iter_mut()
-            .for_each(|run| run.value = new(run.value));
+        let new = |old: ValueId| renumbered(ranks, old);
+        self.v4.renumber(ranks);
         self.v6
             .par_iter_mut()
             .for_each(|run| run.value = new(run.value));
@@ -244,14 +271,18 @@ impl ZoneContent {
     }
 }
 
-fn finish_zone(name: NameKey, draft: DraftZone, values: &Interner) -> Result<ZoneContent, Error> {
+fn finish_zone<V4: V4Runs>(
+    name: NameKey,
+    draft: DraftZone<V4>,
+    values: &Interner,
+) -> Result<ZoneContent<V4>, Error> {
     let label = || zone_label(&name);
     let mut draft = draft;
     let order = |index| Error::Order {
         zone: label(),
         index,
     };
-    normal::merge_runs(&mut draft.v4).map_err(order)?;
+    draft.v4.normalize().map_err(order)?;
     if draft.has_v4_dataset {
         draft.v6 = normal::without_mapped(&draft.v6);
     }

@@ -7,8 +7,10 @@ use rblmap::layout::{self, SECTION_LEN, kind};
 use crate::content::{Content, ZoneContent};
 use crate::error::Error;
 use crate::id::ContentId;
-use crate::section::{self, Section};
+use crate::section::{self, Pieces, Section};
 use crate::stamp::Stamp;
+use crate::v4::{V4Runs, V4View};
+use crate::zone_name::ZoneName;
 
 /// The bytes of the image of a content: a function of its arguments alone, not of threads, time
 /// or machine. `docs/format.md` describes them.
@@ -25,7 +27,7 @@ use crate::stamp::Stamp;
 ///
 /// # Errors
 /// Content that the format cannot hold: 4 GiB of values or of names, 1 GiB of IPv4 lines.
-pub fn encode(content: &Content, stamp: Stamp) -> Result<Vec<u8>, Error> {
+pub fn encode<V4: V4Runs>(content: &Content<V4>, stamp: Stamp) -> Result<Vec<u8>, Error> {
     encode_with(content, stamp, Layout::default())
 }
 
@@ -67,7 +69,11 @@ impl Layout {
 ///
 /// # Errors
 /// As for [`encode`].
-pub fn encode_with(content: &Content, stamp: Stamp, layout: Layout) -> Result<Vec<u8>, Error> {
+pub fn encode_with<V4: V4Runs>(
+    content: &Content<V4>,
+    stamp: Stamp,
+    layout: Layout,
+) -> Result<Vec<u8>, Error> {
     encode_named(content, content.id(), stamp, layout)
 }
 
@@ -76,8 +82,8 @@ pub fn encode_with(content: &Content, stamp: Stamp, layout: Layout) -> Result<Ve
 ///
 /// # Errors
 /// As for [`encode`].
-pub fn encode_named(
-    content: &Content,
+pub fn encode_named<V4: V4Runs>(
+    content: &Content<V4>,
     id: ContentId,
     stamp: Stamp,
     layout: Layout,
@@ -86,33 +92,34 @@ pub fn encode_named(
         kind: kind::ZONES,
         zone: 0,
         parameter: content.zones().len() as u64,
-        bytes: section::zones::encode_zones(content)?,
+        bytes: vec![section::zones::encode_zones(content)?.into()],
     }];
     if !content.values().is_empty() {
         sections.push(Section {
             kind: kind::VALUES,
             zone: 0,
             parameter: section::zones::values_parameter(content.values()),
-            bytes: section::zones::encode_values(content.values())?,
+            bytes: vec![section::zones::encode_values(content.values())?.into()],
         });
     }
     let values = u32::try_from(content.values().len()).unwrap_or(u32::MAX);
     for (number, zone) in (0u32..).zip(content.zones()) {
-        encode_zone(number, zone, values, &mut sections)?;
+        let width = layout::id_width(values);
+        encode_v4(number, zone.v4_view(), width, &mut sections)?;
+        encode_v6(number, zone, width, &mut sections)?;
         encode_names(number, zone, values, (id, layout), &mut sections)?;
     }
     sections.sort_by_key(|section| (section.zone, section.kind));
-    Ok(assemble(content, id, stamp, sections))
+    Ok(assemble(content.name(), id, stamp, sections))
 }
 
-fn encode_zone(
+fn encode_v4<'a>(
     number: u32,
-    zone: &ZoneContent,
-    values: u32,
-    sections: &mut Vec<Section>,
+    runs: V4View<'a>,
+    width: usize,
+    sections: &mut Vec<Section<'a>>,
 ) -> Result<(), Error> {
-    let width = layout::id_width(values);
-    let mut push = |kind, parameter, bytes| {
+    let mut push = |kind, parameter, bytes: Vec<Pieces<'a>>| {
         sections.push(Section {
             kind,
             zone: number,
@@ -120,22 +127,47 @@ fn encode_zone(
             bytes,
         });
     };
-    if section::sorted::entry_count(zone.v4()) > layout::V4_SORTED_MAX {
-        let lines = section::v4_lines::encode(zone.v4(), width)?;
-        let count = (lines.lines.len() / layout::line::LINE) as u64;
-        push(kind::V4_TOP, 0, lines.top);
-        push(kind::V4_MID, count, lines.mid);
+    // Each run makes one entry at least.
+    let many = runs.len() > layout::V4_SORTED_MAX
+        || section::sorted::entry_count(&runs.to_list()) > layout::V4_SORTED_MAX;
+    if many {
+        let lines = section::v4_lines::encode(runs, width)?;
+        let len: usize = lines.lines.iter().map(Pieces::len).sum();
+        let count = (len / layout::line::LINE) as u64;
+        push(kind::V4_TOP, 0, vec![lines.top.into()]);
+        push(kind::V4_MID, count, vec![lines.mid.into()]);
         if !lines.big.is_empty() {
-            push(kind::V4_BIG, (lines.big.len() / 8) as u64, lines.big);
+            push(
+                kind::V4_BIG,
+                (lines.big.len() / 8) as u64,
+                vec![lines.big.into()],
+            );
         }
-        if lines.lines.len() >= layout::V4_BITS_FROM {
-            push(kind::V4_BITS, 0, section::v4_lines::bits(zone.v4()));
+        if len >= layout::V4_BITS_FROM {
+            push(kind::V4_BITS, 0, vec![section::v4_lines::bits(runs).into()]);
         }
         push(kind::V4_LINES, count, lines.lines);
-    } else if !zone.v4().is_empty() {
-        let (bytes, parameter) = section::sorted::encode(zone.v4(), width);
-        push(kind::V4_SORTED, parameter, bytes);
+    } else if !runs.is_empty() {
+        let (bytes, parameter) = section::sorted::encode(&runs.to_list(), width);
+        push(kind::V4_SORTED, parameter, vec![bytes.into()]);
     }
+    Ok(())
+}
+
+fn encode_v6<V4: V4Runs>(
+    number: u32,
+    zone: &ZoneContent<V4>,
+    width: usize,
+    sections: &mut Vec<Section<'_>>,
+) -> Result<(), Error> {
+    let mut push = |kind, parameter, bytes: Vec<u8>| {
+        sections.push(Section {
+            kind,
+            zone: number,
+            parameter,
+            bytes: vec![bytes.into()],
+        });
+    };
     if section::sorted::entry_count(zone.v6()) > layout::V6_SORTED_MAX {
         let lines = section::v6_lines::encode(zone.v6(), width)?;
         let count = (lines.lines.len() / layout::line6::LINE) as u64;
@@ -157,21 +189,21 @@ fn encode_zone(
     Ok(())
 }
 
-fn encode_names(
+fn encode_names<V4: V4Runs>(
     number: u32,
-    zone: &ZoneContent,
+    zone: &ZoneContent<V4>,
     values: u32,
     (id, layout): (ContentId, Layout),
-    sections: &mut Vec<Section>,
+    sections: &mut Vec<Section<'_>>,
 ) -> Result<(), Error> {
     let names = zone.names();
     let width = layout::slot_width(values);
-    let mut push = |kind, parameter: usize, bytes| {
+    let mut push = |kind, parameter: usize, bytes: Vec<u8>| {
         sections.push(Section {
             kind,
             zone: number,
             parameter: parameter as u64,
-            bytes,
+            bytes: vec![bytes.into()],
         });
     };
     if names.is_empty() {
@@ -208,51 +240,43 @@ fn encode_names(
 }
 
 /// Gives each section its place, then adds digests, table, header and root.
-fn assemble(content: &Content, id: ContentId, stamp: Stamp, sections: Vec<Section>) -> Vec<u8> {
+fn assemble(name: &ZoneName, id: ContentId, stamp: Stamp, sections: Vec<Section<'_>>) -> Vec<u8> {
     let count = sections.len() + 1;
     let table_end = layout::HEADER_LEN + count * SECTION_LEN;
     let mut table = Vec::with_capacity(count * SECTION_LEN);
     let mut starts = Vec::with_capacity(sections.len());
     let mut end = table_end;
     for section in &sections {
-        let start = aligned(end, section.bytes.len());
+        let start = aligned(end, section.len());
         push_row(&mut table, section, start);
         starts.push(start);
-        end = start + section.bytes.len();
+        end = start + section.len();
     }
     end = aligned(end, 0);
     let digests_len = (end - table_end).div_ceil(layout::CHUNK) * 32;
     let mut out = vec![0; end + digests_len];
-    for (section, start) in sections.into_iter().zip(starts) {
-        let place = out.get_mut(start..).unwrap_or_default();
-        // On all cores, as memory that nobody had before is slow to write to.
-        place
-            .par_chunks_mut(layout::CHUNK)
-            .zip(section.bytes.par_chunks(layout::CHUNK))
-            .for_each(|(place, bytes)| {
-                if let Some(place) = place.get_mut(..bytes.len()) {
-                    place.copy_from_slice(bytes);
-                }
-            });
-    }
+    let placed: Vec<(usize, Section<'_>)> = starts.into_iter().zip(sections).collect();
+    section::copy_all(&placed, &mut out);
+    drop(placed);
+    let digests = digests(out.get(table_end..end).unwrap_or_default());
+    put(&mut out, end, &digests);
     let last = Section {
         kind: kind::DIGESTS,
         zone: 0,
         parameter: 0,
-        bytes: digests(out.get(table_end..end).unwrap_or_default()),
+        bytes: vec![digests.clone().into()],
     };
     push_row(&mut table, &last, end);
-    put(&mut out, end, &last.bytes);
     put(&mut out, layout::HEADER_LEN, &table);
-    put_header(&mut out, (content, id), stamp, count);
-    if let Some(root) = rblmap::root_digest(&out, table_end, &last.bytes) {
+    put_header(&mut out, (name, id), stamp, count);
+    if let Some(root) = rblmap::root_digest(&out, table_end, &digests) {
         put(&mut out, layout::ROOT_AT, &root);
     }
     out
 }
 
-fn put_header(out: &mut [u8], (content, id): (&Content, ContentId), stamp: Stamp, sections: usize) {
-    let name = content.name().as_str().as_bytes();
+fn put_header(out: &mut [u8], (name, id): (&ZoneName, ContentId), stamp: Stamp, sections: usize) {
+    let name = name.as_str().as_bytes();
     let file_len = out.len() as u64;
     put(out, 0, &layout::MAGIC);
     put(out, layout::FORMAT_AT, &layout::FORMAT.to_le_bytes());
@@ -272,12 +296,12 @@ fn put_header(out: &mut [u8], (content, id): (&Content, ContentId), stamp: Stamp
     put(out, layout::CONTENT_ID_AT, id.as_bytes());
 }
 
-fn push_row(table: &mut Vec<u8>, section: &Section, offset: usize) {
+fn push_row(table: &mut Vec<u8>, section: &Section<'_>, offset: usize) {
     table.extend(section.kind.to_le_bytes());
     table.extend(layout::VARIANT.to_le_bytes());
     table.extend(section.zone.to_le_bytes());
     table.extend((offset as u64).to_le_bytes());
-    table.extend((section.bytes.len() as u64).to_le_bytes());
+    table.extend((section.len() as u64).to_le_bytes());
     table.extend(section.parameter.to_le_bytes());
 }
 

@@ -5,6 +5,7 @@ use rblmap::{Image, NameKey, Value, ValueId, Zone};
 use crate::content::{Content, Draft};
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::v4::{V4Image, V4Runs, list_of};
 use crate::value::{ValueBuf, is_canonical};
 
 impl Content {
@@ -22,34 +23,65 @@ impl Content {
     /// Sections that do not fit together, values that are not canonical, runs or names that do
     /// not rise: an image that [`crate::encode`] did not write.
     pub fn from_image(image: &Image) -> Result<Content, Error> {
-        let bad = |what| Error::NotNormal { what };
-        let name = image.name().parse().map_err(|_| bad("a zone name"))?;
-        let mut draft = Draft::new(name);
-        for rank in 0..image.value_count() {
-            let id = u32::try_from(rank).ok().and_then(ValueId::from_rank);
-            let value = image.value(id.ok_or(bad("values"))?);
-            if !is_canonical(value.as_bytes()) {
-                return Err(bad("a value"));
-            }
-            // The n-th value gets the n-th id, so ids of the image are ids of the draft.
-            if draft.values.intern(&to_owned(value)) != id {
-                return Err(bad("a value twice"));
-            }
-        }
-        for zone in image.zones() {
-            read_zone(&zone?, &mut draft)?;
-        }
-        draft.finish()
+        read(image, list_of)
     }
 }
 
-fn read_zone(zone: &Zone<'_>, draft: &mut Draft) -> Result<(), Error> {
+impl<'a> Content<V4Image<'a>> {
+    /// As [`Content::from_image`], but the IPv4 runs of large zones stay in the image: for updates,
+    /// which change few of them. What the image holds of a /16 that is not changed is copied as it
+    /// is when the content is encoded, so [`Image::verify`] comes first.
+    ///
+    /// ```
+    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// use rblmap_image::{Content, encode};
+    /// let content = Content::over_image(&image)?;
+    /// assert_eq!(content.id().as_bytes(), &image.content_id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Content::from_image`].
+    pub fn over_image(image: &'a Image) -> Result<Content<V4Image<'a>>, Error> {
+        read(image, |zone| V4Image::of(zone, image.value_count()))
+    }
+}
+
+fn read<'a, V4: V4Runs>(
+    image: &'a Image,
+    v4: impl Fn(&Zone<'a>) -> V4,
+) -> Result<Content<V4>, Error> {
+    let bad = |what| Error::NotNormal { what };
+    let name = image.name().parse().map_err(|_| bad("a zone name"))?;
+    let mut draft = Draft::<V4>::empty(name);
+    for rank in 0..image.value_count() {
+        let id = u32::try_from(rank).ok().and_then(ValueId::from_rank);
+        let value = image.value(id.ok_or(bad("values"))?);
+        if !is_canonical(value.as_bytes()) {
+            return Err(bad("a value"));
+        }
+        // The n-th value gets the n-th id, so ids of the image are ids of the draft.
+        if draft.values.intern(&to_owned(value)) != id {
+            return Err(bad("a value twice"));
+        }
+    }
+    for zone in image.zones() {
+        read_zone(&zone?, &mut draft, &v4)?;
+    }
+    draft.finish()
+}
+
+fn read_zone<'a, V4: V4Runs>(
+    zone: &Zone<'a>,
+    draft: &mut Draft<V4>,
+    v4: impl Fn(&Zone<'a>) -> V4,
+) -> Result<(), Error> {
     let facts = Facts::decode(zone.facts()).ok_or(Error::NotNormal { what: "zone facts" })?;
     let name: NameKey = zone.name();
     let into = draft.zone_mut(&name);
     into.expires = zone.expires();
     into.facts = facts;
-    into.v4 = zone.v4_runs().collect();
+    into.v4 = v4(zone);
     into.v6 = zone.v6_runs().collect();
     for point in zone.names() {
         into.names

@@ -4,6 +4,7 @@
 //! freeze it. The image layout may change, the id of a content does not.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Mutex;
 
@@ -11,9 +12,11 @@ use blake3::Hasher;
 use rayon::prelude::*;
 use rblmap::{NamePoint, Run, Slot, ValueId};
 
+use crate::blocks::Blocks;
 use crate::content::{Content, ZoneContent};
 use crate::names::NameTable;
 use crate::normal::Address;
+use crate::v4::{V4Runs, V4View};
 
 /// Most runs, names or values that one leaf of the hash tree covers.
 const LEAF: usize = 4096;
@@ -69,7 +72,7 @@ impl FromStr for ContentId {
     }
 }
 
-impl Content {
+impl<V4: V4Runs> Content<V4> {
     /// The id of this content. One pass over all of it, on all cores.
     pub fn id(&self) -> ContentId {
         let hashes: Vec<[u8; 32]> = (0..self.values().len())
@@ -83,7 +86,7 @@ impl Content {
             put_bytes(&mut hasher, zone.name().as_bytes());
             hasher.update(&zone.expires().unwrap_or(0).to_le_bytes());
             hasher.update(&values_root(zone, &hashes));
-            hasher.update(&runs_root(zone.v4(), &hashes));
+            hasher.update(&v4_root(zone.v4_view(), &hashes));
             hasher.update(&runs_root(zone.v6(), &hashes));
             hasher.update(&names_root(zone.names(), &hashes));
         }
@@ -125,14 +128,75 @@ impl Bytes for u128 {
     }
 }
 
+fn v4_root(runs: V4View<'_>, hashes: &[[u8; 32]]) -> [u8; 32] {
+    match runs {
+        V4View::List(runs) => runs_root(runs, hashes),
+        V4View::Blocks(blocks) => blocks_root(blocks, hashes),
+    }
+}
+
 fn runs_root<A: Bytes + Default>(runs: &[Run<A>], hashes: &[[u8; 32]]) -> [u8; 32] {
     let mut leaves = Vec::new();
     split_runs(runs, A::default(), A::BITS, &mut leaves);
-    hashed(&leaves, hashes, |run, values, bytes| {
-        run.start.put(bytes);
-        run.end.put(bytes);
-        bytes.extend(values.local(run.value).to_le_bytes());
-    })
+    let hasher = LeafHasher::new(hashes);
+    let leaves: Vec<[u8; 32]> = leaves
+        .par_iter()
+        .map(|leaf| hasher.hash(leaf, put_run))
+        .collect();
+    root(&leaves)
+}
+
+/// As [`runs_root`], without a list of all runs.
+fn blocks_root(blocks: &Blocks<'_>, hashes: &[[u8; 32]]) -> [u8; 32] {
+    // How many runs start before each /16.
+    let starts = |block: u16| blocks.outline(block).starts(blocks.outline_before(block)).0;
+    let before: Vec<u64> = std::iter::once(0)
+        .chain((0..=u16::MAX).scan(0, |sum, block| {
+            *sum += u64::from(starts(block));
+            Some(*sum)
+        }))
+        .collect();
+    let mut ranges = Vec::new();
+    split_blocks(&before, 0, 16, &mut ranges);
+    let hasher = LeafHasher::new(hashes);
+    let leaves: Vec<Vec<[u8; 32]>> = ranges
+        .into_par_iter()
+        .map_init(
+            || (blocks.reader(), Vec::new()),
+            |(reader, runs), range| {
+                runs.clear();
+                let first = u32::try_from(range.start << 16).unwrap_or(0); // at most 65,535
+                let bits = 16 + range.len().ilog2();
+                reader.push_runs(range, runs);
+                let mut leaves = Vec::new();
+                split_runs(runs, first, bits, &mut leaves);
+                let leaves = leaves.iter().map(|leaf| hasher.hash(leaf, put_run));
+                leaves.collect()
+            },
+        )
+        .collect();
+    root(&leaves.concat())
+}
+
+/// Cuts all /16s into the fewest aligned ranges of at most [`LEAF`] runs or one /16, leaving out
+/// those in which no run starts.
+fn split_blocks(before: &[u64], first: usize, bits: u32, out: &mut Vec<Range<usize>>) {
+    let end = first + (1 << bits);
+    let at = |block: usize| before.get(block).copied().unwrap_or(0);
+    match at(end) - at(first) {
+        0 => {}
+        count if count <= LEAF as u64 || bits == 0 => out.push(first..end),
+        _ => {
+            split_blocks(before, first, bits - 1, out);
+            split_blocks(before, first + (1 << (bits - 1)), bits - 1, out);
+        }
+    }
+}
+
+fn put_run<A: Bytes>(run: &Run<A>, values: &mut LocalValues<'_>, bytes: &mut Vec<u8>) {
+    run.start.put(bytes);
+    run.end.put(bytes);
+    bytes.extend(values.local(run.value).to_le_bytes());
 }
 
 /// Cuts runs into the fewest aligned blocks of at most [`LEAF`] runs, by where runs start.
@@ -154,7 +218,7 @@ fn names_root(names: &NameTable, hashes: &[[u8; 32]]) -> [u8; 32] {
     let points: Vec<NamePoint<'_>> = names.iter().collect();
     let mut leaves = Vec::new();
     split_keys(&points, &|point| point.key, 0, &mut leaves);
-    hashed(&leaves, hashes, |point, values, bytes| {
+    let put = |point: &NamePoint<'_>, values: &mut LocalValues<'_>, bytes: &mut Vec<u8>| {
         // Keys have at most MAX_KEY bytes.
         let len = u16::try_from(point.key.len()).unwrap_or(u16::MAX);
         bytes.extend(len.to_le_bytes());
@@ -166,39 +230,52 @@ fn names_root(names: &NameTable, hashes: &[[u8; 32]]) -> [u8; 32] {
             };
             bytes.extend(code.to_le_bytes());
         }
-    })
-}
-
-/// The root over leaves of items that have values.
-fn hashed<T: Sync>(
-    leaves: &[&[T]],
-    hashes: &[[u8; 32]],
-    put: impl Fn(&T, &mut LocalValues<'_>, &mut Vec<u8>) + Sync,
-) -> [u8; 32] {
-    // A table has a place for each value, so there are only as many as threads.
-    let idle = Mutex::new(Vec::new());
-    let take = || idle.lock().ok().and_then(|mut idle| idle.pop());
+    };
+    let hasher = LeafHasher::new(hashes);
     let leaves: Vec<[u8; 32]> = leaves
         .par_iter()
-        .map(|leaf| {
-            let new = || (LocalValues::new(hashes), Vec::new());
-            let (mut values, mut bytes) = take().unwrap_or_else(new);
-            bytes.clear();
-            bytes.extend(count_bytes(leaf.len()));
-            leaf.iter()
-                .for_each(|item| put(item, &mut values, &mut bytes));
-            values.finish(&mut bytes);
-            let hash = *blake3::hash(&bytes).as_bytes();
-            if let Ok(mut idle) = idle.lock() {
-                idle.push((values, bytes));
-            }
-            hash
-        })
+        .map(|leaf| hasher.hash(leaf, put))
         .collect();
     root(&leaves)
 }
 
-fn values_root(zone: &ZoneContent, hashes: &[[u8; 32]]) -> [u8; 32] {
+/// Hashes leaves of items that have values.
+struct LeafHasher<'a> {
+    hashes: &'a [[u8; 32]],
+    /// A table has a place for each value, so there are only as many as threads.
+    idle: Mutex<Vec<(LocalValues<'a>, Vec<u8>)>>,
+}
+
+impl<'a> LeafHasher<'a> {
+    fn new(hashes: &'a [[u8; 32]]) -> LeafHasher<'a> {
+        LeafHasher {
+            hashes,
+            idle: Mutex::new(Vec::new()),
+        }
+    }
+
+    fn hash<T>(
+        &self,
+        leaf: &[T],
+        put: impl Fn(&T, &mut LocalValues<'_>, &mut Vec<u8>),
+    ) -> [u8; 32] {
+        let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
+        let new = || (LocalValues::new(self.hashes), Vec::new());
+        let (mut values, mut bytes) = idle.unwrap_or_else(new);
+        bytes.clear();
+        bytes.extend(count_bytes(leaf.len()));
+        leaf.iter()
+            .for_each(|item| put(item, &mut values, &mut bytes));
+        values.finish(&mut bytes);
+        let hash = *blake3::hash(&bytes).as_bytes();
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.push((values, bytes));
+        }
+        hash
+    }
+}
+
+fn values_root<V4: V4Runs>(zone: &ZoneContent<V4>, hashes: &[[u8; 32]]) -> [u8; 32] {
     let mut used: Vec<[u8; 32]> = zone
         .used_values(hashes.len())
         .filter_map(|rank| hashes.get(rank).copied())

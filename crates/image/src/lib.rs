@@ -6,6 +6,7 @@
 //! back. Reading sources is for `rblmap-zonefile`, changes between contents are for
 //! `rblmap-delta`.
 
+mod blocks;
 mod content;
 mod encode;
 mod error;
@@ -17,10 +18,12 @@ mod normal;
 mod place;
 mod section;
 mod stamp;
+mod v4;
 mod value;
 mod values;
 mod zone_name;
 
+pub use blocks::{BlockReader, Blocks, Outline};
 pub use content::{Content, Draft, DraftZone, ZoneContent, resolve_name};
 pub use encode::{Layout, encode, encode_named, encode_with};
 pub use error::Error;
@@ -30,6 +33,7 @@ pub use names::NameTable;
 pub use normal::Address;
 pub use place::{TEMP_PREFIX, place};
 pub use stamp::Stamp;
+pub use v4::{V4Image, V4Runs, V4View};
 pub use value::{Record, TemplateBuf, TextPart, ValueBuf, is_canonical, names_key};
 pub use values::{Interner, ValueList, Values};
 pub use zone_name::{ZoneName, ZoneNameError};

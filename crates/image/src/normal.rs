@@ -58,11 +58,13 @@ pub(crate) fn merge_runs<A: Address>(runs: &mut Vec<Run<A>>) -> Result<(), usize
 
 /// Whether runs rise and no two of them could be one.
 fn are_merged<A: Address>(runs: &[Run<A>]) -> bool {
-    let apart = |pair: &[Run<A>]| {
-        matches!(pair, [a, b] if a.end < b.start
-            && (a.value != b.value || a.end.next() != Some(b.start)))
-    };
+    let apart = |pair: &[Run<A>]| matches!(pair, [a, b] if are_apart(a, b));
     runs.par_iter().all(|run| run.start <= run.end) && runs.par_windows(2).all(apart)
+}
+
+/// Whether a run lies before another and is not one with it.
+pub(crate) fn are_apart<A: Address>(a: &Run<A>, b: &Run<A>) -> bool {
+    a.end < b.start && (a.value != b.value || a.end.next() != Some(b.start))
 }
 
 const MAPPED_FIRST: u128 = 0xffff_0000_0000;

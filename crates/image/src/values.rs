@@ -125,6 +125,14 @@ pub struct Interner {
 const MAX_VALUES: usize = u32::MAX as usize - 2;
 
 impl Interner {
+    /// One that holds these values, under the ids that they have.
+    pub(crate) fn of(values: Values) -> Interner {
+        Interner {
+            values,
+            ..Interner::default()
+        }
+    }
+
     /// The id of a value; `None` for the empty value, and once 2^32 - 3 values are held.
     pub fn intern(&mut self, value: &ValueBuf) -> Option<ValueId> {
         self.intern_bytes(value.as_value().as_bytes())

@@ -8,12 +8,113 @@ mod v4_unit;
 pub(crate) mod v6_lines;
 pub(crate) mod zones;
 
+use rayon::prelude::*;
+use rblmap::layout::CHUNK;
+
 /// A section before it has its place in the file.
-pub(crate) struct Section {
+pub(crate) struct Section<'a> {
     pub(crate) kind: u16,
     pub(crate) zone: u32,
     pub(crate) parameter: u64,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<Pieces<'a>>,
+}
+
+impl Section<'_> {
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.iter().map(Pieces::len).sum()
+    }
+}
+
+/// Bytes that lie in several places, some of them in another image.
+pub(crate) struct Pieces<'a> {
+    /// Those that are new, one after the other.
+    new: Vec<u8>,
+    order: Vec<Piece<'a>>,
+}
+
+/// A part of [`Pieces`].
+pub(crate) enum Piece<'a> {
+    /// The next so many of the new bytes.
+    New(usize),
+    Other(&'a [u8]),
+}
+
+impl<'a> Pieces<'a> {
+    pub(crate) fn new(new: Vec<u8>, order: Vec<Piece<'a>>) -> Pieces<'a> {
+        Pieces { new, order }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        let lens = self.order.iter().map(|piece| match piece {
+            Piece::New(count) => *count,
+            Piece::Other(bytes) => bytes.len(),
+        });
+        lens.sum()
+    }
+
+    /// Copies the bytes to a place as long as they are.
+    fn copy_to(&self, place: &mut [u8]) {
+        let (mut new, mut rest) = (self.new.as_slice(), place);
+        for piece in &self.order {
+            let bytes = match piece {
+                Piece::New(count) => new.split_off(..*count).unwrap_or_default(),
+                Piece::Other(bytes) => bytes,
+            };
+            let (place, after) = rest.split_at_mut_checked(bytes.len()).unwrap_or_default();
+            copy(bytes, place);
+            rest = after;
+        }
+    }
+}
+
+impl From<Vec<u8>> for Pieces<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Pieces {
+            order: vec![Piece::New(bytes.len())],
+            new: bytes,
+        }
+    }
+}
+
+/// Copies the bytes of sections to where each starts, rising, on all cores: memory that nobody had
+/// before is slow to write to.
+pub(crate) fn copy_all(sections: &[(usize, Section<'_>)], out: &mut [u8]) {
+    let (mut rest, mut at) = (out, 0);
+    let mut copies = Vec::new();
+    for (start, section) in sections {
+        rest = rest.get_mut(start - at..).unwrap_or_default();
+        at = *start;
+        for pieces in &section.bytes {
+            let (place, after) = rest.split_at_mut_checked(pieces.len()).unwrap_or_default();
+            at += pieces.len();
+            rest = after;
+            if let [Piece::New(_)] = pieces.order.as_slice() {
+                let chunks = place.chunks_mut(CHUNK).zip(pieces.new.chunks(CHUNK));
+                copies.extend(chunks.map(|(place, bytes)| (place, Source::Bytes(bytes))));
+            } else {
+                copies.push((place, Source::Pieces(pieces)));
+            }
+        }
+    }
+    copies
+        .into_par_iter()
+        .for_each(|(place, source)| match source {
+            Source::Pieces(pieces) => pieces.copy_to(place),
+            Source::Bytes(bytes) => copy(bytes, place),
+        });
+}
+
+/// What is copied in one go.
+enum Source<'s> {
+    Bytes(&'s [u8]),
+    Pieces(&'s Pieces<'s>),
+}
+
+/// Copies bytes to a place of their length.
+fn copy(bytes: &[u8], place: &mut [u8]) {
+    if place.len() == bytes.len() {
+        place.copy_from_slice(bytes);
+    }
 }
 
 /// Appends an id of `width` bytes.

@@ -9,33 +9,46 @@
     reason = "places in a /16 and in a line are small"
 )]
 
+use std::ops::RangeInclusive;
+
 use rayon::prelude::*;
-use rblmap::Run;
 use rblmap::layout::line::{BLOCK, LINE, Shape};
-use rblmap::layout::{V4_BITS_LEN, V4_MID_PAD, V4_TOP_LEN};
+use rblmap::layout::{V4_BITS_LEN, V4_MID_PAD, V4_TOP_LEN, id_width};
+use rblmap::{Run, V4Block, ValueId};
 
 use super::v4_unit::{Entries, Unit};
+use super::{Piece, Pieces};
+use crate::blocks::{BLOCKS, BlockReader, Blocks, blocks_by_top};
 use crate::error::Error;
+use crate::v4::V4View;
 
 /// The sections of one zone's lines.
-pub(crate) struct V4Lines {
+pub(crate) struct V4Lines<'a> {
     pub(crate) top: Vec<u8>,
     pub(crate) mid: Vec<u8>,
     pub(crate) big: Vec<u8>,
-    pub(crate) lines: Vec<u8>,
+    /// Those of each /8.
+    pub(crate) lines: Vec<Pieces<'a>>,
 }
 
 /// Lines are counted in 24 bits.
 const MAX_LINES: usize = 1 << 24;
 
 /// Encodes the runs of a zone.
-pub(crate) fn encode(runs: &[Run<u32>], width: usize) -> Result<V4Lines, Error> {
+pub(crate) fn encode(runs: V4View<'_>, width: usize) -> Result<V4Lines<'_>, Error> {
     let shape = Shape::new(width);
-    let parts: Vec<Part> = (0..256u32)
-        .into_par_iter()
-        .map(|top| part(runs, top, shape))
-        .collect();
-    let count: usize = parts.iter().map(|part| part.starts.len()).sum();
+    let parts: Vec<Part<'_>> = match runs {
+        V4View::List(runs) => blocks_by_top()
+            .map(|blocks| of_list(runs, blocks, shape))
+            .collect(),
+        V4View::Blocks(of) => blocks_by_top()
+            .map_init(
+                || of.reader(),
+                |reader, blocks| of_blocks(of, reader, blocks, shape),
+            )
+            .collect(),
+    };
+    let count: usize = parts.iter().map(|part| part.count).sum();
     if count > MAX_LINES {
         let (size, limit) = (count as u64, MAX_LINES as u64);
         return Err(Error::TooLarge {
@@ -44,99 +57,162 @@ pub(crate) fn encode(runs: &[Run<u32>], width: usize) -> Result<V4Lines, Error> 
             limit,
         });
     }
-    let mut out = V4Lines {
-        top: Vec::with_capacity(V4_TOP_LEN),
-        mid: Vec::with_capacity((count + V4_MID_PAD) * 2),
-        big: Vec::new(),
-        lines: vec![0; count * LINE],
-    };
-    for (block, summary) in (0u32..).zip(parts.iter().flat_map(|part| &part.blocks)) {
-        let first = (out.mid.len() / 2) as u32; // below MAX_LINES
-        match summary {
-            Block::Uniform(id) => out.top.extend((id << 8).to_le_bytes()),
-            Block::Units(starts) => {
-                if starts.len() >= 0xff {
-                    let count = starts.len() as u32; // at most 65,536
-                    out.big.extend(block.to_le_bytes());
-                    out.big.extend(count.to_le_bytes());
+    let mut top = Vec::with_capacity(V4_TOP_LEN);
+    let mut mid = Vec::with_capacity((count + V4_MID_PAD) * 2);
+    let mut big = Vec::new();
+    let mut first = 0u32; // below MAX_LINES
+    for (number, block) in (0u32..).zip(parts.iter().flat_map(|part| &part.blocks)) {
+        match *block {
+            Block::Uniform(id) => top.extend((id << 8).to_le_bytes()),
+            Block::Lines(count) => {
+                if count >= 0xff {
+                    big.extend(number.to_le_bytes());
+                    big.extend(count.to_le_bytes());
                 }
-                let count = starts.len().min(0xff) as u32;
-                out.top.extend((first << 8 | count).to_le_bytes());
-                let followers = starts.iter().skip(1).chain([&0]);
-                followers.for_each(|start| out.mid.extend(start.to_le_bytes()));
+                top.extend((first << 8 | count.min(0xff)).to_le_bytes());
+                first += count;
             }
         }
     }
-    out.mid.resize(out.mid.len() + V4_MID_PAD * 2, 0xff);
-    let mut rest = out.lines.as_mut_slice();
-    let mut places = Vec::with_capacity(parts.len());
-    for part in &parts {
-        let lines = part.lines.as_flattened();
-        let (place, after) = rest.split_at_mut_checked(lines.len()).unwrap_or_default();
-        places.push((place, lines));
-        rest = after;
-    }
-    let copy = |(place, lines): (&mut [u8], &[u8])| place.copy_from_slice(lines);
-    places.into_par_iter().for_each(copy);
-    Ok(out)
+    parts
+        .iter()
+        .for_each(|part| mid.extend_from_slice(&part.mid));
+    mid.resize(mid.len() + V4_MID_PAD * 2, 0xff);
+    Ok(V4Lines {
+        top,
+        mid,
+        big,
+        lines: parts
+            .into_iter()
+            .map(|part| Pieces::new(part.new.into_flattened(), part.order))
+            .collect(),
+    })
 }
 
 /// One bit for every /24, set if an address of it has a value.
-pub(crate) fn bits(runs: &[Run<u32>]) -> Vec<u8> {
+pub(crate) fn bits(runs: V4View<'_>) -> Vec<u8> {
     let mut bits = vec![0u8; V4_BITS_LEN];
-    let parts = bits.par_chunks_mut(V4_BITS_LEN / 256);
-    (0u32..256)
-        .into_par_iter()
-        .zip(parts)
-        .for_each(|(top, part)| {
-            let (first, last) = (top << 24, top << 24 | 0x00ff_ffff);
+    let parts = bits.par_chunks_mut(V4_BITS_LEN / 256).zip(blocks_by_top());
+    match runs {
+        V4View::List(runs) => parts.for_each(|(part, blocks)| {
+            let first = u32::from(*blocks.start()) << 16;
             let from = runs.partition_point(|run| run.end < first);
-            let runs = runs.get(from..).unwrap_or_default().iter();
-            for run in runs.take_while(|run| run.start <= last) {
-                let (start, end) = (run.start.max(first) - first, run.end.min(last) - first);
-                for block in start >> 8..=end >> 8 {
-                    if let Some(byte) = part.get_mut((block >> 3) as usize) {
-                        *byte |= 1 << (block & 7);
+            let runs = runs.get(from..).unwrap_or_default();
+            set_bits(part, (first, first | 0x00ff_ffff), runs);
+        }),
+        V4View::Blocks(of) => parts.for_each_init(
+            || of.reader(),
+            |reader, (part, blocks)| {
+                for (part, block) in part.chunks_mut(V4_BITS_LEN / BLOCKS).zip(blocks) {
+                    let first = u32::from(block) << 16;
+                    match of.unchanged_bits(block) {
+                        Some(bits) => part.copy_from_slice(bits),
+                        None => set_bits(part, (first, first | 0xffff), reader.runs(block)),
                     }
                 }
-            }
-        });
+            },
+        ),
+    }
     bits
 }
 
-/// The lines of a /8.
-struct Part {
-    blocks: Vec<Block>,
-    lines: Vec<[u8; LINE]>,
-    starts: Vec<u16>,
-}
-
-/// What a /16 says: one value, or where its units start.
-enum Block {
-    Uniform(u32),
-    Units(Vec<u16>),
-}
-
-fn part(runs: &[Run<u32>], top: u32, shape: Shape) -> Part {
-    let mut part = Part {
-        blocks: Vec::with_capacity(256),
-        lines: Vec::new(),
-        starts: Vec::new(),
-    };
-    let mut rest = runs
-        .get(runs.partition_point(|run| run.end < top << 24)..)
-        .unwrap_or_default();
-    for block in top << 8..(top << 8) + 256 {
-        match uniform(rest, block) {
-            // The top table has 24 bits for an id.
-            Some(id) if id < 1 << 24 => part.blocks.push(Block::Uniform(id)),
-            _ => {
-                let starts = encode_block(rest, block, shape, &mut part.lines);
-                part.starts.extend_from_slice(&starts);
-                part.blocks.push(Block::Units(starts));
+/// Sets the bits of runs, the first of which does not end before the addresses that there are bits
+/// for.
+fn set_bits(bits: &mut [u8], (first, last): (u32, u32), runs: &[Run<u32>]) {
+    for run in runs.iter().take_while(|run| run.start <= last) {
+        let (start, end) = (run.start.max(first) - first, run.end.min(last) - first);
+        for block in start >> 8..=end >> 8 {
+            if let Some(byte) = bits.get_mut((block >> 3) as usize) {
+                *byte |= 1 << (block & 7);
             }
         }
-        rest = behind(rest, block, BLOCK);
+    }
+}
+
+/// The lines of a /8.
+#[derive(Default)]
+struct Part<'a> {
+    blocks: Vec<Block>,
+    /// Lines that no image had.
+    new: Vec<[u8; LINE]>,
+    order: Vec<Piece<'a>>,
+    /// For each line two bytes: where the next one of its /16 starts, 0 if there is none.
+    mid: Vec<u8>,
+    /// How many lines there are.
+    count: usize,
+}
+
+/// What a /16 is made of.
+enum Block {
+    /// All of it has one value, or none: 0.
+    Uniform(u32),
+    /// So many lines, at most 65,536.
+    Lines(u32),
+}
+
+impl<'a> Part<'a> {
+    /// Encodes a /16 from runs that do not end before it.
+    fn encode(&mut self, runs: &[Run<u32>], block: u16, shape: Shape) {
+        match uniform(runs, block.into()) {
+            // The top table has 24 bits for an id.
+            Some(id) if id < 1 << 24 => self.blocks.push(Block::Uniform(id)),
+            _ => {
+                let before = self.new.len();
+                encode_block(runs, block.into(), shape, (&mut self.new, &mut self.mid));
+                let count = self.new.len() - before;
+                match self.order.last_mut() {
+                    Some(Piece::New(len)) => *len += count * LINE,
+                    _ => self.order.push(Piece::New(count * LINE)),
+                }
+                self.blocks.push(Block::Lines(count as u32));
+                self.count += count;
+            }
+        }
+    }
+
+    /// Takes the lines of a /16 over as they are.
+    fn copy(&mut self, block: V4Block<'a>) {
+        match block {
+            V4Block::Uniform(value) => {
+                let id = value.map_or(0, ValueId::get);
+                self.blocks.push(Block::Uniform(id));
+            }
+            V4Block::Lines { lines, starts } => {
+                self.order.push(Piece::Other(lines.as_flattened()));
+                self.mid.extend_from_slice(starts.as_flattened());
+                self.blocks.push(Block::Lines(lines.len() as u32));
+                self.count += lines.len();
+            }
+        }
+    }
+}
+
+fn of_list<'a>(runs: &[Run<u32>], blocks: RangeInclusive<u16>, shape: Shape) -> Part<'a> {
+    let mut part = Part::default();
+    let first = u32::from(*blocks.start()) << 16;
+    let mut rest = runs
+        .get(runs.partition_point(|run| run.end < first)..)
+        .unwrap_or_default();
+    for block in blocks {
+        part.encode(rest, block, shape);
+        rest = behind(rest, block.into(), BLOCK);
+    }
+    part
+}
+
+fn of_blocks<'a>(
+    of: &Blocks<'a>,
+    reader: &mut BlockReader<'_, '_>,
+    blocks: RangeInclusive<u16>,
+    shape: Shape,
+) -> Part<'a> {
+    let mut part = Part::default();
+    let same_width = id_width(u32::try_from(of.image_values()).unwrap_or(u32::MAX)) == shape.width;
+    for block in blocks {
+        match of.unchanged(block).filter(|_| same_width) {
+            Some(unchanged) => part.copy(unchanged),
+            None => part.encode(reader.runs(block), block, shape),
+        }
     }
     part
 }
@@ -163,13 +239,13 @@ fn behind(runs: &[Run<u32>], block: u32, address: u32) -> &[Run<u32>] {
     rest
 }
 
+/// Adds the lines of a /16, and where each but the first starts, and 0.
 fn encode_block(
     runs: &[Run<u32>],
     block: u32,
     shape: Shape,
-    lines: &mut Vec<[u8; LINE]>,
-) -> Vec<u16> {
-    let mut starts = Vec::new();
+    (lines, mid): (&mut Vec<[u8; LINE]>, &mut Vec<u8>),
+) {
     let mut entries = Entries::default();
     let mut rest = runs;
     let mut at = 0u32;
@@ -177,9 +253,8 @@ fn encode_block(
         let unit = Unit::new(rest, (block, at), shape);
         let plan = unit.best(&mut entries);
         lines.push(unit.line(&plan, entries.as_slice()));
-        starts.push(u16::try_from(at).unwrap_or(u16::MAX)); // below BLOCK
         at = plan.reach;
+        mid.extend((at as u16).to_le_bytes()); // after the last one 0 is left
         rest = behind(rest, block, at);
     }
-    starts
 }

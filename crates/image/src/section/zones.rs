@@ -6,10 +6,11 @@ use rblmap::{NameKey, NamePoint, Slot};
 use crate::content::{Content, ZoneContent};
 use crate::error::Error;
 use crate::names::NameTable;
+use crate::v4::V4Runs;
 use crate::values::Values;
 
 /// Offsets of the records, then the records.
-pub(crate) fn encode_zones(content: &Content) -> Result<Vec<u8>, Error> {
+pub(crate) fn encode_zones<V4: V4Runs>(content: &Content<V4>) -> Result<Vec<u8>, Error> {
     let mut records = Vec::new();
     let mut out = Vec::new();
     let head = content.zones().len() * 4;
@@ -43,7 +44,7 @@ pub(crate) fn encode_values(values: &Values) -> Result<Vec<u8>, Error> {
     Ok(out)
 }
 
-fn push_record(out: &mut Vec<u8>, zone: &ZoneContent) -> Result<(), Error> {
+fn push_record<V4: V4Runs>(out: &mut Vec<u8>, zone: &ZoneContent<V4>) -> Result<(), Error> {
     let key = zone.name().as_bytes();
     // Keys have at most MAX_KEY bytes.
     out.extend(u16::try_from(key.len()).unwrap_or(u16::MAX).to_le_bytes());
