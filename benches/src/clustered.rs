@@ -53,18 +53,19 @@ pub(crate) fn clustered_in(count: usize, networks: usize, seed: u64) -> Vec<Entr
 }
 
 /// The list some time later: `share` of its entries changed, half of them gone, half new beside
-/// others.
+/// others. What changes for a small share changes for a larger one too, so that a history is made
+/// of rising shares.
 pub fn churn(list: &[Entry], share: f64, seed: u64) -> Vec<Entry> {
-    let rng = &mut Rng::with_seed(seed);
+    let [going, coming] = &mut [1, 2].map(|part| Rng::with_seed(seed ^ part << 32));
     let mut entries: BTreeMap<u32, u8> = list.iter().map(|e| (e.address, e.reason)).collect();
     let changes = (list.len() as f64 * share / 2.0).round() as usize;
     let before = entries.len();
     while before - entries.len() < changes {
-        entries.remove(&list[rng.usize(..list.len())].address);
+        entries.remove(&list[going.usize(..list.len())].address);
     }
     while entries.len() < before {
-        let near = list[rng.usize(..list.len())];
-        let address = near.address & !0xff | rng.u32(..256);
+        let near = list[coming.usize(..list.len())];
+        let address = near.address & !0xff | coming.u32(..256);
         let known = list.binary_search_by_key(&address, |entry| entry.address);
         if known.is_err() {
             entries.insert(address, near.reason);
@@ -188,6 +189,12 @@ mod tests {
         let new = churn(&old, 0.001, 8);
         assert_eq!(new.len(), old.len());
         let gone = old.iter().filter(|entry| new.binary_search(entry).is_err());
+        assert_eq!(gone.count(), 50);
+        // One step of a history changes no more than its share.
+        let later = churn(&old, 0.002, 8);
+        let gone = new
+            .iter()
+            .filter(|entry| later.binary_search(entry).is_err());
         assert_eq!(gone.count(), 50);
     }
 }
