@@ -51,7 +51,7 @@ const ROOMS: &[Room] = &[
     Room {
         package: "rblmap-delta",
         below: &["rblmap-image"],
-        others: &["blake3", "thiserror", "zstd"],
+        others: &["blake3", "rayon", "thiserror", "zstd"],
     },
     Room {
         package: "rblmap-feed",

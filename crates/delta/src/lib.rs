@@ -23,6 +23,8 @@
 
 mod changes;
 mod coder;
+#[cfg(test)]
+mod dice;
 mod error;
 mod extent;
 mod frame;
@@ -32,6 +34,8 @@ mod keys;
 mod limits;
 mod names;
 mod numbers;
+mod old;
+mod old_blocks;
 mod paint;
 mod paint_code;
 mod payload;
@@ -42,12 +46,13 @@ mod texts;
 mod values;
 
 use rblmap::Image;
-use rblmap_image::{Content, ContentId, Draft, Layout, encode_named};
+use rblmap_image::{Content, ContentId, Draft, Layout, V4Runs, encode_named};
 
 pub use changes::{Change, Changed, Says, Scope, changes};
 pub use error::Error;
 pub use header::{Epoch, Header, IdPrefix, Kind};
 pub use limits::Limits;
+use payload::Paintable;
 pub use summary::{Summary, ZoneSummary};
 
 /// Packs the content of an image: a snapshot (`.rbs`), from which [`unpack`] makes the same image.
@@ -97,7 +102,7 @@ pub fn unpack(snapshot: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
         return Err(Error::Kind { found, expected });
     }
     let empty = Draft::new(header.zone.clone()).finish()?;
-    let content = payload::read(&empty, &frame::open(body, limits)?, limits)?;
+    let content = payload::read(empty, &frame::open(body, limits)?, limits)?;
     checked_image(&header, &content, Layout::default())
 }
 
@@ -152,8 +157,11 @@ pub fn diff(old: &Image, new: &Image, epoch: Epoch) -> Result<Vec<u8>, Error> {
 /// zone or content than the one it meets; a result that is not the content which the last one
 /// names.
 pub fn apply(old: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, Error> {
-    let base = Content::from_image(old)?;
-    let (last, content) = follow(base, old, deltas, limits)?;
+    let base = Content::over_image(old)?;
+    // Lines of the old image are copied to the new one, where nobody would see that they are damaged.
+    let (whole, followed) = rayon::join(|| old.verify(), || follow(base, old, deltas, limits));
+    let (last, content) = followed?;
+    whole.map_err(rblmap_image::Error::from)?;
     checked_image(&last, &content, Layout::of(old))
 }
 
@@ -185,12 +193,12 @@ pub fn squash(base: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>
 }
 
 /// The content at the end of a chain of deltas, and the header of the last.
-fn follow(
-    base: Content,
+fn follow<V4: Paintable>(
+    base: Content<V4>,
     image: &Image,
     deltas: &[&[u8]],
     limits: &Limits,
-) -> Result<(Header, Content), Error> {
+) -> Result<(Header, Content<V4>), Error> {
     let mut at = IdPrefix::of(&ContentId::from_bytes(image.content_id()));
     // The whole chain is looked at before any of it costs anything.
     let mut chain = Vec::with_capacity(deltas.len());
@@ -218,19 +226,23 @@ fn follow(
     let mut content = base;
     let mut last = None;
     for (header, body) in chain {
-        content = payload::read(&content, &frame::open(body, limits)?, limits)?;
+        content = payload::read(content, &frame::open(body, limits)?, limits)?;
         last = Some(header);
     }
     Ok((last.ok_or(Error::NoDelta)?, content))
 }
 
 /// The image of a content, if it is the one that the header names.
-fn checked_image(header: &Header, content: &Content, layout: Layout) -> Result<Vec<u8>, Error> {
+fn checked_image<V4: V4Runs>(
+    header: &Header,
+    content: &Content<V4>,
+    layout: Layout,
+) -> Result<Vec<u8>, Error> {
     let id = check_result(header, content)?;
     Ok(encode_named(content, id, header.stamp(), layout)?)
 }
 
-fn check_result(header: &Header, content: &Content) -> Result<ContentId, Error> {
+fn check_result<V4: V4Runs>(header: &Header, content: &Content<V4>) -> Result<ContentId, Error> {
     let found = content.id();
     if header.result.matches(&found) {
         return Ok(found);

@@ -130,16 +130,26 @@ pub(crate) fn join<A: Space>(paints: &[Paint<A>]) -> Vec<Paint<A>> {
 /// copied as they are; neighbours that have become one are merged.
 pub(crate) fn lay<A: Space>(old: &[Run<A>], paints: &[Paint<A>]) -> Vec<Run<A>> {
     let mut out: Vec<Run<A>> = Vec::with_capacity(old.len() + paints.len());
+    lay_to(old, paints.iter().copied(), &mut out);
+    out
+}
+
+/// As [`lay`], into an empty list.
+pub(crate) fn lay_to<A: Space>(
+    old: &[Run<A>],
+    paints: impl Iterator<Item = Paint<A>>,
+    out: &mut Vec<Run<A>>,
+) {
     let mut rest = old;
     // The next old run, when it is no longer in `rest`.
     let mut head: Option<Run<A>> = None;
     for paint in paints {
         if let Some(run) = head.take_if(|run| run.end < paint.start) {
-            push(&mut out, run);
+            push(out, run);
         }
         if head.is_none() {
             let (untouched, after) = rest.split_at(count_before(rest, paint.start));
-            push_all(&mut out, untouched);
+            push_all(out, untouched);
             rest = after;
         }
         while let Some(run) = head.take().or_else(|| rest.split_off_first().copied()) {
@@ -149,7 +159,7 @@ pub(crate) fn lay<A: Space>(old: &[Run<A>], paints: &[Paint<A>]) -> Vec<Run<A>> 
             }
             if run.start < paint.start {
                 let end = paint.start.before();
-                push(&mut out, Run { end, ..run });
+                push(out, Run { end, ..run });
             }
             if let Some(start) = paint.end.next().filter(|&start| start <= run.end) {
                 head = Some(Run { start, ..run });
@@ -158,14 +168,13 @@ pub(crate) fn lay<A: Space>(old: &[Run<A>], paints: &[Paint<A>]) -> Vec<Run<A>> 
         }
         if let Some(value) = paint.value {
             let (start, end) = (paint.start, paint.end);
-            push(&mut out, Run { start, end, value });
+            push(out, Run { start, end, value });
         }
     }
     if let Some(run) = head {
-        push(&mut out, run);
+        push(out, run);
     }
-    push_all(&mut out, rest);
-    out
+    push_all(out, rest);
 }
 
 /// How many of the runs end before `address`; costs the logarithm of the answer.

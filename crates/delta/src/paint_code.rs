@@ -10,7 +10,8 @@ use crate::coder::{Chance, Coder};
 use crate::error::Error;
 use crate::extent::{Extent, Room};
 use crate::numbers::{Gamma, Gaps, pick};
-use crate::paint::{Interval, Intervals, Paint, count_intervals};
+use crate::old::Old;
+use crate::paint::{Interval, Intervals, Paint};
 use crate::space::Space;
 use crate::table::{Guesses, Table};
 
@@ -69,7 +70,7 @@ pub(crate) fn encode<A: Space, C: Coder>(
         return Ok(());
     }
     let starts = starts(old, paints);
-    code(coder, old, counts, Some((&starts, paints)), table).map(drop)
+    code(coder, &old, counts, Some((&starts, paints)), table).map(drop)
 }
 
 /// Reads paints.
@@ -78,7 +79,7 @@ pub(crate) fn encode<A: Space, C: Coder>(
 /// Bytes that nobody wrote, as far as that shows.
 pub(crate) fn decode<A: Space, C: Coder>(
     coder: &mut C,
-    old: &[Run<A>],
+    old: &impl Old<A>,
     counts: Counts,
     table: &mut Table,
 ) -> Result<Vec<Paint<A>>, Error> {
@@ -115,17 +116,17 @@ fn starts<A: Space>(old: &[Run<A>], paints: &[Paint<A>]) -> Starts {
 
 fn code<A: Space, C: Coder>(
     coder: &mut C,
-    old: &[Run<A>],
+    old: &impl Old<A>,
     counts: Counts,
     given: Option<(&Starts, &[Paint<A>])>,
     table: &mut Table,
 ) -> Result<Vec<Paint<A>>, Error> {
-    let starts = code_starts(coder, count_intervals(old), counts, given.map(|g| g.0))?;
+    let starts = code_starts(coder, old.counts(), counts, given.map(|g| g.0))?;
     let mut given = given.map_or(&[][..], |(_, paints)| paints).iter();
     let mut painter = Painter::new(counts);
     let mut paints: Vec<Paint<A>> = Vec::new();
     let mut more = starts.more.iter();
-    each_started(old, &starts, |before, interval, after| {
+    old.each_started(&starts.covered, &starts.free, |before, interval, after| {
         let here = 1 + more.next().copied().unwrap_or(0);
         for nth in 0..here {
             let place = Place {
@@ -142,59 +143,6 @@ fn code<A: Space, C: Coder>(
         Ok(())
     })?;
     Ok(paints)
-}
-
-/// Gives `see` each interval in which paints start, with the value of the one before and the ones
-/// behind. Runs without paints are only counted.
-fn each_started<'a, A: Space>(
-    old: &'a [Run<A>],
-    starts: &Starts,
-    mut see: impl FnMut(Option<ValueId>, Interval<A>, Intervals<'a, A>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut covered = starts.covered.iter().copied().peekable();
-    let mut free = starts.free.iter().copied().peekable();
-    let mut gaps = 0u64;
-    let mut from = Some(A::ZERO);
-    let mut before: Option<Run<A>> = None;
-    for (rank, run) in (0u64..).zip(old) {
-        let (Some(start), false) = (from, covered.peek().is_none() && free.peek().is_none()) else {
-            return Ok(());
-        };
-        let touching = before.filter(|before| before.end.next() == Some(run.start));
-        if start < run.start {
-            if free.next_if_eq(&gaps).is_some() {
-                let (end, value) = (run.start.before(), None);
-                let after = Intervals::behind(old, rank, Some(run.start));
-                see(
-                    before.map(|run| run.value),
-                    Interval { start, end, value },
-                    after,
-                )?;
-            }
-            gaps += 1;
-        }
-        if covered.next_if_eq(&rank).is_some() {
-            let (start, end, value) = (run.start, run.end, Some(run.value));
-            let after = Intervals::behind(old, rank + 1, run.end.next());
-            see(
-                touching.map(|run| run.value),
-                Interval { start, end, value },
-                after,
-            )?;
-        }
-        before = Some(*run);
-        from = run.end.next();
-    }
-    if let (Some(start), Some(_)) = (from, free.next_if_eq(&gaps)) {
-        let (end, value) = (A::LAST, None);
-        let after = Intervals::behind(old, old.len() as u64, None);
-        see(
-            before.map(|run| run.value),
-            Interval { start, end, value },
-            after,
-        )?;
-    }
-    Ok(())
 }
 
 fn code_starts<C: Coder>(
@@ -279,21 +227,21 @@ pub(crate) fn code_ranks<C: Coder>(
 }
 
 /// Where a paint is to go, as far as both sides know.
-struct Place<'a, A> {
+struct Place<A, B> {
     interval: Interval<A>,
     /// Whether it is the first paint that starts in the interval.
     first: bool,
     /// What the interval before says.
     before: Option<ValueId>,
     /// The intervals behind.
-    after: Intervals<'a, A>,
+    after: B,
     /// The end of the paint before.
     reached: Option<A>,
     /// The value of the paint before.
     last: Option<ValueId>,
 }
 
-impl<A: Space> Place<'_, A> {
+impl<A: Space, B: Iterator<Item = Interval<A>> + Clone> Place<A, B> {
     /// The values on both sides of a paint, the nearer first, and how far that is, as a context.
     fn sides(&self, start: A, end: A) -> ([Option<ValueId>; 2], usize) {
         let Interval {
@@ -344,10 +292,10 @@ impl Painter {
         }
     }
 
-    fn paint<A: Space, C: Coder>(
+    fn paint<A: Space, C: Coder, B: Iterator<Item = Interval<A>> + Clone>(
         &mut self,
         coder: &mut C,
-        place: Place<'_, A>,
+        place: Place<A, B>,
         given: Option<&Paint<A>>,
         table: &mut Table,
     ) -> Result<Paint<A>, Error> {
@@ -397,10 +345,10 @@ impl Painter {
     }
 
     /// The interval in which the paint ends.
-    fn span<A: Space, C: Coder>(
+    fn span<A: Space, C: Coder, B: Iterator<Item = Interval<A>> + Clone>(
         &mut self,
         coder: &mut C,
-        place: &Place<'_, A>,
+        place: &Place<A, B>,
         given: Option<&Paint<A>>,
     ) -> Result<Interval<A>, Error> {
         let crossed = given.map_or(0, |paint| {
@@ -419,10 +367,10 @@ impl Painter {
         })
     }
 
-    fn value<A: Space, C: Coder>(
+    fn value<A: Space, C: Coder, B: Iterator<Item = Interval<A>> + Clone>(
         &mut self,
         coder: &mut C,
-        place: &Place<'_, A>,
+        place: &Place<A, B>,
         (start, end): (A, A),
         given: Option<Option<ValueId>>,
         table: &mut Table,

@@ -1,7 +1,9 @@
 //! Payloads: the change from one content to another, all key kinds.
 
 use rblmap::{NameKey, Run, Slot, ValueId};
-use rblmap_image::{Content, Draft, Facts, NameTable, ValueBuf, ZoneContent};
+use rblmap_image::{
+    Content, Draft, DraftZone, Facts, NameTable, V4Image, V4Runs, ValueBuf, ZoneContent,
+};
 
 use crate::coder::{Coder, Decoder, Encoder};
 use crate::error::Error;
@@ -11,7 +13,7 @@ use crate::limits::Limits;
 use crate::paint::{self, Paint};
 use crate::space::Space;
 use crate::table::Table;
-use crate::{names, paint_code, values};
+use crate::{names, old_blocks, paint_code, values};
 
 /// The shortest of the ways to write the change: paints joined over intervals or not, texts for
 /// zstd or under a model.
@@ -38,7 +40,11 @@ const MODEL_MAX: usize = 1 << 20;
 ///
 /// # Errors
 /// Bytes that nobody wrote, as far as that shows: the caller compares the content's id.
-pub(crate) fn read(old: &Content, payload: &[u8], limits: &Limits) -> Result<Content, Error> {
+pub(crate) fn read<V4: Paintable>(
+    old: Content<V4>,
+    payload: &[u8],
+    limits: &Limits,
+) -> Result<Content<V4>, Error> {
     let mut rest = payload;
     let head = Head::read(&mut rest)?;
     check_limits(&head, limits)?;
@@ -60,9 +66,7 @@ pub(crate) fn read(old: &Content, payload: &[u8], limits: &Limits) -> Result<Con
         &[],
         (limits.payload, head.modelled),
     )?;
-    let mut table = Table::new(old, u32::try_from(added.len()).unwrap_or(u32::MAX));
-    let mut draft = Draft::new(old.name().clone());
-    intern(&mut draft, old, &added)?;
+    let mut table = Table::new(&old, u32::try_from(added.len()).unwrap_or(u32::MAX));
     let old_zones = old.zones().iter().map(|zone| *zone.name());
     let zones = head.zones.clone().unwrap_or_else(|| old_zones.collect());
     if zones.len() != head.parts.len() {
@@ -70,6 +74,10 @@ pub(crate) fn read(old: &Content, payload: &[u8], limits: &Limits) -> Result<Con
             what: "count of zones",
         });
     }
+    // What the old content says stays, but where the payload says otherwise.
+    let mut draft = old.into_draft();
+    intern(&mut draft, &added)?;
+    draft.retain_zones(&zones);
     for (name, part) in zones.iter().zip(&head.parts) {
         let mut reader = ZoneReader {
             coder: &mut decoder,
@@ -77,12 +85,65 @@ pub(crate) fn read(old: &Content, payload: &[u8], limits: &Limits) -> Result<Con
             limits,
             modelled: head.modelled,
         };
-        reader.zone(old.zone(name), part, draft.zone_mut(name))?;
+        reader.zone(part, draft.zone_mut(name))?;
     }
     if !decoder.is_at_end() {
         return Err(Error::Malformed { what: "length" });
     }
     Ok(draft.finish()?)
+}
+
+/// IPv4 runs that paints can be read and laid over.
+pub(crate) trait Paintable: V4Runs {
+    /// Reads paints and lays them over.
+    ///
+    /// # Errors
+    /// Bytes that nobody wrote, as far as that shows.
+    fn paint(
+        self,
+        coder: &mut Decoder<'_>,
+        counts: paint_code::Counts,
+        table: &mut Table,
+    ) -> Result<Self, Error>;
+}
+
+impl Paintable for Vec<Run<u32>> {
+    fn paint(
+        self,
+        coder: &mut Decoder<'_>,
+        counts: paint_code::Counts,
+        table: &mut Table,
+    ) -> Result<Self, Error> {
+        painted(&self, coder, counts, table)
+    }
+}
+
+impl Paintable for V4Image<'_> {
+    fn paint(
+        self,
+        coder: &mut Decoder<'_>,
+        counts: paint_code::Counts,
+        table: &mut Table,
+    ) -> Result<Self, Error> {
+        match self {
+            V4Image::List(runs) => Ok(V4Image::List(runs.paint(coder, counts, table)?)),
+            V4Image::Blocks(mut blocks) => {
+                let paints = paint_code::decode(coder, &&*blocks, counts, table)?;
+                old_blocks::lay(&mut blocks, &paints)?;
+                Ok(V4Image::Blocks(blocks))
+            }
+        }
+    }
+}
+
+fn painted<A: Space>(
+    old: &[Run<A>],
+    coder: &mut Decoder<'_>,
+    counts: paint_code::Counts,
+    table: &mut Table,
+) -> Result<Vec<Run<A>>, Error> {
+    let paints = paint_code::decode(coder, &old, counts, table)?;
+    Ok(paint::lay(old, &paints))
 }
 
 /// The change between two contents, in the ids of the old one's values and the added ones.
@@ -238,47 +299,32 @@ struct ZoneReader<'r, 'b> {
 }
 
 impl ZoneReader<'_, '_> {
-    fn zone(
-        &mut self,
-        old: Option<&ZoneContent>,
-        part: &Part,
-        into: &mut rblmap_image::DraftZone,
-    ) -> Result<(), Error> {
-        let expires = part.expires.or(old.and_then(ZoneContent::expires));
-        into.expires = expires.filter(|&expires| expires != 0);
-        into.facts = match &part.facts {
-            Some(bytes) => Facts::decode(bytes).ok_or(Error::Malformed { what: "zone facts" })?,
-            None => old.map(|zone| zone.facts().clone()).unwrap_or_default(),
-        };
-        into.v4 = self.runs(runs4(old), part.v4)?;
-        into.v6 = self.runs(runs6(old), part.v6)?;
-        let empty = NameTable::new();
-        let names = old.map_or(&empty, ZoneContent::names);
-        into.names = if part.names == names::Counts::default() {
-            names.clone()
-        } else {
-            names::code(
+    /// Makes the old zone the new one.
+    fn zone<V4: Paintable>(&mut self, part: &Part, zone: &mut DraftZone<V4>) -> Result<(), Error> {
+        if part.expires.is_some() {
+            zone.expires = part.expires.filter(|&expires| expires != 0);
+        }
+        if let Some(bytes) = &part.facts {
+            zone.facts = Facts::decode(bytes).ok_or(Error::Malformed { what: "zone facts" })?;
+        }
+        if part.v4.paints > 0 {
+            let runs = std::mem::take(&mut zone.v4);
+            zone.v4 = runs.paint(self.coder, part.v4, self.table)?;
+        }
+        if part.v6.paints > 0 {
+            zone.v6 = painted(&zone.v6, self.coder, part.v6, self.table)?;
+        }
+        if part.names != names::Counts::default() {
+            zone.names = names::code(
                 self.coder,
-                names,
+                &zone.names,
                 part.names,
                 None,
                 (self.table, self.modelled),
                 self.limits.payload,
-            )?
-        };
-        Ok(())
-    }
-
-    fn runs<A: Space>(
-        &mut self,
-        old: &[Run<A>],
-        counts: paint_code::Counts,
-    ) -> Result<Vec<Run<A>>, Error> {
-        if counts.paints == 0 {
-            return Ok(old.to_vec());
+            )?;
         }
-        let paints = paint_code::decode(self.coder, old, counts, self.table)?;
-        Ok(paint::lay(old, &paints))
+        Ok(())
     }
 }
 
@@ -325,12 +371,13 @@ pub(crate) fn number(old: &Content, new: &Content) -> (Vec<ValueId>, Vec<Vec<u8>
     (ids, added)
 }
 
-/// Gives the draft all values, so that ids are those of the payload.
-fn intern(draft: &mut Draft, old: &Content, added: &[Vec<u8>]) -> Result<(), Error> {
-    let added = added.iter().map(|bytes| rblmap::Value::new(bytes));
-    for (rank, value) in (0u32..).zip(old.values().iter().chain(added)) {
-        let id = draft.values.intern(&ValueBuf::union([value]));
-        if id.is_none() || id != ValueId::from_rank(rank) {
+/// Gives the draft of the old content the added values, so that ids are those of the payload.
+fn intern<V4>(draft: &mut Draft<V4>, added: &[Vec<u8>]) -> Result<(), Error> {
+    for bytes in added {
+        let rank = u32::try_from(draft.values.len()).ok();
+        let value = ValueBuf::union([rblmap::Value::new(bytes)]);
+        let id = draft.values.intern(&value);
+        if id.is_none() || id != rank.and_then(ValueId::from_rank) {
             return Err(Error::Malformed {
                 what: "added value",
             });

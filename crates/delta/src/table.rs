@@ -1,7 +1,7 @@
 //! The values that a delta speaks of: those of the old content by rank, then the added ones.
 
 use rblmap::ValueId;
-use rblmap_image::Content;
+use rblmap_image::{Content, V4Runs};
 
 use crate::coder::{Chance, Coder};
 use crate::error::Error;
@@ -27,7 +27,7 @@ pub(crate) struct Table {
 
 impl Table {
     /// Over the values of `old` and `added` more.
-    pub(crate) fn new(old: &Content, added: u32) -> Table {
+    pub(crate) fn new<V4: V4Runs>(old: &Content<V4>, added: u32) -> Table {
         let counts = count_uses(old);
         let mut order: Vec<u32> = (0u32..).take(counts.len()).collect();
         let uses = |rank: &u32| counts.get(*rank as usize).copied().unwrap_or(0);
@@ -121,15 +121,15 @@ impl Table {
 }
 
 /// How many runs and names of the content have each value, by rank.
-fn count_uses(content: &Content) -> Vec<u64> {
+fn count_uses<V4: V4Runs>(content: &Content<V4>) -> Vec<u64> {
     let mut counts = vec![0u64; content.values().len()];
-    let mut see = |id: ValueId| {
-        if let Some(count) = counts.get_mut(id.rank() as usize) {
-            *count += 1;
-        }
-    };
     for zone in content.zones() {
-        zone.v4().iter().for_each(|run| see(run.value));
+        zone.v4_view().count_uses(&mut counts);
+        let mut see = |id: ValueId| {
+            if let Some(count) = counts.get_mut(id.rank() as usize) {
+                *count += 1;
+            }
+        };
         zone.v6().iter().for_each(|run| see(run.value));
         let slots = zone
             .names()

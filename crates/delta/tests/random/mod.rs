@@ -84,8 +84,13 @@ impl Model {
 
     pub fn content(&self) -> Content {
         let mut draft = Draft::new("ops.example".parse().unwrap());
+        let mut known = BTreeMap::new();
         for (name, model) in &self.zones {
-            let mut id = |number: u32| draft.values.intern(&value(number.checked_sub(1)?));
+            let mut id = |number: u32| {
+                let intern = |rank| draft.values.intern(&value(rank));
+                let id = known.entry(number);
+                *id.or_insert_with(|| number.checked_sub(1).and_then(intern))
+            };
             let v4 = runs(&model.v4, u32::MAX, &mut id, |a| a - 1);
             let v6 = runs(&model.v6, u128::MAX, &mut id, |a| a - 1);
             let mut names = rblmap_image::NameTable::new();
@@ -171,7 +176,7 @@ impl ZoneModel {
 }
 
 /// Sets the addresses from `start` to `end` to a value.
-fn paint<A: Ord + Copy + Default>(
+pub fn paint<A: Ord + Copy + Default>(
     map: &mut BTreeMap<A, u32>,
     start: A,
     end: A,

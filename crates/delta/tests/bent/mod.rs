@@ -1,0 +1,53 @@
+//! Snapshots and deltas bent as an attacker would: with a check that is right again.
+
+use fastrand::Rng;
+
+const CHECK: std::ops::Range<usize> = 5..21;
+
+/// The check put right, as docs/delta.md says.
+pub fn seal(mut file: Vec<u8>) -> Vec<u8> {
+    if file.len() >= CHECK.end {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&file[..CHECK.start]);
+        hasher.update(&file[CHECK.end..]);
+        file[CHECK].copy_from_slice(&hasher.finalize().as_bytes()[16..]);
+    }
+    file
+}
+
+/// Where the zstd frame starts.
+pub fn frame_at(file: &[u8]) -> usize {
+    let magic = [0x28, 0xb5, 0x2f, 0xfd];
+    file.windows(4).position(|bytes| bytes == magic).unwrap()
+}
+
+/// The payload and the same file around another one.
+pub fn payload(file: &[u8]) -> Vec<u8> {
+    zstd::bulk::decompress(&file[frame_at(file)..], 1 << 24).unwrap()
+}
+
+pub fn with_payload(file: &[u8], payload: &[u8]) -> Vec<u8> {
+    let frame = zstd::bulk::compress(payload, 1).unwrap();
+    seal([&file[..frame_at(file)], &frame].concat())
+}
+
+/// Changes a few bytes.
+pub fn mutate(rng: &mut Rng, bytes: &mut Vec<u8>) {
+    if bytes.is_empty() {
+        bytes.push(rng.u8(..));
+        return;
+    }
+    let at = rng.usize(0..bytes.len());
+    match rng.u32(0..8) {
+        0..3 => bytes[at] ^= 1 << rng.u32(0..8),
+        3 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][rng.usize(0..5)],
+        4 => bytes.truncate(at),
+        5 => bytes.insert(at, rng.u8(..)),
+        6 => drop(bytes.remove(at)),
+        _ => {
+            let end = (at + rng.usize(1..20)).min(bytes.len());
+            let copy = bytes[at..end].to_vec();
+            bytes.extend(copy);
+        }
+    }
+}
