@@ -99,7 +99,7 @@ pub fn encode_named<V4: V4Runs>(
             kind: kind::VALUES,
             zone: 0,
             parameter: section::zones::values_parameter(content.values()),
-            bytes: vec![section::zones::encode_values(content.values())?.into()],
+            bytes: vec![section::zones::encode_values(content.values())?],
         });
     }
     let values = u32::try_from(content.values().len()).unwrap_or(u32::MAX);

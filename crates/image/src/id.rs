@@ -217,7 +217,12 @@ fn split_runs<'a, A: Bytes>(runs: &'a [Run<A>], first: A, bits: u32, out: &mut V
 fn names_root(names: &NameTable, hashes: &[[u8; 32]]) -> [u8; 32] {
     let points: Vec<NamePoint<'_>> = names.iter().collect();
     let mut leaves = Vec::new();
-    split_keys(&points, &|point| point.key, 0, &mut leaves);
+    split_keys(
+        &points,
+        &|point, at| point.key.get(at).copied(),
+        0,
+        &mut leaves,
+    );
     let put = |point: &NamePoint<'_>, values: &mut LocalValues<'_>, bytes: &mut Vec<u8>| {
         // Keys have at most MAX_KEY bytes.
         let len = u16::try_from(point.key.len()).unwrap_or(u16::MAX);
@@ -276,26 +281,39 @@ impl<'a> LeafHasher<'a> {
 }
 
 fn values_root<V4: V4Runs>(zone: &ZoneContent<V4>, hashes: &[[u8; 32]]) -> [u8; 32] {
-    let mut used: Vec<[u8; 32]> = zone
+    let hash = |rank: u32| hashes.get(rank as usize).copied().unwrap_or_default();
+    // The first bytes of each as a number, and its rank: two that begin alike are rare.
+    let mut used: Vec<(u64, u32)> = zone
         .used_values(hashes.len())
-        .filter_map(|rank| hashes.get(rank).copied())
+        .map(|rank| (first_bytes(&hash(rank)), rank))
         .collect();
-    // As numbers: two hashes that begin alike are rare, so that this decides.
-    used.par_sort_unstable_by(|a, b| first_half(a).cmp(&first_half(b)).then_with(|| a.cmp(b)));
+    used.par_sort_unstable_by(|a, b| {
+        let whole = || hash(a.1).cmp(&hash(b.1));
+        a.0.cmp(&b.0).then_with(whole)
+    });
     let mut leaves = Vec::new();
-    split_keys(&used, &|hash| hash.as_slice(), 0, &mut leaves);
-    let leaves: Vec<[u8; 32]> = leaves.par_iter().map(|leaf| root(leaf)).collect();
+    let byte = |item: &(u64, u32), depth: usize| hash(item.1).get(depth).copied();
+    split_keys(&used, &byte, 0, &mut leaves);
+    let leaves: Vec<[u8; 32]> = leaves
+        .par_iter()
+        .map(|leaf| {
+            let hashes: Vec<[u8; 32]> = leaf.iter().map(|(_, rank)| hash(*rank)).collect();
+            root(&hashes)
+        })
+        .collect();
     root(&leaves)
 }
 
-fn first_half(hash: &[u8; 32]) -> u128 {
-    hash.first_chunk().copied().map_or(0, u128::from_be_bytes)
+/// The first bytes as a number that orders like them.
+fn first_bytes(hash: &[u8; 32]) -> u64 {
+    let first = hash.first_chunk().copied();
+    first.map_or(0, |first| u64::from_le_bytes(first).swap_bytes())
 }
 
 /// Cuts sorted items into the fewest blocks of a common first bytes and at most [`LEAF`] items.
 fn split_keys<'a, T>(
     items: &'a [T],
-    key: &impl Fn(&T) -> &[u8],
+    byte: &impl Fn(&T, usize) -> Option<u8>,
     depth: usize,
     out: &mut Vec<&'a [T]>,
 ) {
@@ -306,13 +324,12 @@ fn split_keys<'a, T>(
             return;
         }
         // The block of items that share one more byte than the blocks above.
-        let byte = key(first).get(depth);
-        let (block, after) =
-            rest.split_at(rest.partition_point(|item| key(item).get(depth) <= byte));
-        if block.len() <= LEAF || byte.is_none() {
+        let here = byte(first, depth);
+        let (block, after) = rest.split_at(rest.partition_point(|item| byte(item, depth) <= here));
+        if block.len() <= LEAF || here.is_none() {
             out.push(block);
         } else {
-            split_keys(block, key, depth + 1, out);
+            split_keys(block, byte, depth + 1, out);
         }
         rest = after;
     }
@@ -448,14 +465,19 @@ mod tests {
             .map(|n| Ipv4Addr::from_bits(n).octets().to_vec())
             .collect();
         let mut leaves = Vec::new();
-        split_keys(&keys, &|key| key.as_slice(), 0, &mut leaves);
+        split_keys(&keys, &|key, at| key.get(at).copied(), 0, &mut leaves);
         assert_eq!(
             leaves.iter().map(|leaf| leaf.len()).sum::<usize>(),
             keys.len()
         );
         assert_eq!(leaves.len(), 40); // blocks of 256: the third byte tells them apart
         let mut leaves = Vec::new();
-        split_keys(&keys[..4096], &|key| key.as_slice(), 0, &mut leaves);
+        split_keys(
+            &keys[..4096],
+            &|key, at| key.get(at).copied(),
+            0,
+            &mut leaves,
+        );
         assert_eq!(leaves.len(), 1);
     }
 }

@@ -1,6 +1,7 @@
 //! Lists of values: the one that content has, and the one that grows while sources are read.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use hashbrown::HashTable;
 use rayon::prelude::*;
@@ -59,6 +60,28 @@ impl Values {
     pub(crate) fn are_sorted(&self) -> bool {
         let rises = |rank: usize| self.bytes_of(rank - 1) < self.bytes_of(rank);
         (1..self.len()).into_par_iter().all(rises)
+    }
+
+    /// The values of several lists, one after the other.
+    fn joined(parts: &[Values]) -> Values {
+        let mut ends = Vec::with_capacity(parts.iter().map(Values::len).sum());
+        let mut bytes = vec![0; parts.iter().map(|part| part.bytes.len()).sum()];
+        let (mut rest, mut start) = (bytes.as_mut_slice(), 0);
+        let mut copies = Vec::with_capacity(parts.len());
+        for part in parts {
+            ends.extend(part.ends.iter().map(|end| start + end));
+            let (place, after) = rest
+                .split_at_mut_checked(part.bytes.len())
+                .unwrap_or_default();
+            copies.push((place, part));
+            rest = after;
+            start += part.bytes.len();
+        }
+        // On all cores, as memory that nobody had before is slow to write to.
+        copies
+            .into_par_iter()
+            .for_each(|(place, part)| place.copy_from_slice(&part.bytes));
+        Values { bytes, ends }
     }
 
     pub(crate) fn push(&mut self, value: Value<'_>) {
@@ -150,17 +173,18 @@ impl Interner {
     /// assert_eq!(ids, [[1, 2, 1, 0]]);
     /// ```
     pub fn intern_all(&mut self, lists: &[ValueList]) -> Option<Vec<Vec<u32>>> {
+        let places = sorted(lists);
+        if self.values.is_empty() {
+            let (values, ids) = number(lists, &places)?;
+            self.values = values;
+            return Some(ids);
+        }
         let mut ids: Vec<Vec<u32>> = lists.iter().map(|list| vec![0; list.len()]).collect();
-        let first = self.values.is_empty();
         let mut last: Option<(&[u8], u32)> = None;
-        for place in sorted(lists) {
+        for place in &places {
             let bytes = place.bytes(lists);
             let id = match last {
                 Some((same, id)) if same == bytes => id,
-                _ if first && self.len() < MAX_VALUES => {
-                    self.values.push(Value::new(bytes));
-                    u32::try_from(self.len()).ok()?
-                }
                 _ => self.intern_bytes(bytes)?.get(),
             };
             last = Some((bytes, id));
@@ -241,30 +265,95 @@ impl ListPlace {
     }
 }
 
+/// How many places are numbered in one go.
+const TOGETHER: usize = 1 << 14;
+
+/// The distinct values of sorted places, and for each list the ids of its values, 0 for the empty
+/// one; `None` if there are too many. On all cores.
+fn number(lists: &[ValueList], places: &[ListPlace]) -> Option<(Values, Vec<Vec<u32>>)> {
+    // Of each part of the places the values that begin in it, and for each place how many have.
+    let parts: Vec<(Values, Vec<u32>)> = places
+        .par_chunks(TOGETHER)
+        .enumerate()
+        .map(|(nth, part)| {
+            let before = (nth * TOGETHER)
+                .checked_sub(1)
+                .and_then(|at| places.get(at));
+            let mut last = before.map(|place| place.bytes(lists));
+            let (mut values, mut begun) = (Values::default(), 0);
+            let number = |place: &ListPlace| {
+                let bytes = place.bytes(lists);
+                if last.replace(bytes) != Some(bytes) {
+                    values.push(Value::new(bytes));
+                    begun += 1;
+                }
+                begun
+            };
+            let numbers = part.iter().map(number).collect();
+            (values, numbers)
+        })
+        .collect();
+    // How many begin before each part.
+    let starts = parts.iter().scan(0, |sum, (values, _)| {
+        let before = *sum;
+        *sum += values.len();
+        Some(before)
+    });
+    let starts: Vec<usize> = starts.collect();
+    let count: usize = parts.iter().map(|(values, _)| values.len()).sum();
+    if count > MAX_VALUES {
+        return None;
+    }
+    let ids: Vec<Vec<AtomicU32>> = lists
+        .par_iter()
+        .map(|list| (0..list.len()).map(|_| AtomicU32::new(0)).collect())
+        .collect();
+    let numbered = places.par_chunks(TOGETHER).zip(&parts).zip(&starts);
+    numbered.for_each(|((places, (_, numbers)), start)| {
+        let start = u32::try_from(*start).unwrap_or(u32::MAX); // at most MAX_VALUES
+        for (place, number) in places.iter().zip(numbers) {
+            let list = ids.get(place.list as usize);
+            if let Some(slot) = list.and_then(|list| list.get(place.index as usize)) {
+                slot.store(start + number, Ordering::Relaxed);
+            }
+        }
+    });
+    let plain = |ids: Vec<AtomicU32>| ids.into_iter().map(AtomicU32::into_inner).collect();
+    let ids = ids.into_par_iter().map(plain).collect();
+    let parts: Vec<Values> = parts.into_iter().map(|(values, _)| values).collect();
+    Some((Values::joined(&parts), ids))
+}
+
 /// The values of lists that are not empty, in byte order.
 fn sorted(lists: &[ValueList]) -> Vec<ListPlace> {
     let common = common_prefix(lists);
-    let mut places: Vec<ListPlace> = lists
+    let parts: Vec<Vec<ListPlace>> = lists
         .par_iter()
         .enumerate()
-        .flat_map_iter(|(list, values)| {
+        .map(|(list, values)| {
             // Lists are pieces of sources: never so many.
             let list = u32::try_from(list).unwrap_or(u32::MAX);
-            values.stated().map(move |(index, bytes)| {
-                let rest = bytes.get(common..).unwrap_or_default();
-                let mut key = [0; 8];
-                let slots = key.iter_mut().zip(rest);
-                slots.for_each(|(slot, byte)| *slot = *byte);
-                let key = key.iter().fold(0, |key, byte| key << 8 | u64::from(*byte));
+            let places = values.stated().map(|(index, bytes)| {
+                let key = key_of(bytes.get(common..).unwrap_or_default());
                 ListPlace { key, list, index }
-            })
+            });
+            places.collect()
         })
         .collect();
+    let mut places = parts.concat();
     places.par_sort_unstable_by(|a, b| {
         let whole = || a.bytes(lists).cmp(b.bytes(lists));
         a.key.cmp(&b.key).then_with(whole)
     });
     places
+}
+
+/// The first eight bytes as a number, zeros behind the end.
+fn key_of(bytes: &[u8]) -> u64 {
+    let mut key = [0; 8];
+    let slots = key.iter_mut().zip(bytes);
+    slots.for_each(|(slot, byte)| *slot = *byte);
+    key.iter().fold(0, |key, byte| key << 8 | u64::from(*byte))
 }
 
 /// How many bytes all values begin with that are not empty.

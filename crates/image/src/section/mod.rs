@@ -52,18 +52,13 @@ impl<'a> Pieces<'a> {
         lens.sum()
     }
 
-    /// Copies the bytes to a place as long as they are.
-    fn copy_to(&self, place: &mut [u8]) {
-        let (mut new, mut rest) = (self.new.as_slice(), place);
-        for piece in &self.order {
-            let bytes = match piece {
-                Piece::New(count) => new.split_off(..*count).unwrap_or_default(),
-                Piece::Other(bytes) => bytes,
-            };
-            let (place, after) = rest.split_at_mut_checked(bytes.len()).unwrap_or_default();
-            copy(bytes, place);
-            rest = after;
-        }
+    /// The bytes, in order.
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut new = self.new.as_slice();
+        self.order.iter().map(move |piece| match piece {
+            Piece::New(count) => new.split_off(..*count).unwrap_or_default(),
+            Piece::Other(bytes) => bytes,
+        })
     }
 }
 
@@ -80,42 +75,40 @@ impl From<Vec<u8>> for Pieces<'_> {
 /// before is slow to write to.
 pub(crate) fn copy_all(sections: &[(usize, Section<'_>)], out: &mut [u8]) {
     let (mut rest, mut at) = (out, 0);
-    let mut copies = Vec::new();
+    let mut copies: Vec<Copies<'_, '_>> = Vec::new();
+    // How many bytes the last ones are.
+    let mut len = CHUNK;
     for (start, section) in sections {
         rest = rest.get_mut(start - at..).unwrap_or_default();
         at = *start;
-        for pieces in &section.bytes {
-            let (place, after) = rest.split_at_mut_checked(pieces.len()).unwrap_or_default();
-            at += pieces.len();
+        let pieces = section.bytes.iter().flat_map(Pieces::iter);
+        for bytes in pieces.flat_map(|bytes| bytes.chunks(CHUNK)) {
+            let (place, after) = rest.split_at_mut_checked(bytes.len()).unwrap_or_default();
+            at += bytes.len();
             rest = after;
-            if let [Piece::New(_)] = pieces.order.as_slice() {
-                let chunks = place.chunks_mut(CHUNK).zip(pieces.new.chunks(CHUNK));
-                copies.extend(chunks.map(|(place, bytes)| (place, Source::Bytes(bytes))));
-            } else {
-                copies.push((place, Source::Pieces(pieces)));
+            // Small ones go together.
+            if len >= CHUNK {
+                copies.push(Vec::new());
+                len = 0;
+            }
+            len += bytes.len();
+            if let Some(last) = copies.last_mut() {
+                last.push((place, bytes));
             }
         }
     }
     copies
         .into_par_iter()
-        .for_each(|(place, source)| match source {
-            Source::Pieces(pieces) => pieces.copy_to(place),
-            Source::Bytes(bytes) => copy(bytes, place),
+        .flatten_iter()
+        .for_each(|(place, bytes)| {
+            if place.len() == bytes.len() {
+                place.copy_from_slice(bytes);
+            }
         });
 }
 
-/// What is copied in one go.
-enum Source<'s> {
-    Bytes(&'s [u8]),
-    Pieces(&'s Pieces<'s>),
-}
-
-/// Copies bytes to a place of their length.
-fn copy(bytes: &[u8], place: &mut [u8]) {
-    if place.len() == bytes.len() {
-        place.copy_from_slice(bytes);
-    }
-}
+/// Bytes and the places they are copied to, of their length.
+type Copies<'o, 's> = Vec<(&'o mut [u8], &'s [u8])>;
 
 /// Appends an id of `width` bytes.
 pub(crate) fn push_id(out: &mut Vec<u8>, width: usize, id: u32) {

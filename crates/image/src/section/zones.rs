@@ -6,6 +6,7 @@ use rblmap::{NameKey, NamePoint, Slot};
 use crate::content::{Content, ZoneContent};
 use crate::error::Error;
 use crate::names::NameTable;
+use crate::section::{Piece, Pieces};
 use crate::v4::V4Runs;
 use crate::values::Values;
 
@@ -32,16 +33,16 @@ pub(crate) fn values_parameter(values: &Values) -> u64 {
     values.len() as u64 | flag << 32
 }
 
-/// Ends of the values, then the values.
-pub(crate) fn encode_values(values: &Values) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::with_capacity(values.len() * 4 + values.as_bytes().len());
+/// Ends of the values, then the values, which are not copied.
+pub(crate) fn encode_values(values: &Values) -> Result<Pieces<'_>, Error> {
+    let mut ends = Vec::with_capacity(values.len() * 4);
     let mut end = 0;
     for value in values.iter() {
         end += value.as_bytes().len();
-        out.extend(u32_of("values", end)?.to_le_bytes());
+        ends.extend(u32_of("values", end)?.to_le_bytes());
     }
-    out.extend_from_slice(values.as_bytes());
-    Ok(out)
+    let order = vec![Piece::New(ends.len()), Piece::Other(values.as_bytes())];
+    Ok(Pieces::new(ends, order))
 }
 
 fn push_record<V4: V4Runs>(out: &mut Vec<u8>, zone: &ZoneContent<V4>) -> Result<(), Error> {
