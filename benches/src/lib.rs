@@ -12,6 +12,7 @@ mod clustered;
 pub mod lists;
 pub mod measure;
 pub mod mmdb;
+pub mod opening;
 pub mod peers;
 mod probe;
 pub mod rows;

@@ -14,6 +14,8 @@ pub enum How {
     Batch,
     /// After other work.
     Cold,
+    /// From nothing.
+    Once,
 }
 
 impl How {
@@ -24,6 +26,7 @@ impl How {
             How::Stream => "as they come",
             How::Batch => "many at once",
             How::Cold => "cold",
+            How::Once => "once",
         }
     }
 }

@@ -19,7 +19,7 @@ use rblmap::{Image, ImageSet, NameKey, Zone};
 use rblmap_benches::lists::{self, List, Queries, content_of, find};
 use rblmap_benches::measure::{self, OtherWork, QUERIES, latency, stay, stream};
 use rblmap_benches::rows::{Figures, How, Row, measure, table};
-use rblmap_benches::{Lines, peers};
+use rblmap_benches::{Lines, opening, peers};
 use rblmap_image::{Content, Stamp, encode, place};
 use serde_json::{Value, json};
 
@@ -36,6 +36,10 @@ struct Options {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if opening::is_child(&arguments)? {
+        return Ok(());
+    }
     let options = options()?;
     stay();
     let size = |full| if options.small { full / 20 } else { full };
@@ -72,6 +76,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     if wanted("names 5M") {
         tables.push(names(size(5_000_000), &options)?);
+    }
+    if let (Some(only), true) = (&options.only, tables.is_empty()) {
+        return Err(format!("no list has {only:?} in its name").into());
     }
     if let Some(path) = &options.json {
         let all = json!({ "machine": machine(), "rounds": options.rounds, "lists": tables });
@@ -261,6 +268,7 @@ fn v4(list: &List<u32>, options: &Options) -> Result<Value, Box<dyn Error>> {
         check_many(&zone.portable(), asked, list);
         image_rows(&mut rows, mix, asked, zone, &work);
     }
+    rows.extend(opening::rows(&disk.path));
     for peer in &all {
         eprintln!("  {}: {} bytes", peer.name(), peer.bytes());
         bytes.push((peer.name(), peer.bytes()));
@@ -493,6 +501,7 @@ fn v6(list: &List<u128>, options: &Options) -> Result<Value, Box<dyn Error>> {
         assert!(asked.iter().all(agree), "IPv6 answers differ");
         rows.extend(latency_and_cold(mix, asked, is_listed, &work));
     }
+    rows.extend(opening::rows(&disk.path));
     let bytes = [("image", disk.image.as_bytes().len())];
     let limits = limits(&disk.image, &random, &work);
     let figures = measure(rows, limits, options.rounds, told(options));
@@ -522,6 +531,7 @@ fn names(count: usize, options: &Options) -> Result<Value, Box<dyn Error>> {
     for (mix, asked) in [("exact hit", &hit), ("miss", &miss)] {
         rows.extend(latency_and_cold(mix, asked, is_listed, &work));
     }
+    rows.extend(opening::rows(&disk.path));
     let bytes = [("image", disk.image.as_bytes().len())];
     let limits = limits(&disk.image, &random, &work);
     let figures = measure(rows, limits, options.rounds, told(options));
