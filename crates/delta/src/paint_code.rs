@@ -128,11 +128,14 @@ fn code<A: Space, C: Coder>(
     let mut more = starts.more.iter();
     old.each_started(&starts.covered, &starts.free, |before, interval, after| {
         let here = 1 + more.next().copied().unwrap_or(0);
+        // Looked for once: it may lie far away.
+        let right = after.clone().next().and_then(|interval| interval.value);
         for nth in 0..here {
             let place = Place {
                 interval,
                 first: nth == 0,
                 before,
+                right,
                 after: after.clone(),
                 reached: paints.last().map(|paint| paint.end),
                 last: paints.last().and_then(|paint| paint.value),
@@ -233,6 +236,8 @@ struct Place<A, B> {
     first: bool,
     /// What the interval before says.
     before: Option<ValueId>,
+    /// What the interval behind says.
+    right: Option<ValueId>,
     /// The intervals behind.
     after: B,
     /// The end of the paint before.
@@ -241,7 +246,7 @@ struct Place<A, B> {
     last: Option<ValueId>,
 }
 
-impl<A: Space, B: Iterator<Item = Interval<A>> + Clone> Place<A, B> {
+impl<A: Space, B> Place<A, B> {
     /// The values on both sides of a paint, the nearer first, and how far that is, as a context.
     fn sides(&self, start: A, end: A) -> ([Option<ValueId>; 2], usize) {
         let Interval {
@@ -253,8 +258,7 @@ impl<A: Space, B: Iterator<Item = Interval<A>> + Clone> Place<A, B> {
             Some(reached) if value.is_none() => (self.last, reached),
             _ => (self.before, low.before()),
         };
-        let right = self.after.clone().next().filter(|_| end <= high);
-        let right = right.and_then(|interval| interval.value);
+        let right = self.right.filter(|_| end <= high);
         let (to_left, to_right) = (start - left_end, high.max(end) - end);
         let left_first = right.is_none() || (left.is_some() && to_left <= to_right);
         let (sides, distance) = if left_first {

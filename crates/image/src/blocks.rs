@@ -1,6 +1,7 @@
 //! The IPv4 runs of an image by /16: those that nothing has changed stay in the image.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
@@ -81,11 +82,13 @@ impl Outline {
 }
 
 impl<'a> Blocks<'a> {
-    /// The blocks of a zone of an image of so many values; `None` if it is small, or damaged. Reads
+    /// The blocks of a zone of an image of so many values; `None` if it is small, or damaged: its
+    /// lines out of order, or values that it does not have. Reads
     /// all runs once, on all cores.
     pub(crate) fn of(zone: &Zone<'a>, values: usize) -> Option<Blocks<'a>> {
         let image = V4Blocks::of(zone)?;
         let uses = Counters::new(values);
+        let is_damaged = AtomicBool::new(false);
         let outlines: Vec<Vec<Outline>> = blocks_by_top()
             .map_init(
                 || image.walk(),
@@ -93,7 +96,11 @@ impl<'a> Blocks<'a> {
                     uses.with(|uses| {
                         let outline = |block| {
                             let runs = walk.runs(block);
-                            runs.iter().for_each(|run| add(uses, run.value, 1));
+                            for run in runs {
+                                if !add(uses, run.value, 1) {
+                                    is_damaged.store(true, Ordering::Relaxed);
+                                }
+                            }
                             Outline::of(runs)
                         };
                         blocks.map(outline).collect()
@@ -101,6 +108,9 @@ impl<'a> Blocks<'a> {
                 },
             )
             .collect();
+        if is_damaged.into_inner() {
+            return None;
+        }
         let mut blocks = Blocks {
             image,
             image_values: values,
@@ -258,7 +268,6 @@ impl<'a> Blocks<'a> {
             }
         }
         self.uses = uses;
-        let image = |rank: u32| ValueId::from_rank(rank);
         let now = match self.ids.take() {
             Some(known) => known
                 .into_iter()
@@ -270,7 +279,11 @@ impl<'a> Blocks<'a> {
                 .take(self.image_values)
                 .collect::<Vec<_>>(),
         };
-        let same = (0u32..).zip(&now).all(|(rank, id)| *id == image(rank));
+        // A value that is gone is in no line that is copied.
+        let is_same = |(rank, id): (u32, &Option<ValueId>)| {
+            id.is_none_or(|id| ValueId::from_rank(rank) == Some(id))
+        };
+        let same = (0u32..).zip(&now).all(is_same);
         self.ids = (!same).then_some(now);
     }
 
@@ -484,9 +497,8 @@ pub(crate) fn blocks_by_top() -> impl IndexedParallelIterator<Item = std::ops::R
         .map(|top| top << 8..=top << 8 | 0xff)
 }
 
-/// Adds to the count of a value.
-fn add(counts: &mut [i64], id: ValueId, more: i64) {
-    if let Some(count) = counts.get_mut(id.rank() as usize) {
-        *count += more;
-    }
+/// Adds to the count of a value, if there is such a one.
+fn add(counts: &mut [i64], id: ValueId, more: i64) -> bool {
+    let count = counts.get_mut(id.rank() as usize);
+    count.map(|count| *count += more).is_some()
 }
