@@ -18,37 +18,12 @@ use fastrand::Rng;
 use rblmap::Image;
 use rblmap_delta::{Epoch, Error, Header, Limits, apply, diff, pack, unpack};
 
-use bent::{frame_at, mutate, payload, seal, with_payload};
-use random::Model;
+use bent::{Case, case, frame_at, mutate, payload, seal, with_payload};
 
 const LIMITS: Limits = Limits {
     payload: 1 << 20,
     entries: 1 << 16,
 };
-struct Case {
-    old: Image,
-    new: Image,
-    snapshot: Vec<u8>,
-    delta: Vec<u8>,
-}
-
-fn case(seed: u64) -> Case {
-    let mut rng = Rng::with_seed(seed);
-    let mut model = Model::new(&mut rng);
-    model.step(&mut rng, 120);
-    let old = model.image();
-    model.step(&mut rng, 60);
-    let new = model.image();
-    let snapshot = pack(&new, Epoch(1)).unwrap();
-    let delta = diff(&old, &new, Epoch(1)).unwrap();
-    Case {
-        old,
-        new,
-        snapshot,
-        delta,
-    }
-}
-
 /// Refused, or the very same image where the change means nothing.
 fn refused(case: &Case, mutant: &[u8], what: &str) -> bool {
     for result in [

@@ -17,10 +17,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fastrand::Rng;
-use rblmap_delta::{Epoch, Limits, apply, diff, pack, unpack};
+use rblmap_delta::{Limits, apply, unpack};
 
-use bent::{frame_at, mutate, payload, seal, with_payload};
-use random::Model;
+use bent::{case, frame_at, mutate, payload, seal, with_payload};
 
 /// The system's allocator; knows how much is held and how much was at most.
 struct Counting;
@@ -67,16 +66,10 @@ fn peak(work: impl FnOnce()) -> usize {
 fn bent_files_take_no_more_than_their_limit() {
     let mut most = 0;
     for seed in 0..12 {
-        let mut rng = Rng::with_seed(seed);
-        let mut model = Model::new(&mut rng);
-        model.step(&mut rng, 120);
-        let old = model.image();
-        model.step(&mut rng, 60);
-        let new = model.image();
-        let snapshot = pack(&new, Epoch(1)).unwrap();
-        let delta = diff(&old, &new, Epoch(1)).unwrap();
+        let case = case(seed);
+        let mut rng = Rng::with_seed(seed + 99);
         for round in 0..120 {
-            for file in [&snapshot, &delta] {
+            for file in [&case.snapshot, &case.delta] {
                 let mut bytes = payload(file);
                 for _ in 0..rng.usize(1..4) {
                     mutate(&mut rng, &mut bytes);
@@ -91,7 +84,7 @@ fn bent_files_take_no_more_than_their_limit() {
                 let mutant = with_payload(file, &bytes);
                 let taken = peak(|| {
                     let _ = unpack(&mutant, &LIMITS);
-                    let _ = apply(&old, &[&mutant], &LIMITS);
+                    let _ = apply(&case.old, &[&mutant], &LIMITS);
                 });
                 assert!(taken < MOST, "seed {seed}, round {round}: {taken}");
                 most = most.max(taken);
@@ -99,8 +92,8 @@ fn bent_files_take_no_more_than_their_limit() {
         }
         // A bomb: a frame of zeros, as large as it says or larger.
         let bomb = zstd::bulk::compress(&vec![0; 1 << 27], 19).unwrap();
-        let bomb = seal([&delta[..frame_at(&delta)], &bomb].concat());
-        let taken = peak(|| assert!(apply(&old, &[&bomb], &LIMITS).is_err()));
+        let bomb = seal([&case.delta[..frame_at(&case.delta)], &bomb].concat());
+        let taken = peak(|| assert!(apply(&case.old, &[&bomb], &LIMITS).is_err()));
         assert!(taken < MOST, "bomb: {taken}");
     }
     assert!(most > 1 << 16, "{most}");

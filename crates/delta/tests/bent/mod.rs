@@ -1,6 +1,10 @@
 //! Snapshots and deltas bent as an attacker would: with a check that is right again.
 
 use fastrand::Rng;
+use rblmap::Image;
+use rblmap_delta::{Epoch, diff, pack};
+
+use super::random::Model;
 
 const CHECK: std::ops::Range<usize> = 5..21;
 
@@ -29,6 +33,31 @@ pub fn payload(file: &[u8]) -> Vec<u8> {
 pub fn with_payload(file: &[u8], payload: &[u8]) -> Vec<u8> {
     let frame = zstd::bulk::compress(payload, 1).unwrap();
     seal([&file[..frame_at(file)], &frame].concat())
+}
+
+/// Two images of a random list, and what leads from one to the other.
+pub struct Case {
+    pub old: Image,
+    pub new: Image,
+    pub snapshot: Vec<u8>,
+    pub delta: Vec<u8>,
+}
+
+pub fn case(seed: u64) -> Case {
+    let mut rng = Rng::with_seed(seed);
+    let mut model = Model::new(&mut rng);
+    model.step(&mut rng, 120);
+    let old = model.image();
+    model.step(&mut rng, 60);
+    let new = model.image();
+    let snapshot = pack(&new, Epoch(1)).unwrap();
+    let delta = diff(&old, &new, Epoch(1)).unwrap();
+    Case {
+        old,
+        new,
+        snapshot,
+        delta,
+    }
 }
 
 /// Changes a few bytes.
