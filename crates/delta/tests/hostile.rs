@@ -16,7 +16,7 @@ mod random;
 
 use fastrand::Rng;
 use rblmap::Image;
-use rblmap_delta::{Epoch, Error, Header, Limits, apply, diff, pack, unpack};
+use rblmap_delta::{Error, Header, Limits, apply, unpack};
 
 use bent::{Case, case, frame_at, mutate, payload, seal, with_payload};
 
