@@ -1,12 +1,13 @@
 //! The IPv4 runs of an image by /16: those that nothing has changed stay in the image.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
 use rblmap::{Run, V4Block, V4Blocks, V4Walk, ValueId, Zone};
 
+use crate::idle::Idle;
 use crate::normal;
 use crate::v4::renumbered;
 
@@ -87,13 +88,13 @@ impl<'a> Blocks<'a> {
     /// all runs once, on all cores.
     pub(crate) fn of(zone: &Zone<'a>, values: usize) -> Option<Blocks<'a>> {
         let image = V4Blocks::of(zone)?;
-        let uses = Counters::new(values);
+        let uses = Idle::new(|| vec![0; values]);
         let is_damaged = AtomicBool::new(false);
         let outlines: Vec<Vec<Outline>> = blocks_by_top()
             .map_init(
                 || image.walk(),
                 |walk, blocks| {
-                    uses.with(|uses| {
+                    uses.with(|uses: &mut Vec<i64>| {
                         let outline = |block| {
                             let runs = walk.runs(block);
                             for run in runs {
@@ -120,7 +121,7 @@ impl<'a> Blocks<'a> {
             tops: vec![(0, 0); 256],
             uses: vec![0; values],
         };
-        blocks.add_uses(uses);
+        blocks.add_uses(uses.into_all());
         for block in 1..=u16::MAX {
             blocks.count_border(block, -1);
         }
@@ -170,7 +171,8 @@ impl<'a> Blocks<'a> {
         blocks: &[u16],
         edit: impl Fn(u16, &[Run<u32>], &mut Vec<Run<u32>>) + Sync,
     ) -> Result<(), u16> {
-        let uses = Counters::new(self.uses.len());
+        let values = self.uses.len();
+        let uses = Idle::new(|| vec![0; values]);
         let changed: Vec<Vec<(u16, Outline, Changed)>> = blocks
             .par_chunks(TOGETHER)
             .map_init(
@@ -186,7 +188,7 @@ impl<'a> Blocks<'a> {
         ends.sort_unstable();
         ends.dedup();
         ends.iter().for_each(|&block| self.count_border(block, 1));
-        self.add_uses(uses);
+        self.add_uses(uses.into_all());
         for (block, outline, changed) in changed.into_iter().flatten() {
             let place = usize::from(block);
             if let Some(slot) = self.outlines.get_mut(place) {
@@ -203,8 +205,8 @@ impl<'a> Blocks<'a> {
         Ok(())
     }
 
-    fn add_uses(&mut self, uses: Counters) {
-        for part in uses.into_parts() {
+    fn add_uses(&mut self, uses: Vec<Vec<i64>>) {
+        for part in uses {
             self.uses.resize(self.uses.len().max(part.len()), 0);
             let sums = self.uses.iter_mut().zip(part);
             sums.for_each(|(sum, more)| *sum = sum.saturating_add_signed(more));
@@ -384,37 +386,6 @@ fn count_change(uses: &mut Vec<i64>, old: &[Run<u32>], new: &[Run<u32>]) {
             }
             add(uses, run.value, more);
         }
-    }
-}
-
-/// Counts by the rank of a value. A list of counts has a place for each value, so there are only as
-/// many as threads.
-struct Counters {
-    values: usize,
-    idle: Mutex<Vec<Vec<i64>>>,
-}
-
-impl Counters {
-    fn new(values: usize) -> Counters {
-        Counters {
-            values,
-            idle: Mutex::new(Vec::new()),
-        }
-    }
-
-    /// Gives a list of counts for some time.
-    fn with<T>(&self, count: impl FnOnce(&mut Vec<i64>) -> T) -> T {
-        let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
-        let mut counts = idle.unwrap_or_else(|| vec![0; self.values]);
-        let result = count(&mut counts);
-        if let Ok(mut idle) = self.idle.lock() {
-            idle.push(counts);
-        }
-        result
-    }
-
-    fn into_parts(self) -> Vec<Vec<i64>> {
-        self.idle.into_inner().unwrap_or_default()
     }
 }
 

@@ -236,17 +236,6 @@ impl<V4: V4Runs> ZoneContent<V4> {
         &self.names
     }
 
-    /// The ranks of the values that this zone uses, of `count` in all, in any order.
-    pub(crate) fn used_values(&self, count: usize) -> impl ParallelIterator<Item = u32> {
-        let used = unused(count);
-        let all_seen = self.mark_values(&used);
-        debug_assert!(all_seen.is_ok(), "content has values for all its ids");
-        used.into_par_iter()
-            .enumerate()
-            .filter(|(_, used)| used.load(Ordering::Relaxed))
-            .filter_map(|(rank, _)| u32::try_from(rank).ok())
-    }
-
     /// Marks the ranks of the values that this zone uses; an id that has no place as error.
     fn mark_values(&self, used: &[AtomicBool]) -> Result<(), ValueId> {
         self.v4.view().mark_values(used)?;

@@ -6,21 +6,25 @@
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
-use std::sync::Mutex;
 
 use blake3::Hasher;
 use rayon::prelude::*;
 use rblmap::{NamePoint, Run, Slot, ValueId};
 
 use crate::blocks::Blocks;
-use crate::content::{Content, ZoneContent};
+use crate::content::Content;
+use crate::idle::Idle;
 use crate::names::NameTable;
 use crate::normal::Address;
 use crate::v4::{V4Runs, V4View};
+use crate::values::Values;
 
-/// Most runs, names or values that one leaf of the hash tree covers.
+/// Most runs or names that one leaf of the hash tree covers.
 const LEAF: usize = 4096;
-const CONTEXT: &str = "rblmap 2026-11 content id 1";
+const CONTEXT: &str = "rblmap 2026-11 content id 2";
+/// Values of more bytes stand in leaves as their hash, so that a long text that many leaves use is
+/// hashed once.
+const SHORT: usize = 63;
 
 /// Names a content: equal contents have equal ids, and nobody can make two contents of one id.
 ///
@@ -75,28 +79,18 @@ impl FromStr for ContentId {
 impl<V4: V4Runs> Content<V4> {
     /// The id of this content. One pass over all of it, on all cores.
     pub fn id(&self) -> ContentId {
-        let hashes: Vec<[u8; 32]> = (0..self.values().len())
-            .into_par_iter()
-            .map(|rank| self.value_hash(rank))
-            .collect();
+        let values = LeafValues::new(self.values());
         let mut hasher = Hasher::new_derive_key(CONTEXT);
         put_bytes(&mut hasher, self.name().as_str().as_bytes());
-        put_u32(&mut hasher, self.zones().len());
+        hasher.update(&count_bytes(self.zones().len()));
         for zone in self.zones() {
             put_bytes(&mut hasher, zone.name().as_bytes());
             hasher.update(&zone.expires().unwrap_or(0).to_le_bytes());
-            hasher.update(&values_root(zone, &hashes));
-            hasher.update(&v4_root(zone.v4_view(), &hashes));
-            hasher.update(&runs_root(zone.v6(), &hashes));
-            hasher.update(&names_root(zone.names(), &hashes));
+            hasher.update(&v4_root(zone.v4_view(), &values));
+            hasher.update(&runs_root(zone.v6(), &values));
+            hasher.update(&names_root(zone.names(), &values));
         }
         ContentId(*hasher.finalize().as_bytes())
-    }
-
-    fn value_hash(&self, rank: usize) -> [u8; 32] {
-        let id = u32::try_from(rank).ok().and_then(ValueId::from_rank);
-        let bytes = id.map_or(&[][..], |id| self.values().get(id).as_bytes());
-        *blake3::hash(bytes).as_bytes()
     }
 }
 
@@ -128,26 +122,23 @@ impl Bytes for u128 {
     }
 }
 
-fn v4_root(runs: V4View<'_>, hashes: &[[u8; 32]]) -> [u8; 32] {
+fn v4_root(runs: V4View<'_>, values: &LeafValues<'_>) -> [u8; 32] {
     match runs {
-        V4View::List(runs) => runs_root(runs, hashes),
-        V4View::Blocks(blocks) => blocks_root(blocks, hashes),
+        V4View::List(runs) => runs_root(runs, values),
+        V4View::Blocks(blocks) => blocks_root(blocks, values),
     }
 }
 
-fn runs_root<A: Bytes + Default>(runs: &[Run<A>], hashes: &[[u8; 32]]) -> [u8; 32] {
+fn runs_root<A: Bytes + Default>(runs: &[Run<A>], values: &LeafValues<'_>) -> [u8; 32] {
     let mut leaves = Vec::new();
     split_runs(runs, A::default(), A::BITS, &mut leaves);
-    let hasher = LeafHasher::new(hashes);
-    let leaves: Vec<[u8; 32]> = leaves
-        .par_iter()
-        .map(|leaf| hasher.hash(leaf, put_run))
-        .collect();
-    root(&leaves)
+    let idle = Idle::new(|| Leaf::new(values));
+    let hash = |runs: &&[Run<A>]| idle.with(|leaf| leaf.hash_runs(runs));
+    root(&leaves.par_iter().map(hash).collect::<Vec<_>>())
 }
 
 /// As [`runs_root`], without a list of all runs.
-fn blocks_root(blocks: &Blocks<'_>, hashes: &[[u8; 32]]) -> [u8; 32] {
+fn blocks_root(blocks: &Blocks<'_>, values: &LeafValues<'_>) -> [u8; 32] {
     // How many runs start before each /16.
     let starts = |block: u16| blocks.outline(block).starts(blocks.outline_before(block)).0;
     let before: Vec<u64> = std::iter::once(0)
@@ -158,7 +149,7 @@ fn blocks_root(blocks: &Blocks<'_>, hashes: &[[u8; 32]]) -> [u8; 32] {
         .collect();
     let mut ranges = Vec::new();
     split_blocks(&before, 0, 16, &mut ranges);
-    let hasher = LeafHasher::new(hashes);
+    let idle = Idle::new(|| Leaf::new(values));
     let leaves: Vec<Vec<[u8; 32]>> = ranges
         .into_par_iter()
         .map_init(
@@ -170,8 +161,9 @@ fn blocks_root(blocks: &Blocks<'_>, hashes: &[[u8; 32]]) -> [u8; 32] {
                 reader.push_runs(range, runs);
                 let mut leaves = Vec::new();
                 split_runs(runs, first, bits, &mut leaves);
-                let leaves = leaves.iter().map(|leaf| hasher.hash(leaf, put_run));
-                leaves.collect()
+                let hash =
+                    |leaf: &mut Leaf<'_>| leaves.iter().map(|runs| leaf.hash_runs(runs)).collect();
+                idle.with(hash)
             },
         )
         .collect();
@@ -193,12 +185,6 @@ fn split_blocks(before: &[u64], first: usize, bits: u32, out: &mut Vec<Range<usi
     }
 }
 
-fn put_run<A: Bytes>(run: &Run<A>, values: &mut LocalValues<'_>, bytes: &mut Vec<u8>) {
-    run.start.put(bytes);
-    run.end.put(bytes);
-    bytes.extend(values.local(run.value).to_le_bytes());
-}
-
 /// Cuts runs into the fewest aligned blocks of at most [`LEAF`] runs, by where runs start.
 fn split_runs<'a, A: Bytes>(runs: &'a [Run<A>], first: A, bits: u32, out: &mut Vec<&'a [Run<A>]>) {
     if runs.is_empty() {
@@ -214,7 +200,7 @@ fn split_runs<'a, A: Bytes>(runs: &'a [Run<A>], first: A, bits: u32, out: &mut V
     split_runs(high, upper, bits - 1, out);
 }
 
-fn names_root(names: &NameTable, hashes: &[[u8; 32]]) -> [u8; 32] {
+fn names_root(names: &NameTable, values: &LeafValues<'_>) -> [u8; 32] {
     let points: Vec<NamePoint<'_>> = names.iter().collect();
     let mut leaves = Vec::new();
     split_keys(
@@ -223,91 +209,9 @@ fn names_root(names: &NameTable, hashes: &[[u8; 32]]) -> [u8; 32] {
         0,
         &mut leaves,
     );
-    let put = |point: &NamePoint<'_>, values: &mut LocalValues<'_>, bytes: &mut Vec<u8>| {
-        // Keys have at most MAX_KEY bytes.
-        let len = u16::try_from(point.key.len()).unwrap_or(u16::MAX);
-        bytes.extend(len.to_le_bytes());
-        bytes.extend(point.key);
-        for slot in [point.exact, point.below] {
-            let code = match slot {
-                Slot::Value(id) => values.local(id) + 2,
-                other => other.code(),
-            };
-            bytes.extend(code.to_le_bytes());
-        }
-    };
-    let hasher = LeafHasher::new(hashes);
-    let leaves: Vec<[u8; 32]> = leaves
-        .par_iter()
-        .map(|leaf| hasher.hash(leaf, put))
-        .collect();
-    root(&leaves)
-}
-
-/// Hashes leaves of items that have values.
-struct LeafHasher<'a> {
-    hashes: &'a [[u8; 32]],
-    /// A table has a place for each value, so there are only as many as threads.
-    idle: Mutex<Vec<(LocalValues<'a>, Vec<u8>)>>,
-}
-
-impl<'a> LeafHasher<'a> {
-    fn new(hashes: &'a [[u8; 32]]) -> LeafHasher<'a> {
-        LeafHasher {
-            hashes,
-            idle: Mutex::new(Vec::new()),
-        }
-    }
-
-    fn hash<T>(
-        &self,
-        leaf: &[T],
-        put: impl Fn(&T, &mut LocalValues<'_>, &mut Vec<u8>),
-    ) -> [u8; 32] {
-        let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
-        let new = || (LocalValues::new(self.hashes), Vec::new());
-        let (mut values, mut bytes) = idle.unwrap_or_else(new);
-        bytes.clear();
-        bytes.extend(count_bytes(leaf.len()));
-        leaf.iter()
-            .for_each(|item| put(item, &mut values, &mut bytes));
-        values.finish(&mut bytes);
-        let hash = *blake3::hash(&bytes).as_bytes();
-        if let Ok(mut idle) = self.idle.lock() {
-            idle.push((values, bytes));
-        }
-        hash
-    }
-}
-
-fn values_root<V4: V4Runs>(zone: &ZoneContent<V4>, hashes: &[[u8; 32]]) -> [u8; 32] {
-    let hash = |rank: u32| hashes.get(rank as usize).copied().unwrap_or_default();
-    // The first bytes of each as a number, and its rank: two that begin alike are rare.
-    let mut used: Vec<(u64, u32)> = zone
-        .used_values(hashes.len())
-        .map(|rank| (first_bytes(&hash(rank)), rank))
-        .collect();
-    used.par_sort_unstable_by(|a, b| {
-        let whole = || hash(a.1).cmp(&hash(b.1));
-        a.0.cmp(&b.0).then_with(whole)
-    });
-    let mut leaves = Vec::new();
-    let byte = |item: &(u64, u32), depth: usize| hash(item.1).get(depth).copied();
-    split_keys(&used, &byte, 0, &mut leaves);
-    let leaves: Vec<[u8; 32]> = leaves
-        .par_iter()
-        .map(|leaf| {
-            let hashes: Vec<[u8; 32]> = leaf.iter().map(|(_, rank)| hash(*rank)).collect();
-            root(&hashes)
-        })
-        .collect();
-    root(&leaves)
-}
-
-/// The first bytes as a number that orders like them.
-fn first_bytes(hash: &[u8; 32]) -> u64 {
-    let first = hash.first_chunk().copied();
-    first.map_or(0, |first| u64::from_le_bytes(first).swap_bytes())
+    let idle = Idle::new(|| Leaf::new(values));
+    let hash = |points: &&[NamePoint<'_>]| idle.with(|leaf| leaf.hash_names(points));
+    root(&leaves.par_iter().map(hash).collect::<Vec<_>>())
 }
 
 /// Cuts sorted items into the fewest blocks of a common first bytes and at most [`LEAF`] items.
@@ -338,55 +242,163 @@ fn split_keys<'a, T>(
 /// The hash of hashes, and of how many there are.
 fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
     let mut hasher = Hasher::new();
-    put_u32(&mut hasher, leaves.len());
+    hasher.update(&count_bytes(leaves.len()));
     hasher.update(leaves.as_flattened());
     *hasher.finalize().as_bytes()
 }
 
+/// The values of a content, as leaves write them.
+struct LeafValues<'a> {
+    values: &'a Values,
+    /// By rank; zeros for those that are short. Empty if all are.
+    hashes: Vec<[u8; 32]>,
+}
+
+impl<'a> LeafValues<'a> {
+    fn new(values: &'a Values) -> LeafValues<'a> {
+        let ranks = (0..values.len()).into_par_iter();
+        let mut hashes = Vec::new();
+        if ranks
+            .clone()
+            .any(|rank| values.bytes_of(rank).len() > SHORT)
+        {
+            hashes = vec![[0; 32]; values.len()];
+            ranks.zip(&mut hashes).for_each(|(rank, hash)| {
+                let bytes = values.bytes_of(rank);
+                if bytes.len() > SHORT {
+                    *hash = *blake3::hash(bytes).as_bytes();
+                }
+            });
+        }
+        LeafValues { values, hashes }
+    }
+
+    /// Length and bytes, or 0 and the hash.
+    fn put(&self, rank: u32, out: &mut Vec<u8>) {
+        let bytes = self.values.bytes_of(rank as usize);
+        match u8::try_from(bytes.len()) {
+            Ok(len) if bytes.len() <= SHORT => {
+                out.push(len);
+                out.extend_from_slice(bytes);
+            }
+            _ => {
+                out.push(0);
+                out.extend(self.hashes.get(rank as usize).unwrap_or(&[0; 32]));
+            }
+        }
+    }
+}
+
+/// Hashes leaves, one after the other. Has a place for each value of the content.
+struct Leaf<'a> {
+    values: &'a LeafValues<'a>,
+    bytes: Vec<u8>,
+    local: LocalValues,
+    /// Of runs: a bit for each, whether it has one address; the ends of the others; the numbers of
+    /// their values.
+    singles: Vec<u8>,
+    ends: Vec<u8>,
+    numbers: Vec<u8>,
+}
+
+impl<'a> Leaf<'a> {
+    fn new(values: &'a LeafValues<'a>) -> Leaf<'a> {
+        Leaf {
+            values,
+            bytes: Vec::new(),
+            local: LocalValues::new(values.values.len()),
+            singles: Vec::new(),
+            ends: Vec::new(),
+            numbers: Vec::new(),
+        }
+    }
+
+    fn hash_runs<A: Bytes>(&mut self, runs: &[Run<A>]) -> [u8; 32] {
+        self.bytes.clear();
+        self.bytes.extend(count_bytes(runs.len()));
+        for runs in runs.chunks(8) {
+            let mut singles = 0;
+            for (at, run) in runs.iter().enumerate() {
+                run.start.put(&mut self.bytes);
+                if run.start == run.end {
+                    singles |= 1 << at;
+                } else {
+                    run.end.put(&mut self.ends);
+                }
+                let number = self.local.number(run.value);
+                self.numbers.extend(number.to_le_bytes());
+            }
+            self.singles.push(singles);
+        }
+        self.bytes.append(&mut self.singles);
+        self.bytes.append(&mut self.ends);
+        if self.local.used.len() > 1 {
+            self.bytes.extend_from_slice(&self.numbers);
+        }
+        self.numbers.clear();
+        self.finish()
+    }
+
+    fn hash_names(&mut self, points: &[NamePoint<'_>]) -> [u8; 32] {
+        self.bytes.clear();
+        self.bytes.extend(count_bytes(points.len()));
+        for point in points {
+            // Keys have at most MAX_KEY bytes.
+            let len = u16::try_from(point.key.len()).unwrap_or(u16::MAX);
+            self.bytes.extend(len.to_le_bytes());
+            self.bytes.extend(point.key);
+            for slot in [point.exact, point.below] {
+                let code = match slot {
+                    Slot::Inherit => 0,
+                    Slot::Nothing => 1,
+                    Slot::Value(id) => 2 + self.local.number(id),
+                };
+                self.bytes.extend(code.to_le_bytes());
+            }
+        }
+        self.finish()
+    }
+
+    /// Ends a leaf with its values.
+    fn finish(&mut self) -> [u8; 32] {
+        self.bytes.extend(count_bytes(self.local.used.len()));
+        for rank in self.local.used.drain(..) {
+            self.values.put(rank, &mut self.bytes);
+        }
+        self.local.leaf += 1;
+        *blake3::hash(&self.bytes).as_bytes()
+    }
+}
+
 /// Numbers the values of a leaf in order of first use, so that ids do not enter the hash.
-struct LocalValues<'a> {
-    hashes: &'a [[u8; 32]],
+struct LocalValues {
     leaf: u32,
     /// For each value the last leaf that used it and its number there.
-    seen: Vec<(u32, u32)>,
+    seen: Vec<(u32, u16)>,
     used: Vec<u32>,
 }
 
-impl<'a> LocalValues<'a> {
-    fn new(hashes: &'a [[u8; 32]]) -> LocalValues<'a> {
+impl LocalValues {
+    fn new(count: usize) -> LocalValues {
         LocalValues {
-            hashes,
             leaf: 1,
-            seen: vec![(0, 0); hashes.len()],
+            seen: vec![(0, 0); count],
             used: Vec::new(),
         }
     }
 
-    fn local(&mut self, id: ValueId) -> u32 {
-        let next = u32::try_from(self.used.len()).unwrap_or(u32::MAX);
+    fn number(&mut self, id: ValueId) -> u16 {
         let Some(slot) = self.seen.get_mut(id.rank() as usize) else {
-            return u32::MAX;
+            return u16::MAX; // content has values for all its ids
         };
         if slot.0 != self.leaf {
+            // A leaf has at most 4,096 items of one or two values.
+            let next = u16::try_from(self.used.len()).unwrap_or(u16::MAX);
             *slot = (self.leaf, next);
             self.used.push(id.rank());
         }
         slot.1
     }
-
-    /// Ends a leaf with the hashes of its values.
-    fn finish(&mut self, bytes: &mut Vec<u8>) {
-        for rank in self.used.drain(..) {
-            if let Some(hash) = self.hashes.get(rank as usize) {
-                bytes.extend_from_slice(hash);
-            }
-        }
-        self.leaf += 1;
-    }
-}
-
-fn put_u32(hasher: &mut Hasher, count: usize) {
-    hasher.update(&count_bytes(count));
 }
 
 /// More than 2^32 - 1 of anything is refused before.
@@ -395,7 +407,7 @@ fn count_bytes(count: usize) -> [u8; 4] {
 }
 
 fn put_bytes(hasher: &mut Hasher, bytes: &[u8]) {
-    put_u32(hasher, bytes.len());
+    hasher.update(&count_bytes(bytes.len()));
     hasher.update(bytes);
 }
 

@@ -13,6 +13,7 @@ mod error;
 mod facts;
 mod from_image;
 mod id;
+mod idle;
 mod names;
 mod normal;
 mod place;

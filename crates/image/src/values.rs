@@ -89,7 +89,8 @@ impl Values {
         self.ends.push(self.bytes.len());
     }
 
-    fn bytes_of(&self, rank: usize) -> &[u8] {
+    /// The bytes of the value of a rank; none for a rank that is not of this list.
+    pub(crate) fn bytes_of(&self, rank: usize) -> &[u8] {
         let end = |rank: usize| self.ends.get(rank).copied().unwrap_or(0);
         let start = rank.checked_sub(1).map_or(0, end);
         self.bytes.get(start..end(rank)).unwrap_or_default()
