@@ -6,7 +6,7 @@ mod libmaxminddb;
 mod others;
 
 use crate::lists::{List, Listed};
-use crate::measure::latency;
+use crate::measure::OtherWork;
 
 /// A structure that holds a list of IPv4 addresses and their values.
 pub trait Peer {
@@ -22,8 +22,8 @@ pub trait Peer {
     }
     /// Nanoseconds of a lookup, one at a time. A loop for each structure: nothing is called through
     /// a table of functions but this.
-    fn latency(&self, queries: &[u32]) -> f64 {
-        latency(queries, |&address| self.lookup(address))
+    fn latency(&self, queries: &[u32], work: &OtherWork) -> f64 {
+        work.latency(queries, |&address| self.lookup(address))
     }
 }
 

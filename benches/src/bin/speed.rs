@@ -9,7 +9,6 @@
     reason = "a bench may panic"
 )]
 
-use std::cell::RefCell;
 use std::error::Error;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -17,7 +16,7 @@ use std::time::Instant;
 use fastrand::Rng;
 use rblmap::{Image, ImageSet, NameKey, Zone};
 use rblmap_benches::lists::{self, List, Queries, content_of, find};
-use rblmap_benches::measure::{self, OtherWork, QUERIES, latency, stay, stream};
+use rblmap_benches::measure::{OtherWork, QUERIES, stay};
 use rblmap_benches::rows::{Figures, How, Row, measure, table};
 use rblmap_benches::{Lines, opening, peers};
 use rblmap_image::{Content, Stamp, encode, place};
@@ -168,7 +167,7 @@ fn latency_and_cold<'a, Q: Copy>(
     mix: &'static str,
     asked: &'a [Q],
     is_listed: impl Fn(&Q) -> u32 + Copy + 'a,
-    work: &'a RefCell<OtherWork>,
+    work: &'a OtherWork,
 ) -> [Row<'a>; 2] {
     let row = |how, limit, work| Row {
         structure: "image",
@@ -181,12 +180,12 @@ fn latency_and_cold<'a, Q: Copy>(
         row(
             How::Latency,
             LINE,
-            Box::new(move |round| latency(part(asked, round), is_listed)),
+            Box::new(move |round| work.latency(part(asked, round), is_listed)),
         ),
         row(
             How::Cold,
             COLD_LINE,
-            Box::new(move |round| work.borrow_mut().cold(cold_part(asked, round), is_listed)),
+            Box::new(move |round| work.cold(cold_part(asked, round), is_listed)),
         ),
     ]
 }
@@ -196,7 +195,7 @@ const LINE: Option<usize> = Some(0);
 const PREFETCHED: Option<usize> = Some(1);
 const COLD_LINE: Option<usize> = Some(2);
 
-fn limits<'a>(image: &'a Image, random: &'a [u32], work: &'a RefCell<OtherWork>) -> Vec<Row<'a>> {
+fn limits<'a>(image: &'a Image, random: &'a [u32], work: &'a OtherWork) -> Vec<Row<'a>> {
     let lines = Lines::new(image);
     let limit = |how, work| Row {
         structure: "random line",
@@ -208,12 +207,12 @@ fn limits<'a>(image: &'a Image, random: &'a [u32], work: &'a RefCell<OtherWork>)
     vec![
         limit(
             How::Latency,
-            Box::new(move |round| latency(part(random, round), |&number| lines.read(number))),
+            Box::new(move |round| work.latency(part(random, round), |&number| lines.read(number))),
         ),
         limit(
             How::Batch,
             Box::new(move |round| {
-                measure::blocks(part(random, round), |block| {
+                work.blocks(part(random, round), |block| {
                     std::hint::black_box(lines.read_many(block));
                 })
             }),
@@ -222,13 +221,12 @@ fn limits<'a>(image: &'a Image, random: &'a [u32], work: &'a RefCell<OtherWork>)
             How::Cold,
             Box::new(move |round| {
                 let queries = cold_part(random, round);
-                work.borrow_mut()
-                    .cold(queries, |&number| lines.read(number))
+                work.cold(queries, |&number| lines.read(number))
             }),
         ),
         limit(
             How::Stream,
-            Box::new(move |round| stream(part(random, round), |&number| lines.read(number))),
+            Box::new(move |round| work.stream(part(random, round), |&number| lines.read(number))),
         ),
     ]
 }
@@ -251,7 +249,7 @@ fn v4(list: &List<u32>, options: &Options) -> Result<Value, Box<dyn Error>> {
     let disk = OnDisk::new(&content_of(&list.runs, &[], &[])?)?;
     let zone = disk.image.base();
     let queries = Queries::new(list, ALL_QUERIES);
-    let (random, work) = (random(), RefCell::new(OtherWork::new()));
+    let (random, work) = (random(), &OtherWork::new());
     let all = if options.peers {
         peers::all(list)?
     } else {
@@ -266,7 +264,7 @@ fn v4(list: &List<u32>, options: &Options) -> Result<Value, Box<dyn Error>> {
         });
         check_many(&zone, asked, list);
         check_many(&zone.portable(), asked, list);
-        image_rows(&mut rows, mix, asked, zone, &work);
+        image_rows(&mut rows, mix, asked, zone, work);
     }
     rows.extend(opening::rows(&disk.path));
     for peer in &all {
@@ -288,13 +286,13 @@ fn v4(list: &List<u32>, options: &Options) -> Result<Value, Box<dyn Error>> {
                 mix,
                 how: How::Latency,
                 limit: LINE,
-                work: Box::new(move |round| peer.latency(part(asked, round))),
+                work: Box::new(move |round| peer.latency(part(asked, round), work)),
             });
         }
     }
     let figures = measure(
         rows,
-        limits(&disk.image, &random, &work),
+        limits(&disk.image, &random, work),
         options.rounds,
         told(options),
     );
@@ -334,7 +332,7 @@ fn image_rows<'a>(
     mix: &'static str,
     asked: &'a [u32],
     zone: Zone<'a>,
-    work: &'a RefCell<OtherWork>,
+    work: &'a OtherWork,
 ) {
     let mut row = |structure, how, limit, work| {
         rows.push(Row {
@@ -350,7 +348,7 @@ fn image_rows<'a>(
         "image",
         How::Latency,
         LINE,
-        Box::new(move |round| latency(part(asked, round), is_listed)),
+        Box::new(move |round| work.latency(part(asked, round), is_listed)),
     );
     let portable = zone.portable();
     let is_listed_portable =
@@ -359,24 +357,24 @@ fn image_rows<'a>(
         "image, portable",
         How::Latency,
         LINE,
-        Box::new(move |round| latency(part(asked, round), is_listed_portable)),
+        Box::new(move |round| work.latency(part(asked, round), is_listed_portable)),
     );
     row(
         "image, with its A record",
         How::Latency,
         LINE,
-        Box::new(move |round| latency(part(asked, round), |&a| reason(&zone, a).into())),
+        Box::new(move |round| work.latency(part(asked, round), |&a| reason(&zone, a).into())),
     );
     row(
         "image",
         How::Stream,
         Some(3),
-        Box::new(move |round| stream(part(asked, round), is_listed)),
+        Box::new(move |round| work.stream(part(asked, round), is_listed)),
     );
     for (name, zone) in [("image", zone), ("image, portable", portable)] {
         let mut values = [None; 256];
         let many = move |round| {
-            measure::blocks(part(asked, round), |block| {
+            work.blocks(part(asked, round), |block| {
                 for addresses in block.chunks(256) {
                     zone.lookup_v4_many(addresses, &mut values);
                     std::hint::black_box(&values);
@@ -389,7 +387,7 @@ fn image_rows<'a>(
         "image",
         How::Cold,
         COLD_LINE,
-        Box::new(move |round| work.borrow_mut().cold(cold_part(asked, round), is_listed)),
+        Box::new(move |round| work.cold(cold_part(asked, round), is_listed)),
     );
 }
 
@@ -420,7 +418,7 @@ fn five(count: usize, options: &Options) -> Result<Value, Box<dyn Error>> {
             bits << 1 | u32::from(answer.is_listed())
         })
     };
-    let (random, work) = (random(), RefCell::new(OtherWork::new()));
+    let (random, work) = (random(), &OtherWork::new());
     let mut rows: Vec<Row<'_>> = Vec::new();
     for (mix, asked) in queries.mixes() {
         for address in asked {
@@ -438,14 +436,14 @@ fn five(count: usize, options: &Options) -> Result<Value, Box<dyn Error>> {
             mix,
             how: How::Latency,
             limit: LINE,
-            work: Box::new(move |round| latency(part(asked, round), together)),
+            work: Box::new(move |round| work.latency(part(asked, round), together)),
         });
         rows.push(Row {
             structure: "five zones in turn",
             mix,
             how: How::Latency,
             limit: LINE,
-            work: Box::new(move |round| latency(part(asked, round), apart)),
+            work: Box::new(move |round| work.latency(part(asked, round), apart)),
         });
         let (work, together, apart) = (&work, &together, &apart);
         rows.push(Row {
@@ -453,19 +451,19 @@ fn five(count: usize, options: &Options) -> Result<Value, Box<dyn Error>> {
             mix,
             how: How::Cold,
             limit: COLD_LINE,
-            work: Box::new(move |round| work.borrow_mut().cold(cold_part(asked, round), together)),
+            work: Box::new(move |round| work.cold(cold_part(asked, round), together)),
         });
         rows.push(Row {
             structure: "five zones in turn",
             mix,
             how: How::Cold,
             limit: COLD_LINE,
-            work: Box::new(move |round| work.borrow_mut().cold(cold_part(asked, round), apart)),
+            work: Box::new(move |round| work.cold(cold_part(asked, round), apart)),
         });
     }
     let entries = lists.iter().map(|list| list.entries).sum();
     let bytes = disks.iter().map(|disk| disk.image.as_bytes().len()).sum();
-    let limits = limits(&disks[4].image, &random, &work);
+    let limits = limits(&disks[4].image, &random, work);
     let figures = measure(rows, limits, options.rounds, told(options));
     Ok(report("five lists", entries, &[("image", bytes)], &figures))
 }
@@ -493,17 +491,17 @@ fn v6(list: &List<u128>, options: &Options) -> Result<Value, Box<dyn Error>> {
     let hit: Vec<u128> = (0..ALL_QUERIES).map(|_| listed(rng)).collect();
     let mut miss: Vec<u128> = (0..ALL_QUERIES).map(|_| near(rng)).collect();
     miss.retain(|&address| find(runs, address) == 0);
-    let (random, work) = (random(), RefCell::new(OtherWork::new()));
+    let (random, work) = (random(), &OtherWork::new());
     let is_listed = |address: &u128| u32::from(zone.lookup_v6(*address).is_listed());
     let mut rows: Vec<Row<'_>> = Vec::new();
     for (mix, asked) in [("hit", &hit), ("miss in a listed /32", &miss)] {
         let agree = |a: &u128| is_listed(a) == u32::from(find(runs, *a) != 0);
         assert!(asked.iter().all(agree), "IPv6 answers differ");
-        rows.extend(latency_and_cold(mix, asked, is_listed, &work));
+        rows.extend(latency_and_cold(mix, asked, is_listed, work));
     }
     rows.extend(opening::rows(&disk.path));
     let bytes = [("image", disk.image.as_bytes().len())];
-    let limits = limits(&disk.image, &random, &work);
+    let limits = limits(&disk.image, &random, work);
     let figures = measure(rows, limits, options.rounds, told(options));
     Ok(report(list.name, list.entries, &bytes, &figures))
 }
@@ -521,7 +519,7 @@ fn names(count: usize, options: &Options) -> Result<Value, Box<dyn Error>> {
     let other = |name: &NameKey| NameKey::parse(format!("z{name}").as_bytes()).unwrap_or(*name);
     let mut miss: Vec<NameKey> = hit.iter().map(other).collect();
     miss.retain(|name| !zone.lookup_name(name).is_listed());
-    let (random, work) = (random(), RefCell::new(OtherWork::new()));
+    let (random, work) = (random(), &OtherWork::new());
     let is_listed = |name: &NameKey| u32::from(zone.lookup_name(name).is_listed());
     assert!(
         hit.iter().all(|name| is_listed(name) == 1),
@@ -529,11 +527,11 @@ fn names(count: usize, options: &Options) -> Result<Value, Box<dyn Error>> {
     );
     let mut rows: Vec<Row<'_>> = Vec::new();
     for (mix, asked) in [("exact hit", &hit), ("miss", &miss)] {
-        rows.extend(latency_and_cold(mix, asked, is_listed, &work));
+        rows.extend(latency_and_cold(mix, asked, is_listed, work));
     }
     rows.extend(opening::rows(&disk.path));
     let bytes = [("image", disk.image.as_bytes().len())];
-    let limits = limits(&disk.image, &random, &work);
+    let limits = limits(&disk.image, &random, work);
     let figures = measure(rows, limits, options.rounds, told(options));
     Ok(report("names 5M", count, &bytes, &figures))
 }
