@@ -56,8 +56,8 @@ const WINDOWS: u8 = 4;
 
 /// What a /16 says of an address.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Block {
-    /// The whole /16, or the /24 at least, has this value's id.
+enum Block {
+    /// The whole /16 has this value's id.
     Known(u32),
     /// The bits 0 to 7 and 8 to 31 of the top entry: how many units, and the first line.
     Units(u32),
@@ -137,11 +137,27 @@ impl<'a> Lines<'a> {
     /// The id of the value of an address, 0 for none.
     #[inline]
     pub(crate) fn lookup(&self, address: u32) -> u32 {
+        // Before the call: cold, what it takes to read a line is then not waited for in turn, and a
+        // miss does not need it.
+        prefetch(self.top.as_ptr().wrapping_add((address >> 16) as usize * 4));
+        self.prefetch_kinds();
+        if !self.may_list(address) {
+            return 0;
+        }
         let lines = self;
         self.level.run(LookupOne { lines, address })
     }
 
-    /// Asks for what [`Lines::block`] reads.
+    /// Whether the /24 of an address has a value, as far as one bit knows.
+    #[inline(always)]
+    fn may_list(&self, address: u32) -> bool {
+        self.bits.is_none_or(|bits| {
+            let byte = bits.get((address >> 11) as usize).copied().unwrap_or(0);
+            byte >> (address >> 8 & 7) & 1 != 0
+        })
+    }
+
+    /// Asks for what [`Lines::block_or_units`] reads.
     #[inline(always)]
     pub(crate) fn prefetch_block(&self, address: u32) {
         if let Some(bits) = self.bits {
@@ -160,15 +176,9 @@ impl<'a> Lines<'a> {
         prefetch(self.kinds.as_ptr_range().end.wrapping_sub(1));
     }
 
-    /// First step: what the /16 says.
+    /// First step, where [`Lines::may_list`] says so: what the /16 says.
     #[inline(always)]
-    pub(crate) fn block(&self, address: u32) -> Block {
-        if let Some(bits) = self.bits {
-            let byte = bits.get((address >> 11) as usize).copied().unwrap_or(0);
-            if byte >> (address >> 8 & 7) & 1 == 0 {
-                return Block::Known(0);
-            }
-        }
+    fn block(&self, address: u32) -> Block {
         let entry = u32_at(self.top, (address >> 16) as usize * 4);
         match entry & 0xff {
             0 => Block::Known(entry >> 8),
@@ -176,14 +186,11 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The same without a branch: the id that the block says, and its entry if there are units, 0 if
+    /// First step without a branch: the id that the /16 says, and its entry if there are units, 0 if
     /// there are none.
     #[inline(always)]
     pub(crate) fn block_or_units(&self, address: u32) -> (u32, u32) {
-        let any = self.bits.map_or(u32::MAX, |bits| {
-            let byte = bits.get((address >> 11) as usize).copied().unwrap_or(0);
-            (u32::from(byte) >> (address >> 8 & 7) & 1).wrapping_neg()
-        });
+        let any = u32::from(self.may_list(address)).wrapping_neg();
         let entry = u32_at(self.top, (address >> 16) as usize * 4) & any;
         let has_units = entry & 0xff != 0;
         let known = if has_units { 0 } else { entry >> 8 };
@@ -196,10 +203,8 @@ impl<'a> Lines<'a> {
     pub(crate) fn prefetch_unit(&self, entry: u32) {
         let starts = self.mid.as_ptr().wrapping_add((entry >> 8) as usize);
         prefetch(starts);
-        // Up to 64 starts take more than a line of memory.
-        if entry & 0xff > 32 {
-            prefetch(starts.wrapping_add(32));
-        }
+        // The first and the last seldom lie in one line of memory.
+        prefetch(starts.wrapping_add((entry & 0xff) as usize % AT_ONCE));
     }
 
     /// Asks for the line where the address would be if the units were of one length: while the
@@ -477,7 +482,7 @@ fn small(number: usize) -> u8 {
     u8::try_from(number).unwrap_or(0)
 }
 
-/// One address.
+/// One address in a /24 that may have a value.
 struct LookupOne<'l, 'a> {
     lines: &'l Lines<'a>,
     address: u32,
@@ -489,7 +494,6 @@ impl Task for LookupOne<'_, '_> {
     #[inline(always)]
     fn run(self, compare: impl Compare) -> u32 {
         let LookupOne { lines, address } = self;
-        lines.prefetch_kinds();
         match lines.block(address) {
             Block::Known(id) => id,
             Block::Units(entry) => {

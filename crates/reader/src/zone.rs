@@ -21,7 +21,7 @@ use crate::value::Key;
 ///
 /// Getting a zone costs a few dozen nanoseconds; keep it while you look up.
 #[derive(Debug, Clone, Copy)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub struct Zone<'a> {
     // In the order of need: a cold lookup of an IPv4 address reads the first lines of memory.
     pub(crate) image: &'a Image,
