@@ -17,7 +17,7 @@ const TIMES: usize = 8;
 /// Queries before those, so that what all of them read is near again.
 const BEFORE: usize = 1 << 16;
 /// Cold accesses of one measurement.
-const COLD: usize = 40;
+const COLD: usize = 80;
 /// Bytes that are written as other work: more than the caches hold.
 const OTHER_WORK: usize = 48 << 20;
 

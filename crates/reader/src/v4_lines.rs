@@ -10,7 +10,9 @@ use std::hint::select_unpredictable;
 
 use crate::compare::{Compare, Keys, Level, Task, Window, prefetch};
 use crate::layout::bytes::{u16_at, u32_at, u64_at};
-use crate::layout::line::{DIRECT, DIRECT2, LINE, LIST, MAP, RAW, SHORT, Shape, TURN_BITS, TURNS};
+use crate::layout::line::{
+    DIRECT, DIRECT2, ENTRY_BITS, LINE, LIST, MAP, MIXED, RAW, SHORT, Shape, TURNS,
+};
 use crate::layout::{V4_BITS_LEN, V4_MID_PAD, V4_TOP_LEN};
 use crate::run::ValueId;
 
@@ -53,6 +55,8 @@ const EACH: u8 = 1;
 const FOUR: u8 = 2;
 /// The keys have 8 bits, and there is a map of windows.
 const WINDOWS: u8 = 4;
+/// A bit for each entry says whether it is of its key only.
+const EITHER: u8 = 8;
 
 /// What a /16 says of an address.
 #[derive(Debug, Clone, Copy)]
@@ -207,12 +211,16 @@ impl<'a> Lines<'a> {
         prefetch(starts.wrapping_add((entry & 0xff) as usize % AT_ONCE));
     }
 
-    /// Asks for the line where the address would be if the units were of one length: while the
-    /// starts are read, the page of the line is looked for.
+    /// Asks for the line where the address would be if the units were of one length, and for those
+    /// beside it: while the starts are read, the page of the line is looked for, and often the line
+    /// is there by then.
     #[inline(always)]
     pub(crate) fn prefetch_guess(&self, entry: u32, address: u32) {
         let unit = ((address & 0xffff) * (entry & 0xff)) >> 16;
-        self.prefetch_line((entry >> 8) as usize + unit as usize);
+        let line = (entry >> 8) as usize + unit as usize;
+        self.prefetch_line(line);
+        self.prefetch_line(line.wrapping_add(1));
+        self.prefetch_line(line.wrapping_sub(1));
     }
 
     /// Second step: the number of the line that speaks for the address. Any number may come out of
@@ -274,6 +282,7 @@ impl<'a> Lines<'a> {
             EACH => each.run(of(EACH)),
             WINDOWS => each.run(of(WINDOWS)),
             form if form == EACH | FOUR => each.run(of(EACH | FOUR)),
+            form if form == WINDOWS | EITHER => each.run(of(WINDOWS | EITHER)),
             _ => each.run(of(FOUR | WINDOWS)),
         }
     }
@@ -329,10 +338,25 @@ impl<'a> Lines<'a> {
         let index = select_unpredictable(each, u32::from(x), below.wrapping_sub(1));
         let held = index < u32::from(kind.keys.count());
         let index = select_unpredictable(held, index as usize, 0);
+        // Where no entry is of the key itself, the last one before that goes on.
+        let onward = self.onward_bits(line, kind) << (63 - index % 64);
+        let either = (form & EITHER != 0) & !equal;
+        let held = held & (!either | (onward != 0));
+        let back = select_unpredictable(either, onward.leading_zeros() as usize % 64, 0);
+        let index = index - back.min(index);
         let (at, flag) = self.place(line, kind, form, index);
         let only = head >> flag & 1 != 0;
         let listed = held & (equal | !only);
         select_unpredictable(listed, self.read_id(line, at), self.read_default(line))
+    }
+
+    /// Of a line in which some entries are of their key only, a bit for each that is not.
+    #[inline(always)]
+    fn onward_bits(&self, line: &[u8; LINE], kind: &Kind) -> u64 {
+        !u64_at(
+            line,
+            (usize::from(kind.keys.at()) + MAP + ENTRY_BITS).min(LINE - 8),
+        )
     }
 
     /// Where the id of an entry lies, and the number of the bit of the line's head that says whether
@@ -418,6 +442,7 @@ impl Kind {
             Ok(DIRECT) => (LINE, shape.direct, shape.head, EACH),
             Ok(SHORT) => (shape.palette_end, shape.short, short_slots, FOUR | WINDOWS),
             Ok(TURNS) => (shape.head, shape.turns, 0, WINDOWS),
+            Ok(MIXED) => (shape.head, shape.turns, 0, WINDOWS | EITHER),
             _ => (LINE, 0, 0, 0),
         };
         Kind {
@@ -432,16 +457,16 @@ impl Kind {
     fn window(&self, line: &[u8; LINE], form: u8, x: u16) -> Window {
         let [x, number] = x.to_le_bytes();
         let map_at = self.keys.at();
-        // One map, and in lines without a palette another one.
-        let maps = if form & FOUR != 0 {
-            MAP
-        } else {
-            MAP + TURN_BITS
+        // In lines without a palette a bit or two for each entry.
+        let bits = match (form & FOUR != 0, form & EITHER != 0) {
+            (true, _) => 0,
+            (false, false) => ENTRY_BITS,
+            (false, true) => 2 * ENTRY_BITS,
         };
         Window {
             map: u64_at(line, usize::from(map_at).min(LINE - MAP)),
             number: u32::from(number) % 64,
-            keys_at: u32::from(map_at) + u32::from(small(maps)),
+            keys_at: u32::from(map_at) + u32::from(small(MAP + bits)),
             x,
         }
     }

@@ -7,7 +7,7 @@
 
 use rblmap::Run;
 use rblmap::layout::line::{
-    BLOCK, DIRECT, DIRECT2, LINE, LIST, MAP, PALETTE, RAW, SHORT, Shape, TURN_BITS, TURNS,
+    BLOCK, DIRECT, DIRECT2, ENTRY_BITS, LINE, LIST, MAP, MIXED, PALETTE, RAW, SHORT, Shape, TURNS,
 };
 
 use super::put_id;
@@ -90,7 +90,7 @@ struct Reaches {
     raw_only: Reach,
     turns_only: Reach,
     raw_from: Reach,
-    turns_from: Reach,
+    mixed: Reach,
 }
 
 impl Reaches {
@@ -101,7 +101,7 @@ impl Reaches {
     }
 
     fn all_ended(&self) -> bool {
-        self.only_ended() && self.turns_from.ended && self.raw_from.ended
+        self.only_ended() && self.mixed.ended && self.raw_from.ended
     }
 }
 
@@ -277,14 +277,15 @@ impl<'a> Unit<'a> {
         entries.len = 0;
         match plan.kind {
             RAW | TURNS => self.raw_of(&plan, entries),
+            MIXED => self.mixed_of(&plan, entries),
             LIST | SHORT => self.list_of(&plan, entries),
             _ => {}
         }
         plan
     }
 
-    /// The kind that reaches farthest; of equals the first in the order 1, 4, 0 and 5 (each of its key
-    /// only), 0 and 5, 2, 3.
+    /// The kind that reaches farthest; of equals the first in the order 1, 4, 0 (each of its key only),
+    /// 5, 0, 6, 2, 3.
     fn choose(&self, reaches: &Reaches) -> Plan {
         let shape = &self.shape;
         let mut best = Plan {
@@ -302,7 +303,7 @@ impl<'a> Unit<'a> {
         consider(RAW, true, reaches.raw_only.end);
         consider(TURNS, true, self.mapped(&reaches.turns_only));
         consider(RAW, false, reaches.raw_from.end);
-        let reach = consider(TURNS, false, self.mapped(&reaches.turns_from));
+        let reach = consider(MIXED, false, self.mapped(&reaches.mixed));
         // Lines without keys speak of few addresses.
         if reach < self.start + shape.direct2 as u32 {
             consider(DIRECT2, false, self.reach_direct2());
@@ -359,7 +360,7 @@ impl<'a> Unit<'a> {
             turns_only: entries.reach(shape.turns, full(turns_end, map_end)),
             // Not looked at, so they reach nothing.
             raw_from: Reach::NOTHING,
-            turns_from: Reach::NOTHING,
+            mixed: Reach::NOTHING,
         };
         let plan = self.choose(&reaches);
         let most = match plan.kind {
@@ -371,10 +372,7 @@ impl<'a> Unit<'a> {
         };
         entries.cut(most, plan.reach);
         // Of one value, each run would take a start and an end where a list has two places for it.
-        let others_lose = turns == 1 || {
-            let pieces = entries.pieces();
-            pieces > shape.raw && !shape.turns_hold(pieces, pieces)
-        };
+        let others_lose = turns == 1 || entries.pieces() > shape.raw;
         others_lose.then_some(plan)
     }
 
@@ -383,11 +381,14 @@ impl<'a> Unit<'a> {
         let shape = &self.shape;
         let mut reaches = Reaches::default();
         let mut palette = Palette::default();
-        // Entries so far, and turns to another value: with a palette, of their address only, and from
-        // their key on.
+        // Entries so far, and turns to another value: with a palette, of their address only, from their
+        // key on, and of both kinds.
         let (mut listed, mut open) = (0, false);
         let (mut only, mut only_turns, mut only_last) = (0, 0, None);
-        let (mut from, mut from_turns, mut from_last) = (0, 0, None);
+        let mut from = 0;
+        let (mut mixed, mut mixed_turns, mut mixed_last) = (0, 0, None);
+        // What addresses say that no entry of their own speaks for.
+        let mut around = self.default;
         for (index, (first, to, id)) in self.pieces().enumerate() {
             let default = id == self.default;
             let short = to - first <= SINGLES;
@@ -402,13 +403,22 @@ impl<'a> Unit<'a> {
                 reaches.turns_only.go_on(turns, first, only);
             }
             if index > 0 || !default {
-                let window = ((first - self.start) >> 8) as usize;
                 from += 1;
-                from_turns += usize::from(from_last.replace(id) != Some(id));
-                let mapped = from + window < MAP_BITS;
-                let turns = shape.turns_hold(from, from_turns) && mapped;
                 reaches.raw_from.go_on(from <= shape.raw, first, from);
-                reaches.turns_from.go_on(turns, first, from);
+            }
+            if id != around {
+                let (entries, last) = if short {
+                    ((to - first) as usize, to - 1)
+                } else {
+                    around = id;
+                    (1, first)
+                };
+                let window = ((last - self.start) >> 8) as usize;
+                mixed += entries;
+                mixed_turns += usize::from(mixed_last.replace(id) != Some(id));
+                let mapped = mixed + window < MAP_BITS;
+                let fits = shape.mixed_hold(mixed, mixed_turns) && mapped;
+                reaches.mixed.go_on(fits, first, mixed);
             }
             // The default needs no entry but where a longer piece has to end.
             if !default || open {
@@ -471,7 +481,8 @@ impl<'a> Unit<'a> {
         }
         match plan.kind {
             RAW => self.fill_raw(&mut line, entries),
-            TURNS => self.fill_turns(&mut line, entries),
+            TURNS => self.fill_turns(&mut line, self.shape.head + MAP, entries),
+            MIXED => self.fill_mixed(&mut line, entries),
             LIST => self.fill_list(&mut line, entries),
             SHORT => self.fill_short(&mut line, entries),
             DIRECT2 => self.fill_direct2(&mut line, plan),
@@ -491,23 +502,44 @@ impl<'a> Unit<'a> {
         }
     }
 
-    fn fill_turns(&self, line: &mut [u8; LINE], entries: &[Entry]) {
+    /// Map and keys; at `at` the bits that say which values differ from the one before, and those from
+    /// the end down.
+    fn fill_turns(&self, line: &mut [u8; LINE], at: usize, entries: &[Entry]) {
         self.put_windows(line, self.shape.head, entries);
-        let mut turns = 0u64;
         let (mut place, mut last) = (LINE, None);
-        for (number, entry) in entries.iter().enumerate() {
-            if last.replace(entry.id) != Some(entry.id) {
-                turns |= 1 << number;
+        let turns = entries.iter().map(|entry| {
+            let turns = last.replace(entry.id) != Some(entry.id);
+            if turns {
                 place -= self.shape.width;
                 put_id(line, place, self.shape.width, 0, entry.id);
             }
+            turns
+        });
+        let bits = entry_bits(turns);
+        put_bytes(line, at, &bits);
+    }
+
+    fn fill_mixed(&self, line: &mut [u8; LINE], entries: &[Entry]) {
+        let at = self.shape.head + MAP;
+        self.fill_turns(line, at, entries);
+        let only = entry_bits(entries.iter().map(|entry| entry.only));
+        put_bytes(line, at + ENTRY_BITS, &only);
+    }
+
+    /// The entries of a line of both kinds.
+    fn mixed_of(&self, plan: &Plan, entries: &mut Entries) {
+        let mut around = self.default;
+        for (from, to, id) in self.pieces().take_while(|piece| piece.0 < plan.reach) {
+            if id == around {
+                continue;
+            }
+            let only = to - from <= SINGLES;
+            let keys = if only { from..to } else { from..from + 1 };
+            keys.for_each(|key| entries.push(Entry { key, id, only }));
+            if !only {
+                around = id;
+            }
         }
-        let turns = turns.to_le_bytes();
-        put_bytes(
-            line,
-            self.shape.head + MAP,
-            turns.get(..TURN_BITS).unwrap_or_default(),
-        );
     }
 
     /// The entries of a line with an id for each.
@@ -531,11 +563,12 @@ impl<'a> Unit<'a> {
 
     /// The map of windows at `at`, and the keys where the line's kind has them.
     fn put_windows(&self, line: &mut [u8; LINE], at: usize, entries: &[Entry]) {
-        let keys = if line[0] & 7 == TURNS {
-            at + MAP + TURN_BITS
-        } else {
-            at + MAP
+        let bits = match line[0] & 7 {
+            TURNS => ENTRY_BITS,
+            MIXED => 2 * ENTRY_BITS,
+            _ => 0,
         };
+        let keys = at + MAP + bits;
         let mut map = 0u64;
         let places = line.get_mut(keys..).unwrap_or_default();
         for ((number, entry), place) in (0u32..).zip(entries).zip(places) {
@@ -672,6 +705,16 @@ impl Palette {
     fn used(&self) -> impl Iterator<Item = (u32, bool)> {
         self.slots.into_iter().take(self.len)
     }
+}
+
+/// A bit for each entry.
+fn entry_bits(of: impl Iterator<Item = bool>) -> [u8; ENTRY_BITS] {
+    let bits = (0..u64::BITS).zip(of);
+    let bits = bits.fold(0u64, |bits, (number, bit)| bits | u64::from(bit) << number);
+    bits.to_le_bytes()
+        .first_chunk()
+        .copied()
+        .unwrap_or_default()
 }
 
 fn put_bytes(line: &mut [u8; LINE], at: usize, bytes: &[u8]) {

@@ -23,15 +23,18 @@ pub const DIRECT: u8 = 3;
 /// four; which entries are in which window says a map of [`MAP`] bytes.
 pub const SHORT: u8 = 4;
 
-/// Keys of 8 bits in windows, as in a [`SHORT`] line; then a bit a key that says whether its value
-/// is another than that of the key before, and those values, from the end of the line down.
+/// Keys of 8 bits in windows, as in a [`SHORT`] line, before them a bit a key that says whether its
+/// value is another than that of the key before; those values, from the end of the line down.
 pub const TURNS: u8 = 5;
+/// As [`TURNS`], and a second bit a key: its entry is of its key only. Where an address has no such
+/// entry, the last of the others speaks for it.
+pub const MIXED: u8 = 6;
 
 /// Bytes of the map of a [`SHORT`] line: for each window a bit set for each entry in it, then a clear
 /// one.
 pub const MAP: usize = 8;
-/// Bytes of the bits of a [`TURNS`] line that say where the value turns.
-pub const TURN_BITS: usize = 5;
+/// Bytes of a bit for each entry of a [`TURNS`] or [`MIXED`] line.
+pub const ENTRY_BITS: usize = 5;
 
 /// Where the parts of a line lie, for one width of value ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +59,7 @@ pub struct Shape {
     pub direct: usize,
     /// Entries of a [`SHORT`] line.
     pub short: usize,
-    /// Most entries of a [`TURNS`] line; it has room for fewer if its values turn often.
+    /// Most entries of a [`TURNS`] or [`MIXED`] line; it has room for fewer if its values turn often.
     pub turns: usize,
 }
 
@@ -80,14 +83,22 @@ impl Shape {
             direct2: (LINE - palette_end) * 4,
             direct: (LINE - head) / width,
             short: (LINE - palette_end - MAP) * 4 / 5,
-            turns: 8 * TURN_BITS,
+            turns: 8 * ENTRY_BITS,
         }
     }
 
     /// Whether a [`TURNS`] line has room for so many keys, and so many turns to another value.
     pub const fn turns_hold(&self, keys: usize, turns: usize) -> bool {
-        let room = LINE - self.head - MAP - TURN_BITS;
-        keys <= self.turns && keys + turns * self.width <= room
+        self.hold(ENTRY_BITS, keys, turns)
+    }
+
+    /// Whether a [`MIXED`] line has.
+    pub const fn mixed_hold(&self, keys: usize, turns: usize) -> bool {
+        self.hold(2 * ENTRY_BITS, keys, turns)
+    }
+
+    const fn hold(&self, bits: usize, keys: usize, turns: usize) -> bool {
+        keys <= self.turns && keys + turns * self.width <= LINE - self.head - MAP - bits
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::hint::select_unpredictable;
 
-use super::{BlockLines, EACH, FOUR, Kind, Lines, WINDOWS};
+use super::{BlockLines, EACH, EITHER, FOUR, Kind, Lines, WINDOWS};
 use crate::compare::{Compare, Task, Window};
 use crate::layout::bytes::{u16_at, u64_at};
 use crate::layout::line::{BLOCK, LINE, MAP, PALETTE};
@@ -50,6 +50,9 @@ impl Lines<'_> {
             WINDOWS => self.walk_as::<WINDOWS>(line, kind, ends, found),
             form if form == EACH | FOUR => {
                 self.walk_as::<{ EACH | FOUR }>(line, kind, ends, found);
+            }
+            form if form == WINDOWS | EITHER => {
+                self.walk_as::<{ WINDOWS | EITHER }>(line, kind, ends, found);
             }
             _ => self.walk_as::<{ FOUR | WINDOWS }>(line, kind, ends, found),
         }
@@ -111,6 +114,7 @@ impl Lines<'_> {
             found.end_singles(&singles, next);
             return;
         }
+        let mut around = default;
         for (index, low) in lows.enumerate() {
             if low < next || low >= end {
                 break;
@@ -118,7 +122,10 @@ impl Lines<'_> {
             let (id, only) = ids.next(index);
             found.push(low, id, true);
             next = low + 1;
-            found.push(next, default, only & (next < end));
+            if FORM & EITHER != 0 {
+                around = select_unpredictable(only, around, id);
+            }
+            found.push(next, around, only & (next < end));
         }
     }
 
@@ -359,8 +366,9 @@ struct Ids<'l, 'a, const FORM: u8> {
     at: usize,
     /// The ids of the palette, and whether each is of its key only.
     palette: [(u32, bool); PALETTE],
-    /// The bits of the turns that are left.
+    /// The bits of the turns that are left, and of the entries that are of their key only.
     turns: u64,
+    only: u64,
     /// Whether all that the line says is of its keys only.
     are_single: bool,
 }
@@ -375,6 +383,7 @@ impl<'l, 'a, const FORM: u8> Ids<'l, 'a, FORM> {
             at: kind.at.into(),
             palette: [(0, false); PALETTE],
             turns: 0,
+            only: 0,
             are_single: flags & 1 != 0,
         };
         if FORM & FOUR != 0 {
@@ -387,6 +396,10 @@ impl<'l, 'a, const FORM: u8> Ids<'l, 'a, FORM> {
         } else if FORM & WINDOWS != 0 {
             ids.turns = u64_at(line, (usize::from(kind.keys.at()) + MAP).min(LINE - 8));
             ids.at = LINE;
+            if FORM & EITHER != 0 {
+                ids.only = !reader.onward_bits(line, kind);
+                ids.are_single = false;
+            }
         }
         ids
     }
@@ -405,7 +418,9 @@ impl<'l, 'a, const FORM: u8> Ids<'l, 'a, FORM> {
             let turns = self.turns & 1 != 0;
             self.turns >>= 1;
             self.at = self.at.wrapping_sub(select_unpredictable(turns, width, 0));
-            return (self.reader.read_id(self.line, self.at), self.are_single);
+            let only = self.are_single | (self.only & 1 != 0);
+            self.only >>= 1;
+            return (self.reader.read_id(self.line, self.at), only);
         }
         let id = self.reader.read_id(self.line, self.at + index * width);
         (id, self.are_single)
