@@ -1,16 +1,18 @@
-//! Chooses a line and writes it: of all kinds the one that reaches farthest.
+//! Chooses a line: of all kinds the one that reaches farthest.
 
 #![expect(
     clippy::cast_possible_truncation,
     reason = "places in a /16 and in a line are small"
 )]
 
-use rblmap::Run;
-use rblmap::layout::line::{
-    BLOCK, DIRECT, DIRECT2, ENTRY_BITS, LINE, LIST, MAP, MIXED, PALETTE, RAW, SHORT, Shape, TURNS,
-};
+mod entries;
+mod fill;
 
-use super::put_id;
+use rblmap::Run;
+use rblmap::layout::line::{BLOCK, DIRECT, DIRECT2, LIST, MAP, MIXED, RAW, SHORT, Shape, TURNS};
+
+pub(crate) use entries::Entries;
+use entries::{Entry, Palette};
 
 /// The default value of a line is that of the longest of this many pieces.
 const LOOK_AHEAD: usize = 8;
@@ -102,119 +104,6 @@ impl Reaches {
 
     fn all_ended(&self) -> bool {
         self.only_ended() && self.mixed.ended && self.raw_from.ended
-    }
-}
-
-/// One entry of a line with keys.
-#[derive(Clone, Copy)]
-pub(crate) struct Entry {
-    key: u32,
-    id: u32,
-    only: bool,
-}
-
-impl Entry {
-    /// Whether the other one is the next address, of the same run.
-    fn is_beside(&self, next: &Entry) -> bool {
-        next.key == self.key + 1 && next.id == self.id
-    }
-}
-
-/// The entries of a line; no kind has more than [`Entries::ROOM`].
-pub(crate) struct Entries {
-    list: [Entry; Entries::ROOM],
-    len: usize,
-}
-
-impl Default for Entries {
-    fn default() -> Entries {
-        let entry = Entry {
-            key: 0,
-            id: 0,
-            only: false,
-        };
-        Entries {
-            list: [entry; Entries::ROOM],
-            len: 0,
-        }
-    }
-}
-
-impl Entries {
-    const ROOM: usize = 64;
-
-    pub(crate) fn as_slice(&self) -> &[Entry] {
-        self.list.get(..self.len).unwrap_or_default()
-    }
-
-    fn push(&mut self, entry: Entry) {
-        if let Some(place) = self.list.get_mut(self.len) {
-            *place = entry;
-            self.len += 1;
-        }
-    }
-
-    /// Adds one or two neighbours of their own address only, without a branch on how many.
-    #[inline]
-    fn push_single(&mut self, key: u32, count: usize, id: u32) {
-        let only = true;
-        if let Some([first, second]) = self.list.get_mut(self.len..self.len + 2) {
-            *first = Entry { key, id, only };
-            *second = Entry {
-                key: key + 1,
-                id,
-                only,
-            };
-            self.len += count;
-        }
-    }
-
-    /// Keeps the entries of the runs that begin before `reach`, at most so many.
-    fn cut(&mut self, most: usize, reach: u32) {
-        self.len = most.min(self.len);
-        while let Some((last, before)) = self.as_slice().split_last()
-            && last.key >= reach
-            && !before
-                .last()
-                .is_some_and(|it| it.key < reach && it.is_beside(last))
-        {
-            self.len -= 1;
-        }
-    }
-
-    /// How many pieces the runs are and the gaps between them.
-    fn pieces(&self) -> usize {
-        let pairs = self.as_slice().windows(2);
-        let more = pairs.map(|pair| match pair {
-            [a, b] if a.is_beside(b) => 0,
-            [a, b] if a.key + 1 == b.key => 1,
-            _ => 2,
-        });
-        more.sum::<usize>() + 1
-    }
-
-    /// What a line reaches that has room for so many entries of their own address only, and ends
-    /// before `end` at the latest.
-    fn reach(&self, room: usize, end: Option<usize>) -> Reach {
-        let mut at = room.min(end.unwrap_or(usize::MAX));
-        // Neighbours of one value are one piece, and go together.
-        if let Some([a, b]) = at.checked_sub(1).and_then(|a| self.as_slice().get(a..=at))
-            && a.is_beside(b)
-        {
-            at -= 1;
-        }
-        self.as_slice().get(at).map_or(
-            Reach {
-                end: BLOCK,
-                entries: self.len,
-                ended: false,
-            },
-            |next| Reach {
-                end: next.key,
-                entries: at,
-                ended: true,
-            },
-        )
     }
 }
 
@@ -464,68 +353,6 @@ impl<'a> Unit<'a> {
         limit
     }
 
-    pub(crate) fn line(&self, plan: &Plan, entries: &[Entry]) -> [u8; LINE] {
-        let mut line = [0u8; LINE];
-        line[0] = plan.kind;
-        let base = u16::try_from(self.start).unwrap_or(u16::MAX).to_le_bytes(); // below BLOCK
-        (line[2], line[3]) = (base[0], base[1]);
-        put_id(
-            &mut line,
-            self.shape.default_at,
-            self.shape.width,
-            0,
-            self.default,
-        );
-        if plan.only {
-            line[0] |= 0x10;
-        }
-        match plan.kind {
-            RAW => self.fill_raw(&mut line, entries),
-            TURNS => self.fill_turns(&mut line, self.shape.head + MAP, entries),
-            MIXED => self.fill_mixed(&mut line, entries),
-            LIST => self.fill_list(&mut line, entries),
-            SHORT => self.fill_short(&mut line, entries),
-            DIRECT2 => self.fill_direct2(&mut line, plan),
-            _ => self.each_address(plan, |place, id| {
-                put_id(&mut line, self.shape.head, self.shape.width, place, id);
-            }),
-        }
-        line
-    }
-
-    fn fill_raw(&self, line: &mut [u8; LINE], entries: &[Entry]) {
-        let (keys, ids) = (self.shape.head, self.shape.head + 2 * self.shape.raw);
-        for place in 0..self.shape.raw {
-            let entry = self.entry_or_last(entries, place);
-            put_id(line, keys, 2, place, entry.key - self.start);
-            put_id(line, ids, self.shape.width, place, entry.id);
-        }
-    }
-
-    /// Map and keys; at `at` the bits that say which values differ from the one before, and those from
-    /// the end down.
-    fn fill_turns(&self, line: &mut [u8; LINE], at: usize, entries: &[Entry]) {
-        self.put_windows(line, self.shape.head, entries);
-        let (mut place, mut last) = (LINE, None);
-        let turns = entries.iter().map(|entry| {
-            let turns = last.replace(entry.id) != Some(entry.id);
-            if turns {
-                place -= self.shape.width;
-                put_id(line, place, self.shape.width, 0, entry.id);
-            }
-            turns
-        });
-        let bits = entry_bits(turns);
-        put_bytes(line, at, &bits);
-    }
-
-    fn fill_mixed(&self, line: &mut [u8; LINE], entries: &[Entry]) {
-        let at = self.shape.head + MAP;
-        self.fill_turns(line, at, entries);
-        let only = entry_bits(entries.iter().map(|entry| entry.only));
-        put_bytes(line, at + ENTRY_BITS, &only);
-    }
-
     /// The entries of a line of both kinds.
     fn mixed_of(&self, plan: &Plan, entries: &mut Entries) {
         let mut around = self.default;
@@ -561,44 +388,6 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// The map of windows at `at`, and the keys where the line's kind has them.
-    fn put_windows(&self, line: &mut [u8; LINE], at: usize, entries: &[Entry]) {
-        let bits = match line[0] & 7 {
-            TURNS => ENTRY_BITS,
-            MIXED => 2 * ENTRY_BITS,
-            _ => 0,
-        };
-        let keys = at + MAP + bits;
-        let mut map = 0u64;
-        let places = line.get_mut(keys..).unwrap_or_default();
-        for ((number, entry), place) in (0u32..).zip(entries).zip(places) {
-            let key = entry.key - self.start;
-            map |= 1 << (number + (key >> 8));
-            *place = key as u8;
-        }
-        put_bytes(line, at, &map.to_le_bytes());
-    }
-
-    fn fill_list(&self, line: &mut [u8; LINE], entries: &[Entry]) {
-        let mut palette = Palette::default();
-        let keys = self.shape.palette_end;
-        let slots = keys + 2 * self.shape.list;
-        let all = (0..self.shape.list).map(|place| self.entry_or_last(entries, place));
-        palette.put_slots(line, slots, all.clone());
-        for (place, entry) in all.enumerate() {
-            put_id(line, keys, 2, place, entry.key - self.start);
-        }
-        self.put_palette(line, &palette);
-    }
-
-    fn fill_short(&self, line: &mut [u8; LINE], entries: &[Entry]) {
-        self.put_windows(line, self.shape.palette_end, entries);
-        let mut palette = Palette::default();
-        let slots = self.shape.palette_end + MAP + self.shape.short;
-        palette.put_slots(line, slots, entries.iter().copied());
-        self.put_palette(line, &palette);
-    }
-
     /// The entries of a line with a palette and keys.
     fn list_of(&self, plan: &Plan, entries: &mut Entries) {
         let mut open = false;
@@ -626,105 +415,5 @@ impl<'a> Unit<'a> {
             entries.push(Entry { key, id, only });
         }
         *open = id != self.default;
-    }
-
-    fn put_palette(&self, line: &mut [u8; LINE], palette: &Palette) {
-        for (slot, (id, only)) in palette.used().enumerate() {
-            put_id(line, self.shape.palette_at, self.shape.width, slot, id);
-            if only {
-                line[0] |= 0x10 << slot;
-            }
-        }
-    }
-
-    fn fill_direct2(&self, line: &mut [u8; LINE], plan: &Plan) {
-        let mut palette = Palette::default();
-        self.each_address(plan, |place, id| {
-            let slot = palette.slot(id, false).unwrap_or(0);
-            put_two_bits(line, self.shape.palette_end, place, slot);
-        });
-        self.put_palette(line, &palette);
-    }
-
-    fn each_address(&self, plan: &Plan, mut see: impl FnMut(usize, u32)) {
-        for (from, to, id) in self.pieces().take_while(|piece| piece.0 < plan.reach) {
-            (from..to.min(plan.reach)).for_each(|key| see((key - self.start) as usize, id));
-        }
-    }
-
-    /// Unused places repeat the last entry; a line without any says the default at its last key.
-    fn entry_or_last(&self, entries: &[Entry], place: usize) -> Entry {
-        let last = Entry {
-            key: self.start + 0xffff,
-            id: self.default,
-            only: false,
-        };
-        *entries.get(place).or(entries.last()).unwrap_or(&last)
-    }
-}
-
-/// Up to four values, in order of appearance.
-#[derive(Default)]
-struct Palette {
-    slots: [(u32, bool); PALETTE],
-    len: usize,
-}
-
-impl Palette {
-    /// The slot of a value, a new one if need be; none if there are four others.
-    #[inline]
-    fn slot(&mut self, id: u32, only: bool) -> Option<usize> {
-        let used = self.slots.get(..self.len).unwrap_or_default();
-        if let Some(slot) = used.iter().position(|used| *used == (id, only)) {
-            return Some(slot);
-        }
-        *self.slots.get_mut(self.len)? = (id, only);
-        self.len += 1;
-        Some(self.len - 1)
-    }
-
-    /// Writes the slots of entries.
-    fn put_slots(
-        &mut self,
-        line: &mut [u8; LINE],
-        at: usize,
-        entries: impl Iterator<Item = Entry>,
-    ) {
-        let (mut slot, mut last) = (0, None);
-        for (place, entry) in entries.enumerate() {
-            let value = (entry.id, entry.only);
-            if last.replace(value) != Some(value) {
-                slot = self.slot(entry.id, entry.only).unwrap_or(0);
-            }
-            if slot > 0 {
-                put_two_bits(line, at, place, slot);
-            }
-        }
-    }
-
-    fn used(&self) -> impl Iterator<Item = (u32, bool)> {
-        self.slots.into_iter().take(self.len)
-    }
-}
-
-/// A bit for each entry.
-fn entry_bits(of: impl Iterator<Item = bool>) -> [u8; ENTRY_BITS] {
-    let bits = (0..u64::BITS).zip(of);
-    let bits = bits.fold(0u64, |bits, (number, bit)| bits | u64::from(bit) << number);
-    bits.to_le_bytes()
-        .first_chunk()
-        .copied()
-        .unwrap_or_default()
-}
-
-fn put_bytes(line: &mut [u8; LINE], at: usize, bytes: &[u8]) {
-    if let Some(place) = line.get_mut(at..at + bytes.len()) {
-        place.copy_from_slice(bytes);
-    }
-}
-
-fn put_two_bits(line: &mut [u8; LINE], at: usize, place: usize, slot: usize) {
-    if let Some(byte) = line.get_mut(at + place / 4) {
-        *byte |= u8::try_from(slot & 3).unwrap_or(0) << (2 * (place % 4));
     }
 }
