@@ -445,7 +445,7 @@ fn five(count: usize, options: &Options) -> Result<Value, Box<dyn Error>> {
             limit: LINE,
             work: Box::new(move |round| work.latency(part(asked, round), apart)),
         });
-        let (work, together, apart) = (&work, &together, &apart);
+        let (together, apart) = (&together, &apart);
         rows.push(Row {
             structure: "five zones together",
             mix,

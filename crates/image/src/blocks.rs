@@ -88,13 +88,14 @@ impl<'a> Blocks<'a> {
     /// all runs once, on all cores.
     pub(crate) fn of(zone: &Zone<'a>, values: usize) -> Option<Blocks<'a>> {
         let image = V4Blocks::of(zone)?;
-        let uses = Idle::new(|| vec![0; values]);
+        let uses = Idle::new();
+        let none_used = || vec![0; values];
         let is_damaged = AtomicBool::new(false);
         let outlines: Vec<Vec<Outline>> = blocks_by_top()
             .map_init(
                 || image.walk(),
                 |walk, blocks| {
-                    uses.with(|uses: &mut Vec<i64>| {
+                    uses.with(none_used, |uses| {
                         let outline = |block| {
                             let runs = walk.runs(block);
                             for run in runs {
@@ -172,12 +173,15 @@ impl<'a> Blocks<'a> {
         edit: impl Fn(u16, &[Run<u32>], &mut Vec<Run<u32>>) + Sync,
     ) -> Result<(), u16> {
         let values = self.uses.len();
-        let uses = Idle::new(|| vec![0; values]);
+        let uses = Idle::new();
+        let none_used = || vec![0; values];
         let changed: Vec<Vec<(u16, Outline, Changed)>> = blocks
             .par_chunks(TOGETHER)
             .map_init(
                 || self.reader(),
-                |reader, blocks| uses.with(|uses| change_some(reader, uses, blocks, &edit)),
+                |reader, blocks| {
+                    uses.with(none_used, |uses| change_some(reader, uses, blocks, &edit))
+                },
             )
             .collect::<Result<_, u16>>()?;
         // What goes over the end of a /16 is one run. Each end once, though both sides may change.

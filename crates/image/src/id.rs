@@ -80,15 +80,19 @@ impl<V4: V4Runs> Content<V4> {
     /// The id of this content. One pass over all of it, on all cores.
     pub fn id(&self) -> ContentId {
         let values = LeafValues::new(self.values());
+        let leaves = Leaves {
+            values: &values,
+            idle: Idle::new(),
+        };
         let mut hasher = Hasher::new_derive_key(CONTEXT);
         put_bytes(&mut hasher, self.name().as_str().as_bytes());
         hasher.update(&count_bytes(self.zones().len()));
         for zone in self.zones() {
             put_bytes(&mut hasher, zone.name().as_bytes());
             hasher.update(&zone.expires().unwrap_or(0).to_le_bytes());
-            hasher.update(&v4_root(zone.v4_view(), &values));
-            hasher.update(&runs_root(zone.v6(), &values));
-            hasher.update(&names_root(zone.names(), &values));
+            hasher.update(&v4_root(zone.v4_view(), &leaves));
+            hasher.update(&runs_root(zone.v6(), &leaves));
+            hasher.update(&names_root(zone.names(), &leaves));
         }
         ContentId(*hasher.finalize().as_bytes())
     }
@@ -122,23 +126,22 @@ impl Bytes for u128 {
     }
 }
 
-fn v4_root(runs: V4View<'_>, values: &LeafValues<'_>) -> [u8; 32] {
+fn v4_root(runs: V4View<'_>, hasher: &Leaves<'_>) -> [u8; 32] {
     match runs {
-        V4View::List(runs) => runs_root(runs, values),
-        V4View::Blocks(blocks) => blocks_root(blocks, values),
+        V4View::List(runs) => runs_root(runs, hasher),
+        V4View::Blocks(blocks) => blocks_root(blocks, hasher),
     }
 }
 
-fn runs_root<A: Bytes + Default>(runs: &[Run<A>], values: &LeafValues<'_>) -> [u8; 32] {
+fn runs_root<A: Bytes + Default>(runs: &[Run<A>], hasher: &Leaves<'_>) -> [u8; 32] {
     let mut leaves = Vec::new();
     split_runs(runs, A::default(), A::BITS, &mut leaves);
-    let idle = Idle::new(|| Leaf::new(values));
-    let hash = |runs: &&[Run<A>]| idle.with(|leaf| leaf.hash_runs(runs));
+    let hash = |runs: &&[Run<A>]| hasher.with(|leaf| leaf.hash_runs(runs));
     root(&leaves.par_iter().map(hash).collect::<Vec<_>>())
 }
 
 /// As [`runs_root`], without a list of all runs.
-fn blocks_root(blocks: &Blocks<'_>, values: &LeafValues<'_>) -> [u8; 32] {
+fn blocks_root(blocks: &Blocks<'_>, hasher: &Leaves<'_>) -> [u8; 32] {
     // How many runs start before each /16.
     let starts = |block: u16| blocks.outline(block).starts(blocks.outline_before(block)).0;
     let before: Vec<u64> = std::iter::once(0)
@@ -149,7 +152,6 @@ fn blocks_root(blocks: &Blocks<'_>, values: &LeafValues<'_>) -> [u8; 32] {
         .collect();
     let mut ranges = Vec::new();
     split_blocks(&before, 0, 16, &mut ranges);
-    let idle = Idle::new(|| Leaf::new(values));
     let leaves: Vec<Vec<[u8; 32]>> = ranges
         .into_par_iter()
         .map_init(
@@ -163,7 +165,7 @@ fn blocks_root(blocks: &Blocks<'_>, values: &LeafValues<'_>) -> [u8; 32] {
                 split_runs(runs, first, bits, &mut leaves);
                 let hash =
                     |leaf: &mut Leaf<'_>| leaves.iter().map(|runs| leaf.hash_runs(runs)).collect();
-                idle.with(hash)
+                hasher.with(hash)
             },
         )
         .collect();
@@ -200,7 +202,7 @@ fn split_runs<'a, A: Bytes>(runs: &'a [Run<A>], first: A, bits: u32, out: &mut V
     split_runs(high, upper, bits - 1, out);
 }
 
-fn names_root(names: &NameTable, values: &LeafValues<'_>) -> [u8; 32] {
+fn names_root(names: &NameTable, hasher: &Leaves<'_>) -> [u8; 32] {
     let points: Vec<NamePoint<'_>> = names.iter().collect();
     let mut leaves = Vec::new();
     split_keys(
@@ -209,8 +211,7 @@ fn names_root(names: &NameTable, values: &LeafValues<'_>) -> [u8; 32] {
         0,
         &mut leaves,
     );
-    let idle = Idle::new(|| Leaf::new(values));
-    let hash = |points: &&[NamePoint<'_>]| idle.with(|leaf| leaf.hash_names(points));
+    let hash = |points: &&[NamePoint<'_>]| hasher.with(|leaf| leaf.hash_names(points));
     root(&leaves.par_iter().map(hash).collect::<Vec<_>>())
 }
 
@@ -286,6 +287,18 @@ impl<'a> LeafValues<'a> {
                 out.extend(self.hashes.get(rank as usize).unwrap_or(&[0; 32]));
             }
         }
+    }
+}
+
+/// Lends what hashes leaves.
+struct Leaves<'a> {
+    values: &'a LeafValues<'a>,
+    idle: Idle<Leaf<'a>>,
+}
+
+impl<'a> Leaves<'a> {
+    fn with<R>(&self, work: impl FnOnce(&mut Leaf<'a>) -> R) -> R {
+        self.idle.with(|| Leaf::new(self.values), work)
     }
 }
 

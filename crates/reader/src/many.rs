@@ -9,9 +9,9 @@ use crate::run::ValueId;
 use crate::v4_lines::{Each, Lines, OneKind};
 use crate::zone::{V4, Zone};
 
-/// How many addresses wait together: as many as one byte counts. Lines that have to come from memory
+/// How many addresses wait together: as many as a byte can number. Lines that have to come from memory
 /// then had time to; all that they ask for stays in the nearest caches. (64 took a tenth longer.)
-const BLOCK: usize = 255;
+const BLOCK: usize = 256;
 
 impl<'a> Zone<'a> {
     /// Looks many IPv4 addresses (in host order) up, several times faster than one after the other.
@@ -180,7 +180,7 @@ fn one_block(
     }
     // By kind: which one a line is cannot be predicted, and to work all out takes twice as long.
     let mut kinds = [OfKind::default(); 8];
-    for (one, number) in waiting.iter().zip(0u8..) {
+    for (one, number) in waiting.iter().zip(0..=u8::MAX) {
         let kind = lines.kind(one.at as usize);
         if let Some(of_kind) = kinds.get_mut(kind) {
             of_kind.push(number);
@@ -203,7 +203,7 @@ fn one_block(
 #[derive(Clone, Copy)]
 struct OfKind {
     numbers: [u8; BLOCK],
-    count: u8,
+    count: u16,
 }
 
 impl Default for OfKind {

@@ -143,7 +143,7 @@ impl<'a> Lines<'a> {
     pub(crate) fn lookup(&self, address: u32) -> u32 {
         // Before the call: cold, what it takes to read a line is then not waited for in turn, and a
         // miss does not need it.
-        prefetch(self.top.as_ptr().wrapping_add((address >> 16) as usize * 4));
+        self.prefetch_top(address);
         self.prefetch_kinds();
         if !self.may_list(address) {
             return 0;
@@ -167,6 +167,11 @@ impl<'a> Lines<'a> {
         if let Some(bits) = self.bits {
             prefetch(bits.as_ptr().wrapping_add((address >> 11) as usize));
         }
+        self.prefetch_top(address);
+    }
+
+    #[inline(always)]
+    fn prefetch_top(&self, address: u32) {
         prefetch(self.top.as_ptr().wrapping_add((address >> 16) as usize * 4));
     }
 
@@ -343,7 +348,8 @@ impl<'a> Lines<'a> {
         let either = (form & EITHER != 0) & !equal;
         let held = held & (!either | (onward != 0));
         let back = select_unpredictable(either, onward.leading_zeros() as usize % 64, 0);
-        let index = index - back.min(index);
+        // The highest of those bits is at most that of the entry itself.
+        let index = index - back;
         let (at, flag) = self.place(line, kind, form, index);
         let only = head >> flag & 1 != 0;
         let listed = held & (equal | !only);
