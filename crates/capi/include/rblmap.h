@@ -37,7 +37,7 @@ typedef struct rblmap_reader rblmap_reader;
 #define RBLMAP_NO_ZONE 5     /* the image has no such zone: not the same as not listed */
 #define RBLMAP_IO 6          /* no such file, no permission, a folder, a pipe, ... */
 #define RBLMAP_FOREIGN 7     /* not an image */
-#define RBLMAP_NEWER 8       /* an image of a newer format */
+#define RBLMAP_NEWER 8       /* an image of a newer format, or of one no longer read */
 #define RBLMAP_DAMAGED 9     /* an image that is cut or altered */
 #define RBLMAP_OTHER_ZONE 10 /* an image of another zone */
 #define RBLMAP_SHORT 11      /* the buffer is too short; *need was written */

@@ -31,7 +31,7 @@ impl From<&Error> for Status {
             Error::Live(cause) => cause.as_ref().into(),
             Error::Io(_) => Status::Io,
             Error::Foreign => Status::Foreign,
-            Error::NewerFormat { .. } => Status::Newer,
+            Error::NewerFormat { .. } | Error::OlderFormat { .. } => Status::Newer,
             Error::OtherZone { .. } => Status::OtherZone,
             _ => Status::Damaged,
         }
@@ -74,7 +74,7 @@ pub extern "C" fn rblmap_strerror(status: c_int) -> *const c_char {
         5 => c"no such zone",
         6 => c"cannot be read",
         7 => c"not an rblmap image",
-        8 => c"image format is newer than this library",
+        8 => c"image format is newer or older than what this library reads",
         9 => c"image is damaged",
         10 => c"image of another zone",
         11 => c"buffer is too short",

@@ -99,7 +99,9 @@ impl Classify for rblmap::Error {
     fn exit(&self) -> Exit {
         match self {
             rblmap::Error::Io(cause) => reading(cause),
-            rblmap::Error::Foreign | rblmap::Error::NewerFormat { .. } => Exit::BadInput,
+            rblmap::Error::Foreign
+            | rblmap::Error::NewerFormat { .. }
+            | rblmap::Error::OlderFormat { .. } => Exit::BadInput,
             _ => Exit::Damaged,
         }
     }

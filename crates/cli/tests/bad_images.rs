@@ -68,13 +68,17 @@ fn what_is_no_image_is_bad_input() {
     let newer = dir.path().join("newer.rbl");
     let mut bytes = std::fs::read(testdata("golden/three.rbl")).unwrap();
     bytes[8] = 200;
-    std::fs::write(&newer, bytes).unwrap();
+    std::fs::write(&newer, &bytes).unwrap();
+    let older = dir.path().join("older.rbl");
+    bytes[8] = 2;
+    std::fs::write(&older, bytes).unwrap();
     let folder = dir.path().join("folder");
     std::fs::create_dir(&folder).unwrap();
     let cases = [
         (&missing, "No such file"),
         (&foreign, "not an"),
         (&newer, "format 200 is newer than this reader"),
+        (&older, "format 2 is older than this reader"),
         (&folder, "is a directory"),
     ];
     for (path, said) in cases {

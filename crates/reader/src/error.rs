@@ -26,6 +26,13 @@ pub enum Error {
         /// The newest format that this reader knows.
         known: u16,
     },
+    /// The image has a format that this reader no longer knows.
+    OlderFormat {
+        /// The image's format.
+        found: u16,
+        /// The oldest format that this reader knows.
+        known: u16,
+    },
     /// The file has another length than its header says.
     Length {
         /// Bytes there are.
@@ -75,6 +82,12 @@ impl fmt::Display for Error {
                 write!(
                     f,
                     "image format {found} is newer than this reader ({known})"
+                )
+            }
+            Error::OlderFormat { found, known } => {
+                write!(
+                    f,
+                    "image format {found} is older than this reader ({known}): build it anew, or let the mirror fetch it"
                 )
             }
             Error::Length { found, expected } => {

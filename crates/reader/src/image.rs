@@ -284,9 +284,11 @@ impl Image {
             0 => return field("format version", layout::FORMAT_AT),
             layout::FORMAT => {}
             found => {
-                return Err(Error::NewerFormat {
-                    found,
-                    known: layout::FORMAT,
+                let known = layout::FORMAT;
+                return Err(if found < known {
+                    Error::OlderFormat { found, known }
+                } else {
+                    Error::NewerFormat { found, known }
                 });
             }
         }
