@@ -136,7 +136,7 @@ fn paints_that_nobody_wrote_are_refused_or_keep_the_rules() {
             paints: rng.u64(..9),
             spans: rng.bool(),
         };
-        let mut table = Table::new(&content, rng.u32(..3));
+        let mut table = Table::new(&content).with_added(rng.u32(..3));
         let paints = paint_code::decode(&mut dice, &old, counts, &mut table);
         let Some(paints) = note(&mut seen, paints) else {
             continue;
@@ -223,7 +223,7 @@ fn names_that_nobody_wrote_are_refused_or_keep_the_rules() {
             added: rng.u64(..4),
         };
         let room = [10, 4000][rng.usize(..2)];
-        let mut table = Table::new(&content, rng.u32(..3));
+        let mut table = Table::new(&content).with_added(rng.u32(..3));
         let modelled = rng.bool();
         let new = names::code(&mut dice, old, counts, None, (&mut table, modelled), room);
         let Some(new): Option<NameTable> = note(&mut seen, new) else {

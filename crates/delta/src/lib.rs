@@ -117,27 +117,34 @@ pub fn unpack(snapshot: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
 /// ```
 ///
 /// # Errors
-/// Images of different zones, or that hold no content in normal form.
+/// Images of different zones, that are damaged, or that hold no content in normal form.
 pub fn diff(old: &Image, new: &Image, epoch: Epoch) -> Result<Vec<u8>, Error> {
-    let (from, to) = (Content::from_image(old)?, Content::from_image(new)?);
+    let verified = |image: &Image| {
+        image.verify().map_err(rblmap_image::Error::from)?;
+        Content::from_image(image)
+    };
+    let (from, to) = rayon::join(|| verified(old), || verified(new));
+    let (from, to) = (from?, to?);
     if from.name() != to.name() {
         return Err(Error::Zone {
             expected: from.name().to_string(),
             found: to.name().to_string(),
         });
     }
+    let (result, payload) = rayon::join(|| to.id(), || payload::write(&from, &to));
     let header = Header {
         kind: Kind::Delta {
-            base: IdPrefix::of(&from.id()),
+            // As the old image calls itself, and as it is looked for when the delta is applied.
+            base: IdPrefix::of(&ContentId::from_bytes(old.content_id())),
             from_serial: old.serial(),
         },
         zone: to.name().clone(),
         epoch,
         to_serial: new.serial(),
         created: new.created(),
-        result: IdPrefix::of(&to.id()),
+        result: IdPrefix::of(&result),
     };
-    Ok(header.seal(&frame::close(&payload::write(&from, &to)?)?))
+    Ok(header.seal(&frame::close(&payload?)?))
 }
 
 /// The bytes of the image that deltas lead to from `old`, one after the other; the content id is

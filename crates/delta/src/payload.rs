@@ -18,14 +18,14 @@ use crate::{names, old_blocks, paint_code, values};
 /// The shortest of the ways to write the change: paints joined over intervals or not, texts for
 /// zstd or under a model.
 pub(crate) fn write(old: &Content, new: &Content) -> Result<Vec<u8>, Error> {
-    let change = Change::find(old, new);
-    let (mut best, text) = change.write(old, false)?;
+    let (change, table) = rayon::join(|| Change::find(old, new), || Table::new(old));
+    let (mut best, text) = change.write(old, &table, false)?;
     let modelled = (1..=MODEL_MAX).contains(&text);
     if modelled {
-        best = change.write(old, true)?.0;
+        best = change.write(old, &table, true)?.0;
     }
     if let Some(joined) = change.joined() {
-        let joined = joined.write(old, modelled)?.0;
+        let joined = joined.write(old, &table, modelled)?.0;
         if joined.len() < best.len() {
             best = joined;
         }
@@ -66,7 +66,8 @@ pub(crate) fn read<V4: Paintable>(
         &[],
         (limits.payload, head.modelled),
     )?;
-    let mut table = Table::new(&old, u32::try_from(added.len()).unwrap_or(u32::MAX));
+    let mut table =
+        Table::new(&old).with_added(u32::try_from(added.len()).unwrap_or(u32::MAX));
     let old_zones = old.zones().iter().map(|zone| *zone.name());
     let zones = head.zones.clone().unwrap_or_else(|| old_zones.collect());
     if zones.len() != head.parts.len() {
@@ -203,7 +204,12 @@ impl<'a> Change<'a> {
     }
 
     /// The payload, and how many bytes of it are text.
-    fn write(&self, old: &Content, modelled: bool) -> Result<(Vec<u8>, usize), Error> {
+    fn write(
+        &self,
+        old: &Content,
+        table: &Table,
+        modelled: bool,
+    ) -> Result<(Vec<u8>, usize), Error> {
         let mut encoder = Encoder::new();
         let added = u32::try_from(self.added.len()).map_err(|_| Error::Malformed {
             what: "count of values",
@@ -215,7 +221,7 @@ impl<'a> Change<'a> {
             &self.added,
             (u64::MAX, modelled),
         )?;
-        let mut table = Table::new(old, added);
+        let mut table = table.clone().with_added(added);
         let mut head = Head {
             zones: self.zones.clone(),
             values: added.into(),

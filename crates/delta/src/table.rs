@@ -12,7 +12,7 @@ const KNOWN: usize = 16;
 
 /// How values are numbered on the wire: those that were referenced before by how often they were,
 /// the others by their place among the added values not yet referenced.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Table {
     /// Ids by index, most frequent in the old content first; added ones follow when first used.
     order: Vec<ValueId>,
@@ -26,25 +26,37 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Over the values of `old` and `added` more.
-    pub(crate) fn new<V4: V4Runs>(old: &Content<V4>, added: u32) -> Table {
+    /// Over the values of `old`.
+    pub(crate) fn new<V4: V4Runs>(old: &Content<V4>) -> Table {
         let counts = count_uses(old);
-        let mut order: Vec<u32> = (0u32..).take(counts.len()).collect();
-        let uses = |rank: &u32| counts.get(*rank as usize).copied().unwrap_or(0);
-        order.sort_by_key(|rank| (std::cmp::Reverse(uses(rank)), *rank));
-        let mut table = Table {
-            order: Vec::new(),
-            index: vec![None; counts.len() + added as usize],
-            fresh: Fresh::new(added as usize),
-            old: u32::try_from(counts.len()).unwrap_or(u32::MAX),
+        let mut order: Vec<ValueId> = (0u32..)
+            .take(counts.len())
+            .filter_map(ValueId::from_rank)
+            .collect();
+        let uses = |id: &ValueId| counts.get(id.rank() as usize).copied().unwrap_or(0);
+        order.sort_by_key(|id| (std::cmp::Reverse(uses(id)), *id));
+        let mut index = vec![None; order.len()];
+        for (at, id) in (0u32..).zip(&order) {
+            if let Some(slot) = index.get_mut(id.rank() as usize) {
+                *slot = Some(at);
+            }
+        }
+        Table {
+            old: u32::try_from(order.len()).unwrap_or(u32::MAX),
+            order,
+            index,
+            fresh: Fresh::new(0),
             is_fresh: Chance::EVEN,
             any: std::array::from_fn(|_| Gamma::new()),
             instead: std::array::from_fn(|_| Gamma::new()),
-        };
-        for rank in order {
-            table.append(rank);
         }
-        table
+    }
+
+    /// And over this many added ones.
+    pub(crate) fn with_added(mut self, added: u32) -> Table {
+        self.index.resize(self.old as usize + added as usize, None);
+        self.fresh = Fresh::new(added as usize);
+        self
     }
 
     /// The value, when there is but one: it need not be coded.
@@ -142,7 +154,7 @@ fn count_uses<V4: V4Runs>(content: &Content<V4>) -> Vec<u64> {
 
 /// The added values that nothing has referred to yet: a tree of counts (Fenwick 1994), so that the
 /// n-th of them is found in the logarithm of their number.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Fresh {
     /// `tree[i]` counts the places from `i - lowest bit of i` on to `i`, places from 1.
     tree: Vec<u32>,

@@ -1,12 +1,14 @@
 //! Image to content.
 
-use rblmap::{Image, NameKey, Value, ValueId, Zone};
+use rayon::prelude::*;
+use rblmap::{Image, NameKey, ValueId, Zone};
 
 use crate::content::{Content, Draft};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::v4::{V4Image, V4Runs, list_of};
-use crate::value::{ValueBuf, is_canonical};
+use crate::value::is_canonical;
+use crate::values::{Interner, Values};
 
 impl Content {
     /// Reads all that an image says. The result is in normal form whatever the image holds;
@@ -54,21 +56,29 @@ fn read<'a, V4: V4Runs>(
     let bad = |what| Error::NotNormal { what };
     let name = image.name().parse().map_err(|_| bad("a zone name"))?;
     let mut draft = Draft::<V4>::empty(name);
-    for rank in 0..image.value_count() {
-        let id = u32::try_from(rank).ok().and_then(ValueId::from_rank);
-        let value = image.value(id.ok_or(bad("values"))?);
-        if !is_canonical(value.as_bytes()) {
-            return Err(bad("a value"));
-        }
-        // The n-th value gets the n-th id, so ids of the image are ids of the draft.
-        if draft.values.intern(&to_owned(value)) != id {
-            return Err(bad("a value twice"));
-        }
-    }
+    // The n-th value gets the n-th id, so ids of the image are ids of the draft.
+    draft.values = Interner::of(read_values(image)?);
     for zone in image.zones() {
         read_zone(&zone?, &mut draft, &v4)?;
     }
     draft.finish()
+}
+
+fn read_values(image: &Image) -> Result<Values, Error> {
+    let bad = |what| Error::NotNormal { what };
+    let mut values = Values::default();
+    for rank in 0..image.value_count() {
+        let id = u32::try_from(rank).ok().and_then(ValueId::from_rank);
+        values.push(image.value(id.ok_or(bad("values"))?));
+    }
+    let is_canonical = |rank| is_canonical(values.bytes_of(rank));
+    if !(0..values.len()).into_par_iter().all(is_canonical) {
+        return Err(bad("a value"));
+    }
+    if !values.are_sorted() {
+        return Err(bad("the order of values"));
+    }
+    Ok(values)
 }
 
 fn read_zone<'a, V4: V4Runs>(
@@ -88,8 +98,4 @@ fn read_zone<'a, V4: V4Runs>(
             .push(point.key.as_bytes(), point.exact, point.below);
     }
     Ok(())
-}
-
-fn to_owned(value: Value<'_>) -> ValueBuf {
-    ValueBuf::union([value])
 }

@@ -274,18 +274,32 @@ impl<'a> LeafValues<'a> {
         LeafValues { values, hashes }
     }
 
-    /// Length and bytes, or 0 and the hash.
-    fn put(&self, rank: u32, out: &mut Vec<u8>) {
-        let bytes = self.values.bytes_of(rank as usize);
-        match u8::try_from(bytes.len()) {
-            Ok(len) if bytes.len() <= SHORT => {
-                out.push(len);
-                out.extend_from_slice(bytes);
-            }
-            _ => {
+    /// Appends length and bytes, or 0 and the hash, of each.
+    fn put(&self, ranks: &[u32], spans: &mut Vec<Range<usize>>, out: &mut Vec<u8>) {
+        // Values lie anywhere: where they are is read for all first, so that the processor waits for
+        // many at once. Copies of a fixed length need no call, and what is too much goes again.
+        spans.clear();
+        spans.extend(ranks.iter().map(|rank| self.values.span(*rank as usize)));
+        for (rank, span) in ranks.iter().zip(spans) {
+            let len = span.len();
+            if len > SHORT {
                 out.push(0);
-                out.extend(self.hashes.get(rank as usize).unwrap_or(&[0; 32]));
+                out.extend(self.hashes.get(*rank as usize).unwrap_or(&[0; 32]));
+                continue;
             }
+            out.push(u8::try_from(len).unwrap_or(0)); // at most 63
+            let end = out.len() + len;
+            let mut rest = self.values.as_bytes().get(span.start..).unwrap_or_default();
+            while let Some((bytes, after)) = rest.split_first_chunk::<16>()
+                && out.len() < end
+            {
+                out.extend_from_slice(bytes);
+                rest = after;
+            }
+            if out.len() < end {
+                out.extend(rest.iter().take(end - out.len()));
+            }
+            out.truncate(end);
         }
     }
 }
@@ -307,6 +321,7 @@ struct Leaf<'a> {
     values: &'a LeafValues<'a>,
     bytes: Vec<u8>,
     local: LocalValues,
+    spans: Vec<Range<usize>>,
     /// Of runs: a bit for each, whether it has one address; the ends of the others; the numbers of
     /// their values.
     singles: Vec<u8>,
@@ -320,6 +335,7 @@ impl<'a> Leaf<'a> {
             values,
             bytes: Vec::new(),
             local: LocalValues::new(values.values.len()),
+            spans: Vec::new(),
             singles: Vec::new(),
             ends: Vec::new(),
             numbers: Vec::new(),
@@ -375,9 +391,9 @@ impl<'a> Leaf<'a> {
     /// Ends a leaf with its values.
     fn finish(&mut self) -> [u8; 32] {
         self.bytes.extend(count_bytes(self.local.used.len()));
-        for rank in self.local.used.drain(..) {
-            self.values.put(rank, &mut self.bytes);
-        }
+        let used = &self.local.used;
+        self.values.put(used, &mut self.spans, &mut self.bytes);
+        self.local.used.clear();
         self.local.leaf += 1;
         *blake3::hash(&self.bytes).as_bytes()
     }
@@ -394,8 +410,10 @@ struct LocalValues {
 impl LocalValues {
     fn new(count: usize) -> LocalValues {
         LocalValues {
-            leaf: 1,
-            seen: vec![(0, 0); count],
+            leaf: 0,
+            // Zeros would be pages that are given when they are written, after they were read: a
+            // stop of all threads each.
+            seen: vec![(u32::MAX, 0); count],
             used: Vec::new(),
         }
     }

@@ -233,9 +233,25 @@ impl ValueBuf {
 
 /// Whether the bytes are a value in canonical form, as [`ValueBuf`] makes them.
 pub fn is_canonical(bytes: &[u8]) -> bool {
+    is_plain(bytes) || is_as_made(bytes)
+}
+
+fn is_as_made(bytes: &[u8]) -> bool {
     let value = Value::new(bytes);
     let records: usize = split(bytes).map(<[u8]>::len).sum();
     records == bytes.len() && ValueBuf::seen_from_below(value, 0).bytes == bytes
+}
+
+/// Whether it is one A record in 127.0.0.0/24 with one literal of up to 254 bytes: nearly all values
+/// are, and there may be millions, so that none of these shall be made anew.
+fn is_plain(bytes: &[u8]) -> bool {
+    let &[flags, _, template, literal, ref text @ ..] = bytes else {
+        return false;
+    };
+    flags == LOOPBACK_A | TEXT
+        && usize::from(template) == text.len() + 1
+        && usize::from(literal) == text.len()
+        && (1..=MAX_TEXT).contains(&text.len())
 }
 
 /// Whether some text of the value names the key.

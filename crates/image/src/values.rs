@@ -1,6 +1,7 @@
 //! Lists of values: the one that content has, and the one that grows while sources are read.
 
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hashbrown::HashTable;
@@ -91,9 +92,13 @@ impl Values {
 
     /// The bytes of the value of a rank; none for a rank that is not of this list.
     pub(crate) fn bytes_of(&self, rank: usize) -> &[u8] {
+        self.bytes.get(self.span(rank)).unwrap_or_default()
+    }
+
+    /// Where in [`Values::as_bytes`] they are.
+    pub(crate) fn span(&self, rank: usize) -> Range<usize> {
         let end = |rank: usize| self.ends.get(rank).copied().unwrap_or(0);
-        let start = rank.checked_sub(1).map_or(0, end);
-        self.bytes.get(start..end(rank)).unwrap_or_default()
+        rank.checked_sub(1).map_or(0, end)..end(rank)
     }
 }
 
