@@ -70,7 +70,7 @@ fn what_is_no_image_is_bad_input() {
     bytes[8] = 200;
     std::fs::write(&newer, &bytes).unwrap();
     let older = dir.path().join("older.rbl");
-    bytes[8] = 2;
+    bytes[8] = 3;
     std::fs::write(&older, bytes).unwrap();
     let folder = dir.path().join("folder");
     std::fs::create_dir(&folder).unwrap();
@@ -78,7 +78,7 @@ fn what_is_no_image_is_bad_input() {
         (&missing, "No such file"),
         (&foreign, "not an"),
         (&newer, "format 200 is newer than this reader"),
-        (&older, "format 2 is older than this reader"),
+        (&older, "format 3 is older than this reader"),
         (&folder, "is a directory"),
     ];
     for (path, said) in cases {

@@ -1,9 +1,7 @@
 //! Payloads: the change from one content to another, all key kinds.
 
 use rblmap::{NameKey, Run, Slot, ValueId};
-use rblmap_image::{
-    Content, Draft, DraftZone, Facts, NameTable, V4Image, V4Runs, ValueBuf, ZoneContent,
-};
+use rblmap_image::{Content, DraftZone, Facts, NameTable, V4Image, V4Runs, ZoneContent};
 
 use crate::coder::{Coder, Decoder, Encoder};
 use crate::error::Error;
@@ -66,8 +64,7 @@ pub(crate) fn read<V4: Paintable>(
         &[],
         (limits.payload, head.modelled),
     )?;
-    let mut table =
-        Table::new(&old).with_added(u32::try_from(added.len()).unwrap_or(u32::MAX));
+    let mut table = Table::new(&old).with_added(u32::try_from(added.len()).unwrap_or(u32::MAX));
     let old_zones = old.zones().iter().map(|zone| *zone.name());
     let zones = head.zones.clone().unwrap_or_else(|| old_zones.collect());
     if zones.len() != head.parts.len() {
@@ -77,7 +74,13 @@ pub(crate) fn read<V4: Paintable>(
     }
     // What the old content says stays, but where the payload says otherwise.
     let mut draft = old.into_draft();
-    intern(&mut draft, &added)?;
+    // Behind those of the old content, so that ids are those of the payload.
+    let values = added.iter().map(|bytes| rblmap::Value::new(bytes));
+    if !draft.values.append(values) {
+        return Err(Error::Malformed {
+            what: "added value",
+        });
+    }
     draft.retain_zones(&zones);
     for (name, part) in zones.iter().zip(&head.parts) {
         let mut reader = ZoneReader {
@@ -375,21 +378,6 @@ pub(crate) fn number(old: &Content, new: &Content) -> (Vec<ValueId>, Vec<Vec<u8>
         ids.extend(ValueId::from_rank(rank));
     }
     (ids, added)
-}
-
-/// Gives the draft of the old content the added values, so that ids are those of the payload.
-fn intern<V4>(draft: &mut Draft<V4>, added: &[Vec<u8>]) -> Result<(), Error> {
-    for bytes in added {
-        let rank = u32::try_from(draft.values.len()).ok();
-        let value = ValueBuf::union([rblmap::Value::new(bytes)]);
-        let id = draft.values.intern(&value);
-        if id.is_none() || id != rank.and_then(ValueId::from_rank) {
-            return Err(Error::Malformed {
-                what: "added value",
-            });
-        }
-    }
-    Ok(())
 }
 
 fn check_limits(head: &Head, limits: &Limits) -> Result<(), Error> {

@@ -129,8 +129,9 @@ impl<V4: V4Runs> Draft<V4> {
             })?;
         }
         let all_used = used.iter().all(|used| used.load(Ordering::Relaxed));
+        let is_normal = all_used && values.is_sorted();
         let mut values = values.into_values();
-        if !(all_used && values.are_sorted()) {
+        if !is_normal {
             let (sorted, ranks) = sort_values(&values, &used);
             zones.iter_mut().for_each(|zone| zone.renumber(&ranks));
             values = sorted;
@@ -192,7 +193,7 @@ impl<V4: V4Runs> Content<V4> {
         });
         Draft {
             name: self.name,
-            values: Interner::of(self.values),
+            values: Interner::of_sorted(self.values),
             zones: zones.collect(),
         }
     }

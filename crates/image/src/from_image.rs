@@ -57,7 +57,7 @@ fn read<'a, V4: V4Runs>(
     let name = image.name().parse().map_err(|_| bad("a zone name"))?;
     let mut draft = Draft::<V4>::empty(name);
     // The n-th value gets the n-th id, so ids of the image are ids of the draft.
-    draft.values = Interner::of(read_values(image)?);
+    draft.values = Interner::of_sorted(read_values(image)?);
     for zone in image.zones() {
         read_zone(&zone?, &mut draft, &v4)?;
     }
@@ -75,7 +75,7 @@ fn read_values(image: &Image) -> Result<Values, Error> {
     if !(0..values.len()).into_par_iter().all(is_canonical) {
         return Err(bad("a value"));
     }
-    if !values.are_sorted() {
+    if !values.are_sorted(0) {
         return Err(bad("the order of values"));
     }
     Ok(values)

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use rblmap::layout::record::{A, KEY, KEY_LESS, LONG, LOOPBACK, LOOPBACK_A, TEXT};
+use rblmap::layout::record::{A, KEY, KEY_LESS, LITERAL, LONG, LOOPBACK, LOOPBACK_A, TEXT};
 use rblmap::{MAX_LITERAL, MAX_TEXT, Part, RawRecord, Template, Value};
 
 /// One record: an A record, a text, or both.
@@ -96,6 +96,13 @@ impl TemplateBuf {
         }
         close(&mut literal, &mut bytes);
         (!bytes.is_empty()).then_some(TemplateBuf { bytes })
+    }
+
+    fn is_one_literal(&self) -> bool {
+        let Some((&len, text)) = self.bytes.split_first() else {
+            return false;
+        };
+        !matches!(len, KEY | KEY_LESS) && usize::from(len) == text.len()
     }
 
     /// The same text, in which each key loses another number of first labels; it lost `0` or more.
@@ -245,12 +252,11 @@ fn is_as_made(bytes: &[u8]) -> bool {
 /// Whether it is one A record in 127.0.0.0/24 with one literal of up to 254 bytes: nearly all values
 /// are, and there may be millions, so that none of these shall be made anew.
 fn is_plain(bytes: &[u8]) -> bool {
-    let &[flags, _, template, literal, ref text @ ..] = bytes else {
+    let &[flags, _, len, ref text @ ..] = bytes else {
         return false;
     };
-    flags == LOOPBACK_A | TEXT
-        && usize::from(template) == text.len() + 1
-        && usize::from(literal) == text.len()
+    flags == LOOPBACK_A | TEXT | LITERAL
+        && usize::from(len) == text.len()
         && (1..=MAX_TEXT).contains(&text.len())
 }
 
@@ -291,10 +297,14 @@ pub(crate) fn encode(record: &Record, bytes: &mut Vec<u8>) {
         let [low, high] = u16::try_from(text.bytes.len())
             .unwrap_or(u16::MAX)
             .to_le_bytes();
-        bytes.push(low);
-        if high > 0 {
-            flags |= LONG;
-            bytes.push(high);
+        if text.is_one_literal() {
+            flags |= LITERAL;
+        } else {
+            bytes.push(low);
+            if high > 0 {
+                flags |= LONG;
+                bytes.push(high);
+            }
         }
         bytes.extend(&text.bytes);
     }
@@ -326,6 +336,46 @@ mod tests {
         Record {
             a,
             text: TemplateBuf::new(parts.flatten()),
+        }
+    }
+
+    #[test]
+    fn a_literal_has_no_length_before_it() {
+        let bytes = |parts: Vec<TextPart>| {
+            let text = TemplateBuf::new(parts);
+            let a = Some(Ipv4Addr::new(127, 0, 0, 2));
+            ValueBuf::new([Record { a, text }]).bytes
+        };
+        let literal = |len: usize| TextPart::Literal(vec![b'x'; len]);
+        assert_eq!(bytes(vec![literal(2)]), [22, 2, 2, b'x', b'x']);
+        assert_eq!(
+            bytes(vec![literal(1), TextPart::Key]),
+            [6, 2, 3, 1, b'x', 0]
+        );
+        assert_eq!(bytes(vec![literal(254)])[..3], [22, 2, 254]);
+        // One of 255 bytes is two parts, as length bytes 0 and 255 stand for keys.
+        assert_eq!(bytes(vec![literal(255)])[..5], [14, 2, 1, 1, 254]);
+        assert_eq!(bytes(vec![literal(255)]).len(), 4 + 255 + 2);
+    }
+
+    #[test]
+    fn what_is_seen_to_be_canonical_at_once_is_made_so() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let mut plain = 0;
+        for _ in 0..200_000 {
+            let len = rng.usize(..5);
+            let flags = rng.u8(..32);
+            let mut bytes: Vec<u8> = [flags, rng.u8(..), rng.u8(..5)].into();
+            bytes.extend(std::iter::repeat_with(|| rng.u8(..)).take(len));
+            plain += usize::from(is_plain(&bytes));
+            assert!(is_as_made(&bytes) || !is_plain(&bytes), "{bytes:?}");
+        }
+        assert!(plain > 500);
+        for len in 1..=255 {
+            let text = Some(TemplateBuf::literal(&vec![b'x'; len]));
+            let a = Some(Ipv4Addr::new(127, 0, 0, 9));
+            let made = ValueBuf::new([Record { a, text }]);
+            assert!(is_as_made(&made.bytes) && is_plain(&made.bytes) == (len < 255));
         }
     }
 

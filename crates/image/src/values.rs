@@ -40,7 +40,11 @@ impl Values {
 
     /// The id of a value.
     pub fn find(&self, value: Value<'_>) -> Option<ValueId> {
-        let (mut low, mut high) = (0, self.len());
+        self.find_among(self.len(), value)
+    }
+
+    fn find_among(&self, count: usize, value: Value<'_>) -> Option<ValueId> {
+        let (mut low, mut high) = (0, count);
         while low < high {
             let mid = low.midpoint(high);
             match self.bytes_of(mid).cmp(value.as_bytes()) {
@@ -57,10 +61,10 @@ impl Values {
         &self.bytes
     }
 
-    /// Whether they are in byte order.
-    pub(crate) fn are_sorted(&self) -> bool {
+    /// Whether they are in byte order; of the first `known` that is known.
+    pub(crate) fn are_sorted(&self, known: usize) -> bool {
         let rises = |rank: usize| self.bytes_of(rank - 1) < self.bytes_of(rank);
-        (1..self.len()).into_par_iter().all(rises)
+        (known.max(1)..self.len()).into_par_iter().all(rises)
     }
 
     /// The values of several lists, one after the other.
@@ -148,15 +152,18 @@ pub struct Interner {
     /// Sources choose the values, so the hash has a secret.
     hasher: RandomState,
     values: Values,
+    /// So many of the first ones are known to be in byte order.
+    sorted: usize,
 }
 
 /// Values are counted in 32 bits, less what ids need.
 const MAX_VALUES: usize = u32::MAX as usize - 2;
 
 impl Interner {
-    /// One that holds these values, under the ids that they have.
-    pub(crate) fn of(values: Values) -> Interner {
+    /// One that holds these values, under the ids that they have. They are in byte order.
+    pub(crate) fn of_sorted(values: Values) -> Interner {
         Interner {
+            sorted: values.len(),
             values,
             ..Interner::default()
         }
@@ -182,7 +189,7 @@ impl Interner {
         let places = sorted(lists);
         if self.values.is_empty() {
             let (values, ids) = number(lists, &places)?;
-            self.values = values;
+            *self = Interner::of_sorted(values);
             return Some(ids);
         }
         let mut ids: Vec<Vec<u32>> = lists.iter().map(|list| vec![0; list.len()]).collect();
@@ -202,6 +209,32 @@ impl Interner {
         Some(ids)
     }
 
+    /// Holds more values behind those of a content, which are all that were held: values in byte
+    /// order of which the content has none. False if they are not so; some may be held then.
+    /// Without a hash: `O(m log n)`.
+    ///
+    /// ```
+    /// use rblmap_image::{Interner, Record, ValueBuf};
+    /// let value = |last| ValueBuf::new([Record { a: Some([127, 0, 0, last].into()), text: None }]);
+    /// let mut interner = Interner::default();
+    /// assert!(interner.append([value(2), value(4)].iter().map(ValueBuf::as_value)));
+    /// assert!(!interner.append([value(4)].iter().map(ValueBuf::as_value)));
+    /// ```
+    pub fn append<'a>(&mut self, more: impl IntoIterator<Item = Value<'a>>) -> bool {
+        let count = self.values.len();
+        let mut last: &[u8] = &[];
+        for value in more {
+            let rises = value.as_bytes() > last;
+            let is_new = self.values.find_among(count, value).is_none();
+            if self.sorted < count || !rises || !is_new || self.values.len() >= MAX_VALUES {
+                return false;
+            }
+            self.values.push(value);
+            last = value.as_bytes();
+        }
+        true
+    }
+
     /// The value of an id; the empty one for an id that is not of this list.
     pub fn get(&self, id: ValueId) -> Value<'_> {
         self.values.get(id)
@@ -215,6 +248,11 @@ impl Interner {
     /// Whether none is held.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
+    }
+
+    /// Whether the values are in byte order, so that ids are ranks.
+    pub(crate) fn is_sorted(&self) -> bool {
+        self.values.are_sorted(self.sorted)
     }
 
     /// The values, by provisional id.
@@ -231,6 +269,7 @@ impl Interner {
             hashed,
             hasher,
             values,
+            ..
         } = self;
         for rank in *hashed..values.len() {
             let hash = hasher.hash_one(values.bytes_of(rank));

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::layout::record::{A, KEY, KEY_LESS, LONG, LOOPBACK, LOOPBACK_A, TEXT};
+use crate::layout::record::{A, KEY, KEY_LESS, LITERAL, LONG, LOOPBACK, LOOPBACK_A, TEXT};
 use crate::name::{self, NameKey};
 
 /// A text with a key in it is cut at this many bytes, as in rbldnsd.
@@ -80,7 +80,8 @@ impl<'a> RawRecord<'a> {
     /// Reads the record at the head of `bytes`; gives it and the bytes after it.
     pub fn read(bytes: &'a [u8]) -> Option<(RawRecord<'a>, &'a [u8])> {
         let (&flags, mut rest) = bytes.split_first()?;
-        if flags & (A | LOOPBACK_A | TEXT) == 0 || flags & !(A | LOOPBACK_A | TEXT | LONG) != 0 {
+        let known = A | LOOPBACK_A | TEXT | LONG | LITERAL;
+        if flags & (A | LOOPBACK_A | TEXT) == 0 || flags & !known != 0 {
             return None;
         }
         let mut record = RawRecord {
@@ -100,7 +101,9 @@ impl<'a> RawRecord<'a> {
         if flags & TEXT != 0 {
             let (&low, mut after) = rest.split_first()?;
             let mut len = usize::from(low);
-            if flags & LONG != 0 {
+            if flags & LITERAL != 0 {
+                (len, after) = (len + 1, rest);
+            } else if flags & LONG != 0 {
                 let (&high, rest) = after.split_first()?;
                 len |= usize::from(high) << 8;
                 after = rest;

@@ -11,7 +11,7 @@ pub mod status;
 /// First bytes of an image; the high byte and the line end show transfers that change bytes.
 pub const MAGIC: [u8; 8] = *b"\x89rblmap\n";
 /// The format that this version writes.
-pub const FORMAT: u16 = 3;
+pub const FORMAT: u16 = 4;
 
 /// Length of the header; the section table follows it.
 pub const HEADER_LEN: usize = 512;

@@ -8,6 +8,8 @@ pub const TEXT: u8 = 2;
 pub const LOOPBACK_A: u8 = 4;
 /// The length of the template has two bytes, not one.
 pub const LONG: u8 = 8;
+/// The template is one literal, whose own length tells where it ends: none stands before it.
+pub const LITERAL: u8 = 16;
 
 /// The first bytes of the A record of [`LOOPBACK_A`].
 pub const LOOPBACK: [u8; 3] = [127, 0, 0];

@@ -93,10 +93,10 @@ impl<'d> Unions<'d> {
 
     fn make(&mut self, ids: &[u32]) -> Result<u32, Error> {
         let value = ValueBuf::union(ids.iter().map(|&id| self.get(id)));
-        // Counted by bytes: a record has at least five, and many have a text.
-        let cost = (value.as_value().as_bytes().len() as u64)
-            .div_ceil(8)
-            .max(1);
+        // One with a long text counts as many: it is memory that is limited.
+        let value_of = value.as_value();
+        let (records, bytes) = (value_of.records().count(), value_of.as_bytes().len());
+        let cost = records.max(bytes.div_ceil(8)).max(1) as u64;
         self.records_left = self
             .records_left
             .checked_sub(cost)
