@@ -71,8 +71,11 @@ fn read_values(image: &Image) -> Result<Values, Error> {
         let id = u32::try_from(rank).ok().and_then(ValueId::from_rank);
         values.push(image.value(id.ok_or(bad("values"))?));
     }
-    let is_canonical = |rank| is_canonical(values.bytes_of(rank));
-    if !(0..values.len()).into_par_iter().all(is_canonical) {
+    let is_value = |rank| {
+        let bytes = values.bytes_of(rank);
+        !bytes.is_empty() && is_canonical(bytes)
+    };
+    if !(0..values.len()).into_par_iter().all(is_value) {
         return Err(bad("a value"));
     }
     if !values.are_sorted(0) {
@@ -98,4 +101,36 @@ fn read_zone<'a, V4: V4Runs>(
             .push(point.key.as_bytes(), point.exact, point.below);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The image of three entries with something else in its section of values: the ends of two, 2
+    /// and 0x2b, then their bytes.
+    fn with(change: impl Fn(&mut [u8])) -> Result<Content, Error> {
+        let mut bytes = std::fs::read("../../testdata/golden/three.rbl").unwrap();
+        change(&mut bytes[0x300..0x333]);
+        Content::from_image(&Image::from_vec(bytes).unwrap())
+    }
+
+    #[test]
+    fn values_are_there_canonical_and_in_order() {
+        assert!(with(|_| ()).is_ok());
+        let says = |change: &dyn Fn(&mut [u8])| match with(change) {
+            Err(Error::NotNormal { what }) => what,
+            other => panic!("{other:?}"),
+        };
+        // None, and the records of both in the other one.
+        assert_eq!(says(&|values| values[0] = 0), "a value");
+        assert_eq!(says(&|values| values[0] = 1), "a value");
+        assert_eq!(says(&|values| values[0] = 0x2b), "a value");
+        // The second one first.
+        let turned = |values: &mut [u8]| {
+            values[0] = 0x29;
+            values[8..].rotate_left(2);
+        };
+        assert_eq!(says(&turned), "the order of values");
+    }
 }
