@@ -123,22 +123,27 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// The keys before those of the window, and those up to its end. `clear` tells where the clear
-    /// bit of that number (0 to 64) is among some bits, 64 if there are not so many.
+    /// The keys before those of the window, and those up to its end. `nth` gives, of a number with
+    /// many bits, the one of that number (0 to 63), 0 if there are not so many.
     #[inline(always)]
-    fn range(&self, clear: impl Fn(u64, u32) -> u32) -> (u32, u32) {
+    fn range(&self, nth: impl Fn(u64, u32) -> u64) -> (u32, u32) {
         // One more clear bit before the first window: so each window lies between two.
-        let map = self.map << 1;
-        let next = self.number + 1;
-        let start = clear(map, self.number) - self.number;
-        (start, clear(map, next) - next)
+        let clear = !(self.map << 1);
+        let before = nth(clear, self.number);
+        let after = clear & (before << 1).wrapping_neg();
+        let start = before.trailing_zeros() - self.number;
+        let end = after.trailing_zeros().wrapping_sub(self.number + 1);
+        (start, end)
     }
 }
 
 /// How to compare a number with many at once.
 pub(crate) trait Compare: Copy {
     /// How many of the first `count` (at most 64) starts are up to `x`.
-    fn starts(self, starts: &[[u8; 2]; 64], count: usize, x: u16) -> usize;
+    fn starts(self, starts: &[[u8; 2]; 64], count: u32, x: u16) -> u32;
+
+    /// A bit for each of the bytes that is `x`.
+    fn equal(self, bytes: &[u8; 64], x: u8) -> u64;
 
     /// How many of the keys of a line are up to `x`, and whether one is `x`.
     fn keys(self, line: &[u8; 64], keys: &Keys, x: u16) -> (u32, bool);
@@ -167,11 +172,17 @@ pub(crate) trait Compare: Copy {
 
 impl Compare for Scalar {
     #[inline(always)]
-    fn starts(self, starts: &[[u8; 2]; 64], count: usize, x: u16) -> usize {
-        let starts = starts.iter().take(count);
+    fn starts(self, starts: &[[u8; 2]; 64], count: u32, x: u16) -> u32 {
+        let starts = starts.iter().take(count as usize);
         starts
-            .map(|start| usize::from(u16::from_le_bytes(*start) <= x))
+            .map(|start| u32::from(u16::from_le_bytes(*start) <= x))
             .sum()
+    }
+
+    #[inline(always)]
+    fn equal(self, bytes: &[u8; 64], x: u8) -> u64 {
+        let bits = bytes.iter().zip(0..);
+        bits.fold(0, |mask, (&byte, bit)| mask | u64::from(byte == x) << bit)
     }
 
     #[inline(always)]
@@ -186,12 +197,11 @@ impl Compare for Scalar {
 
     #[inline(always)]
     fn window(self, line: &[u8; 64], window: &Window) -> (u32, bool) {
-        let (start, end) = window.range(|map, number| {
-            let mut clear = !map;
+        let (start, end) = window.range(|mut clear, number| {
             for _ in 0..number {
                 clear &= clear.wrapping_sub(1);
             }
-            clear.trailing_zeros()
+            clear & clear.wrapping_neg()
         });
         let (mut below, mut equal) = (start, false);
         let keys = line.iter().skip((window.keys_at + start) as usize);
@@ -213,7 +223,8 @@ mod avx2 {
     use std::arch::x86_64::{
         __m256i, _bzhi_u64, _mm256_cmpeq_epi8, _mm256_cmpeq_epi16, _mm256_loadu_si256,
         _mm256_min_epu8, _mm256_min_epu16, _mm256_movemask_epi8, _mm256_packs_epi16,
-        _mm256_permute4x64_epi64, _mm256_set1_epi8, _mm256_set1_epi16, _pdep_u64,
+        _mm256_permute4x64_epi64, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_setzero_si256,
+        _pdep_u64,
     };
 
     use std::hint::select_unpredictable;
@@ -232,9 +243,15 @@ mod avx2 {
 
     impl Compare for Avx2 {
         #[inline(always)]
-        fn starts(self, starts: &[[u8; 2]; 64], count: usize, x: u16) -> usize {
+        fn starts(self, starts: &[[u8; 2]; 64], count: u32, x: u16) -> u32 {
             // SAFETY: an `Avx2` is made only where the machine has AVX2, BMI2 and POPCNT.
             unsafe { count_starts(starts, count, x) }
+        }
+
+        #[inline(always)]
+        fn equal(self, bytes: &[u8; 64], x: u8) -> u64 {
+            // SAFETY: an `Avx2` is made only where the machine has AVX2.
+            unsafe { equal_bytes(bytes, x) }
         }
 
         #[inline(always)]
@@ -269,7 +286,7 @@ mod avx2 {
 
     #[inline]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn count_starts(starts: &[[u8; 2]; 64], count: usize, x: u16) -> usize {
+    fn count_starts(starts: &[[u8; 2]; 64], count: u32, x: u16) -> u32 {
         let x = _mm256_set1_epi16(x.cast_signed());
         let (quarters, _) = starts.as_chunks::<16>();
         let [a, b, c, d] = quarters else { return 0 };
@@ -280,18 +297,22 @@ mod avx2 {
         };
         let mask = half(a, b) | half(c, d) << 32;
         // A count of 64 leaves all bits; more is not asked for.
-        let count = u32::try_from(count).unwrap_or(64);
-        _bzhi_u64(mask, count).count_ones() as usize
+        _bzhi_u64(mask, count).count_ones()
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn equal_bytes(bytes: &[u8; 64], x: u8) -> u64 {
+        let x = _mm256_set1_epi8(x.cast_signed());
+        let (a, b) = halves(bytes);
+        mask(_mm256_cmpeq_epi8(a, x), _mm256_cmpeq_epi8(b, x))
     }
 
     #[inline]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
     fn compare_keys(line: &[u8; 64], packed: u32, x: u16) -> (u32, bool) {
         let x = _mm256_set1_epi16(x.cast_signed());
-        let (places, _) = line.as_chunks::<2>();
-        let (halves, _) = places.as_chunks::<16>();
-        let [a, b] = halves else { return (0, false) };
-        let (a, b) = (load(a), load(b));
+        let (a, b) = halves(line);
         let pack = |a, b| _mm256_movemask_epi8(_mm256_packs_epi16(a, b)).cast_unsigned() & packed;
         let below = pack(up_to(a, x), up_to(b, x));
         let equal = pack(_mm256_cmpeq_epi16(a, x), _mm256_cmpeq_epi16(b, x));
@@ -301,20 +322,9 @@ mod avx2 {
     #[inline]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
     fn compare_window(line: &[u8; 64], window: &Window) -> (u32, bool) {
-        let (start, end) = window.range(|map, number| {
-            let bit = 1u64.wrapping_shl(number) & u64::from(number != 64).wrapping_neg();
-            _pdep_u64(bit, !map).trailing_zeros()
-        });
+        let (start, end) = window.range(|clear, number| _pdep_u64(1 << number, clear));
         let x = _mm256_set1_epi8(window.x.cast_signed());
-        let (places, _) = line.as_chunks::<2>();
-        let (halves, _) = places.as_chunks::<16>();
-        let [a, b] = halves else { return (0, false) };
-        let (a, b) = (load(a), load(b));
-        let mask = |a, b| {
-            let low = _mm256_movemask_epi8(a).cast_unsigned();
-            let high = _mm256_movemask_epi8(b).cast_unsigned();
-            u64::from(low) | u64::from(high) << 32
-        };
+        let (a, b) = halves(line);
         let up_to = |keys| _mm256_cmpeq_epi8(_mm256_min_epu8(keys, x), keys);
         let at = window.keys_at;
         let here = !_bzhi_u64(u64::MAX, at + start) & _bzhi_u64(u64::MAX, at + end);
@@ -328,6 +338,27 @@ mod avx2 {
     #[target_feature(enable = "avx2")]
     fn up_to(numbers: __m256i, x: __m256i) -> __m256i {
         _mm256_cmpeq_epi16(_mm256_min_epu16(numbers, x), numbers)
+    }
+
+    /// A bit for each byte of which the highest bit is set.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn mask(a: __m256i, b: __m256i) -> u64 {
+        let low = _mm256_movemask_epi8(a).cast_unsigned();
+        let high = _mm256_movemask_epi8(b).cast_unsigned();
+        u64::from(low) | u64::from(high) << 32
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn halves(line: &[u8; 64]) -> (__m256i, __m256i) {
+        let (places, _) = line.as_chunks::<2>();
+        let (halves, _) = places.as_chunks::<16>();
+        match halves {
+            [a, b] => (load(a), load(b)),
+            // A line is two halves.
+            _ => (_mm256_setzero_si256(), _mm256_setzero_si256()),
+        }
     }
 
     #[inline]
@@ -360,7 +391,7 @@ mod tests {
 
     fn each_level(
         mut check: impl FnMut(
-            &dyn Fn(&[[u8; 2]; 64], usize, u16) -> usize,
+            &dyn Fn(&[[u8; 2]; 64], u32, u16) -> u32,
             &dyn Fn(&[u8; 64], &Keys, u16) -> (u32, bool),
         ),
     ) {
@@ -379,7 +410,7 @@ mod tests {
     #[test]
     fn each_level_counts_what_a_loop_counts() {
         let rng = &mut Rng::with_seed(1);
-        for round in 0..20_000 {
+        for round in 0..20_000u32 {
             // Few values, so that many are equal; both ends of the range.
             let mut number = |near: u16| match rng.u8(0..4) {
                 0 => [0, 1, 0x7fff, 0x8000, 0xffff][rng.usize(..5)],
@@ -395,20 +426,42 @@ mod tests {
             let up_to = |places: &[[u8; 2]]| {
                 places
                     .iter()
-                    .filter(|p| u16::from_le_bytes(**p) <= x)
-                    .count()
+                    .map(|place| u32::from(u16::from_le_bytes(*place) <= x))
+                    .sum::<u32>()
             };
             let of_line = &line.as_chunks::<2>().0[first.into()..(first + keys.count).into()];
             let equal = of_line.contains(&x.to_le_bytes());
             each_level(|count_starts, compare_keys| {
-                assert_eq!(count_starts(&starts, count, x), up_to(&starts[..count]));
-                let below = u32::try_from(up_to(of_line)).unwrap();
+                let first = &starts[..count as usize];
+                assert_eq!(count_starts(&starts, count, x), up_to(first));
                 assert_eq!(
                     compare_keys(&line, &keys, x),
-                    (below, equal),
+                    (up_to(of_line), equal),
                     "{keys:?} {x}"
                 );
             });
+        }
+    }
+
+    #[test]
+    fn each_level_finds_equal_bytes() {
+        struct Ask<'a>(&'a [u8; 64], u8);
+        impl Task for Ask<'_> {
+            type Output = u64;
+            fn run(self, compare: impl Compare) -> u64 {
+                compare.equal(self.0, self.1)
+            }
+        }
+        let rng = &mut Rng::with_seed(3);
+        for _ in 0..1_000 {
+            let bytes: [u8; 64] = std::array::from_fn(|_| rng.u8(..9));
+            for x in 0..9 {
+                for level in [Level::Scalar, Level::best()] {
+                    let mask = level.run(Ask(&bytes, x));
+                    let bit = |place: usize| mask >> place & 1 != 0;
+                    assert!((0..64).all(|place| bit(place) == (bytes[place] == x)));
+                }
+            }
         }
     }
 

@@ -1,7 +1,8 @@
 //! Looks many IPv4 addresses up at once: while one waits for memory the others do not.
 //!
 //! Each of the three steps of a lookup is taken for a whole block of addresses, and asks for the
-//! memory that the next step reads.
+//! memory that the next step reads. While the lines of one block are on their way, the block before is
+//! read.
 
 use crate::answer::Answer;
 use crate::compare::{Compare, Task};
@@ -9,9 +10,9 @@ use crate::run::ValueId;
 use crate::v4_lines::{Each, Lines, OneKind};
 use crate::zone::{V4, Zone};
 
-/// How many addresses wait together: as many as a byte can number. Lines that have to come from memory
-/// then had time to; all that they ask for stays in the nearest caches. (64 took a tenth longer.)
-const BLOCK: usize = 256;
+/// How many addresses wait together: as many as a number has bits. Two such blocks are on their way,
+/// and all that they ask for stays in the nearest caches.
+const BLOCK: usize = 64;
 
 impl<'a> Zone<'a> {
     /// Looks many IPv4 addresses (in host order) up, several times faster than one after the other.
@@ -125,129 +126,126 @@ impl Task for Many<'_, '_> {
 
     #[inline(always)]
     fn run(self, compare: impl Compare) {
+        // A copy: what is written cannot be in it, so its parts stay in registers.
+        let lines = *self.lines;
         let blocks = self.addresses.chunks(BLOCK);
-        let mut waiting = [Waiting::default(); BLOCK];
-        for (addresses, values) in blocks.zip(self.values.chunks_mut(BLOCK)) {
-            one_block(*self.lines, addresses, values, &mut waiting, compare);
+        let mut blocks = blocks.zip(self.values.chunks_mut(BLOCK));
+        let (mut old, mut new) = (Block::default(), Block::default());
+        let mut old_values: &mut [Option<ValueId>] = &mut [];
+        loop {
+            let (addresses, values) = blocks.next().unwrap_or_default();
+            new.start(&lines, addresses, values);
+            old.read(&lines, old_values, compare);
+            new.find(&lines, compare);
+            if addresses.is_empty() {
+                break;
+            }
+            old_values = values;
+            std::mem::swap(&mut old, &mut new);
         }
     }
 }
 
-/// An address whose line has to be read.
-#[derive(Clone, Copy, Default)]
-struct Waiting {
-    address: u32,
+/// The addresses of a block whose lines have to be read: the first `count` of each list.
+struct Block {
+    addresses: [u32; BLOCK],
     /// The entry of its /16, then the number of its line.
-    at: u32,
-    /// Its place among the addresses of the block.
-    place: u32,
+    at: [u32; BLOCK],
+    /// Its place among all addresses of the block.
+    places: [u8; BLOCK],
+    count: usize,
 }
 
-#[inline(always)]
-fn one_block(
-    // A copy: what is written cannot be in it, so its parts stay in registers.
-    lines: Lines<'_>,
-    addresses: &[u32],
-    values: &mut [Option<ValueId>],
-    all: &mut [Waiting; BLOCK],
-    compare: impl Compare,
-) {
-    addresses
-        .iter()
-        .for_each(|&address| lines.prefetch_block(address));
-    let mut count = 0;
-    for ((&address, value), place) in addresses.iter().zip(values.iter_mut()).zip(0u32..) {
-        let (known, entry) = lines.block_or_units(address);
-        *value = ValueId::new(known);
-        lines.prefetch_unit(entry);
-        // Always written, and written over by the next one if it need not wait: whether an address
-        // has to wait cannot be predicted.
-        if let Some(slot) = all.get_mut(count) {
-            *slot = Waiting {
-                address,
-                at: entry,
-                place,
-            };
-        }
-        count += usize::from(entry != 0);
-    }
-    let waiting = all.get_mut(..count).unwrap_or_default();
-    for Waiting { address, at, .. } in waiting.iter_mut() {
-        let line = lines.unit(*at, *address, compare);
-        lines.prefetch_line(line);
-        // Lines are counted in 24 bits; what damaged bytes say beyond that is no line.
-        *at = u32::try_from(line).unwrap_or(u32::MAX);
-    }
-    // By kind: which one a line is cannot be predicted, and to work all out takes twice as long.
-    let mut kinds = [OfKind::default(); 8];
-    for (one, number) in waiting.iter().zip(0..=u8::MAX) {
-        let kind = lines.kind(one.at as usize);
-        if let Some(of_kind) = kinds.get_mut(kind) {
-            of_kind.push(number);
-        }
-    }
-    for (kind, numbers) in kinds.iter().enumerate() {
-        let numbers = numbers.as_slice();
-        if !numbers.is_empty() {
-            let task = ReadKind {
-                waiting,
-                numbers,
-                values,
-            };
-            lines.ids_of_kind(kind, compare, task);
-        }
-    }
-}
-
-/// Which of the waiting addresses have lines of one kind.
-#[derive(Clone, Copy)]
-struct OfKind {
-    numbers: [u8; BLOCK],
-    count: u16,
-}
-
-impl Default for OfKind {
-    fn default() -> OfKind {
-        OfKind {
-            numbers: [0; BLOCK],
+impl Default for Block {
+    fn default() -> Block {
+        Block {
+            addresses: [0; BLOCK],
+            at: [0; BLOCK],
+            places: [0; BLOCK],
             count: 0,
         }
     }
 }
 
-impl OfKind {
+impl Block {
+    /// First step: what the /16s say.
     #[inline(always)]
-    fn push(&mut self, number: u8) {
-        if let Some(slot) = self.numbers.get_mut(usize::from(self.count)) {
-            *slot = number;
-            self.count += 1;
+    #[expect(clippy::indexing_slicing, reason = "cut to the length of the arrays")]
+    fn start(&mut self, lines: &Lines<'_>, addresses: &[u32], values: &mut [Option<ValueId>]) {
+        addresses
+            .iter()
+            .for_each(|&address| lines.prefetch_block(address));
+        let mut count = 0;
+        for ((&address, value), place) in addresses.iter().zip(values.iter_mut()).zip(0..) {
+            let (known, entry) = lines.block_or_units(address);
+            *value = ValueId::new(known);
+            lines.prefetch_unit(entry);
+            // Always written, and written over by the next one if it need not wait: whether an address
+            // has to wait cannot be predicted.
+            let slot = count % BLOCK;
+            self.addresses[slot] = address;
+            self.at[slot] = entry;
+            self.places[slot] = place;
+            count += usize::from(entry != 0);
+        }
+        self.count = count;
+    }
+
+    /// Second step: which lines.
+    #[inline(always)]
+    fn find(&mut self, lines: &Lines<'_>, compare: impl Compare) {
+        let waiting = self.at.iter_mut().zip(&self.addresses);
+        for (at, &address) in waiting.take(self.count) {
+            *at = lines.unit(*at, address, compare);
+            lines.prefetch_line(*at);
         }
     }
 
+    /// Third step: what the lines say. By kind: which one a line is cannot be predicted, and to work
+    /// all out takes twice as long.
     #[inline(always)]
-    fn as_slice(&self) -> &[u8] {
-        let count = usize::from(self.count);
-        self.numbers.get(..count).unwrap_or_default()
+    fn read(&self, lines: &Lines<'_>, values: &mut [Option<ValueId>], compare: impl Compare) {
+        let mut kinds = [NO_KIND; BLOCK];
+        for (kind, &line) in kinds.iter_mut().zip(&self.at).take(self.count) {
+            *kind = lines.kind(line);
+        }
+        for kind in 0..NO_KIND {
+            let numbers = compare.equal(&kinds, kind);
+            if numbers != 0 {
+                let task = ReadKind {
+                    block: self,
+                    numbers,
+                    values,
+                };
+                lines.ids_of_kind(kind.into(), compare, task);
+            }
+        }
     }
 }
 
+/// More than the kind of any line.
+const NO_KIND: u8 = 8;
+
 /// Reads the lines of one kind.
 struct ReadKind<'b> {
-    waiting: &'b [Waiting],
-    numbers: &'b [u8],
+    block: &'b Block,
+    /// A bit for each address of the block that has one.
+    numbers: u64,
     values: &'b mut [Option<ValueId>],
 }
 
 impl Each for ReadKind<'_> {
     #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "cut to the length of the arrays")]
     fn run(self, lines: OneKind<'_, impl Compare>) {
-        for &number in self.numbers {
-            let Some(&Waiting { address, at, place }) = self.waiting.get(usize::from(number))
-            else {
-                continue;
-            };
-            if let Some(value) = self.values.get_mut(place as usize) {
-                *value = ValueId::new(lines.id(at as usize, address));
+        let block = self.block;
+        let mut numbers = self.numbers;
+        while numbers != 0 {
+            let number = numbers.trailing_zeros() as usize % BLOCK;
+            numbers &= numbers - 1;
+            if let Some(value) = self.values.get_mut(usize::from(block.places[number])) {
+                let id = lines.id(block.at[number], block.addresses[number]);
+                *value = ValueId::new(id);
             }
         }
     }

@@ -202,9 +202,10 @@ impl<'a> Lines<'a> {
         let any = u32::from(self.may_list(address)).wrapping_neg();
         let entry = u32_at(self.top, (address >> 16) as usize * 4) & any;
         let has_units = entry & 0xff != 0;
-        let known = if has_units { 0 } else { entry >> 8 };
-        let entry = if has_units { entry } else { 0 };
-        (known, entry)
+        (
+            select_unpredictable(has_units, 0, entry >> 8),
+            select_unpredictable(has_units, entry, 0),
+        )
     }
 
     /// Asks for what [`Lines::unit`] reads.
@@ -222,7 +223,7 @@ impl<'a> Lines<'a> {
     #[inline(always)]
     pub(crate) fn prefetch_guess(&self, entry: u32, address: u32) {
         let unit = ((address & 0xffff) * (entry & 0xff)) >> 16;
-        let line = (entry >> 8) as usize + unit as usize;
+        let line = (entry >> 8) + unit;
         self.prefetch_line(line);
         self.prefetch_line(line.wrapping_add(1));
         self.prefetch_line(line.wrapping_sub(1));
@@ -231,32 +232,32 @@ impl<'a> Lines<'a> {
     /// Second step: the number of the line that speaks for the address. Any number may come out of
     /// damaged bytes.
     #[inline(always)]
-    pub(crate) fn unit(&self, entry: u32, address: u32, compare: impl Compare) -> usize {
-        let first = (entry >> 8) as usize;
+    pub(crate) fn unit(&self, entry: u32, address: u32, compare: impl Compare) -> u32 {
         let [low, high, ..] = address.to_le_bytes();
         let low = u16::from_le_bytes([low, high]);
         // The first unit starts at 0: its start is not stored.
-        let (mut at, mut starts) = (first, (entry & 0xff) as usize - 1);
-        if starts > AT_ONCE {
-            (at, starts) = self.narrow(first, entry, address >> 16, low);
+        let (mut at, mut starts) = (entry >> 8, (entry & 0xff).wrapping_sub(1));
+        if starts as usize > AT_ONCE {
+            (at, starts) = narrow(self.mid, self.big, entry, address);
         }
-        let window = self.mid.get(at..).and_then(|rest| rest.first_chunk());
-        match window {
-            Some(window) => at + compare.starts(window, starts, low),
-            None => usize::MAX,
+        let from = at as usize;
+        let window = self.mid.get(from..from.saturating_add(AT_ONCE));
+        match window.and_then(<[_]>::first_chunk) {
+            Some(window) => at.wrapping_add(compare.starts(window, starts, low)),
+            None => u32::MAX,
         }
     }
 
     /// Asks for what [`Lines::id`] reads.
     #[inline(always)]
-    pub(crate) fn prefetch_line(&self, line: usize) {
-        prefetch(self.lines.as_ptr().wrapping_add(line));
+    pub(crate) fn prefetch_line(&self, line: u32) {
+        prefetch(self.lines.as_ptr().wrapping_add(line as usize));
     }
 
     /// Third step: the id that a line says of an address.
     #[inline(always)]
-    pub(crate) fn id(&self, line: usize, address: u32, compare: impl Compare) -> u32 {
-        match self.lines.get(line) {
+    pub(crate) fn id(&self, line: u32, address: u32, compare: impl Compare) -> u32 {
+        match self.lines.get(line as usize) {
             Some(line) => self.read_line(line, address, compare),
             None => 0,
         }
@@ -264,8 +265,8 @@ impl<'a> Lines<'a> {
 
     /// The kind of a line; of a line that is not there any.
     #[inline(always)]
-    pub(crate) fn kind(&self, line: usize) -> usize {
-        self.lines.get(line).map_or(0, |line| line[0] & 7).into()
+    pub(crate) fn kind(&self, line: u32) -> u8 {
+        self.lines.get(line as usize).map_or(0, |line| line[0] & 7)
     }
 
     /// Third step for many addresses whose lines are of one kind: `each` gets a function that says
@@ -290,29 +291,6 @@ impl<'a> Lines<'a> {
             form if form == WINDOWS | EITHER => each.run(of(WINDOWS | EITHER)),
             _ => each.run(of(FOUR | WINDOWS)),
         }
-    }
-
-    /// Where to look on for the unit of a /16 with so many that they are not compared at once: the
-    /// place and number, at most [`AT_ONCE`], of the starts that are left.
-    #[cold]
-    #[inline(never)]
-    fn narrow(&self, first: usize, entry: u32, block: u32, low: u16) -> (usize, usize) {
-        let count = match entry & 0xff {
-            0xff => self.big_count(block).saturating_sub(1),
-            count => count as usize - 1,
-        };
-        let (mut at, mut count) = (first, count.min(self.lines.len()));
-        while count > AT_ONCE {
-            let half = count / 2;
-            match self.mid.get(at + half) {
-                Some(start) if u16::from_le_bytes(*start) <= low => {
-                    at += half + 1;
-                    count -= half + 1;
-                }
-                _ => count = half,
-            }
-        }
-        (at, count)
     }
 
     #[inline(always)]
@@ -408,7 +386,7 @@ impl<'a> Lines<'a> {
         let entry = u32_at(self.top, usize::from(block) * 4);
         let count = match entry & 0xff {
             0 => return BlockLines::Uniform(ValueId::new(entry >> 8)),
-            0xff => self.big_count(block.into()),
+            0xff => big_count(self.big, block.into()),
             count => count as usize,
         };
         let first = (entry >> 8) as usize;
@@ -422,16 +400,42 @@ impl<'a> Lines<'a> {
             _ => BlockLines::Damaged,
         }
     }
+}
 
-    /// The number of units of a /16 that has too many for its top entry.
-    fn big_count(&self, block: u32) -> usize {
-        let (records, _) = self.big.as_chunks::<8>();
-        let found = records.binary_search_by_key(&block, |record| u32_at(record, 0));
-        found
-            .ok()
-            .and_then(|at| records.get(at))
-            .map_or(0, |record| u32_at(record, 4) as usize)
+/// The number of units of a /16 that has too many for its top entry.
+fn big_count(big: &[u8], block: u32) -> usize {
+    let (records, _) = big.as_chunks::<8>();
+    let found = records.binary_search_by_key(&block, |record| u32_at(record, 0));
+    found
+        .ok()
+        .and_then(|at| records.get(at))
+        .map_or(0, |record| u32_at(record, 4) as usize)
+}
+
+/// Where to look on for the unit of a /16 with so many that they are not compared at once: the place
+/// and number, at most [`AT_ONCE`], of the starts that are left. Gets what it needs and no more: a
+/// pointer to all of [`Lines`] would keep that in memory.
+#[cold]
+#[inline(never)]
+fn narrow(mid: &[[u8; 2]], big: &[u8], entry: u32, address: u32) -> (u32, u32) {
+    let low = address & 0xffff;
+    let count = match entry & 0xff {
+        0xff => big_count(big, address >> 16).saturating_sub(1),
+        count => (count as usize).saturating_sub(1),
+    };
+    let (mut at, mut count) = ((entry >> 8) as usize, count.min(mid.len()));
+    while count > AT_ONCE {
+        let half = count / 2;
+        match mid.get(at + half) {
+            Some(start) if u32::from(u16::from_le_bytes(*start)) <= low => {
+                at += half + 1;
+                count -= half + 1;
+            }
+            _ => count = half,
+        }
     }
+    let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
+    (number(at), number(count))
 }
 
 impl Kind {
@@ -492,8 +496,8 @@ pub(crate) struct OneKind<'a, C> {
 impl<C: Compare> OneKind<'_, C> {
     /// As [`Lines::id`].
     #[inline(always)]
-    pub(crate) fn id(&self, line: usize, address: u32) -> u32 {
-        match self.lines.lines.get(line) {
+    pub(crate) fn id(&self, line: u32, address: u32) -> u32 {
+        match self.lines.lines.get(line as usize) {
             Some(line) => self
                 .lines
                 .read_as(line, &self.kind, self.form, address, self.compare),
