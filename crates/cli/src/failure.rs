@@ -137,7 +137,7 @@ impl Classify for rblmap_delta::Error {
             | Error::Zone { .. }
             | Error::Base { .. }
             | Error::NoDelta => Exit::BadInput,
-            Error::Image(cause) => cause.exit(),
+            Error::Image(cause) | Error::Side { source: cause, .. } => cause.exit(),
             _ => Exit::Damaged,
         }
     }

@@ -174,10 +174,15 @@ fn what_does_not_fit_is_refused_and_leaves_nothing() {
     let mut newer = std::fs::read(at("s.rbs")).unwrap();
     newer[4] = 9;
     std::fs::write(at("newer.rbs"), newer).unwrap();
+    let mut bad = std::fs::read(&new).unwrap();
+    *bad.last_mut().unwrap() ^= 1;
+    std::fs::write(at("bad.rbl"), bad).unwrap();
     let before = files(dir.path());
     let out = at("out");
     let delta = at("d.rbd");
-    let cases: [(&[&Path], i32, &str); 9] = [
+    let cases: [(&[&Path], i32, &str); 11] = [
+        (&[path("diff"), &old, &at("bad.rbl")], 4, "the new image: "),
+        (&[path("diff"), &at("bad.rbl"), &new], 4, "the old image: "),
         (&[path("apply"), &new, &delta], 3, "delta is for content"),
         (
             &[path("apply"), &old, &at("s.rbs")],

@@ -87,6 +87,14 @@ pub enum Error {
     /// No delta was given.
     #[error("no delta given")]
     NoDelta,
+    /// One of the two images of a difference could not be read.
+    #[error("the {which} image")]
+    Side {
+        /// `old` or `new`.
+        which: &'static str,
+        /// Why.
+        source: rblmap_image::Error,
+    },
     /// The content could not be read, made or encoded.
     #[error(transparent)]
     Image(#[from] rblmap_image::Error),

@@ -119,11 +119,12 @@ pub fn unpack(snapshot: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// Images of different zones, that are damaged, or that hold no content in normal form.
 pub fn diff(old: &Image, new: &Image, epoch: Epoch) -> Result<Vec<u8>, Error> {
-    let verified = |image: &Image| {
-        image.verify().map_err(rblmap_image::Error::from)?;
-        Content::from_image(image)
+    let verified = |which, image: &Image| {
+        let whole = image.verify().map_err(rblmap_image::Error::from);
+        let content = whole.and_then(|()| Content::from_image(image));
+        content.map_err(|source| Error::Side { which, source })
     };
-    let (from, to) = rayon::join(|| verified(old), || verified(new));
+    let (from, to) = rayon::join(|| verified("old", old), || verified("new", new));
     let (from, to) = (from?, to?);
     if from.name() != to.name() {
         return Err(Error::Zone {
