@@ -33,10 +33,14 @@ impl<'a> Answer<'a> {
     }
 
     /// Whether there is at least one A record. A text alone lists nothing.
-    #[inline]
+    #[inline(always)]
     pub fn is_listed(&self) -> bool {
-        let mut parts = self.parts.iter().flatten();
-        parts.any(|(id, _)| id.get() <= self.listing || self.image.is_listing(*id))
+        // Not a loop, so that an answer of which nothing else is asked need not be made.
+        let lists = |part: &Option<(ValueId, Key<'_>)>| {
+            part.is_some_and(|(id, _)| id.get() <= self.listing || self.image.is_listing(id))
+        };
+        let [run, inner, name] = &self.parts;
+        lists(run) || lists(inner) || lists(name)
     }
 
     /// The records, in the order of the parts. Two records may have equal A or equal text: a

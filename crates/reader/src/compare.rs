@@ -40,10 +40,20 @@ impl Level {
     #[inline(always)]
     pub(crate) fn run<T: Task>(self, task: T) -> T::Output {
         match self {
-            Level::Scalar => task.run(Scalar),
+            Level::Scalar => scalar::run(task),
             #[cfg(target_arch = "x86_64")]
             Level::Avx2(avx2) => avx2::run(avx2, task),
         }
+    }
+}
+
+mod scalar {
+    use super::{Scalar, Task};
+
+    /// A function of its own, as that of the other level is: code that is not run lies elsewhere.
+    #[inline(never)]
+    pub(super) fn run<T: Task>(task: T) -> T::Output {
+        task.run(Scalar)
     }
 }
 
@@ -99,7 +109,7 @@ impl Keys {
 
     /// The keys of a line, in order.
     #[inline(always)]
-    pub(crate) fn read(self, line: &[u8; 64]) -> impl Iterator<Item = u16> {
+    pub(crate) fn read(self, line: &[u8; 64]) -> impl Iterator<Item = u16> + Clone {
         let (places, _) = line.as_chunks::<2>();
         let keys = places
             .iter()

@@ -230,8 +230,9 @@ impl Image {
         Value::new(bytes.unwrap_or_default())
     }
 
-    /// Whether an id is of a value with an A record.
-    #[inline]
+    /// Whether an id is of a value with an A record. Asked only where some value has none.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn is_listing(&self, id: ValueId) -> bool {
         self.value(id).is_listed()
     }

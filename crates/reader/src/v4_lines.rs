@@ -47,6 +47,31 @@ struct Kind {
     at: u8,
     /// Which of the following.
     form: u8,
+    /// The same.
+    is: Form,
+}
+
+/// What a form says. A byte each: tested together in a vector, bits would need a constant, which is one
+/// more page of memory where lookups are rare.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent")]
+struct Form {
+    each: bool,
+    four: bool,
+    windows: bool,
+    either: bool,
+}
+
+impl Form {
+    #[inline(always)]
+    const fn of(form: u8) -> Form {
+        Form {
+            each: form & EACH != 0,
+            four: form & FOUR != 0,
+            windows: form & WINDOWS != 0,
+            either: form & EITHER != 0,
+        }
+    }
 }
 
 /// Each address has a place of its own.
@@ -179,7 +204,7 @@ impl<'a> Lines<'a> {
     #[inline(always)]
     fn prefetch_kinds(&self) {
         let first = self.kinds.as_ptr().cast::<[u8; LINE]>();
-        // The kinds take less than two lines of memory, of which the first need not begin one.
+        // The kinds take two lines of memory, which need not begin where one does.
         prefetch(first);
         prefetch(first.wrapping_add(1));
         prefetch(self.kinds.as_ptr_range().end.wrapping_sub(1));
@@ -280,7 +305,7 @@ impl<'a> Lines<'a> {
         let of = |form| OneKind {
             lines,
             kind,
-            form,
+            form: Form::of(form),
             compare,
         };
         match kind.form {
@@ -298,7 +323,7 @@ impl<'a> Lines<'a> {
     #[expect(clippy::indexing_slicing, reason = "cut to the length of the array")]
     fn read_line(&self, line: &[u8; LINE], address: u32, compare: impl Compare) -> u32 {
         let kind = &self.kinds[usize::from(line[0] & 7)];
-        self.read_as(line, kind, kind.form, address, compare)
+        self.read_as(line, kind, kind.is, address, compare)
     }
 
     /// Reads a line of a kind, of which `form` is the form: said again, since it may be constant.
@@ -307,7 +332,7 @@ impl<'a> Lines<'a> {
         &self,
         line: &[u8; LINE],
         kind: &Kind,
-        form: u8,
+        form: Form,
         address: u32,
         compare: impl Compare,
     ) -> u32 {
@@ -315,16 +340,14 @@ impl<'a> Lines<'a> {
         let [low, high, ..] = address.to_le_bytes();
         let x = u16::from_le_bytes([low, high]).wrapping_sub(u16_at(line, 2));
         let window = kind.window(line, form, x);
-        let has_windows = form & WINDOWS != 0;
-        let (below, equal) = compare.either(line, &kind.keys, x, &window, has_windows);
+        let (below, equal) = compare.either(line, &kind.keys, x, &window, form.windows);
         // Without a key up to x this is beyond every capacity.
-        let each = form & EACH != 0;
-        let index = select_unpredictable(each, u32::from(x), below.wrapping_sub(1));
+        let index = select_unpredictable(form.each, u32::from(x), below.wrapping_sub(1));
         let held = index < u32::from(kind.keys.count());
         let index = select_unpredictable(held, index as usize, 0);
         // Where no entry is of the key itself, the last one before that goes on.
         let onward = self.onward_bits(line, kind) << (63 - index % 64);
-        let either = (form & EITHER != 0) & !equal;
+        let either = form.either & !equal;
         let held = held & (!either | (onward != 0));
         let back = select_unpredictable(either, onward.leading_zeros() as usize % 64, 0);
         // The highest of those bits is at most that of the entry itself.
@@ -348,7 +371,7 @@ impl<'a> Lines<'a> {
     /// it is of its key only.
     #[inline(always)]
     #[expect(clippy::indexing_slicing, reason = "cut to the length of the array")]
-    fn place(&self, line: &[u8; LINE], kind: &Kind, form: u8, index: usize) -> (usize, usize) {
+    fn place(&self, line: &[u8; LINE], kind: &Kind, form: Form, index: usize) -> (usize, usize) {
         let (at, width) = (usize::from(kind.at), usize::from(self.width));
         let byte = line[(at + index / 4) % LINE];
         let of_four = usize::from(byte >> (2 * (index % 4)) & 3);
@@ -356,7 +379,7 @@ impl<'a> Lines<'a> {
         // The first entry is a turn.
         let turn = (turns << (63 - index % 64)).count_ones() as usize;
         // All three are worked out: which one it is cannot be predicted.
-        let (four, windows) = (form & FOUR != 0, form & WINDOWS != 0);
+        let Form { four, windows, .. } = form;
         // The ids of turns lie from the end down.
         let down = LINE.wrapping_sub(turn * width);
         let of_four_at = usize::from(self.palette_at) + of_four * width;
@@ -460,16 +483,17 @@ impl Kind {
             keys: Keys::new(small(keys_at / 2), small(count)),
             at: small(at),
             form,
+            is: Form::of(form),
         }
     }
 
     /// What a line with short keys is asked for an address `x` behind its base.
     #[inline(always)]
-    fn window(&self, line: &[u8; LINE], form: u8, x: u16) -> Window {
+    fn window(&self, line: &[u8; LINE], form: Form, x: u16) -> Window {
         let [x, number] = x.to_le_bytes();
         let map_at = self.keys.at();
         // In lines without a palette a bit or two for each entry.
-        let bits = match (form & FOUR != 0, form & EITHER != 0) {
+        let bits = match (form.four, form.either) {
             (true, _) => 0,
             (false, false) => ENTRY_BITS,
             (false, true) => 2 * ENTRY_BITS,
@@ -490,7 +514,7 @@ pub(crate) struct OneKind<'a, C> {
     lines: Lines<'a>,
     kind: Kind,
     /// That of the kind, as a constant.
-    form: u8,
+    form: Form,
     compare: C,
 }
 

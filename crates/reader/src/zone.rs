@@ -312,9 +312,18 @@ impl<'a> Zone<'a> {
     #[inline]
     fn v4_id(&self, address: u32) -> u32 {
         match &self.v4 {
-            V4::Empty => 0,
-            V4::Sorted(section) => section.lookup(address),
             V4::Lines(lines) => lines.lookup(address),
+            _ => self.small_v4_id(address),
+        }
+    }
+
+    /// As [`Zone::v4_id`], for zones without lines. A function of its own: what lies between the code
+    /// of other lookups is read with it, from memory where lookups are rare.
+    #[inline(never)]
+    fn small_v4_id(&self, address: u32) -> u32 {
+        match &self.v4 {
+            V4::Sorted(section) => section.lookup(address),
+            V4::Empty | V4::Lines(_) => 0,
         }
     }
 
@@ -323,17 +332,27 @@ impl<'a> Zone<'a> {
         ValueId::new(id).map(|id| (id, key))
     }
 
+    #[inline]
     fn name_part(&self, flag: u8, address: impl Into<IpAddr>) -> Option<(ValueId, Key<'a>)> {
         if self.flags & flag == 0 {
             return None;
         }
         let address = address.into();
+        let (id, labels) = self.spelled(address)?;
+        Some((id, Key::Spelled { address, labels }))
+    }
+
+    /// What the name says that spells an address, and how many labels the one that said it has. Few
+    /// zones have such names.
+    #[cold]
+    #[inline(never)]
+    fn spelled(&self, address: IpAddr) -> Option<(ValueId, u8)> {
         let name = NameKey::spelled(address);
         let (id, len) = self.names.lookup(name.as_bytes())?;
         let labels = name.as_bytes().iter().take(len);
         // At most 32.
         let labels = u8::try_from(labels.filter(|&&byte| byte == 0).count()).unwrap_or(u8::MAX);
-        Some((id, Key::Spelled { address, labels }))
+        Some((id, labels))
     }
 
     #[inline]
