@@ -16,7 +16,7 @@ use rblmap::layout::line::{BLOCK, LINE, Shape};
 use rblmap::layout::{V4_BITS_LEN, V4_MID_PAD, V4_TOP_LEN, id_width};
 use rblmap::{Run, V4Block, ValueId};
 
-use super::v4_unit::{Entries, Unit};
+use super::v4_unit::{Entries, Singles, Unit};
 use super::{Piece, Pieces};
 use crate::blocks::{BLOCKS, BlockReader, Blocks, blocks_by_top};
 use crate::error::Error;
@@ -140,6 +140,8 @@ struct Part<'a> {
     mid: Vec<u8>,
     /// How many lines there are.
     count: usize,
+    /// Room to work in.
+    singles: Singles,
 }
 
 /// What a /16 is made of.
@@ -158,7 +160,8 @@ impl<'a> Part<'a> {
             Some(id) if id < 1 << 24 => self.blocks.push(Block::Uniform(id)),
             _ => {
                 let before = self.new.len();
-                encode_block(runs, block.into(), shape, (&mut self.new, &mut self.mid));
+                let out = (&mut self.new, &mut self.mid);
+                encode_block(runs, block.into(), (shape, &mut self.singles), out);
                 let count = self.new.len() - before;
                 match self.order.last_mut() {
                     Some(Piece::New(len)) => *len += count * LINE,
@@ -243,18 +246,29 @@ fn behind(runs: &[Run<u32>], block: u32, address: u32) -> &[Run<u32>] {
 fn encode_block(
     runs: &[Run<u32>],
     block: u32,
-    shape: Shape,
+    (shape, singles): (Shape, &mut Singles),
     (lines, mid): (&mut Vec<[u8; LINE]>, &mut Vec<u8>),
 ) {
     let mut entries = Entries::default();
     let mut rest = runs;
     let mut at = 0u32;
+    singles.read(rest, (block, at));
     while at < BLOCK {
-        let unit = Unit::new(rest, (block, at), shape);
-        let plan = unit.best(&mut entries);
-        lines.push(unit.line(&plan, entries.as_slice()));
+        if singles.are_used_up() {
+            rest = behind(rest, block, at);
+            singles.read(rest, (block, at));
+        }
+        let (unit, plan) = match singles.best(at, &shape, &mut entries) {
+            Some(plan) => (Unit::of_singles((block, at), shape), plan),
+            None => {
+                rest = behind(rest, block, at);
+                let unit = Unit::new(rest, (block, at), shape);
+                let plan = unit.best(&mut entries);
+                (unit, plan)
+            }
+        };
+        lines.push(unit.line(&plan, &entries));
         at = plan.reach;
         mid.extend((at as u16).to_le_bytes()); // after the last one 0 is left
-        rest = behind(rest, block, at);
     }
 }
