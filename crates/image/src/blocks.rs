@@ -89,7 +89,7 @@ impl<'a> Blocks<'a> {
     pub(crate) fn of(zone: &Zone<'a>, values: usize) -> Option<Blocks<'a>> {
         let image = V4Blocks::of(zone)?;
         let uses = Idle::new();
-        let none_used = || vec![[0; 2]; values];
+        let none_used = || vec![0; values];
         let is_damaged = AtomicBool::new(false);
         let outlines: Vec<Vec<Outline>> = blocks_by_top()
             .map_init(
@@ -98,8 +98,10 @@ impl<'a> Blocks<'a> {
                     uses.with(none_used, |uses| {
                         let outline = |block| {
                             let runs = walk.runs(block);
-                            if !count_values(uses, runs) {
-                                is_damaged.store(true, Ordering::Relaxed);
+                            for run in runs {
+                                if !add(uses, run.value, 1) {
+                                    is_damaged.store(true, Ordering::Relaxed);
+                                }
                             }
                             Outline::of(runs)
                         };
@@ -111,12 +113,6 @@ impl<'a> Blocks<'a> {
         if is_damaged.into_inner() {
             return None;
         }
-        let mut sums = vec![0; values];
-        for part in uses.into_all() {
-            for (sum, [even, odd]) in sums.iter_mut().zip(part) {
-                *sum += u64::from(even) + u64::from(odd);
-            }
-        }
         let mut blocks = Blocks {
             image,
             image_values: values,
@@ -124,8 +120,9 @@ impl<'a> Blocks<'a> {
             changed: vec![None; BLOCKS],
             outlines: outlines.concat(),
             tops: vec![(0, 0); 256],
-            uses: sums,
+            uses: vec![0; values],
         };
+        blocks.add_uses(uses.into_all());
         for block in 1..=u16::MAX {
             blocks.count_border(block, -1);
         }
@@ -475,26 +472,8 @@ pub(crate) fn blocks_by_top() -> impl IndexedParallelIterator<Item = std::ops::R
         .map(|top| top << 8..=top << 8 | 0xff)
 }
 
-/// Counts how many runs have each value; false if there is no such value. Every second run has a
-/// count of its own: neighbours mostly have one value, and would wait for each other.
-fn count_values(counts: &mut [[u32; 2]], runs: &[Run<u32>]) -> bool {
-    let mut all_known = true;
-    for pair in runs.chunks(2) {
-        for (at, run) in pair.iter().enumerate() {
-            let count = counts.get_mut(run.value.rank() as usize);
-            match count.and_then(|count| count.get_mut(at)) {
-                // There are at most 2^32 runs.
-                Some(count) => *count += 1,
-                None => all_known = false,
-            }
-        }
-    }
-    all_known
-}
-
-/// Adds to the count of a value.
-fn add(counts: &mut [i64], id: ValueId, more: i64) {
-    if let Some(count) = counts.get_mut(id.rank() as usize) {
-        *count += more;
-    }
+/// Adds to the count of a value, if there is such a one.
+fn add(counts: &mut [i64], id: ValueId, more: i64) -> bool {
+    let count = counts.get_mut(id.rank() as usize);
+    count.map(|count| *count += more).is_some()
 }

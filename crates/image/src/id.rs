@@ -101,15 +101,15 @@ impl<V4: V4Runs> Content<V4> {
 /// An address as the id writes it: fixed width, little-endian.
 trait Bytes: Address {
     const BITS: u32;
-    fn put_all(addresses: impl Iterator<Item = Self>, out: &mut Vec<u8>);
+    fn put(self, out: &mut Vec<u8>);
     /// The first address of the upper half of the `bits`-bit block that starts here.
     fn upper_half(self, bits: u32) -> Self;
 }
 
 impl Bytes for u32 {
     const BITS: u32 = 32;
-    fn put_all(addresses: impl Iterator<Item = u32>, out: &mut Vec<u8>) {
-        put_arrays(addresses.map(u32::to_le_bytes), out);
+    fn put(self, out: &mut Vec<u8>) {
+        out.extend(self.to_le_bytes());
     }
     fn upper_half(self, bits: u32) -> u32 {
         self | 1 << (bits - 1)
@@ -118,8 +118,8 @@ impl Bytes for u32 {
 
 impl Bytes for u128 {
     const BITS: u32 = 128;
-    fn put_all(addresses: impl Iterator<Item = u128>, out: &mut Vec<u8>) {
-        put_arrays(addresses.map(u128::to_le_bytes), out);
+    fn put(self, out: &mut Vec<u8>) {
+        out.extend(self.to_le_bytes());
     }
     fn upper_half(self, bits: u32) -> u128 {
         self | 1 << (bits - 1)
@@ -322,6 +322,11 @@ struct Leaf<'a> {
     bytes: Vec<u8>,
     local: LocalValues,
     spans: Vec<Range<usize>>,
+    /// Of runs: a bit for each, whether it has one address; the ends of the others; the numbers of
+    /// their values.
+    singles: Vec<u8>,
+    ends: Vec<u8>,
+    numbers: Vec<u8>,
 }
 
 impl<'a> Leaf<'a> {
@@ -331,28 +336,35 @@ impl<'a> Leaf<'a> {
             bytes: Vec::new(),
             local: LocalValues::new(values.values.len()),
             spans: Vec::new(),
+            singles: Vec::new(),
+            ends: Vec::new(),
+            numbers: Vec::new(),
         }
     }
 
     fn hash_runs<A: Bytes>(&mut self, runs: &[Run<A>]) -> [u8; 32] {
         self.bytes.clear();
         self.bytes.extend(count_bytes(runs.len()));
-        // One list after the other: none of these loops depends on what the runs say.
-        A::put_all(runs.iter().map(|run| run.start), &mut self.bytes);
-        let is_single = |run: &Run<A>| u8::from(run.start == run.end);
-        self.bytes.extend(runs.chunks(8).map(|runs| {
-            let bits = (0u32..).zip(runs).map(|(at, run)| is_single(run) << at);
-            bits.fold(0, |byte, bit| byte | bit)
-        }));
-        let longer = runs.iter().filter(|run| run.start != run.end);
-        A::put_all(longer.map(|run| run.end), &mut self.bytes);
-        let end = self.bytes.len();
-        let local = &mut self.local;
-        let numbers = runs.iter().map(|run| local.number(run.value).to_le_bytes());
-        put_arrays(numbers, &mut self.bytes);
-        if self.local.used.len() <= 1 {
-            self.bytes.truncate(end);
+        for runs in runs.chunks(8) {
+            let mut singles = 0;
+            for (at, run) in runs.iter().enumerate() {
+                run.start.put(&mut self.bytes);
+                if run.start == run.end {
+                    singles |= 1 << at;
+                } else {
+                    run.end.put(&mut self.ends);
+                }
+                let number = self.local.number(run.value);
+                self.numbers.extend(number.to_le_bytes());
+            }
+            self.singles.push(singles);
         }
+        self.bytes.append(&mut self.singles);
+        self.bytes.append(&mut self.ends);
+        if self.local.used.len() > 1 {
+            self.bytes.extend_from_slice(&self.numbers);
+        }
+        self.numbers.clear();
         self.finish()
     }
 
@@ -417,23 +429,6 @@ impl LocalValues {
             self.used.push(id.rank());
         }
         slot.1
-    }
-}
-
-/// Appends arrays, in pieces large enough that growing costs nothing.
-fn put_arrays<const N: usize>(arrays: impl Iterator<Item = [u8; N]>, out: &mut Vec<u8>) {
-    let mut arrays = arrays;
-    let mut piece = [[0; N]; 64];
-    loop {
-        let mut len = 0;
-        for (place, array) in piece.iter_mut().zip(&mut arrays) {
-            *place = array;
-            len += 1;
-        }
-        out.extend_from_slice(piece.get(..len).unwrap_or_default().as_flattened());
-        if len < piece.len() {
-            return;
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use rblmap::layout::line::{BLOCK, LINE, Shape};
 use rblmap::layout::{V4_BITS_LEN, V4_MID_PAD, V4_TOP_LEN, id_width};
 use rblmap::{Run, V4Block, ValueId};
 
-use super::v4_unit::{Entries, Singles, Unit};
+use super::v4_unit::{Entries, Unit};
 use super::{Piece, Pieces};
 use crate::blocks::{BLOCKS, BlockReader, Blocks, blocks_by_top};
 use crate::error::Error;
@@ -140,8 +140,6 @@ struct Part<'a> {
     mid: Vec<u8>,
     /// How many lines there are.
     count: usize,
-    /// Room to work in.
-    singles: Singles,
 }
 
 /// What a /16 is made of.
@@ -160,8 +158,7 @@ impl<'a> Part<'a> {
             Some(id) if id < 1 << 24 => self.blocks.push(Block::Uniform(id)),
             _ => {
                 let before = self.new.len();
-                let out = (&mut self.new, &mut self.mid);
-                encode_block(runs, block.into(), (shape, &mut self.singles), out);
+                encode_block(runs, block.into(), shape, (&mut self.new, &mut self.mid));
                 let count = self.new.len() - before;
                 match self.order.last_mut() {
                     Some(Piece::New(len)) => *len += count * LINE,
@@ -246,29 +243,18 @@ fn behind(runs: &[Run<u32>], block: u32, address: u32) -> &[Run<u32>] {
 fn encode_block(
     runs: &[Run<u32>],
     block: u32,
-    (shape, singles): (Shape, &mut Singles),
+    shape: Shape,
     (lines, mid): (&mut Vec<[u8; LINE]>, &mut Vec<u8>),
 ) {
     let mut entries = Entries::default();
     let mut rest = runs;
     let mut at = 0u32;
-    singles.read(rest, (block, at));
     while at < BLOCK {
-        if singles.are_used_up() {
-            rest = behind(rest, block, at);
-            singles.read(rest, (block, at));
-        }
-        let (unit, plan) = match singles.best(at, &shape, &mut entries) {
-            Some(plan) => (Unit::of_singles((block, at), shape), plan),
-            None => {
-                rest = behind(rest, block, at);
-                let unit = Unit::new(rest, (block, at), shape);
-                let plan = unit.best(&mut entries);
-                (unit, plan)
-            }
-        };
-        lines.push(unit.line(&plan, &entries));
+        let unit = Unit::new(rest, (block, at), shape);
+        let plan = unit.best(&mut entries);
+        lines.push(unit.line(&plan, entries.as_slice()));
         at = plan.reach;
         mid.extend((at as u16).to_le_bytes()); // after the last one 0 is left
+        rest = behind(rest, block, at);
     }
 }

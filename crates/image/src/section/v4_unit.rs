@@ -7,14 +7,12 @@
 
 mod entries;
 mod fill;
-mod singles;
 
 use rblmap::Run;
 use rblmap::layout::line::{BLOCK, DIRECT, DIRECT2, LIST, MAP, MIXED, RAW, SHORT, Shape, TURNS};
 
 pub(crate) use entries::Entries;
-use entries::Palette;
-pub(crate) use singles::Singles;
+use entries::{Entry, Palette};
 
 /// The default value of a line is that of the longest of this many pieces.
 const LOOK_AHEAD: usize = 8;
@@ -37,7 +35,7 @@ pub(crate) struct Unit<'a> {
 }
 
 /// A kind of line, and the address up to which it speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) struct Plan {
     kind: u8,
     /// For [`RAW`]: each entry is of its own address only.
@@ -107,35 +105,6 @@ impl Reaches {
     fn all_ended(&self) -> bool {
         self.only_ended() && self.mixed.ended && self.raw_from.ended
     }
-
-    /// The kind with keys that reaches farthest from `start` on.
-    fn farthest(&self, start: u32) -> Plan {
-        // The map of a line with keys of 8 bits lets it reach so far.
-        let mapped = |reach: &Reach| {
-            let windows = MAP_BITS - reach.entries;
-            reach.end.min(start + 256 * windows as u32)
-        };
-        let mut best = Plan {
-            kind: LIST,
-            only: false,
-            reach: self.list.end,
-        };
-        best.consider(SHORT, false, mapped(&self.short));
-        best.consider(RAW, true, self.raw_only.end);
-        best.consider(TURNS, true, mapped(&self.turns_only));
-        best.consider(RAW, false, self.raw_from.end);
-        best.consider(MIXED, false, mapped(&self.mixed));
-        best
-    }
-}
-
-impl Plan {
-    /// Takes another kind if that reaches farther.
-    fn consider(&mut self, kind: u8, only: bool, reach: u32) {
-        if reach > self.reach {
-            *self = Plan { kind, only, reach };
-        }
-    }
 }
 
 impl<'a> Unit<'a> {
@@ -188,21 +157,13 @@ impl<'a> Unit<'a> {
         })
     }
 
-    /// The start of a line that [`Singles`] chose.
-    pub(crate) fn of_singles((block, start): (u32, u32), shape: Shape) -> Unit<'a> {
-        Unit {
-            runs: &[],
-            block,
-            start,
-            default: 0,
-            shape,
-        }
-    }
-
     /// The line that reaches farthest, and its entries.
     pub(crate) fn best(&self, entries: &mut Entries) -> Plan {
+        if let Some(plan) = self.best_of_short(entries) {
+            return plan;
+        }
         let plan = self.choose(&self.reaches());
-        entries.clear();
+        entries.len = 0;
         match plan.kind {
             RAW | TURNS => self.raw_of(&plan, entries),
             MIXED => self.mixed_of(&plan, entries),
@@ -216,14 +177,92 @@ impl<'a> Unit<'a> {
     /// 5, 0, 6, 2, 3.
     fn choose(&self, reaches: &Reaches) -> Plan {
         let shape = &self.shape;
-        let mut best = reaches.farthest(self.start);
+        let mut best = Plan {
+            kind: LIST,
+            only: false,
+            reach: reaches.list.end,
+        };
+        let mut consider = |kind, only, reach| {
+            if reach > best.reach {
+                best = Plan { kind, only, reach };
+            }
+            best.reach
+        };
+        consider(SHORT, false, self.mapped(&reaches.short));
+        consider(RAW, true, reaches.raw_only.end);
+        consider(TURNS, true, self.mapped(&reaches.turns_only));
+        consider(RAW, false, reaches.raw_from.end);
+        let reach = consider(MIXED, false, self.mapped(&reaches.mixed));
         // Lines without keys speak of few addresses.
-        if best.reach < self.start + shape.direct2 as u32 {
-            best.consider(DIRECT2, false, self.reach_direct2());
+        if reach < self.start + shape.direct2 as u32 {
+            consider(DIRECT2, false, self.reach_direct2());
             let direct = self.start + shape.direct as u32;
-            best.consider(DIRECT, false, direct.min(BLOCK));
+            consider(DIRECT, false, direct.min(BLOCK));
         }
         best
+    }
+
+    /// As [`Unit::choose`] where all runs are short, as in nearly all lines of most lists: only the
+    /// addresses that are listed are looked at. None where lines may win that say more than that.
+    fn best_of_short(&self, entries: &mut Entries) -> Option<Plan> {
+        if self.default != 0 {
+            return None;
+        }
+        let shape = &self.shape;
+        entries.len = 0;
+        let mut palette = Palette::default();
+        let (mut turns, mut last) = (0, 0);
+        // Before which entry palette, map, and turns are full.
+        let (mut palette_end, mut map_end, mut turns_end) = (None, None, None);
+        // How many entries there must be before no kind has room for more.
+        let mut enough = shape.turns.max(shape.short);
+        for (from, to, id) in self.runs_in_block() {
+            if to - from > SINGLES {
+                return None;
+            }
+            let before = entries.len;
+            entries.push_single(from, (to - from) as usize, id);
+            if id != last {
+                last = id;
+                turns += 1;
+                if palette.slot(id, true).is_none() {
+                    palette_end = palette_end.or(Some(before));
+                }
+            }
+            let window = ((to - 1 - self.start) >> 8) as usize;
+            if entries.len + window >= MAP_BITS && map_end.is_none() {
+                map_end = Some(before);
+                enough = shape.list;
+            }
+            if !shape.turns_hold(entries.len, turns) {
+                turns_end = turns_end.or(Some(before));
+            }
+            if entries.len > enough {
+                break;
+            }
+        }
+        let full = |a: Option<usize>, b: Option<usize>| a.into_iter().chain(b).min();
+        let reaches = Reaches {
+            list: entries.reach(shape.list, palette_end),
+            short: entries.reach(shape.short, full(palette_end, map_end)),
+            raw_only: entries.reach(shape.raw, None),
+            turns_only: entries.reach(shape.turns, full(turns_end, map_end)),
+            // Not looked at, so they reach nothing.
+            raw_from: Reach::NOTHING,
+            mixed: Reach::NOTHING,
+        };
+        let plan = self.choose(&reaches);
+        let most = match plan.kind {
+            LIST => reaches.list.entries,
+            SHORT => reaches.short.entries,
+            RAW => reaches.raw_only.entries,
+            TURNS => reaches.turns_only.entries,
+            _ => return None,
+        };
+        entries.cut(most, plan.reach);
+        // Of one value, each run would take a start and an end where a list has two places for it.
+        let others_lose = turns == 1 || entries.pieces() > shape.raw;
+        others_lose.then_some(plan)
     }
 
     /// How far each kind with keys reaches, found in one walk over the pieces.
@@ -293,6 +332,13 @@ impl<'a> Unit<'a> {
         reaches
     }
 
+    /// How far the map of a line with keys of 8 bits lets it reach.
+    fn mapped(&self, reach: &Reach) -> u32 {
+        reach
+            .end
+            .min(self.start + 256 * (MAP_BITS - reach.entries) as u32)
+    }
+
     fn reach_direct2(&self) -> u32 {
         let limit = (self.start + self.shape.direct2 as u32).min(BLOCK);
         let mut palette = Palette::default();
@@ -316,7 +362,7 @@ impl<'a> Unit<'a> {
             }
             let only = to - from <= SINGLES;
             let keys = if only { from..to } else { from..from + 1 };
-            keys.for_each(|key| entries.push(key, id, only));
+            keys.for_each(|key| entries.push(Entry { key, id, only }));
             if !only {
                 around = id;
             }
@@ -331,9 +377,13 @@ impl<'a> Unit<'a> {
                 break;
             }
             if only && id != self.default {
-                (from..to).for_each(|key| entries.push(key, id, only));
+                (from..to).for_each(|key| entries.push(Entry { key, id, only }));
             } else if !only && (index > 0 || id != self.default) {
-                entries.push(from, id, only);
+                entries.push(Entry {
+                    key: from,
+                    id,
+                    only,
+                });
             }
         }
     }
@@ -356,12 +406,13 @@ impl<'a> Unit<'a> {
         let only = id != self.default && to - from <= SINGLES;
         if only {
             *open = false;
-            (from..to).for_each(|key| entries.push(key, id, only));
+            (from..to).for_each(|key| entries.push(Entry { key, id, only }));
             return;
         }
         // The default needs no entry but where a longer piece has to end.
         if id != self.default || *open {
-            entries.push(from, id, only);
+            let key = from;
+            entries.push(Entry { key, id, only });
         }
         *open = id != self.default;
     }

@@ -1,28 +1,40 @@
 //! The entries of a line, and the values of a palette.
 
-use rblmap::layout::line::{LINE, PALETTE};
+use rblmap::layout::line::{BLOCK, LINE, PALETTE};
 
-use super::fill::put_bytes;
+use super::Reach;
+use super::fill::put_two_bits;
+
+/// One entry of a line with keys.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry {
+    pub(super) key: u32,
+    pub(super) id: u32,
+    pub(super) only: bool,
+}
+
+impl Entry {
+    /// Whether the other one is the next address, of the same run.
+    pub(super) fn is_beside(&self, next: &Entry) -> bool {
+        next.key == self.key + 1 && next.id == self.id
+    }
+}
 
 /// The entries of a line; no kind has more than [`Entries::ROOM`].
 pub(crate) struct Entries {
-    /// Where in the /16 each lies.
-    keys: [u16; Entries::ROOM],
-    ids: [u32; Entries::ROOM],
-    /// A bit for each whose id is another than that of the one before. The first is one.
-    turns: u64,
-    /// A bit for each that is of its key only.
-    only: u64,
-    len: usize,
+    list: [Entry; Entries::ROOM],
+    pub(super) len: usize,
 }
 
 impl Default for Entries {
     fn default() -> Entries {
+        let entry = Entry {
+            key: 0,
+            id: 0,
+            only: false,
+        };
         Entries {
-            keys: [0; Entries::ROOM],
-            ids: [0; Entries::ROOM],
-            turns: 0,
-            only: 0,
+            list: [entry; Entries::ROOM],
             len: 0,
         }
     }
@@ -31,66 +43,79 @@ impl Default for Entries {
 impl Entries {
     const ROOM: usize = 64;
 
-    pub(super) fn clear(&mut self) {
-        (self.len, self.turns, self.only) = (0, 0, 0);
+    pub(crate) fn as_slice(&self) -> &[Entry] {
+        self.list.get(..self.len).unwrap_or_default()
     }
 
-    pub(super) fn push(&mut self, key: u32, id: u32, only: bool) {
-        let turns = self.ids().last() != Some(&id);
-        if let Some((key_at, id_at)) = self.keys.get_mut(self.len).zip(self.ids.get_mut(self.len)) {
-            *key_at = u16::try_from(key).unwrap_or(u16::MAX); // lies in the /16
-            *id_at = id;
-            self.turns |= u64::from(turns) << self.len;
-            self.only |= u64::from(only) << self.len;
+    pub(super) fn push(&mut self, entry: Entry) {
+        if let Some(place) = self.list.get_mut(self.len) {
+            *place = entry;
             self.len += 1;
         }
     }
 
-    /// Takes entries of their key only; a bit of `turns` for each, the first set.
-    pub(super) fn set_singles(&mut self, keys: &[u16], ids: &[u32], turns: u64) {
-        self.len = keys.len().min(ids.len()).min(Entries::ROOM);
-        let places = self.keys.iter_mut().zip(&mut self.ids);
-        for ((key_at, id_at), (key, id)) in places.zip(keys.iter().zip(ids)) {
-            (*key_at, *id_at) = (*key, *id);
+    /// Adds one or two neighbours of their own address only, without a branch on how many.
+    #[inline]
+    pub(super) fn push_single(&mut self, key: u32, count: usize, id: u32) {
+        let only = true;
+        if let Some([first, second]) = self.list.get_mut(self.len..self.len + 2) {
+            *first = Entry { key, id, only };
+            *second = Entry {
+                key: key + 1,
+                id,
+                only,
+            };
+            self.len += count;
         }
-        self.turns = turns & low_bits(self.len);
-        self.only = low_bits(self.len);
     }
 
-    pub(super) fn keys(&self) -> &[u16] {
-        self.keys.get(..self.len).unwrap_or_default()
+    /// Keeps the entries of the runs that begin before `reach`, at most so many.
+    pub(super) fn cut(&mut self, most: usize, reach: u32) {
+        self.len = most.min(self.len);
+        while let Some((last, before)) = self.as_slice().split_last()
+            && last.key >= reach
+            && !before
+                .last()
+                .is_some_and(|it| it.key < reach && it.is_beside(last))
+        {
+            self.len -= 1;
+        }
     }
 
-    pub(super) fn ids(&self) -> &[u32] {
-        self.ids.get(..self.len).unwrap_or_default()
+    /// How many pieces the runs are and the gaps between them.
+    pub(super) fn pieces(&self) -> usize {
+        let pairs = self.as_slice().windows(2);
+        let more = pairs.map(|pair| match pair {
+            [a, b] if a.is_beside(b) => 0,
+            [a, b] if a.key + 1 == b.key => 1,
+            _ => 2,
+        });
+        more.sum::<usize>() + 1
     }
 
-    pub(super) fn turns(&self) -> u64 {
-        self.turns
+    /// What a line reaches that has room for so many entries of their own address only, and ends
+    /// before `end` at the latest.
+    pub(super) fn reach(&self, room: usize, end: Option<usize>) -> Reach {
+        let mut at = room.min(end.unwrap_or(usize::MAX));
+        // Neighbours of one value are one piece, and go together.
+        if let Some([a, b]) = at.checked_sub(1).and_then(|a| self.as_slice().get(a..=at))
+            && a.is_beside(b)
+        {
+            at -= 1;
+        }
+        self.as_slice().get(at).map_or(
+            Reach {
+                end: BLOCK,
+                entries: self.len,
+                ended: false,
+            },
+            |next| Reach {
+                end: next.key,
+                entries: at,
+                ended: true,
+            },
+        )
     }
-
-    pub(super) fn only(&self) -> u64 {
-        self.only
-    }
-}
-
-/// So many bits, at most all 64.
-pub(super) fn low_bits(count: usize) -> u64 {
-    u64::MAX
-        .checked_shr(u64::BITS.saturating_sub(u32::try_from(count).unwrap_or(u64::BITS)))
-        .unwrap_or(0)
-}
-
-/// The numbers of the bits that are set, rising.
-pub(super) fn set_bits(bits: u64) -> impl Iterator<Item = usize> {
-    let mut rest = bits;
-    std::iter::from_fn(move || {
-        let number = rest.trailing_zeros() as usize;
-        (rest != 0).then(|| {
-            rest &= rest - 1;
-            number
-        })
-    })
 }
 
 /// Up to four values, in order of appearance.
@@ -113,27 +138,23 @@ impl Palette {
         Some(self.len - 1)
     }
 
-    /// Writes two bits for each entry, its slot, to byte `at` of a line that has room for so many; the
-    /// last slot is that of the places up to `filled` too.
+    /// Writes the slots of entries.
     pub(super) fn put_slots(
         &mut self,
         line: &mut [u8; LINE],
-        (at, room, filled): (usize, usize, usize),
-        entries: &Entries,
+        at: usize,
+        entries: impl Iterator<Item = Entry>,
     ) {
-        let mut slots = 0u128;
-        // Where the value is another than that of the entry before.
-        let changes = entries.turns | entries.only ^ entries.only << 1;
-        for place in set_bits(changes & low_bits(entries.len)) {
-            let only = entries.only >> place & 1 != 0;
-            let id = entries.ids().get(place).copied().unwrap_or(0);
-            let slot = self.slot(id, only).unwrap_or(0) as u128;
-            let before = (1 << (2 * place)) - 1;
-            slots = (slots & before) | ((slot * (u128::MAX / 3)) & !before);
+        let (mut slot, mut last) = (0, None);
+        for (place, entry) in entries.enumerate() {
+            let value = (entry.id, entry.only);
+            if last.replace(value) != Some(value) {
+                slot = self.slot(entry.id, entry.only).unwrap_or(0);
+            }
+            if slot > 0 {
+                put_two_bits(line, at, place, slot);
+            }
         }
-        slots &= (1 << (2 * filled)) - 1;
-        let bytes = slots.to_le_bytes();
-        put_bytes(line, at, bytes.get(..room.div_ceil(4)).unwrap_or_default());
     }
 
     pub(super) fn used(&self) -> impl Iterator<Item = (u32, bool)> {

@@ -2,15 +2,16 @@
 
 use rblmap::layout::line::{DIRECT2, ENTRY_BITS, LINE, LIST, MAP, MIXED, RAW, SHORT, TURNS};
 
-use super::entries::{Entries, Palette, set_bits};
+use super::entries::{Entry, Palette};
 use super::{Plan, Unit};
 use crate::section::put_id;
 
 impl Unit<'_> {
-    pub(crate) fn line(&self, plan: &Plan, entries: &Entries) -> [u8; LINE] {
+    pub(crate) fn line(&self, plan: &Plan, entries: &[Entry]) -> [u8; LINE] {
         let mut line = [0u8; LINE];
         line[0] = plan.kind;
-        put_bytes(&mut line, 2, &self.base().to_le_bytes());
+        let base = u16::try_from(self.start).unwrap_or(u16::MAX).to_le_bytes(); // below BLOCK
+        (line[2], line[3]) = (base[0], base[1]);
         put_id(
             &mut line,
             self.shape.default_at,
@@ -23,7 +24,7 @@ impl Unit<'_> {
         }
         match plan.kind {
             RAW => self.fill_raw(&mut line, entries),
-            TURNS => self.fill_turns(&mut line, entries, ENTRY_BITS),
+            TURNS => self.fill_turns(&mut line, self.shape.head + MAP, entries),
             MIXED => self.fill_mixed(&mut line, entries),
             LIST => self.fill_list(&mut line, entries),
             SHORT => self.fill_short(&mut line, entries),
@@ -35,83 +36,75 @@ impl Unit<'_> {
         line
     }
 
-    /// What keys are counted from.
-    fn base(&self) -> u16 {
-        u16::try_from(self.start).unwrap_or(u16::MAX) // below BLOCK
-    }
-
-    fn fill_raw(&self, line: &mut [u8; LINE], entries: &Entries) {
-        self.put_keys(line, (self.shape.head, self.shape.raw), entries);
-        let ids_at = self.shape.head + 2 * self.shape.raw;
-        let last = entries.ids().last().unwrap_or(&self.default);
+    fn fill_raw(&self, line: &mut [u8; LINE], entries: &[Entry]) {
+        let (keys, ids) = (self.shape.head, self.shape.head + 2 * self.shape.raw);
         for place in 0..self.shape.raw {
-            let id = *entries.ids().get(place).unwrap_or(last);
-            put_id(line, ids_at, self.shape.width, place, id);
+            let entry = self.entry_or_last(entries, place);
+            put_id(line, keys, 2, place, entry.key - self.start);
+            put_id(line, ids, self.shape.width, place, entry.id);
         }
     }
 
-    /// Map and keys; between them bits, the first of which say which values differ from the one before;
-    /// and those from the end down.
-    fn fill_turns(&self, line: &mut [u8; LINE], entries: &Entries, bits: usize) {
-        let at = self.shape.head;
-        self.put_windows(line, (at, at + MAP + bits), entries);
-        put_entry_bits(line, at + MAP, entries.turns());
-        for (turn, place) in (1..).zip(set_bits(entries.turns())) {
-            let id = entries.ids().get(place).copied().unwrap_or(0);
-            let at = LINE.saturating_sub(turn * self.shape.width);
-            put_id(line, at, self.shape.width, 0, id);
-        }
+    /// Map and keys; at `at` the bits that say which values differ from the one before, and those from
+    /// the end down.
+    fn fill_turns(&self, line: &mut [u8; LINE], at: usize, entries: &[Entry]) {
+        self.put_windows(line, self.shape.head, entries);
+        let (mut place, mut last) = (LINE, None);
+        let turns = entries.iter().map(|entry| {
+            let turns = last.replace(entry.id) != Some(entry.id);
+            if turns {
+                place -= self.shape.width;
+                put_id(line, place, self.shape.width, 0, entry.id);
+            }
+            turns
+        });
+        let bits = entry_bits(turns);
+        put_bytes(line, at, &bits);
     }
 
-    fn fill_mixed(&self, line: &mut [u8; LINE], entries: &Entries) {
-        self.fill_turns(line, entries, 2 * ENTRY_BITS);
-        let at = self.shape.head + MAP + ENTRY_BITS;
-        put_entry_bits(line, at, entries.only());
+    fn fill_mixed(&self, line: &mut [u8; LINE], entries: &[Entry]) {
+        let at = self.shape.head + MAP;
+        self.fill_turns(line, at, entries);
+        let only = entry_bits(entries.iter().map(|entry| entry.only));
+        put_bytes(line, at + ENTRY_BITS, &only);
     }
 
-    fn fill_list(&self, line: &mut [u8; LINE], entries: &Entries) {
-        let (keys, room) = (self.shape.palette_end, self.shape.list);
-        self.put_keys(line, (keys, room), entries);
-        let mut palette = Palette::default();
-        if entries.keys().is_empty() {
-            palette.slot(self.default, false);
-        }
-        palette.put_slots(line, (keys + 2 * room, room, room), entries);
-        self.put_palette(line, &palette);
-    }
-
-    fn fill_short(&self, line: &mut [u8; LINE], entries: &Entries) {
-        let (map, room) = (self.shape.palette_end, self.shape.short);
-        let keys = map + MAP;
-        self.put_windows(line, (map, keys), entries);
-        let mut palette = Palette::default();
-        palette.put_slots(line, (keys + room, room, entries.keys().len()), entries);
-        self.put_palette(line, &palette);
-    }
-
-    /// Keys of 16 bits. Unused places repeat the last; a line without any has the last there can be.
-    fn put_keys(&self, line: &mut [u8; LINE], (at, room): (usize, usize), entries: &Entries) {
-        let base = self.base();
-        let last = entries.keys().last().map_or(u16::MAX, |key| key - base);
-        let keys = entries.keys().iter().map(|key| key - base);
-        let keys = keys.chain(std::iter::repeat(last));
-        let places = line.get_mut(at..at + 2 * room).unwrap_or_default();
-        for (place, key) in places.as_chunks_mut::<2>().0.iter_mut().zip(keys) {
-            *place = key.to_le_bytes();
-        }
-    }
-
-    /// Keys of 8 bits, and the map of their windows.
-    fn put_windows(&self, line: &mut [u8; LINE], (map_at, at): (usize, usize), entries: &Entries) {
-        let base = self.base();
+    /// The map of windows at `at`, and the keys where the line's kind has them.
+    fn put_windows(&self, line: &mut [u8; LINE], at: usize, entries: &[Entry]) {
+        let bits = match line[0] & 7 {
+            TURNS => ENTRY_BITS,
+            MIXED => 2 * ENTRY_BITS,
+            _ => 0,
+        };
+        let keys = at + MAP + bits;
         let mut map = 0u64;
-        let places = line.get_mut(at..).unwrap_or_default();
-        for ((number, key), place) in (0u32..).zip(entries.keys()).zip(places) {
-            let [low, window] = (key - base).to_le_bytes();
-            map |= 1 << ((number + u32::from(window)) % u64::BITS);
-            *place = low;
+        let places = line.get_mut(keys..).unwrap_or_default();
+        for ((number, entry), place) in (0u32..).zip(entries).zip(places) {
+            let key = entry.key - self.start;
+            map |= 1 << (number + (key >> 8));
+            *place = key as u8;
         }
-        put_bytes(line, map_at, &map.to_le_bytes());
+        put_bytes(line, at, &map.to_le_bytes());
+    }
+
+    fn fill_list(&self, line: &mut [u8; LINE], entries: &[Entry]) {
+        let mut palette = Palette::default();
+        let keys = self.shape.palette_end;
+        let slots = keys + 2 * self.shape.list;
+        let all = (0..self.shape.list).map(|place| self.entry_or_last(entries, place));
+        palette.put_slots(line, slots, all.clone());
+        for (place, entry) in all.enumerate() {
+            put_id(line, keys, 2, place, entry.key - self.start);
+        }
+        self.put_palette(line, &palette);
+    }
+
+    fn fill_short(&self, line: &mut [u8; LINE], entries: &[Entry]) {
+        self.put_windows(line, self.shape.palette_end, entries);
+        let mut palette = Palette::default();
+        let slots = self.shape.palette_end + MAP + self.shape.short;
+        palette.put_slots(line, slots, entries.iter().copied());
+        self.put_palette(line, &palette);
     }
 
     fn put_palette(&self, line: &mut [u8; LINE], palette: &Palette) {
@@ -137,22 +130,35 @@ impl Unit<'_> {
             (from..to.min(plan.reach)).for_each(|key| see((key - self.start) as usize, id));
         }
     }
-}
 
-/// A bit for each entry.
-fn put_entry_bits(line: &mut [u8; LINE], at: usize, bits: u64) {
-    if let Some(bytes) = bits.to_le_bytes().first_chunk::<ENTRY_BITS>() {
-        put_bytes(line, at, bytes);
+    /// Unused places repeat the last entry; a line without any says the default at its last key.
+    fn entry_or_last(&self, entries: &[Entry], place: usize) -> Entry {
+        let last = Entry {
+            key: self.start + 0xffff,
+            id: self.default,
+            only: false,
+        };
+        *entries.get(place).or(entries.last()).unwrap_or(&last)
     }
 }
 
-pub(super) fn put_bytes(line: &mut [u8; LINE], at: usize, bytes: &[u8]) {
+/// A bit for each entry.
+fn entry_bits(of: impl Iterator<Item = bool>) -> [u8; ENTRY_BITS] {
+    let bits = (0..u64::BITS).zip(of);
+    let bits = bits.fold(0u64, |bits, (number, bit)| bits | u64::from(bit) << number);
+    bits.to_le_bytes()
+        .first_chunk()
+        .copied()
+        .unwrap_or_default()
+}
+
+fn put_bytes(line: &mut [u8; LINE], at: usize, bytes: &[u8]) {
     if let Some(place) = line.get_mut(at..at + bytes.len()) {
         place.copy_from_slice(bytes);
     }
 }
 
-fn put_two_bits(line: &mut [u8; LINE], at: usize, place: usize, slot: usize) {
+pub(super) fn put_two_bits(line: &mut [u8; LINE], at: usize, place: usize, slot: usize) {
     if let Some(byte) = line.get_mut(at + place / 4) {
         *byte |= u8::try_from(slot & 3).unwrap_or(0) << (2 * (place % 4));
     }
