@@ -155,6 +155,15 @@ pub(crate) trait Compare: Copy {
     /// A bit for each of the bytes that is `x`.
     fn equal(self, bytes: &[u8; 64], x: u8) -> u64;
 
+    /// A bit for each of 16 numbers of 4 bytes that is `x`.
+    fn equal_32(self, numbers: &[u8; 64], x: u32) -> u32;
+
+    /// A bit for each of 16 numbers of 4 bytes that is up to `x`.
+    fn up_to_32(self, numbers: &[u8; 64], x: u32) -> u32;
+
+    /// A bit for each of 8 numbers of 8 bytes that is `x`.
+    fn equal_64(self, numbers: &[u8; 64], x: u64) -> u32;
+
     /// How many of the keys of a line are up to `x`, and whether one is `x`.
     fn keys(self, line: &[u8; 64], keys: &Keys, x: u16) -> (u32, bool);
 
@@ -196,6 +205,24 @@ impl Compare for Scalar {
     }
 
     #[inline(always)]
+    fn equal_32(self, numbers: &[u8; 64], x: u32) -> u32 {
+        let numbers = numbers.as_chunks().0.iter();
+        bits(numbers.map(|number| u32::from_le_bytes(*number) == x))
+    }
+
+    #[inline(always)]
+    fn up_to_32(self, numbers: &[u8; 64], x: u32) -> u32 {
+        let numbers = numbers.as_chunks().0.iter();
+        bits(numbers.map(|number| u32::from_le_bytes(*number) <= x))
+    }
+
+    #[inline(always)]
+    fn equal_64(self, numbers: &[u8; 64], x: u64) -> u32 {
+        let numbers = numbers.as_chunks().0.iter();
+        bits(numbers.map(|number| u64::from_le_bytes(*number) == x))
+    }
+
+    #[inline(always)]
     fn keys(self, line: &[u8; 64], keys: &Keys, x: u16) -> (u32, bool) {
         let (mut below, mut equal) = (0, false);
         for key in keys.read(line) {
@@ -223,6 +250,14 @@ impl Compare for Scalar {
     }
 }
 
+/// A bit for each, from the lowest on.
+#[inline(always)]
+fn bits(are_set: impl Iterator<Item = bool>) -> u32 {
+    (0..u32::BITS)
+        .zip(are_set)
+        .fold(0, |bits, (bit, is_set)| bits | u32::from(is_set) << bit)
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     #![expect(
@@ -231,10 +266,12 @@ mod avx2 {
     )]
 
     use std::arch::x86_64::{
-        __m256i, _bzhi_u64, _mm256_cmpeq_epi8, _mm256_cmpeq_epi16, _mm256_loadu_si256,
-        _mm256_min_epu8, _mm256_min_epu16, _mm256_movemask_epi8, _mm256_packs_epi16,
-        _mm256_permute4x64_epi64, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_setzero_si256,
-        _pdep_u64,
+        __m256i, _bzhi_u64, _mm256_castsi256_pd, _mm256_castsi256_ps, _mm256_cmpeq_epi8,
+        _mm256_cmpeq_epi16, _mm256_cmpeq_epi32, _mm256_cmpeq_epi64, _mm256_loadu_si256,
+        _mm256_min_epu8, _mm256_min_epu16, _mm256_min_epu32, _mm256_movemask_epi8,
+        _mm256_movemask_pd, _mm256_movemask_ps, _mm256_packs_epi16, _mm256_permute4x64_epi64,
+        _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_epi64x,
+        _mm256_setzero_si256, _pdep_u64,
     };
 
     use std::hint::select_unpredictable;
@@ -262,6 +299,24 @@ mod avx2 {
         fn equal(self, bytes: &[u8; 64], x: u8) -> u64 {
             // SAFETY: an `Avx2` is made only where the machine has AVX2.
             unsafe { equal_bytes(bytes, x) }
+        }
+
+        #[inline(always)]
+        fn equal_32(self, numbers: &[u8; 64], x: u32) -> u32 {
+            // SAFETY: an `Avx2` is made only where the machine has AVX2.
+            unsafe { equal_32(numbers, x) }
+        }
+
+        #[inline(always)]
+        fn up_to_32(self, numbers: &[u8; 64], x: u32) -> u32 {
+            // SAFETY: an `Avx2` is made only where the machine has AVX2.
+            unsafe { up_to_32(numbers, x) }
+        }
+
+        #[inline(always)]
+        fn equal_64(self, numbers: &[u8; 64], x: u64) -> u32 {
+            // SAFETY: an `Avx2` is made only where the machine has AVX2.
+            unsafe { equal_64(numbers, x) }
         }
 
         #[inline(always)]
@@ -323,6 +378,32 @@ mod avx2 {
     }
 
     #[inline]
+    #[target_feature(enable = "avx2")]
+    fn equal_32(numbers: &[u8; 64], x: u32) -> u32 {
+        let x = _mm256_set1_epi32(x.cast_signed());
+        let (a, b) = halves(numbers);
+        mask_32(_mm256_cmpeq_epi32(a, x), _mm256_cmpeq_epi32(b, x))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn up_to_32(numbers: &[u8; 64], x: u32) -> u32 {
+        let x = _mm256_set1_epi32(x.cast_signed());
+        let (a, b) = halves(numbers);
+        let up_to = |numbers| _mm256_cmpeq_epi32(_mm256_min_epu32(numbers, x), numbers);
+        mask_32(up_to(a), up_to(b))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn equal_64(numbers: &[u8; 64], x: u64) -> u32 {
+        let x = _mm256_set1_epi64x(x.cast_signed());
+        let (a, b) = halves(numbers);
+        let mask = |equal| _mm256_movemask_pd(_mm256_castsi256_pd(equal)).cast_unsigned();
+        mask(_mm256_cmpeq_epi64(a, x)) | mask(_mm256_cmpeq_epi64(b, x)) << 4
+    }
+
+    #[inline]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
     fn compare_keys(line: &[u8; 64], packed: u32, x: u16) -> (u32, bool) {
         let x = _mm256_set1_epi16(x.cast_signed());
@@ -361,6 +442,14 @@ mod avx2 {
         let low = _mm256_movemask_epi8(a).cast_unsigned();
         let high = _mm256_movemask_epi8(b).cast_unsigned();
         u64::from(low) | u64::from(high) << 32
+    }
+
+    /// A bit for each number of 4 bytes of which the highest bit is set.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn mask_32(a: __m256i, b: __m256i) -> u32 {
+        let mask = |numbers| _mm256_movemask_ps(_mm256_castsi256_ps(numbers)).cast_unsigned();
+        mask(a) | mask(b) << 8
     }
 
     #[inline]
@@ -475,6 +564,47 @@ mod tests {
                     let bit = |place: usize| mask >> place & 1 != 0;
                     assert!((0..64).all(|place| bit(place) == (bytes[place] == x)));
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn each_level_compares_numbers_of_four_and_eight_bytes() {
+        struct Ask<'a>(&'a [u8; 64], u32, u64);
+        impl Task for Ask<'_> {
+            type Output = [u32; 3];
+            fn run(self, compare: impl Compare) -> [u32; 3] {
+                [
+                    compare.equal_32(self.0, self.1),
+                    compare.up_to_32(self.0, self.1),
+                    compare.equal_64(self.0, self.2),
+                ]
+            }
+        }
+        let rng = &mut Rng::with_seed(4);
+        for _ in 0..20_000 {
+            // Few values, so that many are equal; both ends of the range, and of its signed half.
+            let mut number =
+                || [0, 1, 0x7fff_ffff, 0x8000_0000, u32::MAX, rng.u32(..)][rng.usize(..6)];
+            let numbers: [u32; 16] = std::array::from_fn(|_| number());
+            let (x, high) = (number(), number());
+            let long = u64::from(high) << 32 | u64::from(x);
+            let mut bytes = [0; 64];
+            for (place, number) in bytes.as_chunks_mut().0.iter_mut().zip(numbers) {
+                *place = number.to_le_bytes();
+            }
+            let expected = |holds: &dyn Fn(usize) -> bool, count: usize| {
+                (0..count).fold(0, |bits, at| bits | u32::from(holds(at)) << at)
+            };
+            let of_eight =
+                |at: usize| u64::from(numbers[2 * at + 1]) << 32 | u64::from(numbers[2 * at]);
+            let expected = [
+                expected(&|at| numbers[at] == x, 16),
+                expected(&|at| numbers[at] <= x, 16),
+                expected(&|at| of_eight(at) == long, 8),
+            ];
+            for level in [Level::Scalar, Level::best()] {
+                assert_eq!(level.run(Ask(&bytes, x, long)), expected);
             }
         }
     }

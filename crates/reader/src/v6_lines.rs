@@ -3,7 +3,7 @@
 //!
 //! Every access is checked or clamped: damaged bytes give a wrong answer at worst.
 
-use crate::compare::prefetch;
+use crate::compare::{Compare, Level, Task, prefetch};
 use crate::layout::bytes::{id_at, u32_at, u64_at};
 use crate::layout::line6::{
     BIG, BIG_KEYS, BUCKET, COUNT_AT, FIRST_AT, FROM, KEYS_AT, LINE, MID_PAD, ONLY_48, ONLY_64,
@@ -20,6 +20,7 @@ pub(crate) struct Lines6<'a> {
     pub(crate) sub: &'a [[u8; LINE]],
     pub(crate) shape: Shape6,
     bits: u32,
+    level: Level,
 }
 
 /// An entry of a line.
@@ -64,22 +65,37 @@ impl<'a> Lines6<'a> {
             sub,
             shape: Shape6::new(width),
             bits: top.len().ilog2(),
+            level: Level::best(),
         })
+    }
+
+    /// The same lines, read with what any machine can do.
+    pub(crate) fn portable(self) -> Lines6<'a> {
+        Lines6 {
+            level: Level::Scalar,
+            ..self
+        }
     }
 
     /// The id of the value of an address, 0 for none.
     #[inline]
+    pub(crate) fn lookup(&self, address: u128) -> u32 {
+        let lines = self;
+        self.level.run(LookupOne6 { lines, address })
+    }
+
+    #[inline(always)]
     #[expect(
         clippy::cast_possible_truncation,
         reason = "parts of the address are meant"
     )]
-    pub(crate) fn lookup(&self, address: u128) -> u32 {
+    fn lookup_with(&self, address: u128, compare: impl Compare) -> u32 {
         let (net, x, low) = (
             (address >> 96) as u32,
             (address >> 64) as u32,
             address as u64,
         );
-        let Some((first, count)) = self.net(net) else {
+        let Some((first, count)) = self.net(net, compare) else {
             return self.wide_id(net);
         };
         if count == 0 {
@@ -89,10 +105,10 @@ impl<'a> Lines6<'a> {
         let guess = ((u64::from(x) * u64::from(count)) >> 32) as usize;
         let guess = (first as usize).wrapping_add(guess);
         prefetch(self.lines.as_ptr().wrapping_add(guess));
-        let Some(line) = self.lines.get(self.line_of(first, count, x)) else {
+        let Some(line) = self.lines.get(self.line_of(first, count, x, compare)) else {
             return 0;
         };
-        let Some(at) = self.keys_up_to(line, x).checked_sub(1) else {
+        let Some(at) = self.keys_up_to(line, x, compare).checked_sub(1) else {
             return self.default_of(line);
         };
         let entry = self.entry(line, at);
@@ -107,23 +123,18 @@ impl<'a> Lines6<'a> {
         if matches!(entry.kind, FROM | ONLY_64 | ONLY_48) {
             return entry.id;
         }
-        self.inside(line, entry.id, low)
+        self.inside(line, entry.id, low, compare)
             .unwrap_or_else(|| self.default_of(line))
     }
 
     /// What the table says of a /32: its first line, or its id, and the number of its lines.
-    #[inline]
-    fn net(&self, net: u32) -> Option<(u32, u32)> {
+    #[inline(always)]
+    fn net(&self, net: u32, compare: impl Compare) -> Option<(u32, u32)> {
         let start = bucket_of(net, self.bits);
         for step in 0..self.top.len() {
             let bucket = self.top.get((start + step) & (self.top.len() - 1))?;
-            let mut found = 0u32;
-            for place in 0..BUCKET {
-                found |= u32::from(u32_at(bucket, place * 4) == net) << place;
-            }
-            // Only places below BUCKET can be set.
-            let used = bucket.get(USED_AT).copied().map_or(0, u32::from);
-            found &= (1 << used.min(31)) - 1;
+            let used = bucket.get(USED_AT).copied().map_or(0, usize::from);
+            let found = compare.equal_32(bucket, net) & low_bits(used.min(BUCKET));
             if found != 0 {
                 let place = found.trailing_zeros() as usize * 4;
                 return Some((
@@ -139,6 +150,7 @@ impl<'a> Lines6<'a> {
     }
 
     /// The value of a stretch of whole /32s.
+    #[inline(never)]
     fn wide_id(&self, net: u32) -> u32 {
         let after = self.wide.partition_point(|row| u32_at(row, 0) <= net);
         let row = after.checked_sub(1).and_then(|at| self.wide.get(at));
@@ -147,8 +159,8 @@ impl<'a> Lines6<'a> {
     }
 
     /// The last of the lines of a /32 that starts up to `x`.
-    #[inline]
-    fn line_of(&self, first: u32, count: u32, x: u32) -> usize {
+    #[inline(always)]
+    fn line_of(&self, first: u32, count: u32, x: u32, compare: impl Compare) -> usize {
         let start = |at: usize| {
             self.mid
                 .get(at)
@@ -164,31 +176,19 @@ impl<'a> Lines6<'a> {
             };
             len -= half;
         }
-        let window = self
-            .mid
-            .get(base..)
-            .and_then(|mid| mid.first_chunk::<MID_PAD>());
-        let Some(window) = window else {
+        let window = self.mid.get(base..).unwrap_or_default().as_flattened();
+        let Some(window) = window.first_chunk::<{ 4 * MID_PAD }>() else {
             return usize::MAX;
         };
-        let below: usize = window
-            .iter()
-            .enumerate()
-            .map(|(at, start)| usize::from(at < len) & usize::from(u32::from_le_bytes(*start) <= x))
-            .sum();
-        base + below.saturating_sub(1)
+        let below = compare.up_to_32(window, x) & low_bits(len);
+        base + (below.count_ones() as usize).saturating_sub(1)
     }
 
     /// How many keys of a line are up to `x`.
-    #[inline]
-    fn keys_up_to(&self, line: &[u8; LINE], x: u32) -> usize {
-        // Each number of keys has code of its own, which compares several at once.
-        match self.shape.entries {
-            11 => keys_up_to::<11>(line, x),
-            9 => keys_up_to::<9>(line, x),
-            7 => keys_up_to::<7>(line, x),
-            _ => keys_up_to::<6>(line, x),
-        }
+    #[inline(always)]
+    fn keys_up_to(&self, line: &[u8; LINE], x: u32, compare: impl Compare) -> usize {
+        let below = compare.up_to_32(line, x) >> (KEYS_AT / 4);
+        (below & low_bits(self.shape.entries)).count_ones() as usize
     }
 
     /// The `at`-th entry of a line.
@@ -217,18 +217,22 @@ impl<'a> Lines6<'a> {
     }
 
     /// The value of an address inside a /64; `None` if the default holds.
-    #[inline]
-    fn inside(&self, line: &[u8; LINE], place: u32, low: u64) -> Option<u32> {
+    #[inline(always)]
+    fn inside(
+        &self,
+        line: &[u8; LINE],
+        place: u32,
+        low: u64,
+        compare: impl Compare,
+    ) -> Option<u32> {
         let (at, slot) = self.group_of(line, place);
         if slot == BIG {
             return self.inside_big(at, low);
         }
         let sub = self.sub.get(at)?;
-        let equal = match self.shape.slots {
-            7 => slots_of::<7>(sub, low),
-            6 => slots_of::<6>(sub, low),
-            _ => slots_of::<5>(sub, low),
-        };
+        let slots = self.shape.slots;
+        // They end where the line does.
+        let equal = compare.equal_64(sub, low) >> (LINE / 8).saturating_sub(slots);
         let from = u32::MAX << slot;
         let starts = u32::from(*sub.first()?) & from << 1;
         let until = if starts == 0 {
@@ -241,6 +245,7 @@ impl<'a> Lines6<'a> {
     }
 
     /// As [`Lines6::inside`], in a group with lines of its own.
+    #[inline(never)]
     fn inside_big(&self, at: usize, low: u64) -> Option<u32> {
         // The first two lines are all that most groups have.
         let first = self.sub.as_ptr().wrapping_add(at);
@@ -338,29 +343,23 @@ impl<'a> Lines6<'a> {
     }
 }
 
-#[inline]
-fn keys_up_to<const N: usize>(line: &[u8; LINE], x: u32) -> usize {
-    let (keys, _) = line.get(KEYS_AT..).unwrap_or_default().as_chunks::<4>();
-    let Some(keys) = keys.first_chunk::<N>() else {
-        return 0;
-    };
-    let below: u32 = keys
-        .iter()
-        .map(|key| u32::from(u32::from_le_bytes(*key) <= x))
-        .sum();
-    below as usize
+/// So many bits, at most 31.
+#[inline(always)]
+fn low_bits(count: usize) -> u32 {
+    (1 << (count & 31)) - 1
 }
 
-/// The slots of a line inside a /64 that have the key `low`, one bit each.
-#[inline]
-fn slots_of<const N: usize>(line: &[u8; LINE], low: u64) -> u32 {
-    let (keys, _) = line
-        .get(LINE - N * 8..)
-        .unwrap_or_default()
-        .as_chunks::<8>();
-    let mut equal = 0;
-    for (place, key) in keys.iter().enumerate() {
-        equal |= u32::from(u64::from_le_bytes(*key) == low) << place;
+/// One address in lines.
+struct LookupOne6<'l, 'a> {
+    lines: &'l Lines6<'a>,
+    address: u128,
+}
+
+impl Task for LookupOne6<'_, '_> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn run(self, compare: impl Compare) -> u32 {
+        self.lines.lookup_with(self.address, compare)
     }
-    equal
 }

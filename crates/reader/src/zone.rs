@@ -154,9 +154,8 @@ impl<'a> Zone<'a> {
     #[inline]
     pub fn lookup_v6(&self, address: u128) -> Answer<'a> {
         let id = match &self.v6 {
-            V6::Empty => 0,
-            V6::Sorted(section) => section.lookup(address),
             V6::Lines(lines) => lines.lookup(address),
+            _ => self.small_v6_id(address),
         };
         let run = self.part(id, Key::V6(address));
         // The casts cut the embedded address out.
@@ -168,7 +167,7 @@ impl<'a> Zone<'a> {
         } else {
             None
         };
-        let inner = inner.and_then(|v4| self.part(self.v4_id(v4), Key::V4(v4)));
+        let inner = inner.and_then(|v4| self.part(self.inner_id(v4), Key::V4(v4)));
         let name = self.name_part(NAMES_REACH_V6, Ipv6Addr::from_bits(address));
         Answer::new(self.image, self.listing, [run, inner, name])
     }
@@ -277,6 +276,9 @@ impl<'a> Zone<'a> {
         if let V4::Lines(lines) = self.v4 {
             self.v4 = V4::Lines(lines.portable());
         }
+        if let V6::Lines(lines) = self.v6 {
+            self.v6 = V6::Lines(lines.portable());
+        }
         self
     }
 
@@ -325,6 +327,22 @@ impl<'a> Zone<'a> {
             V4::Sorted(section) => section.lookup(address),
             V4::Empty | V4::Lines(_) => 0,
         }
+    }
+
+    /// As [`Zone::small_v4_id`].
+    #[inline(never)]
+    fn small_v6_id(&self, address: u128) -> u32 {
+        match &self.v6 {
+            V6::Sorted(section) => section.lookup(address),
+            V6::Empty | V6::Lines(_) => 0,
+        }
+    }
+
+    /// As [`Zone::v4_id`], of the address inside an IPv6 one, as few clients have.
+    #[cold]
+    #[inline(never)]
+    fn inner_id(&self, address: u32) -> u32 {
+        self.v4_id(address)
     }
 
     #[inline]
