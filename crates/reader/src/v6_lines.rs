@@ -301,7 +301,7 @@ impl<'a> Lines6<'a> {
             let shift = 32u32.saturating_sub(span.leading_zeros());
             let part = (low.saturating_sub(ends.0) >> shift) * (to - from) as u64;
             let guess = from + usize::try_from(part / (span >> shift).max(1)).unwrap_or(0);
-            let guess = guess.clamp(from, to - 1);
+            let guess = guess.max(from).min(to - 1);
             if starts(guess) {
                 from = guess;
                 if guess + 1 < to && !starts(guess + 1) {
@@ -336,10 +336,12 @@ impl<'a> Lines6<'a> {
         self.id(line, SLOT_IDS_AT, slot)
     }
 
-    #[inline]
+    #[inline(always)]
     fn id(&self, line: &[u8; LINE], at: usize, index: usize) -> u32 {
-        line.get(at..)
-            .map_or(0, |ids| id_at(ids, self.shape.width, index))
+        match line.get(at..) {
+            Some(ids) => id_at(ids, self.shape.width, index),
+            None => 0,
+        }
     }
 }
 
