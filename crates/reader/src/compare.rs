@@ -109,7 +109,7 @@ impl Keys {
 
     /// The keys of a line, in order.
     #[inline(always)]
-    pub(crate) fn read(self, line: &[u8; 64]) -> impl Iterator<Item = u16> + Clone {
+    pub(crate) fn read(self, line: &[u8; 64]) -> impl Iterator<Item = u16> {
         let (places, _) = line.as_chunks::<2>();
         let keys = places
             .iter()

@@ -95,6 +95,7 @@ pub(crate) struct LineStretches<'a> {
     block: Option<u16>,
     next_line: usize,
     found: Box<Stretches>,
+    runs: Vec<Run<u32>>,
     index: usize,
 }
 
@@ -105,6 +106,7 @@ impl<'a> LineStretches<'a> {
             block: Some(0),
             next_line: 0,
             found: Box::new(Stretches::new()),
+            runs: Vec::new(),
             index: 0,
         }
     }
@@ -115,7 +117,7 @@ impl Iterator for LineStretches<'_> {
 
     fn next(&mut self) -> Option<(u32, u32, u32)> {
         loop {
-            if let Some(run) = self.found.runs().get(self.index) {
+            if let Some(run) = self.runs.get(self.index) {
                 self.index += 1;
                 return Some((run.start, run.end, run.value.get()));
             }
@@ -131,8 +133,10 @@ impl Iterator for LineStretches<'_> {
                 _ => return None,
             }
             self.block = block.checked_add(1);
+            self.runs.clear();
             self.index = 0;
-            self.lines.read_runs(block, lines, &mut self.found);
+            self.lines
+                .push_runs(block, lines, &mut self.found, &mut self.runs);
         }
     }
 }

@@ -217,7 +217,7 @@ impl Block {
                     numbers,
                     values,
                 };
-                lines.ids_of_kind(kind.into(), compare, task);
+                lines.ids_of_kind(kind, compare, task);
             }
         }
     }

@@ -86,6 +86,7 @@ impl<'a> V4Blocks<'a> {
         V4Walk {
             lines: self.lines,
             found: Box::new(Stretches::new()),
+            runs: Vec::new(),
         }
     }
 }
@@ -94,12 +95,16 @@ impl<'a> V4Blocks<'a> {
 pub struct V4Walk<'a> {
     lines: Lines<'a>,
     found: Box<Stretches>,
+    runs: Vec<Run<u32>>,
 }
 
 impl V4Walk<'_> {
     /// The runs of a /16 in address order, cut at its ends. Costs some nanoseconds a run.
     pub fn runs(&mut self, block: u16) -> &[Run<u32>] {
         let lines = self.lines.lines_of(block);
-        self.lines.read_runs(block, lines, &mut self.found)
+        self.runs.clear();
+        self.lines
+            .push_runs(block, lines, &mut self.found, &mut self.runs);
+        &self.runs
     }
 }

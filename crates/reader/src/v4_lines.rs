@@ -45,10 +45,8 @@ struct Kind {
     keys: Keys,
     /// Where the ids, or the places of them in the palette, lie.
     at: u8,
-    /// Which of the following.
-    form: u8,
-    /// The same.
-    is: Form,
+    /// What else there is to know.
+    form: Form,
 }
 
 /// What a form says. A byte each: tested together in a vector, bits would need a constant, which is one
@@ -82,6 +80,19 @@ const FOUR: u8 = 2;
 const WINDOWS: u8 = 4;
 /// A bit for each entry says whether it is of its key only.
 const EITHER: u8 = 8;
+
+/// Which of these hold for a kind; of kinds that do not exist none.
+const fn form_of(kind: u8) -> u8 {
+    match kind {
+        LIST => FOUR,
+        DIRECT2 => EACH | FOUR,
+        DIRECT => EACH,
+        SHORT => FOUR | WINDOWS,
+        TURNS => WINDOWS,
+        MIXED => WINDOWS | EITHER,
+        _ => 0,
+    }
+}
 
 /// What a /16 says of an address.
 #[derive(Debug, Clone, Copy)]
@@ -298,8 +309,8 @@ impl<'a> Lines<'a> {
     /// Third step for many addresses whose lines are of one kind: `each` gets a function that says
     /// the id. Compiled once for each form, which takes less than half of the work out.
     #[inline(always)]
-    pub(crate) fn ids_of_kind<C: Compare>(&self, kind: usize, compare: C, each: impl Each) {
-        let (lines, Some(&kind)) = (*self, self.kinds.get(kind)) else {
+    pub(crate) fn ids_of_kind<C: Compare>(&self, number: u8, compare: C, each: impl Each) {
+        let (lines, Some(&kind)) = (*self, self.kinds.get(usize::from(number))) else {
             return;
         };
         let of = |form| OneKind {
@@ -308,14 +319,14 @@ impl<'a> Lines<'a> {
             form: Form::of(form),
             compare,
         };
-        match kind.form {
-            0 => each.run(of(0)),
-            FOUR => each.run(of(FOUR)),
-            EACH => each.run(of(EACH)),
-            WINDOWS => each.run(of(WINDOWS)),
-            form if form == EACH | FOUR => each.run(of(EACH | FOUR)),
-            form if form == WINDOWS | EITHER => each.run(of(WINDOWS | EITHER)),
-            _ => each.run(of(FOUR | WINDOWS)),
+        match number {
+            LIST => each.run(of(form_of(LIST))),
+            DIRECT2 => each.run(of(form_of(DIRECT2))),
+            DIRECT => each.run(of(form_of(DIRECT))),
+            SHORT => each.run(of(form_of(SHORT))),
+            TURNS => each.run(of(form_of(TURNS))),
+            MIXED => each.run(of(form_of(MIXED))),
+            _ => each.run(of(form_of(RAW))),
         }
     }
 
@@ -323,7 +334,7 @@ impl<'a> Lines<'a> {
     #[expect(clippy::indexing_slicing, reason = "cut to the length of the array")]
     fn read_line(&self, line: &[u8; LINE], address: u32, compare: impl Compare) -> u32 {
         let kind = &self.kinds[usize::from(line[0] & 7)];
-        self.read_as(line, kind, kind.is, address, compare)
+        self.read_as(line, kind, kind.form, address, compare)
     }
 
     /// Reads a line of a kind, of which `form` is the form: said again, since it may be constant.
@@ -466,24 +477,23 @@ impl Kind {
     /// What `docs/format.md` says of the kind; of kinds that do not exist, that they hold nothing.
     fn new(kind: usize, shape: &Shape) -> Kind {
         let short_slots = shape.palette_end + MAP + shape.short;
-        let (keys_at, count, at, form) = match u8::try_from(kind) {
-            Ok(RAW) => (shape.head, shape.raw, shape.head + 2 * shape.raw, 0),
-            Ok(LIST) => {
+        let kind = small(kind);
+        let (keys_at, count, at) = match kind {
+            RAW => (shape.head, shape.raw, shape.head + 2 * shape.raw),
+            LIST => {
                 let slots = shape.palette_end + 2 * shape.list;
-                (shape.palette_end, shape.list, slots, FOUR)
+                (shape.palette_end, shape.list, slots)
             }
-            Ok(DIRECT2) => (LINE, shape.direct2, shape.palette_end, EACH | FOUR),
-            Ok(DIRECT) => (LINE, shape.direct, shape.head, EACH),
-            Ok(SHORT) => (shape.palette_end, shape.short, short_slots, FOUR | WINDOWS),
-            Ok(TURNS) => (shape.head, shape.turns, 0, WINDOWS),
-            Ok(MIXED) => (shape.head, shape.turns, 0, WINDOWS | EITHER),
-            _ => (LINE, 0, 0, 0),
+            DIRECT2 => (LINE, shape.direct2, shape.palette_end),
+            DIRECT => (LINE, shape.direct, shape.head),
+            SHORT => (shape.palette_end, shape.short, short_slots),
+            TURNS | MIXED => (shape.head, shape.turns, 0),
+            _ => (LINE, 0, 0),
         };
         Kind {
             keys: Keys::new(small(keys_at / 2), small(count)),
             at: small(at),
-            form,
-            is: Form::of(form),
+            form: Form::of(form_of(kind)),
         }
     }
 

@@ -2,57 +2,58 @@
 
 use std::hint::select_unpredictable;
 
-use super::{BlockLines, EACH, EITHER, FOUR, Form, Kind, Lines, WINDOWS};
+use super::{BlockLines, EACH, EITHER, FOUR, Form, Kind, Lines, WINDOWS, form_of};
 use crate::compare::{Compare, Task, Window};
 use crate::layout::bytes::{u16_at, u64_at};
-use crate::layout::line::{BLOCK, LINE, MAP, PALETTE};
+use crate::layout::line::{
+    BLOCK, DIRECT, DIRECT2, LINE, LIST, MAP, MIXED, PALETTE, RAW, SHORT, TURNS,
+};
 use crate::run::{Run, ValueId};
 
 impl Lines<'_> {
-    /// Reads the runs of a /16 in address order, cut at its ends.
-    pub(crate) fn read_runs<'f>(
+    /// Adds the runs of a /16 in address order, cut at its ends.
+    pub(crate) fn push_runs(
         &self,
         block: u16,
         of: BlockLines<'_>,
-        found: &'f mut Stretches,
-    ) -> &'f [Run<u32>] {
+        found: &mut Stretches,
+        out: &mut Vec<Run<u32>>,
+    ) {
         let first = u32::from(block) << 16;
-        found.begin(first);
         match of {
             BlockLines::Damaged | BlockLines::Uniform(None) => {}
-            BlockLines::Uniform(Some(value)) => {
-                found.push(0, value.get(), true);
-                found.finish();
-            }
+            BlockLines::Uniform(Some(value)) => out.push(Run {
+                start: first,
+                end: first | 0xffff,
+                value,
+            }),
             BlockLines::Lines { lines, starts, .. } => self.level.run(Walk {
                 reader: self,
                 lines,
                 starts,
+                first,
                 found,
+                out,
             }),
         }
-        found.runs()
     }
 
     /// Finds where the stretches of equal value of a line begin that speaks for the addresses from
     /// `start` to before `end`.
     #[inline(always)]
     fn walk_line(&self, line: &[u8; LINE], ends: (u32, u32), found: &mut Stretches) {
-        let Some(kind) = self.kinds.get(usize::from(line[0] & 7)) else {
+        let number = line[0] & 7;
+        let Some(kind) = self.kinds.get(usize::from(number)) else {
             return;
         };
-        match kind.form {
-            0 => self.walk_as::<0>(line, kind, ends, found),
-            FOUR => self.walk_as::<FOUR>(line, kind, ends, found),
-            EACH => self.walk_as::<EACH>(line, kind, ends, found),
-            WINDOWS => self.walk_as::<WINDOWS>(line, kind, ends, found),
-            form if form == EACH | FOUR => {
-                self.walk_as::<{ EACH | FOUR }>(line, kind, ends, found);
-            }
-            form if form == WINDOWS | EITHER => {
-                self.walk_as::<{ WINDOWS | EITHER }>(line, kind, ends, found);
-            }
-            _ => self.walk_as::<{ FOUR | WINDOWS }>(line, kind, ends, found),
+        match number {
+            LIST => self.walk_as::<{ form_of(LIST) }>(line, kind, ends, found),
+            DIRECT2 => self.walk_as::<{ form_of(DIRECT2) }>(line, kind, ends, found),
+            DIRECT => self.walk_as::<{ form_of(DIRECT) }>(line, kind, ends, found),
+            SHORT => self.walk_as::<{ form_of(SHORT) }>(line, kind, ends, found),
+            TURNS => self.walk_as::<{ form_of(TURNS) }>(line, kind, ends, found),
+            MIXED => self.walk_as::<{ form_of(MIXED) }>(line, kind, ends, found),
+            _ => self.walk_as::<{ form_of(RAW) }>(line, kind, ends, found),
         }
     }
 
@@ -69,6 +70,8 @@ impl Lines<'_> {
             self.walk_each::<FORM>(line, kind, (start, end), found);
             return;
         }
+        let default = self.read_default(line);
+        found.push(start, default, true);
         let base = u32::from(u16_at(line, 2));
         if FORM & WINDOWS != 0 {
             let Window { map, keys_at, .. } = kind.window(line, Form::of(FORM), 0);
@@ -76,10 +79,10 @@ impl Lines<'_> {
             let keys = keys.iter().take(kind.keys.count().into());
             let lows = windows(map).zip(keys);
             let lows = lows.map(|(window, low)| base + (window << 8 | u32::from(*low)));
-            self.walk_keys::<FORM>(line, kind, lows, (start, end), found);
+            self.walk_keys::<FORM>(line, kind, (start, end), lows, found);
         } else {
             let lows = kind.keys.read(line).map(|low| base + u32::from(low));
-            self.walk_keys::<FORM>(line, kind, lows, (start, end), found);
+            self.walk_keys::<FORM>(line, kind, (start, end), lows, found);
         }
     }
 
@@ -89,24 +92,28 @@ impl Lines<'_> {
         &self,
         line: &[u8; LINE],
         kind: &Kind,
-        lows: impl Iterator<Item = u32> + Clone,
         (start, end): (u32, u32),
+        lows: impl Iterator<Item = u32>,
         found: &mut Stretches,
     ) {
         let default = self.read_default(line);
-        let ids = Ids::<FORM>::new(self, line, kind);
-        if default == 0
-            && ids.are_single
-            && found.push_singles(lows.clone(), ids.clone(), (start, end))
-        {
-            return;
-        }
-        let mut ids = ids;
-        found.leave_singles();
-        found.push(start, default, true);
-        let mut around = default;
+        let mut ids = Ids::<FORM>::new(self, line, kind);
         // Unused places repeat the last key, and damaged bytes hold any.
         let mut next = start;
+        if default == 0 && ids.are_single {
+            let mut singles = found.begin_singles(start);
+            for (index, low) in lows.enumerate() {
+                if low < next || low >= end {
+                    break;
+                }
+                let (id, _) = ids.next(index);
+                found.push_single(&mut singles, low, id, low == next);
+                next = low + 1;
+            }
+            found.end_singles(&singles, next);
+            return;
+        }
+        let mut around = default;
         for (index, low) in lows.enumerate() {
             if low < next || low >= end {
                 break;
@@ -130,7 +137,6 @@ impl Lines<'_> {
         (start, end): (u32, u32),
         found: &mut Stretches,
     ) {
-        found.leave_singles();
         let base = u32::from(u16_at(line, 2));
         let last = end.min(base + u32::from(kind.keys.count())).max(start);
         // An undamaged line speaks from its base on.
@@ -165,7 +171,10 @@ struct Walk<'l, 'a, 'b, 'o> {
     reader: &'l Lines<'a>,
     lines: &'b [[u8; LINE]],
     starts: &'b [[u8; 2]],
+    /// The first address of the /16.
+    first: u32,
     found: &'o mut Stretches,
+    out: &'o mut Vec<Run<u32>>,
 }
 
 impl Task for Walk<'_, '_, '_, '_> {
@@ -174,6 +183,7 @@ impl Task for Walk<'_, '_, '_, '_> {
     #[inline(always)]
     fn run(self, _: impl Compare) {
         let found = self.found;
+        found.first = self.first;
         let mut start = 0;
         // The first unit starts at 0, and what is stored there is where the next one does.
         let ends = self.starts.iter();
@@ -182,28 +192,23 @@ impl Task for Walk<'_, '_, '_, '_> {
         for (line, end) in self.lines.iter().zip(ends) {
             // Damaged starts need not rise.
             let end = end.max(start);
-            found.make_room();
             self.reader.walk_line(line, (start, end), found);
-            found.settle();
+            found.flush(self.out);
             start = end;
         }
-        found.finish();
+        found.finish(self.out);
     }
 }
 
-/// Room to walk the lines of a /16 in: where the stretches of equal value of a line begin, start
-/// within the /16 and id, starts never falling; of two with one start the later holds. Hardly anything
-/// here branches on what lines say, which nobody could predict.
+/// Room to walk lines in: where the stretches of equal value of a line begin, start within the /16
+/// and id, starts never falling; of two with one start the later holds. Hardly anything here
+/// branches on what lines say, which nobody could predict.
 pub(crate) struct Stretches {
     list: [(u32, u32); Stretches::ROOM],
     len: usize,
     /// The last stretch that is known to differ from what is before and behind it.
     open: (u32, u32),
-    /// Where the last line ended, if it had addresses of their own only: then `list` and `open` say
-    /// nothing, as their runs are made at once.
-    singles_end: Option<u32>,
-    /// The first `count` are the runs of the /16 so far. Only grows.
-    runs: Vec<Run<u32>>,
+    runs: [Run<u32>; Stretches::ROOM],
     count: usize,
     /// The first address of the /16.
     first: u32,
@@ -214,40 +219,18 @@ impl Stretches {
     const ROOM: usize = 256;
 
     pub(crate) fn new() -> Stretches {
+        let run = Run {
+            start: 0,
+            end: 0,
+            value: ValueId::FIRST,
+        };
         Stretches {
             list: [(0, 0); Stretches::ROOM],
             len: 0,
             open: (0, 0),
-            singles_end: None,
-            runs: Vec::new(),
+            runs: [run; Stretches::ROOM],
             count: 0,
             first: 0,
-        }
-    }
-
-    /// The runs of the /16 that was read last.
-    pub(crate) fn runs(&self) -> &[Run<u32>] {
-        self.runs.get(..self.count).unwrap_or_default()
-    }
-
-    /// Begins a /16, given by its first address.
-    fn begin(&mut self, first: u32) {
-        self.first = first;
-        (self.len, self.open, self.singles_end, self.count) = (0, (0, 0), None, 0);
-        self.make_room();
-    }
-
-    /// Has room for the runs of a line.
-    #[inline(always)]
-    fn make_room(&mut self) {
-        let wanted = self.count + 2 * Stretches::ROOM;
-        if self.runs.len() < wanted {
-            let run = Run {
-                start: 0,
-                end: 0,
-                value: ValueId::FIRST,
-            };
-            self.runs.resize(2 * wanted, run);
         }
     }
 
@@ -267,121 +250,115 @@ impl Stretches {
             return;
         };
         let last = last % Stretches::ROOM;
-        let first = self.first;
-        let runs = self.runs.get_mut(self.count..).unwrap_or_default();
-        let Some(runs) = runs.first_chunk_mut::<{ Stretches::ROOM }>() else {
-            return; // there is room
-        };
-        let (mut count, mut open) = (0, self.open);
+        let (mut count, mut open) = (self.count, self.open);
         for at in 0..last {
             let (start, id) = self.list[at];
             let turns = self.list[at + 1].0 != start && id != open.1;
-            runs[count % Stretches::ROOM] = Run {
-                start: first | open.0,
-                end: first | start.wrapping_sub(1),
-                value: ValueId::new(open.1).unwrap_or(ValueId::FIRST),
-            };
+            self.runs[count % Stretches::ROOM] = self.run(open.0, start, open.1);
             count += usize::from(turns & (open.1 != 0));
             open.0 = select_unpredictable(turns, start, open.0);
             open.1 = select_unpredictable(turns, id, open.1);
         }
-        self.count += count;
-        self.open = open;
+        (self.count, self.open) = (count, open);
         self.list[0] = self.list[last];
         self.len = 1;
     }
 
-    /// Adds the entries of a line that says something of these addresses and nothing of others. False,
-    /// and nothing is added, if they are not what undamaged lines have: rising, from `start` to before
-    /// `end`, and with a value.
     #[inline(always)]
-    #[expect(clippy::indexing_slicing, reason = "cut to the length of the array")]
-    fn push_singles<const FORM: u8>(
-        &mut self,
-        lows: impl Iterator<Item = u32>,
-        mut ids: Ids<'_, '_, FORM>,
-        (start, end): (u32, u32),
-    ) -> bool {
-        if self.singles_end.is_none() {
-            self.push(start, 0, true);
-            self.push(BLOCK + 1, 0, true);
-            self.settle();
+    fn run(&self, start: u32, end: u32, id: u32) -> Run<u32> {
+        Run {
+            start: self.first | start,
+            end: self.first | end.wrapping_sub(1),
+            value: ValueId::new(id).unwrap_or(ValueId::FIRST),
         }
-        let first = self.first;
-        // The first of them may be the next address of the run before.
-        let from = self.count.saturating_sub(1);
-        let runs = self.runs.get_mut(from..).unwrap_or_default();
-        let Some(runs) = runs.first_chunk_mut::<{ Stretches::ROOM }>() else {
-            return false; // there is room
-        };
-        let mut place = self.count - from;
-        let is_before = place == 1 && runs[0].end.wrapping_add(1) == first | start;
-        let mut open = (
-            runs[0].start,
-            if is_before { runs[0].value.get() } else { 0 },
-        );
-        let mut next = start;
-        let (mut falls, mut lacks) = (0, false);
-        let before = runs[0];
-        for (index, low) in lows.enumerate() {
-            if FORM & WINDOWS == 0 && low < next {
-                break; // unused places repeat the last key
-            }
-            let (id, _) = ids.next(index);
-            falls |= low.wrapping_sub(next);
-            lacks |= id == 0;
-            let joins = (low == next) & (open.1 == id);
-            let address = first | low;
-            open = (select_unpredictable(joins, open.0, address), id);
-            // What joins takes the place of the last run, which there is.
-            place = place.wrapping_sub(usize::from(joins));
-            runs[place % Stretches::ROOM] = Run {
-                start: open.0,
-                end: address,
-                value: ValueId::new(id).unwrap_or(ValueId::FIRST),
-            };
-            place = place.wrapping_add(1);
-            next = low + 1;
-        }
-        if falls > BLOCK || lacks || next > end {
-            runs[0] = before;
-            self.singles_end = Some(start);
-            return false;
-        }
-        self.count = from + place;
-        self.singles_end = Some(end);
-        true
     }
 
-    /// Goes on behind lines of addresses of their own with one that says more.
+    /// Addresses from `start` on follow that say something of their own, and those between them say
+    /// nothing.
     #[inline(always)]
-    fn leave_singles(&mut self) {
-        let Some(end) = self.singles_end.take() else {
+    fn begin_singles(&mut self, start: u32) -> Singles {
+        // What the line says first says nothing, so it needs no entry.
+        self.push(BLOCK + 1, 0, true);
+        self.settle();
+        let last = self.count.checked_sub(1).and_then(|at| self.runs.get(at));
+        let last = last.filter(|run| run.end.wrapping_add(1) == self.first | start);
+        Singles {
+            count: self.count,
+            start: last.map_or(0, |run| run.start),
+            id: last.map_or(0, |run| run.value.get()),
+        }
+    }
+
+    /// Adds an address, which may be the one behind the last run.
+    #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "cut to the length of the array")]
+    fn push_single(&mut self, last: &mut Singles, at: u32, id: u32, is_beside: bool) {
+        let Some(value) = ValueId::new(id) else {
+            // An undamaged line has no such entry.
+            last.id = 0;
             return;
         };
-        (self.open, self.list[0], self.len) = ((end, 0), (end, 0), 1);
-        // The last run may go on.
-        if let Some(last) = self.count.checked_sub(1)
-            && let Some(run) = self.runs.get(last)
-            && run.end.wrapping_add(1) == self.first | end
-        {
+        let address = self.first | at;
+        let joins = is_beside & (last.id == id);
+        last.start = select_unpredictable(joins, last.start, address);
+        // What joins takes the place of the last run, which there is.
+        let place = last.count.wrapping_sub(usize::from(joins));
+        self.runs[place % Stretches::ROOM] = Run {
+            start: last.start,
+            end: address,
+            value,
+        };
+        last.count = place.wrapping_add(1);
+        last.id = id;
+    }
+
+    #[inline(always)]
+    fn end_singles(&mut self, last: &Singles, next: u32) {
+        self.count = last.count;
+        (self.open, self.list[0]) = ((next, 0), (next, 0));
+        // The last one may go on in the next line.
+        if let Some(run) = last.count.checked_sub(1).and_then(|at| self.runs.get(at)) {
             self.open = (run.start - self.first, run.value.get());
-            self.count = last;
+            self.list[0] = (run.end - self.first + 1, 0);
+            self.count = last.count - 1;
+        }
+    }
+
+    /// Gives the runs away but the last, to which the next may be joined.
+    #[inline(always)]
+    fn flush(&mut self, out: &mut Vec<Run<u32>>) {
+        self.settle();
+        let Some(last) = self.count.checked_sub(1) else {
+            return;
+        };
+        let last = last % Stretches::ROOM;
+        if let Some((kept, gone)) = self.runs.get(..=last).and_then(|runs| runs.split_last()) {
+            out.extend_from_slice(gone);
+            self.runs[0] = *kept;
+            self.count = 1;
         }
     }
 
     /// Ends the /16.
-    fn finish(&mut self) {
-        if self.singles_end.is_none() {
-            self.push(BLOCK, 0, true);
-            self.push(BLOCK + 1, 0, true);
-            self.settle();
-        }
+    fn finish(&mut self, out: &mut Vec<Run<u32>>) {
+        self.push(BLOCK, 0, true);
+        self.push(BLOCK + 1, 0, true);
+        self.settle();
+        out.extend_from_slice(self.runs.get(..self.count).unwrap_or_default());
+        (self.len, self.open, self.count) = (0, (0, 0), 0);
     }
 }
 
+/// What is known while addresses of their own are added.
+struct Singles {
+    /// How many runs there are.
+    count: usize,
+    /// Where the last run begins, and its id; 0 if no address can be joined to it.
+    start: u32,
+    id: u32,
+}
+
 /// Reads the ids of a line's entries, one after the other.
-#[derive(Clone)]
 struct Ids<'l, 'a, const FORM: u8> {
     reader: &'l Lines<'a>,
     line: &'l [u8; LINE],
@@ -461,7 +438,7 @@ fn short_u64_at(line: &[u8; LINE], at: usize) -> u64 {
 
 /// The number of the window of each key, as a map of windows has them.
 #[inline(always)]
-fn windows(map: u64) -> impl Iterator<Item = u32> + Clone {
+fn windows(map: u64) -> impl Iterator<Item = u32> {
     let (mut map, mut keys) = (map, 0);
     std::iter::from_fn(move || {
         if map == 0 {
