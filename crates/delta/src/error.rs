@@ -2,7 +2,7 @@
 
 use rblmap_image::ContentId;
 
-use crate::header::IdPrefix;
+use crate::header::{IdPrefix, ImageRoot};
 
 /// What is wrong with a snapshot or a delta, or with what it is used on.
 #[derive(Debug, thiserror::Error)]
@@ -80,9 +80,17 @@ pub enum Error {
     #[error("result is content {found}, not {expected}")]
     Result {
         /// The content that the file names.
-        expected: IdPrefix,
+        expected: ContentId,
         /// The content that came of it.
         found: ContentId,
+    },
+    /// As [`Error::Result`], seen by the image.
+    #[error("result is image {found}, not {expected}")]
+    ResultImage {
+        /// The image that the file names.
+        expected: ImageRoot,
+        /// The image that came of it.
+        found: ImageRoot,
     },
     /// No delta was given.
     #[error("no delta given")]

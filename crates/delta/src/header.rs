@@ -3,18 +3,24 @@
 
 use std::fmt;
 
-use rblmap_image::{ContentId, Stamp, ZoneName};
+use rblmap::{Image, layout};
+use rblmap_image::{ContentId, Layout, Stamp, ZoneName};
 
 use crate::error::Error;
 
 const SNAPSHOT: [u8; 4] = *b"\x89rbs";
 const DELTA: [u8; 4] = *b"\x89rbd";
 const FORMAT_AT: usize = 4;
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 const CHECK_AT: usize = 5;
 const CHECK_END: usize = CHECK_AT + CHECK;
-const CHECK: usize = 16;
-const PREFIX: usize = 16;
+const CHECK: usize = 8;
+
+/// The format of the images that roots are of.
+const IMAGE_FORMAT: u8 = {
+    assert!(layout::FORMAT < 256, "one byte");
+    layout::FORMAT.to_le_bytes()[0]
+};
 
 /// The number of a line of serials: a new one tells mirrors to begin from a snapshot. 0 stands for
 /// unpublished.
@@ -35,9 +41,15 @@ pub enum Kind {
     },
 }
 
-/// The first 16 bytes of a content id: enough that nobody finds another content for one.
+/// The first 8 bytes of a content id: enough that no delta is taken for that of another base by
+/// mistake. What comes of it is compared whole.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct IdPrefix([u8; PREFIX]);
+pub struct IdPrefix([u8; 8]);
+
+/// The first 16 bytes of the root of the digests of an image of the newest format, with the order of
+/// its names: no other bytes have it. Header, content id and all that the image says are under it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ImageRoot([u8; 16]);
 
 /// What a snapshot or delta says of itself.
 ///
@@ -47,7 +59,7 @@ pub struct IdPrefix([u8; PREFIX]);
 /// let header = Header::read(&pack(&image, Epoch(7))?)?;
 /// assert_eq!(header.zone.as_str(), "ops.example");
 /// assert_eq!((header.kind, header.epoch, header.to_serial), (Kind::Snapshot, Epoch(7), 1));
-/// assert!(header.result.matches(&rblmap_image::ContentId::from_bytes(image.content_id())));
+/// assert_eq!(header.result.as_bytes(), &image.content_id());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,14 +75,16 @@ pub struct Header {
     /// When the result was made, in seconds since 1970.
     pub created: u64,
     /// The content of the result.
-    pub result: IdPrefix,
+    pub result: ContentId,
+    /// The image of the result; none if whoever wrote the file had it in another format or layout.
+    /// Whoever makes an image of this one need not work the content id out.
+    pub image: Option<ImageRoot>,
 }
 
 impl IdPrefix {
     /// The first bytes of an id.
     pub fn of(id: &ContentId) -> IdPrefix {
-        let (prefix, _) = id.as_bytes().split_at(PREFIX);
-        IdPrefix(prefix.try_into().unwrap_or_default())
+        IdPrefix(first_of(id.as_bytes()))
     }
 
     /// Whether an id begins with these bytes.
@@ -79,9 +93,34 @@ impl IdPrefix {
     }
 
     /// The bytes.
-    pub fn as_bytes(&self) -> &[u8; PREFIX] {
+    pub fn as_bytes(&self) -> &[u8; 8] {
         &self.0
     }
+}
+
+impl ImageRoot {
+    /// That of an image, whole, of this content; none if the image has no order of names, or says
+    /// that it is of another content.
+    pub(crate) fn of(image: &Image, content: &ContentId) -> Option<ImageRoot> {
+        let is_of = content.as_bytes() == &image.content_id();
+        let root = || ImageRoot(first_of(&image.root()));
+        (is_of && Layout::of(image) == Layout::default()).then(root)
+    }
+
+    /// That which the header of an image says.
+    pub(crate) fn in_header(image: &[u8]) -> ImageRoot {
+        let root = image.get(layout::ROOT_AT..).unwrap_or_default();
+        ImageRoot(root.first_chunk().copied().unwrap_or_default())
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+fn first_of<const N: usize>(bytes: &[u8; 32]) -> [u8; N] {
+    bytes.first_chunk().copied().unwrap_or([0; N])
 }
 
 impl fmt::Display for IdPrefix {
@@ -93,6 +132,18 @@ impl fmt::Display for IdPrefix {
 impl fmt::Debug for IdPrefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "IdPrefix({self})")
+    }
+}
+
+impl fmt::Display for ImageRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ImageRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ImageRoot({self})")
     }
 }
 
@@ -137,7 +188,14 @@ impl Header {
         push_uv(&mut out, self.epoch.0);
         push_uv(&mut out, self.to_serial);
         push_uv(&mut out, self.created);
-        out.extend(self.result.0);
+        out.extend(self.result.as_bytes());
+        match self.image {
+            Some(root) => {
+                out.push(IMAGE_FORMAT);
+                out.extend(root.0);
+            }
+            None => out.push(0),
+        }
         if let Kind::Delta { base, from_serial } = self.kind {
             push_uv(&mut out, from_serial);
             out.extend(base.0);
@@ -184,12 +242,21 @@ pub(crate) fn split(bytes: &[u8]) -> Result<(Header, &[u8]), Error> {
     let epoch = Epoch(number("epoch")?);
     let to_serial = number("serial")?;
     let created = number("creation time")?;
-    let result = take_id(&mut rest).ok_or_else(|| field("content id", rest))?;
+    let result = take(&mut rest).ok_or_else(|| field("content id", rest))?;
+    let result = ContentId::from_bytes(result);
+    let [format] = take(&mut rest).ok_or_else(|| field("image format", rest))?;
+    let mut image = None;
+    if format != 0 {
+        let root = take(&mut rest).ok_or_else(|| field("image root", rest))?;
+        // Of another format: no image that is made here has it.
+        image = (format == IMAGE_FORMAT).then_some(ImageRoot(root));
+    }
     let kind = if head == SNAPSHOT {
         Kind::Snapshot
     } else {
         let from_serial = take_uv(&mut rest).ok_or_else(|| field("serial", rest))?;
-        let base = take_id(&mut rest).ok_or_else(|| field("content id", rest))?;
+        let base = take(&mut rest).ok_or_else(|| field("content id", rest))?;
+        let base = IdPrefix(base);
         Kind::Delta { base, from_serial }
     };
     let header = Header {
@@ -199,11 +266,12 @@ pub(crate) fn split(bytes: &[u8]) -> Result<(Header, &[u8]), Error> {
         to_serial,
         created,
         result,
+        image,
     };
     Ok((header, rest))
 }
 
-/// The last 16 bytes of blake3 over all bytes but the check itself.
+/// The last bytes of blake3 over all bytes but the check itself.
 fn check(bytes: &[u8]) -> [u8; CHECK] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(bytes.get(..CHECK_AT).unwrap_or_default());
@@ -224,10 +292,10 @@ fn take_zone(rest: &mut &[u8]) -> Option<ZoneName> {
         .filter(|zone: &ZoneName| zone.as_str() == name)
 }
 
-fn take_id(rest: &mut &[u8]) -> Option<IdPrefix> {
-    let (id, after) = rest.split_first_chunk()?;
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (bytes, after) = rest.split_first_chunk()?;
     *rest = after;
-    Some(IdPrefix(*id))
+    Some(*bytes)
 }
 
 /// Appends a number in 7-bit groups, the lowest first, all but the last with the high bit set.
@@ -281,14 +349,15 @@ mod tests {
     fn headers_come_back_and_damage_shows() {
         let header = Header {
             kind: Kind::Delta {
-                base: IdPrefix([3; 16]),
+                base: IdPrefix([3; 8]),
                 from_serial: 41,
             },
             zone: "ops.example".parse().unwrap(),
             epoch: Epoch(5),
             to_serial: 300,
             created: 1_790_000_000,
-            result: IdPrefix([9; 16]),
+            result: ContentId::from_bytes([9; 32]),
+            image: Some(ImageRoot([5; 16])),
         };
         let bytes = header.seal(b"frame");
         assert_eq!(split(&bytes).unwrap(), (header, &b"frame"[..]));

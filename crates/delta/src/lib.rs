@@ -17,8 +17,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What comes out is checked against the content id that the file names, so damage and malice end
-//! as an [`Error`], never as another list. Who made the file is not this crate's question: the
+//! What comes out is checked against the image that the file names by its digests, or else against
+//! the content id, so damage and malice end as an [`Error`], never as another list. Who made the file is not this crate's question: the
 //! manifest of a feed is signed. `docs/delta.md` describes every byte.
 
 mod changes;
@@ -50,7 +50,7 @@ use rblmap_image::{Content, ContentId, Draft, Layout, V4Runs, encode_named};
 
 pub use changes::{Change, Changed, Says, Scope, changes};
 pub use error::Error;
-pub use header::{Epoch, Header, IdPrefix, Kind};
+pub use header::{Epoch, Header, IdPrefix, ImageRoot, Kind};
 pub use limits::Limits;
 use payload::Paintable;
 pub use summary::{Summary, ZoneSummary};
@@ -65,22 +65,25 @@ pub use summary::{Summary, ZoneSummary};
 /// ```
 ///
 /// # Errors
-/// An image that holds no content in normal form.
+/// An image that is damaged, or that holds no content in normal form.
 pub fn pack(image: &Image, epoch: Epoch) -> Result<Vec<u8>, Error> {
+    image.verify().map_err(rblmap_image::Error::from)?;
     let content = Content::from_image(image)?;
     let empty = Draft::new(content.name().clone()).finish()?;
+    let result = content.id();
     let header = Header {
         kind: Kind::Snapshot,
         zone: content.name().clone(),
         epoch,
         to_serial: image.serial(),
         created: image.created(),
-        result: IdPrefix::of(&content.id()),
+        image: ImageRoot::of(image, &result),
+        result,
     };
     Ok(header.seal(&frame::close(&payload::write(&empty, &content)?)?))
 }
 
-/// The bytes of the image that a snapshot was packed from, its content id checked.
+/// The bytes of the image that a snapshot was packed from, checked.
 ///
 /// ```
 /// # use rblmap_delta::{Epoch, Limits, pack, unpack};
@@ -143,13 +146,15 @@ pub fn diff(old: &Image, new: &Image, epoch: Epoch) -> Result<Vec<u8>, Error> {
         epoch,
         to_serial: new.serial(),
         created: new.created(),
-        result: IdPrefix::of(&result),
+        image: ImageRoot::of(new, &result),
+        result,
     };
     Ok(header.seal(&frame::close(&payload?)?))
 }
 
-/// The bytes of the image that deltas lead to from `old`, one after the other; the content id is
-/// checked. No image is made in between. If `old` has no order of names, the new one has none.
+/// The bytes of the image that deltas lead to from `old`, one after the other, checked: they have the
+/// root that the last delta names, or, where that is of an image in another format or layout, the
+/// content id. No image is made in between. If `old` has no order of names, the new one has none.
 ///
 /// ```
 /// # use rblmap_delta::{Epoch, Limits, apply, diff};
@@ -207,7 +212,7 @@ fn follow<V4: Paintable>(
     deltas: &[&[u8]],
     limits: &Limits,
 ) -> Result<(Header, Content<V4>), Error> {
-    let mut at = IdPrefix::of(&ContentId::from_bytes(image.content_id()));
+    let mut at = ContentId::from_bytes(image.content_id());
     // The whole chain is looked at before any of it costs anything.
     let mut chain = Vec::with_capacity(deltas.len());
     for delta in deltas {
@@ -222,10 +227,10 @@ fn follow<V4: Paintable>(
                 found: header.zone.to_string(),
             });
         }
-        if expected != at {
+        if !expected.matches(&at) {
             return Err(Error::Base {
                 expected,
-                found: at,
+                found: IdPrefix::of(&at),
             });
         }
         at = header.result;
@@ -246,15 +251,30 @@ fn checked_image<V4: V4Runs>(
     content: &Content<V4>,
     layout: Layout,
 ) -> Result<Vec<u8>, Error> {
-    let id = check_result(header, content)?;
-    Ok(encode_named(content, id, header.stamp(), layout)?)
+    let named = header.image.filter(|_| layout == Layout::default());
+    let Some(expected) = named else {
+        check_result(header, content)?;
+        return Ok(encode_named(
+            content,
+            header.result,
+            header.stamp(),
+            layout,
+        )?);
+    };
+    // Equal contents make equal bytes, so the image that the writer of the file had has the content
+    // that it had.
+    let bytes = encode_named(content, header.result, header.stamp(), layout)?;
+    let found = ImageRoot::in_header(&bytes);
+    if found != expected {
+        return Err(Error::ResultImage { expected, found });
+    }
+    Ok(bytes)
 }
 
-fn check_result<V4: V4Runs>(header: &Header, content: &Content<V4>) -> Result<ContentId, Error> {
-    let found = content.id();
-    if header.result.matches(&found) {
-        return Ok(found);
+fn check_result<V4: V4Runs>(header: &Header, content: &Content<V4>) -> Result<(), Error> {
+    let (found, expected) = (content.id(), header.result);
+    if found == expected {
+        return Ok(());
     }
-    let expected = header.result;
     Err(Error::Result { expected, found })
 }

@@ -35,7 +35,7 @@ fn golden(file: &str, made: &[u8]) -> Vec<u8> {
 fn parts(file: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let magic = [0x28, 0xb5, 0x2f, 0xfd];
     let at = file.windows(4).position(|bytes| bytes == magic).unwrap();
-    let header = [&file[..5], &file[21..at]].concat();
+    let header = [&file[..5], &file[13..at]].concat();
     (
         header,
         zstd::bulk::decompress(&file[at..], 1 << 20).unwrap(),

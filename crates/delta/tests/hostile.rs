@@ -18,7 +18,7 @@ use fastrand::Rng;
 use rblmap::Image;
 use rblmap_delta::{Error, Header, Limits, apply, unpack};
 
-use bent::{Case, case, frame_at, mutate, payload, seal, with_payload};
+use bent::{Case, case, frame_at, mutate, payload, seal, with_payload, without_root};
 
 const LIMITS: Limits = Limits {
     payload: 1 << 20,
@@ -62,6 +62,10 @@ fn mutants_with_a_right_check_never_give_another_list() {
         let mut rng = Rng::with_seed(seed + 77);
         for round in 0..250 {
             for file in [&case.snapshot, &case.delta] {
+                let file = &match round % 2 {
+                    0 => without_root(file),
+                    _ => file.clone(),
+                };
                 let mut mutant = file.clone();
                 for _ in 0..rng.usize(1..4) {
                     mutate(&mut rng, &mut mutant);
@@ -88,15 +92,28 @@ fn what_the_header_says_of_content_is_held_to() {
     let case = case(5);
     let header = Header::read(&case.delta).unwrap();
     let id = header.result.as_bytes();
-    let at = case
-        .delta
-        .windows(16)
-        .position(|bytes| bytes == id)
-        .unwrap();
-    let mut mutant = case.delta.clone();
-    mutant[at] ^= 1;
-    let error = apply(&case.old, &[&seal(mutant)], &LIMITS).unwrap_err();
-    assert!(matches!(error, Error::Result { .. }), "{error}");
+    for (file, is_named) in [
+        (case.delta.clone(), true),
+        (without_root(&case.delta), false),
+    ] {
+        assert_eq!(
+            apply(&case.old, &[&file], &LIMITS).unwrap(),
+            case.new.as_bytes()
+        );
+        let at = file.windows(32).position(|bytes| bytes == id).unwrap();
+        // The content id, then the format of the image and its root.
+        let named = if is_named { 33..49 } else { 0..0 };
+        for byte in (0..32).chain(named) {
+            let mut mutant = file.clone();
+            mutant[at + byte] ^= 1;
+            let error = apply(&case.old, &[&seal(mutant)], &LIMITS).unwrap_err();
+            if is_named {
+                assert!(matches!(error, Error::ResultImage { .. }), "{error}");
+            } else {
+                assert!(matches!(error, Error::Result { .. }), "{error}");
+            }
+        }
+    }
     let mut mutant = case.delta.clone();
     let zone = mutant.windows(3).position(|bytes| bytes == b"ops").unwrap();
     mutant[zone] = b'x';

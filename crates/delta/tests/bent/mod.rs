@@ -2,11 +2,11 @@
 
 use fastrand::Rng;
 use rblmap::Image;
-use rblmap_delta::{Epoch, diff, pack};
+use rblmap_delta::{Epoch, Header, diff, pack};
 
 use super::random::Model;
 
-const CHECK: std::ops::Range<usize> = 5..21;
+const CHECK: std::ops::Range<usize> = 5..13;
 
 /// The check put right, as docs/delta.md says.
 pub fn seal(mut file: Vec<u8>) -> Vec<u8> {
@@ -14,7 +14,7 @@ pub fn seal(mut file: Vec<u8>) -> Vec<u8> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&file[..CHECK.start]);
         hasher.update(&file[CHECK.end..]);
-        file[CHECK].copy_from_slice(&hasher.finalize().as_bytes()[16..]);
+        file[CHECK].copy_from_slice(&hasher.finalize().as_bytes()[24..]);
     }
     file
 }
@@ -23,6 +23,17 @@ pub fn seal(mut file: Vec<u8>) -> Vec<u8> {
 pub fn frame_at(file: &[u8]) -> usize {
     let magic = [0x28, 0xb5, 0x2f, 0xfd];
     file.windows(4).position(|bytes| bytes == magic).unwrap()
+}
+
+/// The same file, but that it names no image: whoever reads it works the content id out.
+pub fn without_root(file: &[u8]) -> Vec<u8> {
+    let result = Header::read(file).unwrap().result;
+    let id = file
+        .windows(32)
+        .position(|bytes| bytes == result.as_bytes());
+    let format = id.unwrap() + 32;
+    assert_ne!(file[format], 0);
+    seal([&file[..format], &[0], &file[format + 17..]].concat())
 }
 
 /// The payload and the same file around another one.
