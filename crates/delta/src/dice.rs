@@ -10,7 +10,7 @@ use rblmap_image::{Content, Draft, NameTable, Record, ValueBuf, is_canonical};
 
 use crate::coder::Coder;
 use crate::error::Error;
-use crate::paint::{self, Interval, Intervals};
+use crate::paint::{Interval, Intervals};
 use crate::table::Table;
 use crate::{names, paint_code, values};
 
@@ -153,7 +153,7 @@ fn paints_that_nobody_wrote_are_refused_or_keep_the_rules() {
             assert_ne!(first.value, paint.value, "seed {seed}: {paint:?}");
             assert!(counts.spans || paint.end <= first.end, "seed {seed}");
         }
-        let laid = paint::lay(old, &paints);
+        let laid = rblmap_image::lay(old, &paints);
         assert!(laid.is_sorted_by(|a, b| a.end < b.start), "seed {seed}");
     }
     let all = [

@@ -1,4 +1,4 @@
-//! Edits over the runs of an image by /16: only those are read in which paints lie.
+//! Edits over the runs of an image by /16: only those units of it are read in which paints lie.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -6,12 +6,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use rblmap::{Run, ValueId};
+use rblmap::{Outline, Run, ValueId};
 use rblmap_image::{BlockReader, Blocks};
 
 use crate::error::Error;
 use crate::old::Old;
-use crate::paint::{self, Interval, Paint};
+use crate::paint::Interval;
 
 impl<'b, 'a> Old<u32> for &'b Blocks<'a> {
     type Behind = Behind<'b, 'a>;
@@ -28,22 +28,31 @@ impl<'b, 'a> Old<u32> for &'b Blocks<'a> {
     ) -> Result<(), Error> {
         let lists = Rc::new(Lists::new(self));
         let started = started(self, covered, free);
-        for started in started.chunks(AHEAD) {
-            let found: Vec<Found> = started
-                .par_iter()
+        let find = |started: &[Started<'_>]| -> Vec<Found> {
+            let started = started.par_iter();
+            started
                 .map_init(|| self.reader(), |reader, started| started.find(reader))
-                .collect();
-            for found in found {
-                lists.put(&found.list);
-                for Start { from, passed, left } in found.starts {
+                .collect()
+        };
+        for started in started.chunks(AHEAD) {
+            for found in find(started) {
+                let all = Arc::new(found.runs);
+                for start in found.starts {
+                    let list = List {
+                        first: start.ends.0,
+                        last: start.ends.1,
+                        all: Arc::clone(&all),
+                        range: start.runs,
+                    };
+                    lists.put(&list);
                     let mut behind = Behind {
                         lists: Rc::clone(&lists),
-                        from: Some(from),
-                        list: found.list.clone(),
-                        passed,
+                        from: Some(start.from),
+                        list,
+                        passed: start.passed,
                     };
                     if let Some(interval) = behind.next() {
-                        see(left, interval, behind)?;
+                        see(start.left, interval, behind)?;
                     }
                 }
             }
@@ -92,7 +101,7 @@ fn take_before<'s>(ranks: &mut &'s [u64], end: u64) -> &'s [u64] {
 }
 
 /// How many /16s are read ahead, on all cores.
-const AHEAD: usize = 1024;
+const AHEAD: usize = 4096;
 
 /// A /16 in which paints start.
 struct Started<'s> {
@@ -104,66 +113,130 @@ struct Started<'s> {
     first: (u64, u64),
 }
 
-/// Where they start.
+impl Started<'_> {
+    fn find(&self, reader: &mut BlockReader<'_, '_>) -> Found {
+        let (mut covered, mut free) = (self.covered, self.free);
+        let mut before = reader.blocks().outline_before(self.block);
+        let mut next = self.first;
+        let mut found = Found::default();
+        for unit in 0..reader.blocks().units(self.block) {
+            if covered.is_empty() && free.is_empty() {
+                break;
+            }
+            let outline = reader.outline(self.block, unit);
+            let (runs, gaps) = outline.starts(before);
+            let first = next;
+            next = (first.0 + u64::from(runs), first.1 + u64::from(gaps));
+            let covered = take_before(&mut covered, next.0);
+            let free = take_before(&mut free, next.1);
+            if !covered.is_empty() || !free.is_empty() {
+                let beside = Beside {
+                    before,
+                    first: outline.first,
+                    covered: first.0,
+                    free: first.1,
+                };
+                found.read(reader, self.block, unit);
+                found.find(&beside, covered, free);
+            }
+            before = Some(outline);
+        }
+        found
+    }
+}
+
+/// Where paints start in a /16.
+#[derive(Default)]
 struct Found {
-    list: List,
+    /// The runs of the units in which they do, one after the other.
+    runs: Vec<Run<u32>>,
+    /// The last of these units: its first and last address, and where its runs begin.
+    first: u32,
+    last: u32,
+    from: usize,
     starts: Vec<Start>,
+}
+
+/// What there is to know of a unit beside its runs.
+struct Beside {
+    /// The unit before.
+    before: Option<Outline>,
+    /// What it begins with.
+    first: Option<ValueId>,
+    /// The ranks of the first run and of the first gap that begin in it.
+    covered: u64,
+    free: u64,
+}
+
+impl Found {
+    /// Reads a unit.
+    fn read(&mut self, reader: &mut BlockReader<'_, '_>, block: u16, unit: usize) {
+        (self.first, self.last) = reader.blocks().ends(block, unit);
+        self.from = self.runs.len();
+        self.runs
+            .extend_from_slice(reader.runs_of(block, unit..unit + 1));
+    }
+
+    /// Finds where in the last unit the runs and gaps of some ranks begin.
+    fn find(&mut self, beside: &Beside, covered: &[u64], free: &[u64]) {
+        let runs = self.runs.get(self.from..).unwrap_or_default();
+        // What the unit begins with may have begun in the one before.
+        let goes_on = beside.before.is_some_and(|it| it.last == beside.first);
+        let goes_on = u64::from(goes_on);
+        let (skip_run, skip_gap) = beside.first.map_or((0, goes_on), |_| (goes_on, 0));
+        let start = |from: u32, passed: usize| Start {
+            ends: (self.first, self.last),
+            runs: self.from..self.runs.len(),
+            from,
+            passed,
+            left: match passed.checked_sub(1).and_then(|at| runs.get(at)) {
+                Some(run) => (run.end.checked_add(1) == Some(from)).then_some(run.value),
+                None => beside
+                    .before
+                    .and_then(|before| before.last)
+                    .filter(|_| from == self.first),
+            },
+        };
+        let known = self.starts.len();
+        let covered = covered.iter().filter_map(|rank| {
+            let passed = usize::try_from(rank - beside.covered + skip_run).ok()?;
+            Some(start(runs.get(passed)?.start, passed))
+        });
+        self.starts.extend(covered);
+        let mut free = free
+            .iter()
+            .map(|rank| rank - beside.free + skip_gap)
+            .peekable();
+        for (number, (from, passed)) in (0..).zip(gaps((self.first, self.last), runs)) {
+            if free.peek().is_none() {
+                break;
+            }
+            if free.next_if_eq(&number).is_some() {
+                self.starts.push(start(from, passed));
+            }
+        }
+        let found = self.starts.get_mut(known..).unwrap_or_default();
+        found.sort_unstable_by_key(|start| start.from);
+    }
 }
 
 /// Where a run or gap begins in which paints start.
 struct Start {
+    /// The first and the last address of its unit, and which runs are those of the unit.
+    ends: (u32, u32),
+    runs: Range<usize>,
     from: u32,
-    /// How many runs of the /16 end before.
+    /// How many of them end before.
     passed: usize,
     /// The value of the run that ends just before.
     left: Option<ValueId>,
 }
 
-impl Started<'_> {
-    fn find(&self, reader: &mut BlockReader<'_, '_>) -> Found {
-        let blocks = reader.blocks();
-        let before = blocks.outline_before(self.block);
-        let first = blocks.outline(self.block).first;
-        let list = List::read(reader, self.block);
-        // What the /16 begins with may have begun in the one before.
-        let goes_on = u64::from(before.is_some_and(|before| before.last == first));
-        let (skip_run, skip_gap) = first.map_or((0, goes_on), |_| (goes_on, 0));
-        let top = u32::from(self.block) << 16;
-        let start = |from: u32, passed: usize| Start {
-            from,
-            passed,
-            left: match passed.checked_sub(1).and_then(|at| list.runs.get(at)) {
-                Some(run) => (run.end.checked_add(1) == Some(from)).then_some(run.value),
-                None => before
-                    .and_then(|before| before.last)
-                    .filter(|_| from == top),
-            },
-        };
-        let covered = self.covered.iter().filter_map(|rank| {
-            let passed = usize::try_from(rank - self.first.0 + skip_run).ok()?;
-            Some(start(list.runs.get(passed)?.start, passed))
-        });
-        let mut starts: Vec<Start> = covered.collect();
-        let free = self.free.iter().map(|rank| rank - self.first.1 + skip_gap);
-        let mut free = free.peekable();
-        for (number, (from, passed)) in (0..).zip(gaps(top, &list.runs)) {
-            if free.next_if_eq(&number).is_some() {
-                starts.push(start(from, passed));
-            }
-            if free.peek().is_none() {
-                break;
-            }
-        }
-        starts.sort_unstable_by_key(|start| start.from);
-        Found { list, starts }
-    }
-}
-
-/// Where the gaps of the /16 that begins at `top` begin, and how many of its runs end before.
-fn gaps(top: u32, runs: &[Run<u32>]) -> impl Iterator<Item = (u32, usize)> {
-    let mut next = Some(top);
+/// Where the gaps of a unit begin, and how many of its runs end before.
+fn gaps((first, last): (u32, u32), runs: &[Run<u32>]) -> impl Iterator<Item = (u32, usize)> {
+    let mut next = Some(first);
     (0..=runs.len()).filter_map(move |passed| {
-        let from = next.filter(|from| block_of(*from) == block_of(top))?;
+        let from = next.filter(|from| *from <= last)?;
         let run = runs.get(passed);
         next = run.and_then(|run| run.end.checked_add(1));
         run.is_none_or(|run| run.start > from)
@@ -171,59 +244,30 @@ fn gaps(top: u32, runs: &[Run<u32>]) -> impl Iterator<Item = (u32, usize)> {
     })
 }
 
-/// Lays rising, disjoint paints over runs, on all cores.
-///
-/// # Errors
-/// Paints that do not rise.
-pub(crate) fn lay(blocks: &mut Blocks<'_>, paints: &[Paint<u32>]) -> Result<(), Error> {
-    // Each /16 with its paints.
-    let mut touched: Vec<(u16, Range<usize>)> = Vec::new();
-    for (index, paint) in paints.iter().enumerate() {
-        for block in paint.start >> 16..=paint.end >> 16 {
-            let block = block_of(block << 16);
-            match touched.last_mut() {
-                Some((last, range)) if *last == block => range.end = index + 1,
-                _ => touched.push((block, index..index + 1)),
-            }
-        }
-    }
-    let numbers: Vec<u16> = touched.iter().map(|(block, _)| *block).collect();
-    let painted = blocks.change(&numbers, |block, old, new| {
-        let place = touched.binary_search_by_key(&block, |(block, _)| *block);
-        let range = place.ok().and_then(|place| touched.get(place));
-        let paints = range.and_then(|(_, range)| paints.get(range.clone()));
-        let first = u32::from(block) << 16;
-        let cut = |paint: &Paint<u32>| Paint {
-            start: paint.start.max(first),
-            end: paint.end.min(first | 0xffff),
-            ..*paint
-        };
-        paint::lay_to(old, paints.unwrap_or_default().iter().map(cut), new);
-    });
-    painted.map_err(|_| Error::Malformed { what: "paints" })
-}
-
-/// The runs of a /16.
+/// The runs of a unit of a /16, cut at its ends.
 #[derive(Clone)]
 struct List {
-    block: u16,
-    runs: Arc<Vec<Run<u32>>>,
+    first: u32,
+    last: u32,
+    /// With those of other units.
+    all: Arc<Vec<Run<u32>>>,
+    range: Range<usize>,
 }
 
 impl List {
-    fn read(reader: &mut BlockReader<'_, '_>, block: u16) -> List {
-        List {
-            block,
-            runs: Arc::new(reader.runs(block).to_vec()),
-        }
+    fn runs(&self) -> &[Run<u32>] {
+        self.all.get(self.range.clone()).unwrap_or_default()
+    }
+
+    fn holds(&self, address: u32) -> bool {
+        (self.first..=self.last).contains(&address)
     }
 }
 
-/// The /16s that were read last: nearly always they are asked for again.
+/// The units that were read last: nearly always they are asked for again.
 struct Lists<'b, 'a> {
     blocks: &'b Blocks<'a>,
     reader: RefCell<BlockReader<'b, 'a>>,
-    /// Of two neighbours each has a place.
     last: RefCell<[Option<List>; 2]>,
 }
 
@@ -238,17 +282,36 @@ impl<'b, 'a> Lists<'b, 'a> {
 
     /// Takes over what was read elsewhere.
     fn put(&self, list: &List) {
-        if let Some(slot) = self.last.borrow_mut().get_mut(usize::from(list.block & 1)) {
-            *slot = Some(list.clone());
+        let mut last = self.last.borrow_mut();
+        let is_there = last.iter().flatten().any(|held| held.first == list.first);
+        if !is_there {
+            let [newer, older] = &mut *last;
+            *older = newer.replace(list.clone());
         }
     }
 
-    fn get(&self, block: u16) -> List {
-        let held = self.last.borrow().get(usize::from(block & 1)).cloned();
-        if let Some(list) = held.flatten().filter(|list| list.block == block) {
-            return list;
+    fn get(&self, address: u32) -> List {
+        let last = self.last.borrow();
+        let held = last.iter().flatten().find(|list| list.holds(address));
+        if let Some(list) = held {
+            return list.clone();
         }
-        let list = List::read(&mut self.reader.borrow_mut(), block);
+        drop(last);
+        let (block, unit) = self.blocks.unit_of(address);
+        let (first, last) = self.blocks.ends(block, unit);
+        let all = Arc::new(
+            self.reader
+                .borrow_mut()
+                .runs_of(block, unit..unit + 1)
+                .to_vec(),
+        );
+        let range = 0..all.len();
+        let list = List {
+            first,
+            last,
+            all,
+            range,
+        };
         self.put(&list);
         list
     }
@@ -260,26 +323,25 @@ pub(crate) struct Behind<'b, 'a> {
     lists: Rc<Lists<'b, 'a>>,
     /// Where the next one begins; none behind the last.
     from: Option<u32>,
-    /// A /16 that was read, and how many of its runs end before `from`, if that is in it.
+    /// A unit that was read, and how many of its runs end before `from`, if that is in it.
     list: List,
     passed: usize,
 }
 
 impl Behind<'_, '_> {
-    /// The interval that begins at `from`, as far as the end of its /16.
+    /// The interval that begins at `from`, as far as the end of its unit.
     fn piece(&mut self, from: u32) -> Interval<u32> {
-        let block = block_of(from);
-        if block != self.list.block {
-            self.list = self.lists.get(block);
-            self.passed = self.list.runs.partition_point(|run| run.end < from);
+        if !self.list.holds(from) {
+            self.list = self.lists.get(from);
+            self.passed = self.list.runs().partition_point(|run| run.end < from);
         }
-        let (end, value) = match self.list.runs.get(self.passed) {
+        let (end, value) = match self.list.runs().get(self.passed) {
             Some(run) if run.start <= from => {
                 self.passed += 1;
                 (run.end, Some(run.value))
             }
             Some(run) => (run.start - 1, None),
-            None => (from | 0xffff, None),
+            None => (self.list.last.max(from), None),
         };
         Interval {
             start: from,
@@ -296,17 +358,21 @@ impl Iterator for Behind<'_, '_> {
         let mut interval = self.piece(self.from?);
         self.from = interval.end.checked_add(1);
         while let Some(next) = self.from
-            && next & 0xffff == 0
+            && !self.list.holds(next)
         {
             let outline = self.lists.blocks.outline(block_of(next));
-            if outline.first != interval.value {
-                break;
-            }
-            interval.end = if outline.is_uniform() {
-                next | 0xffff
+            if next & 0xffff == 0 && outline.is_uniform() && outline.first == interval.value {
+                // All of a /16: it need not be read.
+                interval.end = next | 0xffff;
             } else {
-                self.piece(next).end
-            };
+                let before = (self.list.clone(), self.passed);
+                let piece = self.piece(next);
+                if piece.value != interval.value {
+                    (self.list, self.passed) = before;
+                    break;
+                }
+                interval.end = piece.end;
+            }
             self.from = interval.end.checked_add(1);
         }
         Some(interval)

@@ -1,16 +1,9 @@
-//! Paints: the one edit of addresses. Found between two lists of runs, laid over a list of runs.
+//! Paints as they are found between two lists of runs.
 
 use rblmap::{Run, ValueId};
+pub(crate) use rblmap_image::Paint;
 
 use crate::space::Space;
-
-/// Sets the addresses from `start` to `end`, both included, to a value or to none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Paint<A> {
-    pub(crate) start: A,
-    pub(crate) end: A,
-    pub(crate) value: Option<ValueId>,
-}
 
 /// A stretch of addresses on which a list of runs is constant: a run, or a gap between two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,104 +119,27 @@ pub(crate) fn join<A: Space>(paints: &[Paint<A>]) -> Vec<Paint<A>> {
     joined
 }
 
-/// Lays rising, disjoint paints over runs. Stretches without paint are found by doubling steps and
-/// copied as they are; neighbours that have become one are merged.
-pub(crate) fn lay<A: Space>(old: &[Run<A>], paints: &[Paint<A>]) -> Vec<Run<A>> {
-    let mut out: Vec<Run<A>> = Vec::with_capacity(old.len() + paints.len());
-    lay_to(old, paints.iter().copied(), &mut out);
-    out
-}
-
-/// As [`lay`], into an empty list.
-pub(crate) fn lay_to<A: Space>(
-    old: &[Run<A>],
-    paints: impl Iterator<Item = Paint<A>>,
-    out: &mut Vec<Run<A>>,
-) {
-    let mut rest = old;
-    // The next old run, when it is no longer in `rest`.
-    let mut head: Option<Run<A>> = None;
-    for paint in paints {
-        if let Some(run) = head.take_if(|run| run.end < paint.start) {
-            push(out, run);
-        }
-        if head.is_none() {
-            let (untouched, after) = rest.split_at(count_before(rest, paint.start));
-            push_all(out, untouched);
-            rest = after;
-        }
-        while let Some(run) = head.take().or_else(|| rest.split_off_first().copied()) {
-            if run.start > paint.end {
-                head = Some(run);
-                break;
-            }
-            if run.start < paint.start {
-                let end = paint.start.before();
-                push(out, Run { end, ..run });
-            }
-            if let Some(start) = paint.end.next().filter(|&start| start <= run.end) {
-                head = Some(Run { start, ..run });
-                break;
-            }
-        }
-        if let Some(value) = paint.value {
-            let (start, end) = (paint.start, paint.end);
-            push(out, Run { start, end, value });
-        }
-    }
-    if let Some(run) = head {
-        push(out, run);
-    }
-    push_all(out, rest);
-}
-
-/// How many of the runs end before `address`; costs the logarithm of the answer.
-fn count_before<A: Space>(runs: &[Run<A>], address: A) -> usize {
-    let ends_before = |index: usize| runs.get(index).is_some_and(|run| run.end < address);
-    let mut step = 1;
-    while ends_before(step - 1) {
-        step *= 2;
-    }
-    let from = step / 2;
-    let to = (step - 1).min(runs.len());
-    let window = runs.get(from..to).unwrap_or_default();
-    from + window.partition_point(|run| run.end < address)
-}
-
-fn push<A: Space>(out: &mut Vec<Run<A>>, run: Run<A>) {
-    match out.last_mut() {
-        Some(last) if last.value == run.value && last.end.next() == Some(run.start) => {
-            last.end = run.end;
-        }
-        _ => out.push(run),
-    }
-}
-
-fn push_all<A: Space>(out: &mut Vec<Run<A>>, runs: &[Run<A>]) {
-    if let Some((first, rest)) = runs.split_first() {
-        push(out, *first);
-        out.extend_from_slice(rest);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use fastrand::Rng;
+    use rblmap_image::lay;
 
     use super::*;
 
     /// What 64 addresses say, as runs.
     fn runs_of(model: &[u32]) -> Vec<Run<u32>> {
-        let mut runs = Vec::new();
+        let mut paints = Vec::new();
         for (address, &id) in (0u32..).zip(model) {
             // The last byte stands for the end of the space, so that both ends are met.
             let address = if address == 63 { u32::MAX } else { address };
-            if let Some(value) = ValueId::new(id) {
-                let (start, end) = (address, address);
-                push(&mut runs, Run { start, end, value });
-            }
+            let value = ValueId::new(id);
+            paints.push(Paint {
+                start: address,
+                end: address,
+                value,
+            });
         }
-        runs
+        lay(&[], &paints)
     }
 
     fn model(rng: &mut Rng) -> Vec<u32> {

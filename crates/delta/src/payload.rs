@@ -1,7 +1,7 @@
 //! Payloads: the change from one content to another, all key kinds.
 
 use rblmap::{NameKey, Run, Slot, ValueId};
-use rblmap_image::{Content, DraftZone, Facts, NameTable, V4Image, V4Runs, ZoneContent};
+use rblmap_image::{Content, DraftZone, Facts, NameTable, V4Image, V4Runs, ZoneContent, lay};
 
 use crate::coder::{Coder, Decoder, Encoder};
 use crate::error::Error;
@@ -11,7 +11,7 @@ use crate::limits::Limits;
 use crate::paint::{self, Paint};
 use crate::space::Space;
 use crate::table::Table;
-use crate::{names, old_blocks, paint_code, values};
+use crate::{names, paint_code, values};
 
 /// The shortest of the ways to write the change: paints joined over intervals or not, texts for
 /// zstd or under a model.
@@ -133,7 +133,8 @@ impl Paintable for V4Image<'_> {
             V4Image::List(runs) => Ok(V4Image::List(runs.paint(coder, counts, table)?)),
             V4Image::Blocks(mut blocks) => {
                 let paints = paint_code::decode(coder, &&*blocks, counts, table)?;
-                old_blocks::lay(&mut blocks, &paints)?;
+                let laid = blocks.lay(&paints);
+                laid.map_err(|_| Error::Malformed { what: "paints" })?;
                 Ok(V4Image::Blocks(blocks))
             }
         }
@@ -147,7 +148,7 @@ fn painted<A: Space>(
     table: &mut Table,
 ) -> Result<Vec<Run<A>>, Error> {
     let paints = paint_code::decode(coder, &old, counts, table)?;
-    Ok(paint::lay(old, &paints))
+    Ok(lay(old, &paints))
 }
 
 /// The change between two contents, in the ids of the old one's values and the added ones.

@@ -25,15 +25,6 @@ pub(crate) trait Space:
         self >> at & Self::ONE == Self::ONE
     }
 
-    /// The address before; of the first one itself.
-    fn before(self) -> Self {
-        if self == Self::ZERO {
-            self
-        } else {
-            self - Self::ONE
-        }
-    }
-
     /// All bits below bit `at`; `at` is less than [`Space::BITS`].
     fn low_mask(at: u32) -> Self {
         (Self::ONE << at) - Self::ONE

@@ -19,7 +19,7 @@ use rblmap::{Image, NameKey, V4Blocks};
 use rblmap_delta::{Epoch, Error, Limits, apply, diff, squash};
 use rblmap_image::{Content, Stamp, encode};
 
-use bent::{payload, with_payload};
+use bent::{payload, with_payload, without_root};
 use random::{Model, ZoneModel, paint};
 
 const LIMITS: Limits = Limits {
@@ -142,6 +142,30 @@ fn updates_of_lines_give_the_image_of_the_whole() {
         assert!(applied == last.as_bytes(), "seed {seed}: squashed");
     }
     assert!(with_lines > 40, "{with_lines} of 48 images have lines");
+}
+
+#[test]
+fn many_small_updates_at_once_give_the_image_of_the_last() {
+    for seed in 0..4u64 {
+        let mut rng = Rng::with_seed(seed + 500);
+        let mut model = large(&mut rng, [1, 2, 40, 300][seed as usize]);
+        let first = model.image();
+        let mut last = model.image();
+        let mut steps = Vec::new();
+        for step in 0..20 {
+            edit(&mut rng, &mut model, [1, 8, 60][step % 3]);
+            let new = model.image();
+            steps.push(diff(&last, &new, Epoch(1)).unwrap());
+            last = new;
+        }
+        let steps: Vec<&[u8]> = steps.iter().map(Vec::as_slice).collect();
+        let chained = apply(&first, &steps, &LIMITS).unwrap();
+        assert!(chained == last.as_bytes(), "seed {seed}");
+        let steps: Vec<Vec<u8>> = steps.iter().map(|step| without_root(step)).collect();
+        let steps: Vec<&[u8]> = steps.iter().map(Vec::as_slice).collect();
+        let chained = apply(&first, &steps, &LIMITS).unwrap();
+        assert!(chained == last.as_bytes(), "seed {seed}: by the content id");
+    }
 }
 
 #[test]

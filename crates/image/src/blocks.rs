@@ -1,21 +1,27 @@
-//! The IPv4 runs of an image by /16: those that nothing has changed stay in the image.
+//! The IPv4 runs of an image by /16: those that nothing has changed stay in the image, and of others
+//! the paints that have been laid over them are kept.
 
-use std::ops::Range;
-use std::sync::Arc;
+mod reader;
+
+use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
-use rblmap::{Run, V4Block, V4Blocks, V4Walk, ValueId, Zone};
+use rblmap::{Outline, Run, V4Block, V4Blocks, ValueId, Zone};
 
 use crate::idle::Idle;
-use crate::normal;
+use crate::paint::{Paint, lay_to};
 use crate::v4::renumbered;
+
+pub use reader::BlockReader;
 
 /// The number of /16s.
 pub(crate) const BLOCKS: usize = 65_536;
 
-/// The IPv4 runs of a zone of an image, of which some /16s have been changed. Takes about 3 MB, and
-/// 12 bytes for each run of those.
+/// The IPv4 runs of a zone of an image, with paints laid over. Takes about 4 MB, and 12 bytes for each
+/// paint.
+///
+/// A /16 has *units*: what a line of the image speaks for, or all of it if it has none.
 #[derive(Debug, Clone)]
 pub struct Blocks<'a> {
     image: V4Blocks<'a>,
@@ -23,8 +29,8 @@ pub struct Blocks<'a> {
     image_values: usize,
     /// The ids of the image's values by rank, if they are no longer those of the image.
     ids: Option<Vec<Option<ValueId>>>,
-    /// The /16s that have changed.
-    changed: Vec<Option<Changed>>,
+    /// What has been laid over each /16: rising, disjoint, of one value where they touch joined.
+    paints: Vec<Vec<Paint<u32>>>,
     outlines: Vec<Outline>,
     /// How many runs and gaps begin in each /8.
     tops: Vec<(u64, u64)>,
@@ -32,59 +38,9 @@ pub struct Blocks<'a> {
     uses: Vec<u64>,
 }
 
-/// What a /16 is made of, all that another one needs to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outline {
-    /// How many runs there are, cut at the ends of the /16.
-    pub runs: u32,
-    /// How many gaps there are before, between and behind them.
-    pub gaps: u32,
-    /// What the first address has.
-    pub first: Option<ValueId>,
-    /// What the last address has.
-    pub last: Option<ValueId>,
-}
-
-impl Outline {
-    fn of(runs: &[Run<u32>]) -> Outline {
-        let mut gaps = 0;
-        // Within the /16, as then nothing overflows.
-        let mut next = 0;
-        for run in runs {
-            gaps += u32::from(run.start & 0xffff != next);
-            next = (run.end & 0xffff) + 1;
-        }
-        let at_start = runs.first().filter(|run| run.start & 0xffff == 0);
-        let at_end = runs.last().filter(|run| run.end & 0xffff == 0xffff);
-        Outline {
-            // At most 65,536.
-            runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
-            gaps: gaps + u32::from(at_end.is_none()),
-            first: at_start.map(|run| run.value),
-            last: at_end.map(|run| run.value),
-        }
-    }
-
-    /// Whether one run or gap is all of the /16.
-    pub fn is_uniform(&self) -> bool {
-        self.runs + self.gaps == 1
-    }
-
-    /// How many runs and gaps begin here, when the /16 before ends with that.
-    pub fn starts(&self, before: Option<Outline>) -> (u32, u32) {
-        match before {
-            Some(before) if before.last == self.first => match self.first {
-                Some(_) => (self.runs.saturating_sub(1), self.gaps),
-                None => (self.runs, self.gaps.saturating_sub(1)),
-            },
-            _ => (self.runs, self.gaps),
-        }
-    }
-}
-
 impl<'a> Blocks<'a> {
     /// The blocks of a zone of an image of so many values; `None` if it is small, or damaged: its
-    /// lines out of order, or values that it does not have. Reads
+    /// lines out of order, or values that it does not have. Counts
     /// all runs once, on all cores.
     pub(crate) fn of(zone: &Zone<'a>, values: usize) -> Option<Blocks<'a>> {
         let image = V4Blocks::of(zone)?;
@@ -96,14 +52,29 @@ impl<'a> Blocks<'a> {
                 || image.walk(),
                 |walk, blocks| {
                     uses.with(none_used, |uses| {
-                        let outline = |block| {
-                            let runs = walk.runs(block);
-                            for run in runs {
-                                if !add(uses, run.value, 1) {
-                                    is_damaged.store(true, Ordering::Relaxed);
-                                }
+                        let mut see = |value, more| {
+                            if !add(uses, value, more) {
+                                is_damaged.store(true, Ordering::Relaxed);
                             }
-                            Outline::of(runs)
+                        };
+                        let outline = |block| {
+                            let of = image.block(block);
+                            let units = 1..of.units();
+                            let starts = (0..=of.units()).map(|unit| of.start_of(unit));
+                            if !starts.is_sorted_by(|a, b| a < b) {
+                                is_damaged.store(true, Ordering::Relaxed);
+                            }
+                            let first = walk.outline(block, 0, &mut see);
+                            units.fold(first, |before, unit| {
+                                let next = walk.outline(block, unit, &mut see);
+                                // What goes on in the next line is one run.
+                                if let Some(value) =
+                                    before.last.filter(|_| before.last == next.first)
+                                {
+                                    see(value, -1);
+                                }
+                                before.then(next)
+                            })
                         };
                         blocks.map(outline).collect()
                     })
@@ -117,7 +88,7 @@ impl<'a> Blocks<'a> {
             image,
             image_values: values,
             ids: None,
-            changed: vec![None; BLOCKS],
+            paints: vec![Vec::new(); BLOCKS],
             outlines: outlines.concat(),
             tops: vec![(0, 0); 256],
             uses: vec![0; values],
@@ -133,7 +104,7 @@ impl<'a> Blocks<'a> {
     /// What a /16 is made of.
     pub fn outline(&self, block: u16) -> Outline {
         let outline = self.outlines.get(usize::from(block));
-        outline.copied().unwrap_or(Outline::of(&[]))
+        outline.copied().unwrap_or(Outline::FREE)
     }
 
     /// That of the /16 before.
@@ -152,54 +123,85 @@ impl<'a> Blocks<'a> {
         self.tops.get(usize::from(top)).copied().unwrap_or_default()
     }
 
-    /// Reads the runs of one /16 after the other.
-    pub fn reader(&self) -> BlockReader<'_, 'a> {
-        BlockReader {
-            blocks: self,
-            walk: self.image.walk(),
-            runs: Vec::new(),
-        }
+    /// How many units a /16 has.
+    pub fn units(&self, block: u16) -> usize {
+        self.image.block(block).units()
     }
 
-    /// Makes new runs of those of some /16s, on all cores; `edit` gets those there are, and puts
-    /// the new ones into an empty list.
+    /// The /16 of an address, and the unit of it that speaks for the address.
+    pub fn unit_of(&self, address: u32) -> (u16, usize) {
+        let block = block_of(address);
+        (block, unit_of(self.image.block(block), address))
+    }
+
+    /// The first and the last address of a unit of a /16.
+    pub fn ends(&self, block: u16, unit: usize) -> (u32, u32) {
+        self.ends_of(block, &(unit..unit + 1))
+    }
+
+    /// Those of some units. An image that is damaged may have a last one before the first.
+    fn ends_of(&self, block: u16, units: &Range<usize>) -> (u32, u32) {
+        let top = u32::from(block) << 16;
+        let of = self.image.block(block);
+        let end = of.start_of(units.end);
+        (
+            top | of.start_of(units.start) & 0xffff,
+            top | end.saturating_sub(1),
+        )
+    }
+
+    /// Reads the runs of one /16 or unit after the other.
+    pub fn reader(&self) -> BlockReader<'_, 'a> {
+        BlockReader::new(self)
+    }
+
+    /// Lays rising, disjoint paints over, on all cores. Only the units are read that they lie in.
     ///
     /// # Errors
-    /// The number of a /16 for which `edit` gave runs that do not rise, lie outside, or could be
-    /// joined.
-    pub fn change(
-        &mut self,
-        blocks: &[u16],
-        edit: impl Fn(u16, &[Run<u32>], &mut Vec<Run<u32>>) + Sync,
-    ) -> Result<(), u16> {
+    /// The index of the first paint that does not rise.
+    pub fn lay(&mut self, paints: &[Paint<u32>]) -> Result<(), usize> {
+        let mut from = Some(0);
+        for (index, paint) in paints.iter().enumerate() {
+            if paint.start > paint.end || from.is_none_or(|from| paint.start < from) {
+                return Err(index);
+            }
+            from = paint.end.checked_add(1);
+        }
+        let touched = by_block(paints);
         let values = self.uses.len();
         let uses = Idle::new();
         let none_used = || vec![0; values];
-        let changed: Vec<Vec<(u16, Outline, Changed)>> = blocks
-            .par_chunks(TOGETHER)
+        let changed: Vec<(u16, Outline, Vec<Paint<u32>>)> = touched
+            .into_par_iter()
             .map_init(
-                || self.reader(),
-                |reader, blocks| {
-                    uses.with(none_used, |uses| change_some(reader, uses, blocks, &edit))
+                || (self.reader(), Vec::new(), Vec::new()),
+                |(reader, old, new), (block, range)| {
+                    let top = u32::from(block) << 16;
+                    let paints = paints.get(range).unwrap_or_default();
+                    let paints: Vec<Paint<u32>> = cut(paints, (top, top | 0xffff)).collect();
+                    let see = |uses: &mut Vec<i64>| {
+                        self.outline_with(block, &paints, reader, (old, new), uses)
+                    };
+                    let outline = uses.with(none_used, see);
+                    (block, outline, joined(self.paints(block), &paints))
                 },
             )
-            .collect::<Result<_, u16>>()?;
-        // What goes over the end of a /16 is one run. Each end once, though both sides may change.
-        let mut ends: Vec<u16> = blocks
-            .iter()
-            .flat_map(|&b| [b, b.saturating_add(1)])
             .collect();
-        ends.sort_unstable();
+        // What goes over the end of a /16 is one run. Each end once, though both sides may change.
+        let mut ends: Vec<u16> = changed
+            .iter()
+            .flat_map(|(block, ..)| [*block, block.saturating_add(1)])
+            .collect();
         ends.dedup();
         ends.iter().for_each(|&block| self.count_border(block, 1));
         self.add_uses(uses.into_all());
-        for (block, outline, changed) in changed.into_iter().flatten() {
+        for (block, outline, paints) in changed {
             let place = usize::from(block);
             if let Some(slot) = self.outlines.get_mut(place) {
                 *slot = outline;
             }
-            if let Some(slot) = self.changed.get_mut(place) {
-                *slot = Some(changed);
+            if let Some(slot) = self.paints.get_mut(place) {
+                *slot = paints;
             }
         }
         ends.iter().for_each(|&block| self.count_border(block, -1));
@@ -207,6 +209,66 @@ impl<'a> Blocks<'a> {
         tops.dedup();
         tops.iter().for_each(|&top| self.count_top(top));
         Ok(())
+    }
+
+    /// The outline of a /16 with more paints, its first; adds to the counts by how many runs more or
+    /// fewer, cut at the ends of the /16, there are of each value.
+    fn outline_with(
+        &self,
+        block: u16,
+        paints: &[Paint<u32>],
+        reader: &mut BlockReader<'_, '_>,
+        (old, new): (&mut Vec<Run<u32>>, &mut Vec<Run<u32>>),
+        uses: &mut Vec<i64>,
+    ) -> Outline {
+        let mut outline = self.outline(block);
+        let mut rest = paints;
+        while let Some(first) = rest.first() {
+            let (units, count) = self.units_around(block, first, rest);
+            let (here, after) = rest.split_at(count);
+            rest = after;
+            old.clear();
+            old.extend_from_slice(reader.runs_of(block, units.clone()));
+            new.clear();
+            lay_to(old, here.iter().copied(), new);
+            count_change(uses, old, new);
+            // The units begin and end with addresses that do not change, or where the /16 does.
+            let ends = self.ends_of(block, &units);
+            let (was, is) = (Outline::of(old, ends), Outline::of(new, ends));
+            outline.runs = (outline.runs + is.runs).saturating_sub(was.runs);
+            outline.gaps = (outline.gaps + is.gaps).saturating_sub(was.gaps);
+            if units.start == 0 {
+                outline.first = is.first;
+            }
+            if units.end == self.units(block) {
+                outline.last = is.last;
+            }
+        }
+        outline
+    }
+
+    /// The units of a /16 that a paint and those around it lie in, with the addresses beside them, and
+    /// how many of the paints, of which it is the first, lie in the same.
+    fn units_around(
+        &self,
+        block: u16,
+        first: &Paint<u32>,
+        paints: &[Paint<u32>],
+    ) -> (Range<usize>, usize) {
+        let top = u32::from(block) << 16;
+        let of = self.image.block(block);
+        let unit = |address| unit_of(of, address);
+        let from = unit(first.start.saturating_sub(1).max(top));
+        let mut to = from;
+        let mut count = 0;
+        for paint in paints {
+            if count > 0 && unit(paint.start.saturating_sub(1).max(top)) > to {
+                break;
+            }
+            to = to.max(unit(paint.end.saturating_add(1).min(top | 0xffff)));
+            count += 1;
+        }
+        (from..to + 1, count)
     }
 
     fn add_uses(&mut self, uses: Vec<Vec<i64>>) {
@@ -255,13 +317,9 @@ impl<'a> Blocks<'a> {
     /// Gives the values new ids, found by the rank of the old.
     pub(crate) fn renumber(&mut self, ids: &[Option<ValueId>]) {
         let new = |old: ValueId| renumbered(ids, old);
-        self.changed.par_iter_mut().flatten().for_each(|changed| {
-            let runs = changed.runs().iter().map(|run| Run {
-                value: new(run.value),
-                ..*run
-            });
-            *changed = Changed::all_of(runs.collect());
-        });
+        for paint in self.paints.iter_mut().flatten() {
+            paint.value = paint.value.map(new);
+        }
         for outline in &mut self.outlines {
             outline.first = outline.first.map(new);
             outline.last = outline.last.map(new);
@@ -293,17 +351,21 @@ impl<'a> Blocks<'a> {
         self.ids = (!same).then_some(now);
     }
 
-    /// What there is of a /16 in the image, as it can be copied: it has not changed, and its values
-    /// have the ids that they have in the image.
-    pub(crate) fn unchanged(&self, block: u16) -> Option<V4Block<'a>> {
-        let changed = self.changed.get(usize::from(block))?;
-        (changed.is_none() && self.ids.is_none()).then(|| self.image.block(block))
+    /// What there is of a /16 in the image, as it can be copied where nothing is laid over it; none if
+    /// the values no longer have the ids that they have in the image.
+    pub(crate) fn in_image(&self, block: u16) -> Option<V4Block<'a>> {
+        self.ids.is_none().then(|| self.image.block(block))
     }
 
-    /// The bits of its /24s in the image, of a /16 that has not changed.
-    pub(crate) fn unchanged_bits(&self, block: u16) -> Option<&'a [u8]> {
-        let changed = self.changed.get(usize::from(block))?;
-        self.image.bits(block).filter(|_| changed.is_none())
+    /// The bits of its /24s in the image.
+    pub(crate) fn bits_in_image(&self, block: u16) -> Option<&'a [u8]> {
+        self.image.bits(block)
+    }
+
+    /// What is laid over a /16.
+    pub(crate) fn paints(&self, block: u16) -> &[Paint<u32>] {
+        let paints = self.paints.get(usize::from(block));
+        paints.map(Vec::as_slice).unwrap_or_default()
     }
 
     /// How many values the image has, of which the lines hold the ids.
@@ -319,60 +381,67 @@ impl<'a> Blocks<'a> {
     }
 }
 
-/// How many /16s are changed together, so that memory is not asked for each of them.
-const TOGETHER: usize = 16;
-
-/// The runs of a /16 that has changed, in a list with those of others.
-#[derive(Debug, Clone)]
-struct Changed {
-    list: Arc<Vec<Run<u32>>>,
-    range: Range<usize>,
-}
-
-impl Changed {
-    fn all_of(list: Vec<Run<u32>>) -> Changed {
-        Changed {
-            range: 0..list.len(),
-            list: Arc::new(list),
+/// Each /16 that paints touch, and which do.
+fn by_block(paints: &[Paint<u32>]) -> Vec<(u16, Range<usize>)> {
+    let mut touched: Vec<(u16, Range<usize>)> = Vec::new();
+    for (index, paint) in paints.iter().enumerate() {
+        for block in block_of(paint.start)..=block_of(paint.end) {
+            match touched.last_mut() {
+                Some((last, range)) if *last == block => range.end = index + 1,
+                _ => touched.push((block, index..index + 1)),
+            }
         }
     }
-
-    fn runs(&self) -> &[Run<u32>] {
-        self.list.get(self.range.clone()).unwrap_or_default()
-    }
+    touched
 }
 
-/// Changes some /16s; adds to the counts by how many runs more or fewer there are of each value.
-fn change_some(
-    reader: &mut BlockReader<'_, '_>,
-    uses: &mut Vec<i64>,
-    blocks: &[u16],
-    edit: impl Fn(u16, &[Run<u32>], &mut Vec<Run<u32>>),
-) -> Result<Vec<(u16, Outline, Changed)>, u16> {
-    let mut list = Vec::new();
-    let mut new = Vec::new();
-    let mut ranges = Vec::with_capacity(blocks.len());
-    for &block in blocks {
-        let old = reader.runs(block);
-        new.clear();
-        edit(block, old, &mut new);
-        let top = u32::from(block);
-        let is_in =
-            |run: &Run<u32>| run.start <= run.end && run.start >> 16 == top && run.end >> 16 == top;
-        if !new.iter().all(is_in) || !new.is_sorted_by(normal::are_apart) {
-            return Err(block);
-        }
-        count_change(uses, old, &new);
-        let from = list.len();
-        list.extend_from_slice(&new);
-        ranges.push((block, Outline::of(&new), from..list.len()));
+/// The paints that touch the addresses from `first` to `last`, cut at these.
+fn cut(paints: &[Paint<u32>], (first, last): (u32, u32)) -> impl Iterator<Item = Paint<u32>> {
+    let from = paints.partition_point(|paint| paint.end < first);
+    let paints = paints.get(from..).unwrap_or_default().iter();
+    let paints = paints.take_while(move |paint| paint.start <= last);
+    paints.map(move |paint| Paint {
+        start: paint.start.max(first),
+        end: paint.end.min(last),
+        ..*paint
+    })
+}
+
+/// Paints with others laid over them.
+fn joined(under: &[Paint<u32>], over: &[Paint<u32>]) -> Vec<Paint<u32>> {
+    if under.is_empty() {
+        return over.to_vec();
     }
-    let list = Arc::new(list);
-    let changed = ranges.into_iter().map(|(block, outline, range)| {
-        let list = Arc::clone(&list);
-        (block, outline, Changed { list, range })
-    });
-    Ok(changed.collect())
+    let mut all: Vec<Paint<u32>> = Vec::with_capacity(under.len() + over.len());
+    let mut push = |paint: Paint<u32>| match all.last_mut() {
+        Some(last) if last.value == paint.value && last.end + 1 == paint.start => {
+            last.end = paint.end;
+        }
+        _ => all.push(paint),
+    };
+    let mut under = under.iter().copied().peekable();
+    for over in over {
+        while let Some(before) = under.next_if(|paint| paint.end < over.start) {
+            push(before);
+        }
+        // What lies on both sides of the new one, or is under it.
+        while let Some(paint) = under.peek_mut().filter(|paint| paint.start <= over.end) {
+            if paint.start < over.start {
+                push(Paint {
+                    end: over.start - 1,
+                    ..*paint
+                });
+            }
+            if paint.end > over.end {
+                paint.start = over.end + 1;
+                break;
+            }
+            under.next();
+        }
+        push(*over);
+    }
+    under.for_each(push);
+    all
 }
 
 fn count_change(uses: &mut Vec<i64>, old: &[Run<u32>], new: &[Run<u32>]) {
@@ -393,70 +462,15 @@ fn count_change(uses: &mut Vec<i64>, old: &[Run<u32>], new: &[Run<u32>]) {
     }
 }
 
-/// Reads the runs of [`Blocks`].
-pub struct BlockReader<'b, 'a> {
-    blocks: &'b Blocks<'a>,
-    walk: V4Walk<'a>,
-    runs: Vec<Run<u32>>,
+/// The unit of its /16 that speaks for an address.
+fn unit_of(block: V4Block<'_>, address: u32) -> usize {
+    let [low, middle, ..] = address.to_le_bytes();
+    block.unit_of(u16::from_le_bytes([low, middle]))
 }
 
-impl<'b, 'a> BlockReader<'b, 'a> {
-    /// What is read.
-    pub fn blocks(&self) -> &'b Blocks<'a> {
-        self.blocks
-    }
-
-    /// The runs of a /16 in address order, cut at its ends.
-    pub fn runs(&mut self, block: u16) -> &[Run<u32>] {
-        if let Some(Some(changed)) = self.blocks.changed.get(usize::from(block)) {
-            return changed.runs();
-        }
-        let runs = self.walk.runs(block);
-        let Some(ids) = &self.blocks.ids else {
-            return runs;
-        };
-        self.runs.clear();
-        self.runs.extend(runs.iter().map(|run| Run {
-            value: renumbered(ids, run.value),
-            ..*run
-        }));
-        &self.runs
-    }
-
-    /// Adds the runs that begin in some /16s, whole.
-    pub(crate) fn push_runs(&mut self, range: Range<usize>, out: &mut Vec<Run<u32>>) {
-        let from = out.len();
-        let blocks = range.clone().filter_map(|block| u16::try_from(block).ok());
-        for block in blocks {
-            let before = self.blocks.outline_before(block);
-            let goes_on = before.is_some_and(|before| {
-                before.last.is_some() && before.last == self.blocks.outline(block).first
-            });
-            let mut runs = self.runs(block);
-            if goes_on && let Some(first) = runs.split_off_first() {
-                // If it began in another range it is in the list of that.
-                if let Some(last) = out.get_mut(from..).and_then(<[_]>::last_mut) {
-                    last.end = first.end;
-                }
-            }
-            out.extend_from_slice(runs);
-        }
-        if let Some(last) = out.get_mut(from..).and_then(<[_]>::last_mut) {
-            self.extend(range.end, last);
-        }
-    }
-
-    /// Lets a run that reaches a /16 go on as far as it does.
-    pub fn extend(&mut self, block: usize, run: &mut Run<u32>) {
-        let mut next = block;
-        while let Ok(block) = u16::try_from(next)
-            && run.end.checked_add(1) == Some(u32::from(block) << 16)
-            && self.blocks.outline(block).first == Some(run.value)
-        {
-            run.end = self.runs(block).first().map_or(run.end, |first| first.end);
-            next += 1;
-        }
-    }
+/// The /16 of an address.
+fn block_of(address: u32) -> u16 {
+    u16::try_from(address >> 16).unwrap_or(u16::MAX) // 16 bits are left
 }
 
 /// The /8 of a /16.
@@ -465,8 +479,7 @@ fn top_of(block: u16) -> u8 {
 }
 
 /// The /16s of each /8.
-pub(crate) fn blocks_by_top() -> impl IndexedParallelIterator<Item = std::ops::RangeInclusive<u16>>
-{
+pub(crate) fn blocks_by_top() -> impl IndexedParallelIterator<Item = RangeInclusive<u16>> {
     (0u16..256)
         .into_par_iter()
         .map(|top| top << 8..=top << 8 | 0xff)
@@ -476,4 +489,38 @@ pub(crate) fn blocks_by_top() -> impl IndexedParallelIterator<Item = std::ops::R
 fn add(counts: &mut [i64], id: ValueId, more: i64) -> bool {
     let count = counts.get_mut(id.rank() as usize);
     count.map(|count| *count += more).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use fastrand::Rng;
+
+    use super::*;
+    use crate::paint::lay;
+
+    fn paints(rng: &mut Rng) -> Vec<Paint<u32>> {
+        let mut at = 0;
+        let mut paints = Vec::new();
+        while at < 60 {
+            let start = at + rng.u32(0..6);
+            let end = start + rng.u32(0..5);
+            let value = ValueId::new(rng.u32(0..3));
+            paints.push(Paint { start, end, value });
+            at = end + 1;
+        }
+        paints
+    }
+
+    #[test]
+    fn paints_over_paints_are_paints() {
+        for seed in 0..2000 {
+            let mut rng = Rng::with_seed(seed);
+            let (old, under, over) = (paints(&mut rng), paints(&mut rng), paints(&mut rng));
+            let old = lay(&[], &old);
+            let both = joined(&under, &over);
+            assert!(both.is_sorted_by(|a, b| a.end < b.start), "seed {seed}");
+            let expected = lay(&lay(&old, &under), &over);
+            assert_eq!(lay(&old, &both), expected, "seed {seed}");
+        }
+    }
 }

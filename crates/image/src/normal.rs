@@ -13,17 +13,27 @@ use crate::values::Interner;
 pub trait Address: Copy + Ord + Send + Sync + 'static {
     /// The next address, none after the last.
     fn next(self) -> Option<Self>;
+    /// The address before; of the first one itself.
+    fn before(self) -> Self;
 }
 
 impl Address for u32 {
     fn next(self) -> Option<u32> {
         self.checked_add(1)
     }
+
+    fn before(self) -> u32 {
+        self.saturating_sub(1)
+    }
 }
 
 impl Address for u128 {
     fn next(self) -> Option<u128> {
         self.checked_add(1)
+    }
+
+    fn before(self) -> u128 {
+        self.saturating_sub(1)
     }
 }
 

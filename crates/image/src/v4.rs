@@ -80,7 +80,7 @@ pub(crate) fn list_of(zone: &Zone<'_>) -> Vec<Run<u32>> {
 }
 
 /// Appends runs of which the first may go on with the last.
-fn append(runs: &mut Vec<Run<u32>>, more: &[Run<u32>]) {
+pub(crate) fn append(runs: &mut Vec<Run<u32>>, more: &[Run<u32>]) {
     let mut more = more;
     if let (Some(last), Some(first)) = (runs.last_mut(), more.first())
         && last.end.checked_add(1) == Some(first.start)

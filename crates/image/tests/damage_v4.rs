@@ -12,12 +12,13 @@
     reason = "random numbers are small enough"
 )]
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use fastrand::Rng;
 use rblmap::layout::kind;
-use rblmap::{Image, ImageSet, NameKey, Run, ValueId};
+use rblmap::{Image, ImageSet, NameKey, Outline, Run, V4Blocks, ValueId, Zone};
 use rblmap_image::{Content, Draft, Record, Stamp, ValueBuf, encode};
 
 /// Runs that need lines, of every kind: dense and sparse, few and many values, ranges.
@@ -86,6 +87,21 @@ fn ask(image: Image, addresses: &[u32]) {
             assert_eq!(answer.records().count(), records);
         }
     }
+    count(&zone, addresses);
+}
+
+/// Units are counted and walked one by one, for updates.
+fn count(zone: &Zone<'_>, addresses: &[u32]) {
+    let Some(blocks) = V4Blocks::of(zone) else {
+        return;
+    };
+    let mut walk = blocks.walk();
+    for address in addresses {
+        let (block, low) = ((address >> 16) as u16, *address as u16);
+        let unit = blocks.block(block).unit_of(low);
+        walk.outline(block, unit, &mut |_, _| ());
+        walk.runs_of(block, unit..unit + 1);
+    }
 }
 
 fn addresses(rng: &mut Rng, content: &Content) -> Vec<u32> {
@@ -126,6 +142,58 @@ fn every_kind_of_line_is_there() {
         }
         assert_eq!(counts[7], 0);
         assert!(image.sections().any(|section| section.0 == kind::V4_BIG));
+    }
+}
+
+#[test]
+fn units_are_counted_as_they_are_walked() {
+    let rng = &mut Rng::with_seed(8);
+    for values in [1, 3, 200, 300, 70_000] {
+        let content = content(rng, values);
+        let image = Image::from_vec(encode(&content, Stamp::default()).unwrap()).unwrap();
+        let blocks = V4Blocks::of(&image.base()).unwrap();
+        let (mut walk, mut whole) = (blocks.walk(), Vec::new());
+        for block in 0..=u16::MAX {
+            let of = blocks.block(block);
+            let mut pieces: Vec<Run<u32>> = Vec::new();
+            let mut outline: Option<Outline> = None;
+            for unit in 0..of.units() {
+                let (first, end) = (of.start_of(unit), of.start_of(unit + 1));
+                let top = u32::from(block) << 16;
+                let ends = (top | first, top | (end - 1));
+                for address in [ends.0, ends.1] {
+                    assert_eq!(of.unit_of(address as u16), unit);
+                }
+                let mut uses = BTreeMap::new();
+                let mut see = |id: ValueId, more| *uses.entry(id).or_insert(0) += more;
+                let counted = walk.outline(block, unit, &mut see);
+                let runs = walk.runs_of(block, unit..unit + 1);
+                assert_eq!(counted, Outline::of(runs, ends), "{values}: {block} {unit}");
+                for run in runs {
+                    *uses.entry(run.value).or_insert(0) -= 1;
+                }
+                assert!(
+                    uses.values().all(|left| *left == 0),
+                    "{values}: {block} {unit}"
+                );
+                for run in runs {
+                    match pieces.last_mut() {
+                        Some(last) if last.value == run.value && last.end + 1 == run.start => {
+                            last.end = run.end;
+                        }
+                        _ => pieces.push(*run),
+                    }
+                }
+                outline = Some(outline.map_or(counted, |before| before.then(counted)));
+            }
+            let runs = walk.runs(block);
+            assert_eq!(pieces, runs);
+            let (first, last) = (u32::from(block) << 16, u32::from(block) << 16 | 0xffff);
+            assert_eq!(outline, Some(Outline::of(runs, (first, last))));
+            whole.extend_from_slice(runs);
+        }
+        // Cut at the ends of /16s.
+        assert!(whole.len() >= content.base().v4().len());
     }
 }
 

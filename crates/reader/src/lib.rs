@@ -52,6 +52,7 @@ mod names;
 mod names_lines;
 mod names_sorted;
 mod names_walk;
+mod outline;
 mod query;
 mod run;
 mod set;
@@ -73,6 +74,7 @@ pub use image::Image;
 #[cfg(unix)]
 pub use live::{Live, Reader, Status};
 pub use name::{MAX_KEY, MAX_WIRE, NameError, NameKey};
+pub use outline::Outline;
 pub use run::{NamePoint, NamePointBuf, Run, Slot, ValueId};
 pub use set::{Answers, ImageSet};
 pub use status::{Freshness, StatusPage};

@@ -4,6 +4,7 @@
 //! wait for memory together: what the /16 says, which line, what the line says. Every access is
 //! checked or clamped: damaged bytes give a wrong answer at worst.
 
+mod tally;
 mod walk;
 
 use std::hint::select_unpredictable;

@@ -4,6 +4,7 @@ pub(crate) mod names;
 pub(crate) mod names_lines;
 pub(crate) mod sorted;
 pub(crate) mod v4_lines;
+mod v4_patch;
 mod v4_unit;
 pub(crate) mod v6_lines;
 pub(crate) mod zones;

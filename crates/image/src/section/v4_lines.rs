@@ -16,6 +16,7 @@ use rblmap::layout::line::{BLOCK, LINE, Shape};
 use rblmap::layout::{V4_BITS_LEN, V4_MID_PAD, V4_TOP_LEN, id_width};
 use rblmap::{Run, V4Block, ValueId};
 
+use super::v4_patch;
 use super::v4_unit::{Entries, Unit};
 use super::{Piece, Pieces};
 use crate::blocks::{BLOCKS, BlockReader, Blocks, blocks_by_top};
@@ -104,10 +105,15 @@ pub(crate) fn bits(runs: V4View<'_>) -> Vec<u8> {
             || of.reader(),
             |reader, (part, blocks)| {
                 for (part, block) in part.chunks_mut(V4_BITS_LEN / BLOCKS).zip(blocks) {
-                    let first = u32::from(block) << 16;
-                    match of.unchanged_bits(block) {
-                        Some(bits) => part.copy_from_slice(bits),
-                        None => set_bits(part, (first, first | 0xffff), reader.runs(block)),
+                    match of.bits_in_image(block) {
+                        Some(bits) => {
+                            part.copy_from_slice(bits);
+                            v4_patch::patch_bits(reader, block, part);
+                        }
+                        None => {
+                            let first = u32::from(block) << 16;
+                            set_bits(part, (first, first | 0xffff), reader.runs(block));
+                        }
                     }
                 }
             },
@@ -131,7 +137,7 @@ fn set_bits(bits: &mut [u8], (first, last): (u32, u32), runs: &[Run<u32>]) {
 
 /// The lines of a /8.
 #[derive(Default)]
-struct Part<'a> {
+pub(super) struct Part<'a> {
     blocks: Vec<Block>,
     /// Lines that no image had.
     new: Vec<[u8; LINE]>,
@@ -157,17 +163,52 @@ impl<'a> Part<'a> {
             // The top table has 24 bits for an id.
             Some(id) if id < 1 << 24 => self.blocks.push(Block::Uniform(id)),
             _ => {
-                let before = self.new.len();
-                encode_block(runs, block.into(), shape, (&mut self.new, &mut self.mid));
-                let count = self.new.len() - before;
-                match self.order.last_mut() {
-                    Some(Piece::New(len)) => *len += count * LINE,
-                    _ => self.order.push(Piece::New(count * LINE)),
+                let before = self.count;
+                let (mut rest, mut at) = (runs, 0);
+                let mut entries = Entries::default();
+                while at < BLOCK {
+                    at = self.encode_line(rest, (block.into(), at), shape, &mut entries);
+                    rest = behind(rest, block.into(), at);
                 }
-                self.blocks.push(Block::Lines(count as u32));
-                self.count += count;
+                self.end_block(before);
             }
         }
+    }
+
+    /// Encodes the line that starts at a place of a /16, from runs that do not end before it; where
+    /// the next one starts.
+    pub(super) fn encode_line(
+        &mut self,
+        runs: &[Run<u32>],
+        at: (u32, u32),
+        shape: Shape,
+        entries: &mut Entries,
+    ) -> u32 {
+        let unit = Unit::new(runs, at, shape);
+        let plan = unit.best(entries);
+        self.new.push(unit.line(&plan, entries.as_slice()));
+        match self.order.last_mut() {
+            Some(Piece::New(len)) => *len += LINE,
+            _ => self.order.push(Piece::New(LINE)),
+        }
+        // After the last one 0 is left.
+        self.mid.extend((plan.reach as u16).to_le_bytes());
+        self.count += 1;
+        plan.reach
+    }
+
+    /// Takes some lines of a /16 over as they are, with the starts of those behind them.
+    pub(super) fn copy_lines(&mut self, lines: &'a [[u8; LINE]], starts: &[[u8; 2]]) {
+        if !lines.is_empty() {
+            self.order.push(Piece::Other(lines.as_flattened()));
+            self.mid.extend_from_slice(starts.as_flattened());
+            self.count += lines.len();
+        }
+    }
+
+    /// Ends a /16 of lines, before which there were so many.
+    fn end_block(&mut self, before: usize) {
+        self.blocks.push(Block::Lines((self.count - before) as u32));
     }
 
     /// Takes the lines of a /16 over as they are.
@@ -178,10 +219,9 @@ impl<'a> Part<'a> {
                 self.blocks.push(Block::Uniform(id));
             }
             V4Block::Lines { lines, starts } => {
-                self.order.push(Piece::Other(lines.as_flattened()));
-                self.mid.extend_from_slice(starts.as_flattened());
-                self.blocks.push(Block::Lines(lines.len() as u32));
-                self.count += lines.len();
+                let before = self.count;
+                self.copy_lines(lines, starts);
+                self.end_block(before);
             }
         }
     }
@@ -209,9 +249,16 @@ fn of_blocks<'a>(
     let mut part = Part::default();
     let same_width = id_width(u32::try_from(of.image_values()).unwrap_or(u32::MAX)) == shape.width;
     for block in blocks {
-        match of.unchanged(block).filter(|_| same_width) {
-            Some(unchanged) => part.copy(unchanged),
-            None => part.encode(reader.runs(block), block, shape),
+        let in_image = of.in_image(block).filter(|_| same_width);
+        match in_image {
+            Some(in_image) if of.paints(block).is_empty() => part.copy(in_image),
+            Some(lines @ V4Block::Lines { .. }) if !of.outline(block).is_uniform() => {
+                let before = part.count;
+                let (runs, paints) = (reader.runs(block), of.paints(block));
+                v4_patch::patch_lines(runs, block, lines, paints, shape, &mut part);
+                part.end_block(before);
+            }
+            _ => part.encode(reader.runs(block), block, shape),
         }
     }
     part
@@ -228,7 +275,7 @@ fn uniform(runs: &[Run<u32>], block: u32) -> Option<u32> {
 }
 
 /// The runs that do not end before an address of a /16, of runs of which none ends before the /16.
-fn behind(runs: &[Run<u32>], block: u32, address: u32) -> &[Run<u32>] {
+pub(super) fn behind(runs: &[Run<u32>], block: u32, address: u32) -> &[Run<u32>] {
     let before = |run: &Run<u32>| run.end - (block << 16) < address;
     let mut rest = runs;
     while let Some((run, after)) = rest.split_first()
@@ -237,24 +284,4 @@ fn behind(runs: &[Run<u32>], block: u32, address: u32) -> &[Run<u32>] {
         rest = after;
     }
     rest
-}
-
-/// Adds the lines of a /16, and where each but the first starts, and 0.
-fn encode_block(
-    runs: &[Run<u32>],
-    block: u32,
-    shape: Shape,
-    (lines, mid): (&mut Vec<[u8; LINE]>, &mut Vec<u8>),
-) {
-    let mut entries = Entries::default();
-    let mut rest = runs;
-    let mut at = 0u32;
-    while at < BLOCK {
-        let unit = Unit::new(rest, (block, at), shape);
-        let plan = unit.best(&mut entries);
-        lines.push(unit.line(&plan, entries.as_slice()));
-        at = plan.reach;
-        mid.extend((at as u16).to_le_bytes()); // after the last one 0 is left
-        rest = behind(rest, block, at);
-    }
 }

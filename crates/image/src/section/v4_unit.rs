@@ -15,11 +15,21 @@ pub(crate) use entries::Entries;
 use entries::{Entry, Palette};
 
 /// The default value of a line is that of the longest of this many pieces.
-const LOOK_AHEAD: usize = 8;
+pub(super) const LOOK_AHEAD: usize = 8;
 /// What the map of a line with short keys has room for: a bit an entry, and one a window.
 const MAP_BITS: usize = 8 * MAP;
 /// Non-default pieces up to this long are written address by address.
 const SINGLES: u32 = 2;
+
+/// How many entries, each of its address only, there must be before no kind with keys has room for
+/// more, where palette, map, and turns are full or not.
+fn enough_of(shape: &Shape, palette: bool, map: bool, turns: bool) -> usize {
+    let of = |has_room: bool, most: usize| if has_room { most } else { 0 };
+    let list = of(!palette, shape.list);
+    let short = of(!palette && !map, shape.short);
+    let turns = of(!turns && !map, shape.turns);
+    shape.raw.max(list).max(short).max(turns)
+}
 
 /// What is left of a /16 for the next line and all after it.
 ///
@@ -96,14 +106,19 @@ struct Reaches {
 }
 
 impl Reaches {
-    /// Whether all kinds have ended whose entries are of their own address only.
-    fn only_ended(&self) -> bool {
-        // Nearly always those that end last first.
-        self.turns_only.ended && self.short.ended && self.list.ended && self.raw_only.ended
+    /// Whether the kinds have ended whose entries are all of their own address only.
+    fn single_ended(&self) -> bool {
+        self.turns_only.ended && self.raw_only.ended
+    }
+
+    /// Whether the kinds with a palette have.
+    fn palette_ended(&self) -> bool {
+        self.short.ended && self.list.ended
     }
 
     fn all_ended(&self) -> bool {
-        self.only_ended() && self.mixed.ended && self.raw_from.ended
+        let mixed = self.mixed.ended && self.raw_from.ended;
+        mixed && self.single_ended() && self.palette_ended()
     }
 }
 
@@ -225,17 +240,19 @@ impl<'a> Unit<'a> {
             if id != last {
                 last = id;
                 turns += 1;
-                if palette.slot(id, true).is_none() {
-                    palette_end = palette_end.or(Some(before));
+                if palette_end.is_none() && palette.slot(id, true).is_none() {
+                    palette_end = Some(before);
+                    enough = enough_of(shape, true, map_end.is_some(), turns_end.is_some());
                 }
             }
             let window = ((to - 1 - self.start) >> 8) as usize;
             if entries.len + window >= MAP_BITS && map_end.is_none() {
                 map_end = Some(before);
-                enough = shape.list;
+                enough = enough_of(shape, palette_end.is_some(), true, turns_end.is_some());
             }
-            if !shape.turns_hold(entries.len, turns) {
-                turns_end = turns_end.or(Some(before));
+            if turns_end.is_none() && !shape.turns_hold(entries.len, turns) {
+                turns_end = Some(before);
+                enough = enough_of(shape, palette_end.is_some(), map_end.is_some(), true);
             }
             if entries.len > enough {
                 break;
@@ -281,7 +298,8 @@ impl<'a> Unit<'a> {
         for (index, (first, to, id)) in self.pieces().enumerate() {
             let default = id == self.default;
             let short = to - first <= SINGLES;
-            if !default {
+            // What has ended is not looked at again: most lines go on for one of the kinds alone.
+            if !default && !reaches.single_ended() {
                 let window = ((to - 1 - self.start) >> 8) as usize;
                 only += (to - first) as usize;
                 only_turns += usize::from(only_last.replace(id) != Some(id));
@@ -291,11 +309,11 @@ impl<'a> Unit<'a> {
                 reaches.raw_only.go_on(raw, first, only);
                 reaches.turns_only.go_on(turns, first, only);
             }
-            if index > 0 || !default {
+            if (index > 0 || !default) && !reaches.raw_from.ended {
                 from += 1;
                 reaches.raw_from.go_on(from <= shape.raw, first, from);
             }
-            if id != around {
+            if id != around && !reaches.mixed.ended {
                 let (entries, last) = if short {
                     ((to - first) as usize, to - 1)
                 } else {
@@ -310,7 +328,7 @@ impl<'a> Unit<'a> {
                 reaches.mixed.go_on(fits, first, mixed);
             }
             // The default needs no entry but where a longer piece has to end.
-            if !default || open {
+            if (!default || open) && !reaches.palette_ended() {
                 let single = !default && short;
                 let entries = if single { (to - first) as usize } else { 1 };
                 let last = if single { to - 1 } else { first };

@@ -27,15 +27,32 @@ impl Lines<'_> {
                 end: first | 0xffff,
                 value,
             }),
-            BlockLines::Lines { lines, starts, .. } => self.level.run(Walk {
-                reader: self,
-                lines,
-                starts,
-                first,
-                found,
-                out,
-            }),
+            BlockLines::Lines { lines, starts, .. } => {
+                self.push_lines(block, (lines, starts), (0, BLOCK), found, out);
+            }
         }
+    }
+
+    /// Adds the runs of some lines of a /16, one behind the other, that speak for the addresses from
+    /// one to before another of it; cut at these. `starts` says where each but the first starts.
+    pub(crate) fn push_lines(
+        &self,
+        block: u16,
+        (lines, starts): (&[[u8; LINE]], &[[u8; 2]]),
+        (start, end): (u32, u32),
+        found: &mut Stretches,
+        out: &mut Vec<Run<u32>>,
+    ) {
+        self.level.run(Walk {
+            reader: self,
+            lines,
+            starts,
+            start,
+            end,
+            first: u32::from(block) << 16,
+            found,
+            out,
+        });
     }
 
     /// Finds where the stretches of equal value of a line begin that speaks for the addresses from
@@ -166,11 +183,14 @@ impl Lines<'_> {
     }
 }
 
-/// Walks the lines of a /16.
+/// Walks lines of a /16.
 struct Walk<'l, 'a, 'b, 'o> {
     reader: &'l Lines<'a>,
     lines: &'b [[u8; LINE]],
     starts: &'b [[u8; 2]],
+    /// Where the first one starts, and where the last one ends.
+    start: u32,
+    end: u32,
     /// The first address of the /16.
     first: u32,
     found: &'o mut Stretches,
@@ -184,11 +204,12 @@ impl Task for Walk<'_, '_, '_, '_> {
     fn run(self, _: impl Compare) {
         let found = self.found;
         found.first = self.first;
-        let mut start = 0;
-        // The first unit starts at 0, and what is stored there is where the next one does.
+        let mut start = self.start;
+        // What is stored for a line is where the next one starts.
         let ends = self.starts.iter();
         let ends = ends.map(|start| u16::from_le_bytes(*start).into());
-        let ends = ends.take(self.lines.len() - 1).chain([BLOCK]);
+        let ends = ends.take(self.lines.len().saturating_sub(1));
+        let ends = ends.chain([self.end]);
         for (line, end) in self.lines.iter().zip(ends) {
             // Damaged starts need not rise.
             let end = end.max(start);
@@ -196,7 +217,7 @@ impl Task for Walk<'_, '_, '_, '_> {
             found.flush(self.out);
             start = end;
         }
-        found.finish(self.out);
+        found.finish(self.end, self.out);
     }
 }
 
@@ -339,9 +360,9 @@ impl Stretches {
         }
     }
 
-    /// Ends the /16.
-    fn finish(&mut self, out: &mut Vec<Run<u32>>) {
-        self.push(BLOCK, 0, true);
+    /// Ends what is walked before an address.
+    fn finish(&mut self, end: u32, out: &mut Vec<Run<u32>>) {
+        self.push(end, 0, true);
         self.push(BLOCK + 1, 0, true);
         self.settle();
         out.extend_from_slice(self.runs.get(..self.count).unwrap_or_default());
@@ -428,7 +449,7 @@ impl<'l, 'a, const FORM: u8> Ids<'l, 'a, FORM> {
 
 /// Up to eight bytes from a place of a line on.
 #[inline(always)]
-fn short_u64_at(line: &[u8; LINE], at: usize) -> u64 {
+pub(super) fn short_u64_at(line: &[u8; LINE], at: usize) -> u64 {
     match LINE.checked_sub(at) {
         Some(8..) => u64_at(line, at),
         Some(left @ 1..) => u64_at(line, LINE - 8) >> (64 - 8 * left),

@@ -1,0 +1,109 @@
+//! Reads the runs of /16s, paints included.
+
+use std::ops::Range;
+
+use rblmap::{Outline, Run, V4Walk};
+
+use super::{Blocks, cut};
+use crate::paint::lay_to;
+use crate::v4::renumbered;
+
+/// Reads the runs of [`Blocks`].
+pub struct BlockReader<'b, 'a> {
+    blocks: &'b Blocks<'a>,
+    walk: V4Walk<'a>,
+    runs: Vec<Run<u32>>,
+    /// With the ids that values have by now.
+    renumbered: Vec<Run<u32>>,
+}
+
+impl<'b, 'a> BlockReader<'b, 'a> {
+    pub(super) fn new(blocks: &'b Blocks<'a>) -> BlockReader<'b, 'a> {
+        BlockReader {
+            blocks,
+            walk: blocks.image.walk(),
+            runs: Vec::new(),
+            renumbered: Vec::new(),
+        }
+    }
+
+    /// What is read.
+    pub fn blocks(&self) -> &'b Blocks<'a> {
+        self.blocks
+    }
+
+    /// The runs of a /16 in address order, cut at its ends.
+    pub fn runs(&mut self, block: u16) -> &[Run<u32>] {
+        self.runs_of(block, 0..self.blocks.units(block))
+    }
+
+    /// The runs of some units of a /16 in address order, cut at their ends.
+    pub fn runs_of(&mut self, block: u16, units: Range<usize>) -> &[Run<u32>] {
+        let ends = self.blocks.ends_of(block, &units);
+        let mut runs = self.walk.runs_of(block, units);
+        if let Some(ids) = &self.blocks.ids {
+            self.renumbered.clear();
+            self.renumbered.extend(runs.iter().map(|run| Run {
+                value: renumbered(ids, run.value),
+                ..*run
+            }));
+            runs = &self.renumbered;
+        }
+        let mut paints = cut(self.blocks.paints(block), ends).peekable();
+        if paints.peek().is_none() {
+            return runs;
+        }
+        self.runs.clear();
+        lay_to(runs, paints, &mut self.runs);
+        &self.runs
+    }
+
+    /// The outline of a unit of a /16.
+    pub fn outline(&mut self, block: u16, unit: usize) -> Outline {
+        let ends = self.blocks.ends(block, unit);
+        if cut(self.blocks.paints(block), ends).next().is_some() {
+            return Outline::of(self.runs_of(block, unit..unit + 1), ends);
+        }
+        let mut outline = self.walk.outline(block, unit, &mut |_, _| {});
+        if let Some(ids) = &self.blocks.ids {
+            outline.first = outline.first.map(|id| renumbered(ids, id));
+            outline.last = outline.last.map(|id| renumbered(ids, id));
+        }
+        outline
+    }
+
+    /// Adds the runs that begin in some /16s, whole.
+    pub(crate) fn push_runs(&mut self, range: Range<usize>, out: &mut Vec<Run<u32>>) {
+        let from = out.len();
+        let blocks = range.clone().filter_map(|block| u16::try_from(block).ok());
+        for block in blocks {
+            let before = self.blocks.outline_before(block);
+            let goes_on = before.is_some_and(|before| {
+                before.last.is_some() && before.last == self.blocks.outline(block).first
+            });
+            let mut runs = self.runs(block);
+            if goes_on && let Some(first) = runs.split_off_first() {
+                // If it began in another range it is in the list of that.
+                if let Some(last) = out.get_mut(from..).and_then(<[_]>::last_mut) {
+                    last.end = first.end;
+                }
+            }
+            out.extend_from_slice(runs);
+        }
+        if let Some(last) = out.get_mut(from..).and_then(<[_]>::last_mut) {
+            self.extend(range.end, last);
+        }
+    }
+
+    /// Lets a run that reaches a /16 go on as far as it does.
+    fn extend(&mut self, block: usize, run: &mut Run<u32>) {
+        let mut next = block;
+        while let Ok(block) = u16::try_from(next)
+            && run.end.checked_add(1) == Some(u32::from(block) << 16)
+            && self.blocks.outline(block).first == Some(run.value)
+        {
+            run.end = self.runs(block).first().map_or(run.end, |first| first.end);
+            next += 1;
+        }
+    }
+}

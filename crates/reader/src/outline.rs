@@ -1,0 +1,84 @@
+//! What a stretch of addresses is made of, in a few numbers.
+
+use crate::run::{Run, ValueId};
+
+/// What a stretch of IPv4 addresses is made of: all that another one needs to know. The stretch has an
+/// address at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outline {
+    /// How many runs there are, cut at the ends of the stretch.
+    pub runs: u32,
+    /// How many gaps there are before, between and behind them.
+    pub gaps: u32,
+    /// What the first address has.
+    pub first: Option<ValueId>,
+    /// What the last address has.
+    pub last: Option<ValueId>,
+}
+
+impl Outline {
+    /// That of a stretch without a value.
+    pub const FREE: Outline = Outline {
+        runs: 0,
+        gaps: 1,
+        first: None,
+        last: None,
+    };
+
+    /// That of the addresses from `first` to `last`, of which these are the runs, cut at its ends.
+    ///
+    /// ```
+    /// use rblmap::{Outline, Run, ValueId};
+    /// let value = ValueId::from_rank(0).unwrap();
+    /// let run = Run { start: 7, end: 9, value };
+    /// let outline = Outline::of(&[run], (0, 9));
+    /// assert_eq!((outline.runs, outline.gaps), (1, 1));
+    /// assert_eq!((outline.first, outline.last), (None, Some(value)));
+    /// ```
+    pub fn of(runs: &[Run<u32>], (first, last): (u32, u32)) -> Outline {
+        let mut gaps = 0;
+        // One more than the last address there is has no number; nothing begins there.
+        let mut next = first;
+        for run in runs {
+            gaps += u32::from(run.start != next);
+            next = run.end.wrapping_add(1);
+        }
+        let at_start = runs.first().filter(|run| run.start == first);
+        let at_end = runs.last().filter(|run| run.end == last);
+        Outline {
+            // No stretch that is counted has as many as 2^32.
+            runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
+            gaps: gaps + u32::from(at_end.is_none()),
+            first: at_start.map(|run| run.value),
+            last: at_end.map(|run| run.value),
+        }
+    }
+
+    /// Whether one run or gap is all of the stretch.
+    pub fn is_uniform(&self) -> bool {
+        self.runs + self.gaps == 1
+    }
+
+    /// How many runs and gaps begin here, when the stretch before is that.
+    pub fn starts(&self, before: Option<Outline>) -> (u32, u32) {
+        match before {
+            Some(before) if before.last == self.first => match self.first {
+                Some(_) => (self.runs.saturating_sub(1), self.gaps),
+                None => (self.runs, self.gaps.saturating_sub(1)),
+            },
+            _ => (self.runs, self.gaps),
+        }
+    }
+
+    /// That of this stretch and the next.
+    #[must_use]
+    pub fn then(&self, next: Outline) -> Outline {
+        let (runs, gaps) = next.starts(Some(*self));
+        Outline {
+            runs: self.runs + runs,
+            gaps: self.gaps + gaps,
+            first: self.first,
+            last: next.last,
+        }
+    }
+}
