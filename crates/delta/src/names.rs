@@ -239,13 +239,13 @@ impl Adder {
         let ends = given.iter().filter(|&&byte| byte == 0).count();
         let labels = self.labels.code(coder, ends as u64);
         let mut key = stem.prefix.to_vec();
-        for _ in 0..labels {
+        for nth in 0..labels {
             let given = given
                 .get(key.len() - stem.prefix.len()..)
                 .unwrap_or_default();
             let room = MAX_KEY.saturating_sub(key.len());
             self.texts
-                .label(coder, (room, given), neighbours, &mut key)?;
+                .label(coder, (room, given), (neighbours, nth == 0), &mut key)?;
             if key.len() > MAX_KEY {
                 return Err(Error::Malformed {
                     what: "length of a name",

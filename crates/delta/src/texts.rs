@@ -51,14 +51,16 @@ impl Texts {
         };
         for at in 0..len {
             let byte = given.get(at).copied().unwrap_or(0);
-            let byte = model.byte(coder, out, near, byte);
+            let bounds = if at == 0 { between(out, near) } else { ANY };
+            let byte = model.byte(coder, (out, near), bounds, byte);
             out.push(byte);
             coder.check()?;
         }
         Ok(())
     }
 
-    /// Appends a label and the 00 that ends it to `out`, of at most `room` bytes.
+    /// Appends a label and the 00 that ends it to `out`, of at most `room` bytes; `is_first` if what
+    /// stands before them is what the text shares with a neighbour.
     ///
     /// # Errors
     /// Reading: no label ends in time.
@@ -66,7 +68,7 @@ impl Texts {
         &mut self,
         coder: &mut C,
         (room, given): (usize, &[u8]),
-        near: (&[u8], &[u8]),
+        (near, is_first): ((&[u8], &[u8]), bool),
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
         let Texts::Modelled(model) = self else {
@@ -74,7 +76,9 @@ impl Texts {
         };
         for at in 0..room {
             let byte = given.get(at).copied().unwrap_or(0);
-            let byte = model.byte(coder, out, near, byte);
+            let is_first = is_first && at == 0;
+            let bounds = if is_first { between(out, near) } else { ANY };
+            let byte = model.byte(coder, (out, near), bounds, byte);
             out.push(byte);
             if byte == 0 {
                 return coder.check();
@@ -86,10 +90,34 @@ impl Texts {
     }
 }
 
+/// The first and the last byte that there may be.
+type Bounds = (u8, u8);
+
+const ANY: Bounds = (0, u8::MAX);
+
+/// The bounds of the byte behind `before`, all of which the text shares with a neighbour, and no more
+/// with either: it lies between those of the neighbours that begin alike.
+fn between(before: &[u8], (left, right): (&[u8], &[u8])) -> Bounds {
+    let next = |list: &[u8]| {
+        let rest = list.strip_prefix(before)?;
+        rest.first().copied()
+    };
+    let first = next(left).map_or(Some(0), |byte| byte.checked_add(1));
+    let last = next(right).map_or(Some(u8::MAX), |byte| byte.checked_sub(1));
+    match (first, last) {
+        (Some(first), Some(last)) if first <= last => (first, last),
+        // Reading: nobody writes this, and the place of the text is looked at.
+        _ => ANY,
+    }
+}
+
 /// Contexts that are mixed.
-const CONTEXTS: usize = 11;
-/// Sets of weights.
+const CONTEXTS: usize = 13;
+/// Weights of the contexts.
+type Weights = [i32; CONTEXTS];
+/// Sets of weights by what is known, and by the bits of the byte so far.
 const SETS: usize = 3 * (CONTEXTS + 1);
+const NODES: usize = 256;
 /// Slots of a model, 4 bytes each: two to the power of 14 to 23.
 const LEAST: usize = 1 << 14;
 const MOST: usize = 1 << 23;
@@ -116,7 +144,9 @@ pub(crate) struct Model {
     slots: Vec<Slot>,
     /// A set for each number of contexts that know something, at the first bit, the next two and the
     /// others.
-    weights: [[i32; CONTEXTS]; SETS],
+    by_known: [Weights; SETS],
+    /// A set for each beginning of a byte.
+    by_node: [Weights; NODES],
     scale: Scale,
 }
 
@@ -126,32 +156,44 @@ impl Model {
         let slots = bytes.saturating_mul(8 * CONTEXTS).clamp(LEAST, MOST);
         Model {
             slots: vec![Slot::default(); slots.next_power_of_two()],
-            weights: [[WEIGHT / 4; CONTEXTS]; SETS],
+            by_known: [[WEIGHT / 4; CONTEXTS]; SETS],
+            by_node: [[WEIGHT / 4; CONTEXTS]; NODES],
             scale: Scale::new(),
         }
     }
 
     /// Learns a text of the old content: what its neighbours `near` do not begin with alike.
     pub(crate) fn learn(&mut self, own: &[u8], near: (&[u8], &[u8])) {
-        for at in common(own, near.0).max(common(own, near.1))..own.len() {
+        let from = common(own, near.0).max(common(own, near.1));
+        for at in from..own.len() {
             let (before, rest) = own.split_at(at);
             let byte = rest.first().copied().unwrap_or(0);
-            self.byte(&mut Trainer, before, near, byte);
+            let bounds = if at == from {
+                between(before, near)
+            } else {
+                ANY
+            };
+            self.byte(&mut Trainer, (before, near), bounds, byte);
         }
     }
 
-    /// Codes the byte behind `before`.
-    pub(crate) fn byte<C: Coder>(
+    /// Codes the byte behind `before`. A bit is coded where bytes within the bounds have either.
+    fn byte<C: Coder>(
         &mut self,
         coder: &mut C,
-        before: &[u8],
-        near: (&[u8], &[u8]),
+        (before, near): (&[u8], (&[u8], &[u8])),
+        (first, last): Bounds,
         given: u8,
     ) -> u8 {
         let contexts = contexts(before, near);
         let mut node = 1u32;
         for bit in (0..8).rev() {
-            let is_one = self.bit(coder, &contexts, node, given >> bit & 1 == 1);
+            // The first byte that has a one here.
+            let ones = (node << 1 | 1) << bit & 0xff;
+            let is_one = match (u32::from(first) < ones, u32::from(last) >= ones) {
+                (true, true) => self.bit(coder, &contexts, node, given >> bit & 1 == 1),
+                (_, is_one) => is_one,
+            };
             node = node << 1 | u32::from(is_one);
         }
         u8::try_from(node & 0xff).unwrap_or(0)
@@ -206,20 +248,19 @@ impl Model {
             }
         }
         let stage = usize::from(node > 1) + usize::from(node > 7);
-        let Some(weights) = self.weights.get_mut(known + (CONTEXTS + 1) * stage) else {
+        let by_known = self.by_known.get_mut(known + (CONTEXTS + 1) * stage);
+        let by_node = self.by_node.get_mut(node as usize);
+        let (Some(by_known), Some(by_node)) = (by_known, by_node) else {
             return given;
         };
-        let sum: i64 = weights
-            .iter()
-            .zip(&inputs)
-            .map(|(w, i)| i64::from(*w) * i64::from(*i))
-            .sum();
-        let p = squash(sum >> 16);
-        let bit = coder.decide(p, given);
-        let error = (if bit { 65_535 } else { 0 }) - i32::from(p);
-        for (weight, input) in weights.iter_mut().zip(&inputs) {
-            let moved = *weight + ((input * (error >> 2)) >> RATE);
-            *weight = moved.clamp(-HEAVIEST, HEAVIEST);
+        let sums = [sum(by_known, &inputs), sum(by_node, &inputs)];
+        let bit = coder.decide(squash((sums[0] + sums[1]) >> 17), given);
+        for (weights, sum) in [by_known, by_node].into_iter().zip(sums) {
+            let error = (if bit { 65_535 } else { 0 }) - i32::from(squash(sum >> 16));
+            for (weight, input) in weights.iter_mut().zip(&inputs) {
+                let moved = *weight + ((input * (error >> 2)) >> RATE);
+                *weight = moved.clamp(-HEAVIEST, HEAVIEST);
+            }
         }
         for place in places {
             if let Some(slot) = self.slots.get_mut(place) {
@@ -228,6 +269,11 @@ impl Model {
         }
         bit
     }
+}
+
+fn sum(weights: &Weights, inputs: &Weights) -> i64 {
+    let products = weights.iter().zip(inputs);
+    products.map(|(w, i)| i64::from(*w) * i64::from(*i)).sum()
 }
 
 impl Slot {
@@ -240,21 +286,30 @@ impl Slot {
     }
 }
 
-/// What is looked at: up to six bytes before, the letters and the label so far, and what the
-/// neighbours have here.
+/// Labels of more bytes are not told apart by their length.
+const LONG: usize = 20;
+
+/// What is looked at: up to six bytes before, the letters and the label so far, what the neighbours
+/// have here, and with one or two bytes how long the label is and what the first one is.
 fn contexts(before: &[u8], (left, right): (&[u8], &[u8])) -> [u32; CONTEXTS] {
-    let order = |bytes: usize| {
-        before
-            .iter()
-            .rev()
-            .take(bytes)
-            .fold(u32::try_from(bytes).unwrap_or(0), |h, b| step(h, *b))
+    let last = |bytes: usize, from: u32| {
+        let bytes = before.iter().rev().take(bytes);
+        bytes.fold(from, |h, b| step(h, *b))
     };
+    let order = |bytes: usize| last(bytes, u32::try_from(bytes).unwrap_or(0));
     let label = before
         .iter()
         .rev()
         .take_while(|byte| **byte != 0)
         .fold(77, |h, b| step(h, *b));
+    let length = before
+        .iter()
+        .rev()
+        .take(LONG)
+        .take_while(|byte| **byte != 0);
+    let length = step(33, u8::try_from(length.count()).unwrap_or(u8::MAX));
+    let top = before.iter().take_while(|byte| **byte != 0);
+    let top = top.fold(91, |h, b| step(h, *b));
     let skip = before
         .iter()
         .rev()
@@ -285,6 +340,8 @@ fn contexts(before: &[u8], (left, right): (&[u8], &[u8])) -> [u32; CONTEXTS] {
         order(6),
         label,
         beside,
+        last(1, length),
+        last(2, top),
     ]
 }
 
@@ -367,10 +424,11 @@ mod tests {
         let mut model = Texts::Modelled(Box::new(Model::new(100)));
         let mut last = Vec::new();
         for text in texts {
-            let mut out = Vec::new();
+            let (shared, rest) = text.split_at(common(text, &last));
+            let mut out = shared.to_vec();
             let near = (&last[..], &b"x"[..]);
             model
-                .bytes(coder, (text.len(), text), near, &mut out)
+                .bytes(coder, (rest.len(), rest), near, &mut out)
                 .unwrap();
             last = out;
             assert_eq!(&last, text);
@@ -379,9 +437,21 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_lies_between_those_of_neighbours_that_begin_alike() {
+        let of = |left: &str, right: &str| between(b"ab", (left.as_bytes(), right.as_bytes()));
+        assert_eq!(of("abd", "abf"), (b'e', b'e'));
+        assert_eq!(of("ab", "abf"), (0, b'e'));
+        assert_eq!(of("aad", "abf"), (0, b'e'));
+        assert_eq!(of("abd", "ac"), (b'e', 255));
+        // What nobody writes.
+        assert_eq!(of("abd", "abe"), ANY);
+        assert_eq!(of("ab\u{7f}", "ab\0"), ANY);
+    }
+
+    #[test]
     fn texts_come_back_shorter() {
         let texts: Vec<Vec<u8>> = (0..200)
-            .map(|n| format!("case {} of the open proxies", n * 31).into_bytes())
+            .map(|n| format!("case {:04} of the open proxies", n * 31).into_bytes())
             .collect();
         let mut encoder = Encoder::new();
         all(&mut encoder, &texts);
