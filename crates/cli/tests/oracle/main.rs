@@ -64,6 +64,19 @@ fn random_zones_are_answered_as_rbldnsd_does() {
     assert!(enough || rounds < 30, "{counts:?}");
 }
 
+/// Whether a name that spells an address lies in a subzone, which then is a number: there we differ
+/// (`docs/zonefile.md`).
+fn is_hidden(image: &Image, name: &NameKey) -> bool {
+    let above = std::iter::successors(name.parent(), NameKey::parent);
+    let mut above = above.filter(|key| key.label_count() > 0);
+    matches!(name.label_count(), 4 | 32)
+        && above.any(|key| image.zone(&key.to_string()).unwrap().is_some())
+        && name
+            .labels()
+            .iter()
+            .all(|label| label.iter().all(u8::is_ascii_hexdigit))
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
     served: u64,
@@ -139,6 +152,9 @@ impl Round {
         for _ in 0..QUESTIONS {
             let text = sources::question(&mut self.rng);
             let name = NameKey::parse(text.as_bytes()).unwrap();
+            if is_hidden(&image, &name) {
+                continue;
+            }
             let theirs = server.ask(&name);
             let ours = self.ask(&image, &name);
             counts.listed += u64::from(!ours.a.is_empty());
