@@ -42,7 +42,7 @@ pub enum Kind {
 }
 
 /// The first 8 bytes of a content id: enough that no delta is taken for that of another base by
-/// mistake. What comes of it is compared whole.
+/// mistake.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IdPrefix([u8; 8]);
 

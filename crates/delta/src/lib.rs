@@ -17,8 +17,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What comes out is checked against the image that the file names by its digests, or else against
-//! the content id, so damage and malice end as an [`Error`], never as another list. Who made the file is not this crate's question: the
+//! What comes out is checked against the image that the file names by the root of its digests, or
+//! against the content id, so damage ends as an [`Error`], never as another list. Who made the file is not this crate's question: the
 //! manifest of a feed is signed. `docs/delta.md` describes every byte.
 
 mod changes;
@@ -106,6 +106,8 @@ pub fn unpack(snapshot: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
     }
     let empty = Draft::new(header.zone.clone()).finish()?;
     let content = payload::read(empty, &frame::open(body, limits)?, limits)?;
+    // Next to the rest it costs nothing, and nobody has looked at the content before.
+    check_result(&header, &content)?;
     checked_image(&header, &content, Layout::default())
 }
 
@@ -154,7 +156,8 @@ pub fn diff(old: &Image, new: &Image, epoch: Epoch) -> Result<Vec<u8>, Error> {
 
 /// The bytes of the image that deltas lead to from `old`, one after the other, checked: they have the
 /// root that the last delta names, or, where that is of an image in another format or layout, the
-/// content id. No image is made in between. If `old` has no order of names, the new one has none.
+/// content id. (Whoever makes a delta on purpose can name the root of an image that calls a list by
+/// the content id of another: trust in who made it is what the signature of a feed is for.) No image is made in between. If `old` has no order of names, the new one has none.
 ///
 /// ```
 /// # use rblmap_delta::{Epoch, Limits, apply, diff};
@@ -173,8 +176,8 @@ pub fn apply(old: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, 
     let base = Content::over_image(old)?;
     // Lines of the old image are copied to the new one, where nobody would see that they are damaged.
     let (whole, followed) = rayon::join(|| old.verify(), || follow(base, old, deltas, limits));
-    let (last, content) = followed?;
     whole.map_err(rblmap_image::Error::from)?;
+    let (last, content) = followed?;
     checked_image(&last, &content, Layout::of(old))
 }
 
@@ -192,6 +195,7 @@ pub fn apply(old: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, 
 /// # Errors
 /// As for [`apply`].
 pub fn squash(base: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, Error> {
+    base.verify().map_err(rblmap_image::Error::from)?;
     let from = Content::from_image(base)?;
     let (last, to) = follow(from.clone(), base, deltas, limits)?;
     check_result(&last, &to)?;

@@ -132,7 +132,7 @@ impl Started<'_> {
             if !covered.is_empty() || !free.is_empty() {
                 let beside = Beside {
                     before,
-                    first: outline.first,
+                    begins_with: outline.first,
                     covered: first.0,
                     free: first.1,
                 };
@@ -161,8 +161,8 @@ struct Found {
 struct Beside {
     /// The unit before.
     before: Option<Outline>,
-    /// What it begins with.
-    first: Option<ValueId>,
+    /// What its first address says.
+    begins_with: Option<ValueId>,
     /// The ranks of the first run and of the first gap that begin in it.
     covered: u64,
     free: u64,
@@ -181,9 +181,11 @@ impl Found {
     fn find(&mut self, beside: &Beside, covered: &[u64], free: &[u64]) {
         let runs = self.runs.get(self.from..).unwrap_or_default();
         // What the unit begins with may have begun in the one before.
-        let goes_on = beside.before.is_some_and(|it| it.last == beside.first);
+        let goes_on = beside
+            .before
+            .is_some_and(|it| it.last == beside.begins_with);
         let goes_on = u64::from(goes_on);
-        let (skip_run, skip_gap) = beside.first.map_or((0, goes_on), |_| (goes_on, 0));
+        let (skip_run, skip_gap) = beside.begins_with.map_or((0, goes_on), |_| (goes_on, 0));
         let start = |from: u32, passed: usize| Start {
             ends: (self.first, self.last),
             runs: self.from..self.runs.len(),

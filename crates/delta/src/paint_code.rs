@@ -145,6 +145,12 @@ fn code<A: Space, C: Coder>(
         }
         Ok(())
     })?;
+    // Lines that nobody writes hold fewer runs than are counted.
+    if paints.len() as u64 != counts.paints {
+        return Err(Error::Malformed {
+            what: "count of paints",
+        });
+    }
     Ok(paints)
 }
 

@@ -13,11 +13,13 @@
 mod bent;
 mod random;
 
+use std::net::Ipv4Addr;
+
 use fastrand::Rng;
 use rblmap::layout::kind;
-use rblmap::{Image, NameKey, V4Blocks};
+use rblmap::{Image, NameKey, Run, V4Blocks};
 use rblmap_delta::{Epoch, Error, Limits, apply, diff, squash};
-use rblmap_image::{Content, Stamp, encode};
+use rblmap_image::{Content, Draft, Record, Stamp, ValueBuf, encode};
 
 use bent::{payload, with_payload, without_root};
 use random::{Model, ZoneModel, paint};
@@ -166,6 +168,71 @@ fn many_small_updates_at_once_give_the_image_of_the_last() {
         let chained = apply(&first, &steps, &LIMITS).unwrap();
         assert!(chained == last.as_bytes(), "seed {seed}: by the content id");
     }
+}
+
+#[test]
+fn bits_of_24s_follow_the_paints() {
+    const TOP: u32 = 0x0a00_0000;
+    let mut rng = Rng::with_seed(11);
+    // Entries of many values: few in a line, so that there are 4 MiB of lines.
+    let build = |ids: &[u32], serial| {
+        let mut draft = Draft::new("ops.example".parse().unwrap());
+        let values: Vec<_> = (0..1000u32)
+            .map(|n| {
+                let a = Some(Ipv4Addr::from_bits(0x7f00_0000 | n));
+                draft
+                    .values
+                    .intern(&ValueBuf::new([Record { a, text: None }]))
+                    .unwrap()
+            })
+            .collect();
+        let zone = draft.zone_mut(&NameKey::ROOT);
+        for (at, id) in (0u32..).zip(ids).filter(|(_, id)| **id > 0) {
+            let (start, value) = (TOP + at, values[*id as usize - 1]);
+            zone.v4.push(Run {
+                start,
+                end: start,
+                value,
+            });
+        }
+        let stamp = Stamp { serial, created: 1 };
+        Image::from_vec(encode(&draft.finish().unwrap(), stamp).unwrap()).unwrap()
+    };
+    // Most /24s hold a few, some none, and in some /16s every other address is listed.
+    let mut ids = vec![0u32; 20 << 18];
+    let mut at = 0;
+    while at < ids.len() {
+        ids[at] = rng.u32(1..=1000);
+        at += match (at >> 16) % 8 {
+            0 => 2,
+            _ => rng.usize(1..9) + if rng.u32(..3000) == 0 { 600 } else { 0 },
+        };
+    }
+    let old = build(&ids, 1);
+    let bits = |image: &Image| image.sections().any(|section| section.0 == kind::V4_BITS);
+    assert!(bits(&old));
+    let mut last = build(&ids, 1);
+    let mut steps = Vec::new();
+    for serial in 2..5 {
+        for _ in 0..400 {
+            // A whole /24, some of it, or one address; it is emptied or listed.
+            let (len, from) = [(256, !255), (40, !0), (1, !0)][rng.usize(..3)];
+            let from = rng.usize(..ids.len() - 256) & from;
+            let id = rng.u32(0..2) * rng.u32(1..=1000);
+            ids[from..from + len].fill(id);
+        }
+        // All of a /16 at once.
+        let block = rng.usize(..ids.len() >> 16) << 16;
+        ids[block..block + 0x1_0000].fill(0);
+        let new = build(&ids, serial);
+        assert!(bits(&new));
+        let step = diff(&last, &new, Epoch(1)).unwrap();
+        assert!(apply(&last, &[&step], &LIMITS).unwrap() == new.as_bytes());
+        steps.push(step);
+        last = new;
+    }
+    let steps: Vec<&[u8]> = steps.iter().map(Vec::as_slice).collect();
+    assert!(apply(&old, &steps, &LIMITS).unwrap() == last.as_bytes());
 }
 
 #[test]

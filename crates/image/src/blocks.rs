@@ -29,7 +29,7 @@ pub struct Blocks<'a> {
     image_values: usize,
     /// The ids of the image's values by rank, if they are no longer those of the image.
     ids: Option<Vec<Option<ValueId>>>,
-    /// What has been laid over each /16: rising, disjoint, of one value where they touch joined.
+    /// What has been laid over each /16: rising, disjoint.
     paints: Vec<Vec<Paint<u32>>>,
     outlines: Vec<Outline>,
     /// How many runs and gaps begin in each /8.

@@ -134,6 +134,7 @@ fn encode_v4<'a>(
         let lines = section::v4_lines::encode(runs, width)?;
         let len: usize = lines.lines.iter().map(Pieces::len).sum();
         let count = (len / layout::line::LINE) as u64;
+        let bits = (len >= layout::V4_BITS_FROM).then(|| lines.bits(runs));
         push(kind::V4_TOP, 0, vec![lines.top.into()]);
         push(kind::V4_MID, count, vec![lines.mid.into()]);
         if !lines.big.is_empty() {
@@ -143,8 +144,8 @@ fn encode_v4<'a>(
                 vec![lines.big.into()],
             );
         }
-        if len >= layout::V4_BITS_FROM {
-            push(kind::V4_BITS, 0, vec![section::v4_lines::bits(runs).into()]);
+        if let Some(bits) = bits {
+            push(kind::V4_BITS, 0, vec![bits.into()]);
         }
         push(kind::V4_LINES, count, lines.lines);
     } else if !runs.is_empty() {

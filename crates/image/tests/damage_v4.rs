@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use rblmap::layout::kind;
-use rblmap::{Image, ImageSet, NameKey, Outline, Run, V4Blocks, ValueId, Zone};
+use rblmap::{Image, ImageSet, NameKey, Outline, Run, V4Block, V4Blocks, ValueId, Zone};
 use rblmap_image::{Content, Draft, Record, Stamp, ValueBuf, encode};
 
 /// Runs that need lines, of every kind: dense and sparse, few and many values, ranges.
@@ -95,13 +95,30 @@ fn count(zone: &Zone<'_>, addresses: &[u32]) {
     let Some(blocks) = V4Blocks::of(zone) else {
         return;
     };
-    let mut walk = blocks.walk();
     for address in addresses {
         let (block, low) = ((address >> 16) as u16, *address as u16);
-        let unit = blocks.block(block).unit_of(low);
-        walk.outline(block, unit, &mut |_, _| ());
-        walk.runs_of(block, unit..unit + 1);
+        count_unit(&blocks, (block, blocks.block(block).unit_of(low)));
     }
+}
+
+fn count_unit(blocks: &V4Blocks<'_>, (block, unit): (u16, usize)) {
+    let mut walk = blocks.walk();
+    walk.outline(block, unit, &mut |_, _| ());
+    walk.runs_of(block, unit..unit + 1);
+}
+
+/// The /16 and the unit in it that a line is.
+fn unit_of_line(blocks: &V4Blocks<'_>, line: usize) -> (u16, usize) {
+    let mut before = 0;
+    for block in 0..=u16::MAX {
+        if let V4Block::Lines { lines, .. } = blocks.block(block) {
+            if line < before + lines.len() {
+                return (block, line - before);
+            }
+            before += lines.len();
+        }
+    }
+    panic!("no line {line}");
 }
 
 fn addresses(rng: &mut Rng, content: &Content) -> Vec<u32> {
@@ -240,10 +257,12 @@ fn each_flipped_byte_of_a_line_is_read_in_bounds() {
             let Some(line) = (0..count).find(is_wanted) else {
                 continue;
             };
+            let unit = unit_of_line(&V4Blocks::of(&whole.base()).unwrap(), line);
             for at in offset + line * 64..offset + line * 64 + 64 {
                 for flip in [1, 0x80, 0xff].into_iter().take(rounds(3)) {
                     bytes[at] ^= flip;
                     let image = Image::from_vec(bytes.clone()).unwrap();
+                    count_unit(&V4Blocks::of(&image.base()).unwrap(), unit);
                     ask(image, &addresses(rng, &content)[..8]);
                     bytes[at] ^= flip;
                 }

@@ -168,7 +168,7 @@ impl<'a> V4Walk<'a> {
         &self.runs
     }
 
-    /// The outline of a unit of a /16. `see` gets values and how many more runs, cut at the ends of the
+    /// The outline of a unit of a /16, of lines as they are written. `see` gets values and how many more runs, cut at the ends of the
     /// unit, have them: those of a value sum up to how many there are. Most take a fifth of the time
     /// that their runs take.
     pub fn outline(
@@ -178,7 +178,7 @@ impl<'a> V4Walk<'a> {
         see: &mut impl FnMut(ValueId, i64),
     ) -> Outline {
         let of = self.block(block);
-        let ends = (of.start_of(unit), of.start_of(unit + 1));
+        let (start, end) = (of.start_of(unit), of.start_of(unit + 1));
         if let V4Block::Lines { lines, .. } = of
             && let Some(line) = lines.get(unit)
         {
@@ -187,12 +187,12 @@ impl<'a> V4Walk<'a> {
                     see(value, more);
                 }
             };
-            if let Some(outline) = self.lines.tally(line, ends, &mut see) {
+            if let Some(outline) = self.lines.tally(line, (start, end), &mut see) {
                 return outline;
             }
         }
         let first = u32::from(block) << 16;
-        let ends = (first | ends.0, first | (ends.1.wrapping_sub(1) & 0xffff));
+        let ends = (first | start, first | (end.wrapping_sub(1) & 0xffff));
         let runs = self.runs_of(block, unit..unit + 1);
         runs.iter().for_each(|run| see(run.value, 1));
         Outline::of(runs, ends)

@@ -406,7 +406,7 @@ impl<'a> Lines<'a> {
     /// They lie in the line, since no entry's id lies in its first four.
     #[inline(always)]
     fn read_id(&self, line: &[u8; LINE], at: usize) -> u32 {
-        let from = (at + usize::from(self.width)).wrapping_sub(4);
+        let from = at.wrapping_add(usize::from(self.width)).wrapping_sub(4);
         u32_at(line, from.min(LINE - 4)) >> (self.id_shift & 31)
     }
 

@@ -30,7 +30,12 @@ pub(crate) struct V4Lines<'a> {
     pub(crate) big: Vec<u8>,
     /// Those of each /8.
     pub(crate) lines: Vec<Pieces<'a>>,
+    /// The bits of the /24s of the /16s that were patched, rising.
+    patched: Vec<(u16, [u8; OF_BLOCK])>,
 }
+
+/// Bytes of the bits of the /24s of a /16.
+const OF_BLOCK: usize = V4_BITS_LEN / BLOCKS;
 
 /// Lines are counted in 24 bits.
 const MAX_LINES: usize = 1 << 24;
@@ -79,10 +84,13 @@ pub(crate) fn encode(runs: V4View<'_>, width: usize) -> Result<V4Lines<'_>, Erro
         .iter()
         .for_each(|part| mid.extend_from_slice(&part.mid));
     mid.resize(mid.len() + V4_MID_PAD * 2, 0xff);
+    let patched = parts.iter().flat_map(|part| &part.patched);
+    let patched = patched.copied().collect();
     Ok(V4Lines {
         top,
         mid,
         big,
+        patched,
         lines: parts
             .into_iter()
             .map(|part| Pieces::new(part.new.into_flattened(), part.order))
@@ -90,36 +98,43 @@ pub(crate) fn encode(runs: V4View<'_>, width: usize) -> Result<V4Lines<'_>, Erro
     })
 }
 
-/// One bit for every /24, set if an address of it has a value.
-pub(crate) fn bits(runs: V4View<'_>) -> Vec<u8> {
-    let mut bits = vec![0u8; V4_BITS_LEN];
-    let parts = bits.par_chunks_mut(V4_BITS_LEN / 256).zip(blocks_by_top());
-    match runs {
-        V4View::List(runs) => parts.for_each(|(part, blocks)| {
-            let first = u32::from(*blocks.start()) << 16;
-            let from = runs.partition_point(|run| run.end < first);
-            let runs = runs.get(from..).unwrap_or_default();
-            set_bits(part, (first, first | 0x00ff_ffff), runs);
-        }),
-        V4View::Blocks(of) => parts.for_each_init(
-            || of.reader(),
-            |reader, (part, blocks)| {
-                for (part, block) in part.chunks_mut(V4_BITS_LEN / BLOCKS).zip(blocks) {
-                    match of.bits_in_image(block) {
-                        Some(bits) => {
-                            part.copy_from_slice(bits);
-                            v4_patch::patch_bits(reader, block, part);
-                        }
-                        None => {
-                            let first = u32::from(block) << 16;
-                            set_bits(part, (first, first | 0xffff), reader.runs(block));
+impl V4Lines<'_> {
+    /// One bit for every /24, set if an address of it has a value.
+    pub(crate) fn bits(&self, runs: V4View<'_>) -> Vec<u8> {
+        let mut bits = vec![0u8; V4_BITS_LEN];
+        let parts = bits.par_chunks_mut(V4_BITS_LEN / 256).zip(blocks_by_top());
+        match runs {
+            V4View::List(runs) => parts.for_each(|(part, blocks)| {
+                let first = u32::from(*blocks.start()) << 16;
+                let from = runs.partition_point(|run| run.end < first);
+                let runs = runs.get(from..).unwrap_or_default();
+                set_bits(part, (first, first | 0x00ff_ffff), runs);
+            }),
+            V4View::Blocks(of) => parts.for_each_init(
+                || of.reader(),
+                |reader, (part, blocks)| {
+                    let from = self.patched.partition_point(|(of, _)| of < blocks.start());
+                    let mut patched = self
+                        .patched
+                        .get(from..)
+                        .unwrap_or_default()
+                        .iter()
+                        .peekable();
+                    for (part, block) in part.chunks_mut(OF_BLOCK).zip(blocks) {
+                        let first = u32::from(block) << 16;
+                        let in_image = of.bits_in_image(block);
+                        let in_image = in_image.filter(|_| of.paints(block).is_empty());
+                        match (in_image, patched.next_if(|(of, _)| *of == block)) {
+                            (_, Some((_, bits))) => part.copy_from_slice(bits),
+                            (Some(bits), None) => part.copy_from_slice(bits),
+                            _ => set_bits(part, (first, first | 0xffff), reader.runs(block)),
                         }
                     }
-                }
-            },
-        ),
+                },
+            ),
+        }
+        bits
     }
-    bits
 }
 
 /// Sets the bits of runs, the first of which does not end before the addresses that there are bits
@@ -146,6 +161,7 @@ pub(super) struct Part<'a> {
     mid: Vec<u8>,
     /// How many lines there are.
     count: usize,
+    patched: Vec<(u16, [u8; OF_BLOCK])>,
 }
 
 /// What a /16 is made of.
@@ -252,11 +268,16 @@ fn of_blocks<'a>(
         let in_image = of.in_image(block).filter(|_| same_width);
         match in_image {
             Some(in_image) if of.paints(block).is_empty() => part.copy(in_image),
-            Some(lines @ V4Block::Lines { .. }) if !of.outline(block).is_uniform() => {
+            Some(V4Block::Lines { lines, starts }) if !of.outline(block).is_uniform() => {
                 let before = part.count;
                 let (runs, paints) = (reader.runs(block), of.paints(block));
-                v4_patch::patch_lines(runs, block, lines, paints, shape, &mut part);
+                v4_patch::patch_lines(runs, block, (lines, starts), paints, shape, &mut part);
                 part.end_block(before);
+                if let Some(bits) = of.bits_in_image(block).and_then(<[u8]>::first_chunk) {
+                    let mut bits = *bits;
+                    v4_patch::patch_bits(runs, paints, &mut bits);
+                    part.patched.push((block, bits));
+                }
             }
             _ => part.encode(reader.runs(block), block, shape),
         }

@@ -4,12 +4,11 @@
 //! those well before a paint are as they were, and so are those behind it from the first on that
 //! starts where one did.
 
-use rblmap::layout::line::{BLOCK, Shape};
+use rblmap::layout::line::{BLOCK, LINE, Shape};
 use rblmap::{Run, V4Block};
 
 use super::v4_lines::{Part, behind};
 use super::v4_unit::{Entries, LOOK_AHEAD};
-use crate::blocks::BlockReader;
 use crate::paint::Paint;
 
 /// Writes the lines of a /16 with paints, of which these are the runs, from those that it has in the
@@ -17,14 +16,12 @@ use crate::paint::Paint;
 pub(super) fn patch_lines<'a>(
     runs: &[Run<u32>],
     block: u16,
-    in_image: V4Block<'a>,
+    (lines, starts): (&'a [[u8; LINE]], &'a [[u8; 2]]),
     paints: &[Paint<u32>],
     shape: Shape,
     part: &mut Part<'a>,
 ) {
-    let V4Block::Lines { lines, starts } = in_image else {
-        return;
-    };
+    let in_image = V4Block::Lines { lines, starts };
     let first = u32::from(block) << 16;
     let mut entries = Entries::default();
     let (mut rest, mut paints) = (runs, paints);
@@ -64,7 +61,7 @@ fn first_that_sees(in_image: V4Block<'_>, runs: &[Run<u32>], line: usize, change
     let mut end = in_image.unit_of(low_of(changed.saturating_sub(1).max(first)));
     while end > line {
         let at = first | in_image.start_of(end - 1);
-        if seen_to(runs, at, first | in_image.start_of(end)) < changed {
+        if seen_to(runs, at, first.saturating_add(in_image.start_of(end))) < changed {
             return end;
         }
         end -= 1;
@@ -86,7 +83,7 @@ fn seen_to(runs: &[Run<u32>], at: u32, reach: u32) -> u32 {
     last
 }
 
-/// The address behind each run and gap from an address on; none but 0xffff behind the last of a /16.
+/// The address behind each run and gap of a /16 from an address on; `u32::MAX` behind the last.
 fn pieces(runs: &[Run<u32>], at: u32) -> impl Iterator<Item = u32> {
     let from = runs.partition_point(|run| run.end < at);
     let mut runs = runs.get(from..).unwrap_or_default().iter().peekable();
@@ -98,7 +95,7 @@ fn pieces(runs: &[Run<u32>], at: u32) -> impl Iterator<Item = u32> {
             Some(run) => run.end.saturating_add(1),
             None => runs.peek().map_or(u32::MAX, |run| run.start),
         };
-        at = Some(next).filter(|next| *next <= end);
+        at = Some(next).filter(|next| *next <= end && *next < u32::MAX);
         Some(at.unwrap_or(u32::MAX))
     })
 }
@@ -109,17 +106,12 @@ fn low_of(address: u32) -> u16 {
 }
 
 /// Puts the bits of the /24s of a /16 right in which paints lie.
-pub(super) fn patch_bits(reader: &mut BlockReader<'_, '_>, block: u16, bits: &mut [u8]) {
-    let blocks = reader.blocks();
-    for paint in blocks.paints(block) {
+pub(super) fn patch_bits(runs: &[Run<u32>], paints: &[Paint<u32>], bits: &mut [u8]) {
+    for paint in paints {
         for of_24 in paint.start >> 8..=paint.end >> 8 {
             let (first, last) = (of_24 << 8, of_24 << 8 | 0xff);
-            let has_value = paint.value.is_some() || {
-                let units = blocks.unit_of(first).1..blocks.unit_of(last).1 + 1;
-                let runs = reader.runs_of(block, units);
-                let next = runs.partition_point(|run| run.end < first);
-                runs.get(next).is_some_and(|run| run.start <= last)
-            };
+            let next = runs.partition_point(|run| run.end < first);
+            let has_value = runs.get(next).is_some_and(|run| run.start <= last);
             if let Some(byte) = bits.get_mut((of_24 as usize & 0xff) >> 3) {
                 let bit = 1 << (of_24 & 7);
                 *byte = if has_value { *byte | bit } else { *byte & !bit };
@@ -129,6 +121,7 @@ pub(super) fn patch_bits(reader: &mut BlockReader<'_, '_>, block: u16, bits: &mu
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "addresses of a /16")]
 mod tests {
     use fastrand::Rng;
     use rblmap::ValueId;
@@ -136,20 +129,21 @@ mod tests {
     use super::super::v4_unit::Unit;
     use super::*;
 
-    /// Adds runs of one kind of list up to the end of the /16 that begins at 0x12340000.
+    /// Adds runs of one kind of list up to the end of a /16.
     fn push(rng: &mut Rng, mut next: u32, runs: &mut Vec<Run<u32>>) {
-        const END: u32 = 0x1235_0000;
+        let last = next | 0xffff;
         let gap = [1, 2, 3, 9, 60, 700, 5000][rng.usize(..7)];
         let longest = [1, 2, 3, 4, 40, 600][rng.usize(..6)];
         let ids = [1, 2, 3, 5, 40, 250][rng.usize(..6)];
         let same = rng.u32(1..20);
         let mut id = 1;
         loop {
-            let start = next + rng.u32(..gap);
-            let end = start + rng.u32(..longest);
-            if end >= END {
+            let start = u64::from(next) + rng.u64(..gap);
+            let end = start + rng.u64(..longest);
+            if end > last.into() {
                 return;
             }
+            let (start, end) = (start as u32, end as u32);
             if rng.u32(..same) == 0 {
                 id = rng.u32(1..=ids);
             }
@@ -158,7 +152,10 @@ mod tests {
                 Some(last) if last.value == value && last.end + 1 == start => last.end = end,
                 _ => runs.push(Run { start, end, value }),
             }
-            next = end + 1;
+            next = end.saturating_add(1);
+            if end == last {
+                return;
+            }
             if rng.u32(..300) == 0 {
                 return push(rng, next, runs);
             }
@@ -167,22 +164,23 @@ mod tests {
 
     #[test]
     fn a_line_sees_no_farther() {
-        const TOP: u32 = 0x1234_0000;
         let mut entries = Entries::default();
         let mut seen = [0; 8];
         for seed in 0..3000 {
             let mut rng = Rng::with_seed(seed);
-            let shape = Shape::new(rng.usize(1..3));
+            let shape = Shape::new(rng.usize(1..5));
+            let block = [0, 0x1234, 0x1235, 0xffff][rng.usize(..4)];
+            let top = block << 16;
             let mut runs = Vec::new();
-            push(&mut rng, TOP, &mut runs);
+            push(&mut rng, top, &mut runs);
             let mut at = 0;
             let mut rest = &runs[..];
             while at < BLOCK {
-                let unit = Unit::new(rest, (TOP >> 16, at), shape);
+                let unit = Unit::new(rest, (block, at), shape);
                 let plan = unit.best(&mut entries);
                 let line = unit.line(&plan, entries.as_slice());
-                let last = seen_to(rest, TOP | at, TOP + plan.reach);
-                if last < TOP | 0xffff {
+                let last = seen_to(rest, top | at, top.saturating_add(plan.reach));
+                if last < top | 0xffff {
                     // Others from the next address on.
                     let mut other: Vec<Run<u32>> = rest.to_vec();
                     other.retain(|run| run.start <= last);
@@ -190,14 +188,14 @@ mod tests {
                         run.end = run.end.min(last);
                     }
                     push(&mut rng, last + 1, &mut other);
-                    let unit = Unit::new(&other, (TOP >> 16, at), shape);
+                    let unit = Unit::new(&other, (block, at), shape);
                     let plan = unit.best(&mut entries);
                     let same = unit.line(&plan, entries.as_slice());
                     assert_eq!(line, same, "seed {seed}, line at {at}");
                     seen[usize::from(line[0] & 7)] += 1;
                 }
                 at = plan.reach;
-                rest = behind(rest, TOP >> 16, at);
+                rest = behind(rest, block, at);
             }
         }
         assert!(seen[..7].iter().all(|count| *count > 100), "{seen:?}");

@@ -52,10 +52,10 @@ impl<S: FnMut(u32, i64)> Task for Tally<'_, '_, S> {
     fn run(self, compare: impl Compare) -> Option<Outline> {
         let number = self.line[0] & 7;
         let keys = if form_of(number) & WINDOWS == 0 {
-            Singles::read(self.line, self.kind.keys, self.ends, compare)?
+            SingleKeys::read(self.line, self.kind.keys, self.ends, compare)?
         } else {
             let window = self.kind.window(self.line, Form::of(form_of(number)), 0);
-            Singles::read_windows(self.line, &window, compare)?
+            SingleKeys::read_windows(self.line, &window, compare)?
         };
         match number {
             LIST | SHORT => self.palette(&keys),
@@ -68,7 +68,7 @@ impl<S: FnMut(u32, i64)> Task for Tally<'_, '_, S> {
 impl<S: FnMut(u32, i64)> Tally<'_, '_, S> {
     /// Of a line with a palette.
     #[inline(always)]
-    fn palette(mut self, keys: &Singles) -> Option<Outline> {
+    fn palette(mut self, keys: &SingleKeys) -> Option<Outline> {
         const LOW: u64 = 0x5555_5555_5555_5555;
         let (lines, line) = (self.lines, self.line);
         let (from, width) = (usize::from(lines.palette_at), usize::from(lines.width));
@@ -112,7 +112,7 @@ impl<S: FnMut(u32, i64)> Tally<'_, '_, S> {
 
     /// Of a line with an id for each entry.
     #[inline(always)]
-    fn raw(mut self, keys: &Singles) -> Option<Outline> {
+    fn raw(mut self, keys: &SingleKeys) -> Option<Outline> {
         let (lines, line) = (self.lines, self.line);
         let (at, width) = (usize::from(self.kind.at), usize::from(lines.width));
         let id = |entry: u32| lines.read_id(line, at + entry as usize * width);
@@ -127,7 +127,7 @@ impl<S: FnMut(u32, i64)> Tally<'_, '_, S> {
 
     /// Of a line whose entries say where values turn.
     #[inline(always)]
-    fn turns(mut self, keys: &Singles) -> Option<Outline> {
+    fn turns(mut self, keys: &SingleKeys) -> Option<Outline> {
         let (lines, line) = (self.lines, self.line);
         let at = usize::from(self.kind.keys.at()) + MAP;
         let turns = u64_at(line, at.min(LINE - 8)) & ((1 << keys.count) - 1);
@@ -167,7 +167,7 @@ impl<S: FnMut(u32, i64)> Tally<'_, '_, S> {
     /// The outline, where `id` says the id of each entry. Counts those that are one run with the one
     /// before off.
     #[inline(always)]
-    fn outline(&mut self, keys: &Singles, id: impl Fn(u32) -> u32) -> Option<Outline> {
+    fn outline(&mut self, keys: &SingleKeys, id: impl Fn(u32) -> u32) -> Option<Outline> {
         let (start, end) = self.ends;
         if keys.count == 0 {
             return (start < end).then_some(Outline::FREE);
@@ -202,7 +202,7 @@ impl<S: FnMut(u32, i64)> Tally<'_, '_, S> {
 }
 
 /// The keys of a line, all of their own address only.
-struct Singles {
+struct SingleKeys {
     count: u32,
     /// The first and the last, behind the base.
     first: u32,
@@ -211,8 +211,8 @@ struct Singles {
     beside: u64,
 }
 
-impl Singles {
-    const NONE: Singles = Singles {
+impl SingleKeys {
+    const NONE: SingleKeys = SingleKeys {
         count: 0,
         first: 0,
         last: 0,
@@ -226,7 +226,7 @@ impl Singles {
         keys: Keys,
         (_, end): (u32, u32),
         compare: impl Compare,
-    ) -> Option<Singles> {
+    ) -> Option<SingleKeys> {
         let mut list = [0u16; LINE / 2];
         let mut held = 0;
         for (place, key) in list.iter_mut().zip(keys.read(line)) {
@@ -236,7 +236,7 @@ impl Singles {
         let base = u32::from(u16::from_le_bytes([line[2], line[3]]));
         // A line without entries has keys that it does not speak for.
         if base + u32::from(list[0]) >= end {
-            return Some(Singles::NONE);
+            return Some(SingleKeys::NONE);
         }
         let mut steps = [0u8; LINE];
         let pairs = list.iter().zip(list.iter().skip(1)).take(held - 1);
@@ -245,7 +245,7 @@ impl Singles {
         }
         // Unused places repeat the last key.
         let last_entry = compare.equal(&steps, 0).trailing_zeros();
-        Some(Singles {
+        Some(SingleKeys {
             count: last_entry + 1,
             first: list[0].into(),
             last: list.get(last_entry as usize).copied()?.into(),
@@ -255,7 +255,11 @@ impl Singles {
 
     /// Keys of 8 bits in windows. `None` for damaged lines.
     #[inline(always)]
-    fn read_windows(line: &[u8; LINE], window: &Window, compare: impl Compare) -> Option<Singles> {
+    fn read_windows(
+        line: &[u8; LINE],
+        window: &Window,
+        compare: impl Compare,
+    ) -> Option<SingleKeys> {
         let map = window.map;
         let count = map.count_ones();
         let mut keys = [0u8; LINE];
@@ -265,7 +269,7 @@ impl Singles {
             return None;
         }
         let Some(last_entry) = count.checked_sub(1) else {
-            return Some(Singles::NONE);
+            return Some(SingleKeys::NONE);
         };
         let key = |entry: u32| u32::from(keys.get(entry as usize).copied().unwrap_or(0));
         let mut steps = [0u8; LINE];
@@ -291,7 +295,7 @@ impl Singles {
             }
         }
         let at = |bit: u32, entry: u32| 256 * (bit - entry);
-        Some(Singles {
+        Some(SingleKeys {
             count,
             first: at(map.trailing_zeros(), 0) + key(0),
             last: at(63 - map.leading_zeros(), last_entry) + key(last_entry),
