@@ -84,7 +84,7 @@ pub struct Header {
 impl IdPrefix {
     /// The first bytes of an id.
     pub fn of(id: &ContentId) -> IdPrefix {
-        IdPrefix(first_of(id.as_bytes()))
+        IdPrefix(id.as_bytes().first_chunk().copied().unwrap_or_default())
     }
 
     /// Whether an id begins with these bytes.
@@ -103,8 +103,8 @@ impl ImageRoot {
     /// that it is of another content.
     pub(crate) fn of(image: &Image, content: &ContentId) -> Option<ImageRoot> {
         let is_of = content.as_bytes() == &image.content_id();
-        let root = || ImageRoot(first_of(&image.root()));
-        (is_of && Layout::of(image) == Layout::default()).then(root)
+        let has_order = Layout::of(image) == Layout::default();
+        (is_of && has_order).then(|| ImageRoot::in_header(image.as_bytes()))
     }
 
     /// That which the header of an image says.
@@ -117,10 +117,6 @@ impl ImageRoot {
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
-}
-
-fn first_of<const N: usize>(bytes: &[u8; 32]) -> [u8; N] {
-    bytes.first_chunk().copied().unwrap_or([0; N])
 }
 
 impl fmt::Display for IdPrefix {

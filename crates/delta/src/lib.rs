@@ -18,8 +18,9 @@
 //! ```
 //!
 //! What comes out is checked against the image that the file names by the root of its digests, or
-//! against the content id, so damage ends as an [`Error`], never as another list. Who made the file is not this crate's question: the
-//! manifest of a feed is signed. `docs/delta.md` describes every byte.
+//! against the content id, so damage ends as an [`Error`], never as another list. Who made the file
+//! is not this crate's question: the manifest of a feed is signed. `docs/delta.md` describes every
+//! byte.
 
 mod changes;
 mod coder;
@@ -157,7 +158,8 @@ pub fn diff(old: &Image, new: &Image, epoch: Epoch) -> Result<Vec<u8>, Error> {
 /// The bytes of the image that deltas lead to from `old`, one after the other, checked: they have the
 /// root that the last delta names, or, where that is of an image in another format or layout, the
 /// content id. (Whoever makes a delta on purpose can name the root of an image that calls a list by
-/// the content id of another: trust in who made it is what the signature of a feed is for.) No image is made in between. If `old` has no order of names, the new one has none.
+/// the content id of another: trust in who made it is what the signature of a feed is for.) No image
+/// is made in between. If `old` has no order of names, the new one has none.
 ///
 /// ```
 /// # use rblmap_delta::{Epoch, Limits, apply, diff};
@@ -178,7 +180,12 @@ pub fn apply(old: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, 
     let (whole, followed) = rayon::join(|| old.verify(), || follow(base, old, deltas, limits));
     whole.map_err(rblmap_image::Error::from)?;
     let (last, content) = followed?;
-    checked_image(&last, &content, Layout::of(old))
+    let layout = Layout::of(old);
+    // Equal contents make equal bytes: an image that has the root has the content, too.
+    if named_root(&last, layout).is_none() {
+        check_result(&last, &content)?;
+    }
+    checked_image(&last, &content, layout)
 }
 
 /// One delta that does what `deltas` do one after the other from `base`. Values that come and go
@@ -249,30 +256,23 @@ fn follow<V4: Paintable>(
     Ok((last.ok_or(Error::NoDelta)?, content))
 }
 
-/// The image of a content, if it is the one that the header names.
+/// The root that the result shall have, if the header names that of an image of this layout.
+fn named_root(header: &Header, layout: Layout) -> Option<ImageRoot> {
+    header.image.filter(|_| layout == Layout::default())
+}
+
+/// The image of a content, if it is the one that the header names, where it names one.
 fn checked_image<V4: V4Runs>(
     header: &Header,
     content: &Content<V4>,
     layout: Layout,
 ) -> Result<Vec<u8>, Error> {
-    let named = header.image.filter(|_| layout == Layout::default());
-    let Some(expected) = named else {
-        check_result(header, content)?;
-        return Ok(encode_named(
-            content,
-            header.result,
-            header.stamp(),
-            layout,
-        )?);
-    };
-    // Equal contents make equal bytes, so the image that the writer of the file had has the content
-    // that it had.
     let bytes = encode_named(content, header.result, header.stamp(), layout)?;
     let found = ImageRoot::in_header(&bytes);
-    if found != expected {
-        return Err(Error::ResultImage { expected, found });
+    match named_root(header, layout).filter(|expected| *expected != found) {
+        Some(expected) => Err(Error::ResultImage { expected, found }),
+        None => Ok(bytes),
     }
-    Ok(bytes)
 }
 
 fn check_result<V4: V4Runs>(header: &Header, content: &Content<V4>) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use rblmap::{Outline, Run, ValueId};
-use rblmap_image::{BlockReader, Blocks};
+use rblmap_image::{BlockReader, Blocks, block_of};
 
 use crate::error::Error;
 use crate::old::Old;
@@ -379,9 +379,4 @@ impl Iterator for Behind<'_, '_> {
         }
         Some(interval)
     }
-}
-
-/// The /16 of an address.
-fn block_of(address: u32) -> u16 {
-    u16::try_from(address >> 16).unwrap_or(u16::MAX) // 16 bits are left
 }

@@ -13,13 +13,11 @@
 mod bent;
 mod random;
 
-use std::net::Ipv4Addr;
-
 use fastrand::Rng;
 use rblmap::layout::kind;
-use rblmap::{Image, NameKey, Run, V4Blocks};
+use rblmap::{Image, NameKey, V4Blocks};
 use rblmap_delta::{Epoch, Error, Limits, apply, diff, squash};
-use rblmap_image::{Content, Draft, Record, Stamp, ValueBuf, encode};
+use rblmap_image::{Content, Stamp, encode};
 
 use bent::{payload, with_payload, without_root};
 use random::{Model, ZoneModel, paint};
@@ -176,27 +174,20 @@ fn bits_of_24s_follow_the_paints() {
     let mut rng = Rng::with_seed(11);
     // Entries of many values: few in a line, so that there are 4 MiB of lines.
     let build = |ids: &[u32], serial| {
-        let mut draft = Draft::new("ops.example".parse().unwrap());
-        let values: Vec<_> = (0..1000u32)
-            .map(|n| {
-                let a = Some(Ipv4Addr::from_bits(0x7f00_0000 | n));
-                draft
-                    .values
-                    .intern(&ValueBuf::new([Record { a, text: None }]))
-                    .unwrap()
-            })
-            .collect();
-        let zone = draft.zone_mut(&NameKey::ROOT);
-        for (at, id) in (0u32..).zip(ids).filter(|(_, id)| **id > 0) {
-            let (start, value) = (TOP + at, values[*id as usize - 1]);
-            zone.v4.push(Run {
-                start,
-                end: start,
-                value,
-            });
+        let mut model = Model {
+            values: 1000,
+            serial,
+            ..Model::new(&mut Rng::with_seed(1))
+        };
+        let zone = model.zones.get_mut(&NameKey::ROOT).unwrap();
+        let mut last = 0;
+        for (address, &id) in (TOP..).zip(ids.iter().chain(&[0])) {
+            if id != last {
+                zone.v4.insert(address, id);
+            }
+            last = id;
         }
-        let stamp = Stamp { serial, created: 1 };
-        Image::from_vec(encode(&draft.finish().unwrap(), stamp).unwrap()).unwrap()
+        model.image()
     };
     // Most /24s hold a few, some none, and in some /16s every other address is listed.
     let mut ids = vec![0u32; 20 << 18];

@@ -131,7 +131,7 @@ impl<'a> Blocks<'a> {
     /// The /16 of an address, and the unit of it that speaks for the address.
     pub fn unit_of(&self, address: u32) -> (u16, usize) {
         let block = block_of(address);
-        (block, unit_of(self.image.block(block), address))
+        (block, self.image.block(block).unit_of(address))
     }
 
     /// The first and the last address of a unit of a /16.
@@ -174,14 +174,13 @@ impl<'a> Blocks<'a> {
         let changed: Vec<(u16, Outline, Vec<Paint<u32>>)> = touched
             .into_par_iter()
             .map_init(
-                || (self.reader(), Vec::new(), Vec::new()),
-                |(reader, old, new), (block, range)| {
+                || (self.reader(), Vec::new()),
+                |(reader, new), (block, range)| {
                     let top = u32::from(block) << 16;
                     let paints = paints.get(range).unwrap_or_default();
                     let paints: Vec<Paint<u32>> = cut(paints, (top, top | 0xffff)).collect();
-                    let see = |uses: &mut Vec<i64>| {
-                        self.outline_with(block, &paints, reader, (old, new), uses)
-                    };
+                    let see =
+                        |uses: &mut Vec<i64>| self.outline_with(block, &paints, reader, new, uses);
                     let outline = uses.with(none_used, see);
                     (block, outline, joined(self.paints(block), &paints))
                 },
@@ -218,7 +217,7 @@ impl<'a> Blocks<'a> {
         block: u16,
         paints: &[Paint<u32>],
         reader: &mut BlockReader<'_, '_>,
-        (old, new): (&mut Vec<Run<u32>>, &mut Vec<Run<u32>>),
+        new: &mut Vec<Run<u32>>,
         uses: &mut Vec<i64>,
     ) -> Outline {
         let mut outline = self.outline(block);
@@ -227,8 +226,7 @@ impl<'a> Blocks<'a> {
             let (units, count) = self.units_around(block, first, rest);
             let (here, after) = rest.split_at(count);
             rest = after;
-            old.clear();
-            old.extend_from_slice(reader.runs_of(block, units.clone()));
+            let old = reader.runs_of(block, units.clone());
             new.clear();
             lay_to(old, here.iter().copied(), new);
             count_change(uses, old, new);
@@ -257,7 +255,7 @@ impl<'a> Blocks<'a> {
     ) -> (Range<usize>, usize) {
         let top = u32::from(block) << 16;
         let of = self.image.block(block);
-        let unit = |address| unit_of(of, address);
+        let unit = |address| of.unit_of(address);
         let from = unit(first.start.saturating_sub(1).max(top));
         let mut to = from;
         let mut count = 0;
@@ -462,14 +460,8 @@ fn count_change(uses: &mut Vec<i64>, old: &[Run<u32>], new: &[Run<u32>]) {
     }
 }
 
-/// The unit of its /16 that speaks for an address.
-fn unit_of(block: V4Block<'_>, address: u32) -> usize {
-    let [low, middle, ..] = address.to_le_bytes();
-    block.unit_of(u16::from_le_bytes([low, middle]))
-}
-
-/// The /16 of an address.
-fn block_of(address: u32) -> u16 {
+/// The /16 of an address, by its first 16 bits.
+pub fn block_of(address: u32) -> u16 {
     u16::try_from(address >> 16).unwrap_or(u16::MAX) // 16 bits are left
 }
 

@@ -25,7 +25,7 @@ mod value;
 mod values;
 mod zone_name;
 
-pub use blocks::{BlockReader, Blocks};
+pub use blocks::{BlockReader, Blocks, block_of};
 pub use content::{Content, Draft, DraftZone, ZoneContent, resolve_name};
 pub use encode::{Layout, encode, encode_named, encode_with};
 pub use error::Error;

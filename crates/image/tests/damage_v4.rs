@@ -96,8 +96,8 @@ fn count(zone: &Zone<'_>, addresses: &[u32]) {
         return;
     };
     for address in addresses {
-        let (block, low) = ((address >> 16) as u16, *address as u16);
-        count_unit(&blocks, (block, blocks.block(block).unit_of(low)));
+        let block = (address >> 16) as u16;
+        count_unit(&blocks, (block, blocks.block(block).unit_of(*address)));
     }
 }
 
@@ -179,7 +179,7 @@ fn units_are_counted_as_they_are_walked() {
                 let top = u32::from(block) << 16;
                 let ends = (top | first, top | (end - 1));
                 for address in [ends.0, ends.1] {
-                    assert_eq!(of.unit_of(address as u16), unit);
+                    assert_eq!(of.unit_of(address), unit);
                 }
                 let mut uses = BTreeMap::new();
                 let mut see = |id: ValueId, more| *uses.entry(id).or_insert(0) += more;

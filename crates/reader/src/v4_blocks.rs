@@ -69,13 +69,15 @@ impl V4Block<'_> {
     }
 
     /// The unit that speaks for an address of the /16.
-    pub fn unit_of(&self, low: u16) -> usize {
+    pub fn unit_of(&self, address: u32) -> usize {
         match self {
             V4Block::Uniform(_) => 0,
             V4Block::Lines { lines, starts } => {
                 // Of the last one there is no next start.
                 let starts = starts.get(..lines.len() - 1).unwrap_or_default();
-                starts.partition_point(|start| u16::from_le_bytes(*start) <= low)
+                starts.partition_point(|start| {
+                    u32::from(u16::from_le_bytes(*start)) <= address & 0xffff
+                })
             }
         }
     }
@@ -147,30 +149,23 @@ impl<'a> V4Walk<'a> {
 
     /// As [`V4Walk::runs`], for some units of a /16, at least one: their runs, cut at their ends.
     pub fn runs_of(&mut self, block: u16, units: Range<usize>) -> &[Run<u32>] {
-        self.runs.clear();
-        let first = u32::from(block) << 16;
         let of = self.block(block);
-        match of {
-            V4Block::Uniform(value) => self.runs.extend(value.map(|value| Run {
-                start: first,
-                end: first | 0xffff,
-                value,
-            })),
-            V4Block::Lines { lines, starts } => {
-                let ends = (of.start_of(units.start), of.start_of(units.end));
-                let lines = lines.get(units.clone()).unwrap_or_default();
-                let starts = starts.get(units).unwrap_or_default();
-                let (found, out) = (&mut self.found, &mut self.runs);
-                let of = (lines, starts);
-                self.lines.push_lines(block, of, ends, found, out);
-            }
-        }
+        let V4Block::Lines { lines, starts } = of else {
+            return self.runs(block);
+        };
+        self.runs.clear();
+        let ends = (of.start_of(units.start), of.start_of(units.end));
+        let lines = lines.get(units.clone()).unwrap_or_default();
+        let starts = starts.get(units).unwrap_or_default();
+        let (found, out) = (&mut self.found, &mut self.runs);
+        self.lines
+            .push_lines(block, (lines, starts), ends, found, out);
         &self.runs
     }
 
-    /// The outline of a unit of a /16, of lines as they are written. `see` gets values and how many more runs, cut at the ends of the
-    /// unit, have them: those of a value sum up to how many there are. Most take a fifth of the time
-    /// that their runs take.
+    /// The outline of a unit of a /16, of lines as they are written. `see` gets values and how many
+    /// more runs, cut at the ends of the unit, have them: those of a value sum up to how many there
+    /// are. Most cost less than their runs.
     pub fn outline(
         &mut self,
         block: u16,

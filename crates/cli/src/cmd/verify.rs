@@ -50,10 +50,7 @@ fn verify(path: &Path, output: &Output) -> Result<String, Failure> {
         Opened::Image(image) => verify_image(path, &image)?.to_string(),
         Opened::Packed(bytes, header) => {
             if header.kind == Kind::Snapshot {
-                let image = unpack(&bytes, &Limits::default());
-                let image = image.map_err(|error| Failure::at(path, error))?;
-                let image = Image::from_vec(image).map_err(|error| Failure::at(path, error))?;
-                verify_image(path, &image)?;
+                unpack(&bytes, &Limits::default()).map_err(|error| Failure::at(path, error))?;
             }
             header.result.to_string()
         }

@@ -122,12 +122,12 @@ impl V4Lines<'_> {
                         .peekable();
                     for (part, block) in part.chunks_mut(OF_BLOCK).zip(blocks) {
                         let first = u32::from(block) << 16;
+                        let patched = patched.next_if(|(of, _)| *of == block);
+                        let patched = patched.map(|(_, bits)| bits.as_slice());
                         let in_image = of.bits_in_image(block);
-                        let in_image = in_image.filter(|_| of.paints(block).is_empty());
-                        match (in_image, patched.next_if(|(of, _)| *of == block)) {
-                            (_, Some((_, bits))) => part.copy_from_slice(bits),
-                            (Some(bits), None) => part.copy_from_slice(bits),
-                            _ => set_bits(part, (first, first | 0xffff), reader.runs(block)),
+                        match patched.or(in_image.filter(|_| of.paints(block).is_empty())) {
+                            Some(bits) => part.copy_from_slice(bits),
+                            None => set_bits(part, (first, first | 0xffff), reader.runs(block)),
                         }
                     }
                 },

@@ -58,7 +58,7 @@ pub(super) fn patch_lines<'a>(
 fn first_that_sees(in_image: V4Block<'_>, runs: &[Run<u32>], line: usize, changed: u32) -> usize {
     let first = changed & !0xffff;
     // The line that speaks for the address before is the first one that may be the answer.
-    let mut end = in_image.unit_of(low_of(changed.saturating_sub(1).max(first)));
+    let mut end = in_image.unit_of(changed.saturating_sub(1).max(first));
     while end > line {
         let at = first | in_image.start_of(end - 1);
         if seen_to(runs, at, first.saturating_add(in_image.start_of(end))) < changed {
@@ -98,11 +98,6 @@ fn pieces(runs: &[Run<u32>], at: u32) -> impl Iterator<Item = u32> {
         at = Some(next).filter(|next| *next <= end && *next < u32::MAX);
         Some(at.unwrap_or(u32::MAX))
     })
-}
-
-/// Where in its /16 an address lies.
-fn low_of(address: u32) -> u16 {
-    u16::try_from(address & 0xffff).unwrap_or(u16::MAX) // 16 bits are left
 }
 
 /// Puts the bits of the /24s of a /16 right in which paints lie.

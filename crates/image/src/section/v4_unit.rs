@@ -21,16 +21,6 @@ const MAP_BITS: usize = 8 * MAP;
 /// Non-default pieces up to this long are written address by address.
 const SINGLES: u32 = 2;
 
-/// How many entries, each of its address only, there must be before no kind with keys has room for
-/// more, where palette, map, and turns are full or not.
-fn enough_of(shape: &Shape, palette: bool, map: bool, turns: bool) -> usize {
-    let of = |has_room: bool, most: usize| if has_room { most } else { 0 };
-    let list = of(!palette, shape.list);
-    let short = of(!palette && !map, shape.short);
-    let turns = of(!turns && !map, shape.turns);
-    shape.raw.max(list).max(short).max(turns)
-}
-
 /// What is left of a /16 for the next line and all after it.
 ///
 /// It falls into pieces: first address, the one after the last, and id; of one value each, 0 for
@@ -240,19 +230,17 @@ impl<'a> Unit<'a> {
             if id != last {
                 last = id;
                 turns += 1;
-                if palette_end.is_none() && palette.slot(id, true).is_none() {
-                    palette_end = Some(before);
-                    enough = enough_of(shape, true, map_end.is_some(), turns_end.is_some());
+                if palette.slot(id, true).is_none() {
+                    palette_end = palette_end.or(Some(before));
                 }
             }
             let window = ((to - 1 - self.start) >> 8) as usize;
             if entries.len + window >= MAP_BITS && map_end.is_none() {
                 map_end = Some(before);
-                enough = enough_of(shape, palette_end.is_some(), true, turns_end.is_some());
+                enough = shape.list;
             }
-            if turns_end.is_none() && !shape.turns_hold(entries.len, turns) {
-                turns_end = Some(before);
-                enough = enough_of(shape, palette_end.is_some(), map_end.is_some(), true);
+            if !shape.turns_hold(entries.len, turns) {
+                turns_end = turns_end.or(Some(before));
             }
             if entries.len > enough {
                 break;
