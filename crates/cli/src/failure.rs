@@ -133,6 +133,7 @@ impl Classify for rblmap_delta::Error {
             Error::Foreign
             | Error::Kind { .. }
             | Error::NewerFormat { .. }
+            | Error::OlderFormat { .. }
             | Error::Limit { .. }
             | Error::Zone { .. }
             | Error::Base { .. }

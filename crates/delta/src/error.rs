@@ -27,6 +27,14 @@ pub enum Error {
         /// The newest format known.
         known: u8,
     },
+    /// The file has a format that is no longer read.
+    #[error("format {found} is older than this version of rblmap reads ({known}): make it again")]
+    OlderFormat {
+        /// The file's format.
+        found: u8,
+        /// The format that is read.
+        known: u8,
+    },
     /// The bytes are not those that were written: cut, or changed on the way.
     #[error("file is damaged: its check does not fit its {len} bytes")]
     Damaged {

@@ -218,6 +218,12 @@ pub(crate) fn split(bytes: &[u8]) -> Result<(Header, &[u8]), Error> {
     match *bytes.get(FORMAT_AT).ok_or_else(damaged)? {
         FORMAT => {}
         0 => return Err(damaged()),
+        found @ ..FORMAT => {
+            return Err(Error::OlderFormat {
+                found,
+                known: FORMAT,
+            });
+        }
         found => {
             return Err(Error::NewerFormat {
                 found,
@@ -368,6 +374,10 @@ mod tests {
             };
             assert!(expected, "bit {bit}: {error}");
         }
+        let mut older = bytes.clone();
+        older[FORMAT_AT] = FORMAT - 1;
+        let error = Header::read(&older).unwrap_err();
+        assert!(matches!(error, Error::OlderFormat { .. }), "{error}");
         for cut in 0..bytes.len() {
             let error = Header::read(&bytes[..cut]).unwrap_err();
             assert_eq!(
