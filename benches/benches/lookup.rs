@@ -14,7 +14,6 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fastrand::Rng;
-use rblmap::Image;
 use rblmap_benches::measure::fence;
 use rblmap_benches::{Lines, clustered, content};
 use rblmap_image::{Stamp, encode, place};
@@ -34,7 +33,7 @@ fn sized(criterion: &mut Criterion, name: &str, entries: usize) {
     let bytes = encode(&content(&list).expect("a rising list"), Stamp::default()).expect("small");
     let path = std::env::temp_dir().join(format!("rblmap-bench-{}.rbl", std::process::id()));
     place(&path, &bytes).expect("a folder to write to");
-    let image = Image::open(&path).expect("just written");
+    let image = rblmap_benches::map(&path).expect("just written");
     let zone = image.base();
     let lines = Lines::new(&image);
 

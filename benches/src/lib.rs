@@ -17,6 +17,18 @@ pub mod peers;
 mod probe;
 pub mod rows;
 
+/// Maps an image that a bench has written or was given.
+///
+/// # Errors
+/// As for [`rblmap::Image::map`].
+pub fn map(path: impl AsRef<std::path::Path>) -> Result<rblmap::Image, rblmap::Error> {
+    #[expect(unsafe_code, reason = "mapping is a promise about the file")]
+    // SAFETY: benches write each file once; who runs them on a file leaves it alone meanwhile.
+    unsafe {
+        rblmap::Image::map(path)
+    }
+}
+
 pub use clustered::{Entry, churn, clustered, content};
 pub use probe::Lines;
 

@@ -26,7 +26,7 @@ type List<'a> = BTreeMap<u32, &'a [u8]>;
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut open = || -> Result<Image, Box<dyn Error>> {
-        Ok(Image::open(
+        Ok(rblmap_benches::map(
             arguments.next().ok_or("usage: bounds OLD.rbl NEW.rbl")?,
         )?)
     };

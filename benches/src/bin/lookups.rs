@@ -13,14 +13,14 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use rblmap::{Image, Zone};
+use rblmap::Zone;
 
 const QUERIES: usize = 1 << 20;
 const SHORTEST: Duration = Duration::from_millis(500);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args_os().nth(1).ok_or("usage: lookups IMAGE")?;
-    let image = Image::open(path)?;
+    let image = rblmap_benches::map(path)?;
     let zone = image.base();
     let rng = &mut Rng::with_seed(1);
     let runs: Vec<_> = zone.v4_runs().collect();

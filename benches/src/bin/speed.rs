@@ -134,7 +134,7 @@ impl OnDisk {
         let number = fastrand::u64(..);
         let path = std::env::temp_dir().join(format!("rblmap-speed-{number:x}.rbl"));
         place(&path, &encode(content, Stamp::default())?)?;
-        let image = Image::open(&path)?;
+        let image = rblmap_benches::map(&path)?;
         // All pages are there before anything is timed.
         let lines = Lines::new(&image);
         (0..lines.count() as u64).for_each(|line| {
@@ -402,12 +402,15 @@ fn five(count: usize, options: &Options) -> Result<Value, Box<dyn Error>> {
         disks.push(OnDisk::new(&content_of(&list.runs, &[], &[])?)?);
         lists.push(list);
     }
-    let set = ImageSet::open(disks.iter().map(|disk| &disk.path))?;
+    let mut set = ImageSet::new();
+    for disk in &disks {
+        set.add(&std::sync::Arc::new(rblmap_benches::map(&disk.path)?), "@")?;
+    }
     let zones: Vec<Zone<'_>> = disks.iter().map(|disk| disk.image.base()).collect();
     let biggest = &lists[4];
     let queries = Queries::new(biggest, ALL_QUERIES);
     let together = |&address: &u32| {
-        let answers = set.lookup(std::net::Ipv4Addr::from(address).into());
+        let answers = set.lookup(std::net::Ipv4Addr::from(address));
         answers.fold(0, |bits: u32, answer| {
             bits << 1 | u32::from(answer.is_listed())
         })

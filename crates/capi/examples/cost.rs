@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "/../../testdata/golden/three.rbl\0"
     );
     let path = golden.trim_end_matches('\0');
-    let image = rblmap::Image::open(path)?;
+    let image = rblmap::Image::read(path)?;
     let zone = image.base();
     let mut live = rblmap::Live::open_file(path, false)?.reader();
     let (mut list, mut reader) = (null_mut(), null_mut());

@@ -65,7 +65,7 @@ fn every_list_goes_in_as_it_is() {
         );
         let text = String::from_utf8(text).unwrap();
         let keys: BTreeSet<&str> = text.lines().filter_map(key_of).collect();
-        states_these(list, &Image::open(&image).unwrap(), &keys);
+        states_these(list, &Image::read(&image).unwrap(), &keys);
         comes_back(list, &dir, &image);
     }
 }

@@ -69,7 +69,7 @@ fn serial_and_creation_time_are_in_the_image_and_nothing_else_of_the_run() {
             &spec,
         ];
         assert_eq!(rblmap(args).code, 0);
-        rblmap::Image::open(image).unwrap()
+        rblmap::Image::read(image).unwrap()
     };
     let (one, two) = (build("1.rbl", "1"), build("2.rbl", "2"));
     assert_eq!((one.serial(), two.serial(), one.created()), (1, 2, 9));

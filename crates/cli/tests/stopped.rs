@@ -63,7 +63,10 @@ fn a_mirror_stopped_dead_is_seen_as_stale_and_then_as_expired() {
     ] {
         assert_eq!(reader.freshness_at(now), freshness);
         let zone = reader.image().base();
-        assert!(zone.lookup(listed.parse().unwrap()).is_listed());
+        assert!(
+            zone.lookup(listed.parse::<std::net::IpAddr>().unwrap())
+                .is_listed()
+        );
         let mut c = Command::new(&lookup);
         let mut python = Command::new("python3");
         python.arg(examples.join("lookup.py"));

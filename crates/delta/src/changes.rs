@@ -59,7 +59,7 @@ pub enum Says<'a> {
 /// ```
 /// use rblmap_delta::{Changed, Says, changes};
 /// # use rblmap_image::{Content, Draft};
-/// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+/// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
 /// # let old = Draft::new("ops.example".parse()?).finish()?;
 /// # let new = Content::from_image(&image)?;
 /// let mut added = 0;

@@ -55,7 +55,7 @@ pub struct ImageRoot([u8; 16]);
 ///
 /// ```
 /// # use rblmap_delta::{Epoch, Header, Kind, pack};
-/// let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+/// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
 /// let header = Header::read(&pack(&image, Epoch(7))?)?;
 /// assert_eq!(header.zone.as_str(), "ops.example");
 /// assert_eq!((header.kind, header.epoch, header.to_serial), (Kind::Snapshot, Epoch(7), 1));

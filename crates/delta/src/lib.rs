@@ -7,7 +7,7 @@
 //! # use rblmap_image::{Draft, Stamp, encode};
 //! # let content = Draft::new("ops.example".parse()?).finish()?;
 //! # let old = Image::from_vec(encode(&content, Stamp { serial: 1, created: 1 })?)?;
-//! # let new = Image::open("../../testdata/golden/three.rbl")?;
+//! # let new = Image::read("../../testdata/golden/three.rbl")?;
 //!
 //! let snapshot = pack(&new, Epoch(1))?;
 //! assert_eq!(unpack(&snapshot, &Limits::default())?, new.as_bytes());
@@ -60,7 +60,7 @@ pub use summary::{Summary, ZoneSummary};
 ///
 /// ```
 /// # use rblmap_delta::{Epoch, pack};
-/// let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+/// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
 /// assert!(pack(&image, Epoch(0))?.len() < image.as_bytes().len());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -88,7 +88,7 @@ pub fn pack(image: &Image, epoch: Epoch) -> Result<Vec<u8>, Error> {
 ///
 /// ```
 /// # use rblmap_delta::{Epoch, Limits, pack, unpack};
-/// let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+/// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
 /// let mut snapshot = pack(&image, Epoch(0))?;
 /// assert_eq!(unpack(&snapshot, &Limits::default())?, image.as_bytes());
 /// snapshot[40] ^= 1;
@@ -116,7 +116,7 @@ pub fn unpack(snapshot: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
 ///
 /// ```
 /// # use rblmap_delta::{Epoch, Header, diff};
-/// let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+/// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
 /// let header = Header::read(&diff(&image, &image, Epoch(0))?)?;
 /// assert_eq!(header.from_serial(), header.to_serial);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -163,7 +163,7 @@ pub fn diff(old: &Image, new: &Image, epoch: Epoch) -> Result<Vec<u8>, Error> {
 ///
 /// ```
 /// # use rblmap_delta::{Epoch, Limits, apply, diff};
-/// let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+/// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
 /// let nothing = diff(&image, &image, Epoch(0))?;
 /// let again = apply(&image, &[&nothing, &nothing], &Limits::default())?;
 /// assert_eq!(again, image.as_bytes());
@@ -193,7 +193,7 @@ pub fn apply(old: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, 
 ///
 /// ```
 /// # use rblmap_delta::{Epoch, Limits, diff, squash};
-/// let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+/// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
 /// let nothing = diff(&image, &image, Epoch(0))?;
 /// assert_eq!(squash(&image, &[&nothing, &nothing], &Limits::default())?, nothing);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

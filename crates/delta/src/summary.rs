@@ -12,7 +12,7 @@ use crate::{frame, header};
 ///
 /// ```
 /// # use rblmap_delta::{Epoch, Limits, Summary, pack};
-/// let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+/// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
 /// let summary = Summary::read(&pack(&image, Epoch(0))?, &Limits::default())?;
 /// assert_eq!((summary.values_added, summary.zones[0].v4_paints), (2, 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

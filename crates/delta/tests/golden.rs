@@ -43,7 +43,7 @@ fn parts(file: &[u8]) -> (Vec<u8>, Vec<u8>) {
 }
 
 fn three() -> Image {
-    Image::open(testdata("three.rbl")).unwrap()
+    Image::read(testdata("three.rbl")).unwrap()
 }
 
 /// What became of the three entries: every kind of change once.

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use rblmap::Image;
 use rblmap_image::{TEMP_PREFIX, ZoneName};
 
 use crate::error::{Error, reading, writing};
@@ -12,6 +13,16 @@ use crate::error::{Error, reading, writing};
 #[derive(Debug, Clone)]
 pub struct Folder {
     path: PathBuf,
+}
+
+/// Maps an image of a mirror's folder or of a publisher.
+pub(crate) fn map_image(path: &Path) -> Result<Image, rblmap::Error> {
+    #[expect(unsafe_code, reason = "mapping is a promise about the file")]
+    // SAFETY: publisher and mirror replace images by rename only, and say so of the images that
+    // they are given (docs/feed.md).
+    unsafe {
+        Image::map(path)
+    }
 }
 
 /// Held while a run works on a folder.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rblmap::{Image, StatusPage};
+use rblmap::StatusPage;
 use rblmap_image::{ContentId, ZoneName};
 
 use crate::error::Error;
-use crate::folder::Folder;
+use crate::folder::{Folder, map_image};
 use crate::mirror::{Record, records};
 use crate::state::{self, State};
 use crate::status_page;
@@ -95,7 +95,7 @@ impl ZoneHealth {
     fn of(folder: &Folder, zone: ZoneName, now: u64) -> Result<ZoneHealth, Error> {
         let state: State = state::read(&folder.state(&zone))?.unwrap_or_default();
         let page = status_page::read(&folder.status(&zone))?.unwrap_or_default();
-        let image = Image::open(folder.image(&zone));
+        let image = map_image(&folder.image(&zone));
         let mut health = ZoneHealth {
             zone,
             level: Level::Ok,

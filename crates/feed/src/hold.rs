@@ -3,11 +3,11 @@
 
 use std::fs::{self, File};
 
-use rblmap::{Image, StatusPage};
+use rblmap::StatusPage;
 use rblmap_image::{ContentId, ZoneName};
 
 use crate::error::{Error, writing};
-use crate::folder::Folder;
+use crate::folder::{Folder, map_image};
 use crate::manifest::Id;
 use crate::state::{self, Held, State};
 use crate::status_page;
@@ -24,10 +24,10 @@ pub fn rollback(folder: &Folder, zone: &ZoneName, now: u64) -> Result<u64, Error
     let _lock = folder.lock()?;
     let mut state = known(folder, zone)?;
     let (path, previous) = (folder.image(zone), folder.previous(zone));
-    let running = Image::open(&path)
+    let running = map_image(&path)
         .ok()
         .map(|image| ContentId::from_bytes(image.content_id()));
-    let before = Image::open(&previous).and_then(|image| image.verify().map(|()| image));
+    let before = map_image(&previous).and_then(|image| image.verify().map(|()| image));
     let before = before.map_err(|error| not_possible(zone, format!("no image before: {error}")))?;
     let seen = state.seen.as_ref().map(|seen| seen.content);
     let from = running.map(Id).or(seen);

@@ -18,8 +18,8 @@
 //! for report in mirror(&folder, &settings, now)? {
 //!     report.result?;
 //! }
-//! let image = rblmap::Image::open(folder.image(&"ops.example".parse()?))?;
-//! assert!(image.base().lookup("192.0.2.1".parse()?).is_listed());
+//! let image = rblmap::Image::read(folder.image(&"ops.example".parse()?))?;
+//! assert!(image.base().lookup("192.0.2.1".parse::<std::net::IpAddr>()?).is_listed());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

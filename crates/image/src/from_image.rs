@@ -15,7 +15,7 @@ impl Content {
     /// [`Content::id`] tells whether it is what the image's header names.
     ///
     /// ```
-    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
     /// let content = rblmap_image::Content::from_image(&image)?;
     /// assert_eq!(content.id().as_bytes(), &image.content_id());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -35,7 +35,7 @@ impl<'a> Content<V4Image<'a>> {
     /// is when the content is encoded, so [`Image::verify`] comes first.
     ///
     /// ```
-    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
     /// use rblmap_image::{Content, encode};
     /// let content = Content::over_image(&image)?;
     /// assert_eq!(content.id().as_bytes(), &image.content_id());

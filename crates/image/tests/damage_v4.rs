@@ -83,7 +83,7 @@ fn ask(image: Image, addresses: &[u32]) {
             zone.portable().lookup_v4(address).records().count(),
             records
         );
-        for answer in set.lookup(Ipv4Addr::from(address).into()) {
+        for answer in set.lookup(Ipv4Addr::from(address)) {
             assert_eq!(answer.records().count(), records);
         }
     }
@@ -318,7 +318,7 @@ fn nothing_behind_a_mapping_is_read() {
         // SAFETY: our own mapping, which nobody has used; its last page stays, to guard.
         unsafe { munmap(hole, len) }.unwrap();
         // The system takes the highest hole that is wide enough.
-        let image = Image::open(&path).unwrap();
+        let image = Image::read(&path).unwrap();
         guarded += usize::from(image.as_bytes().as_ptr().cast_mut().cast() == hole);
         ask(image, &addresses(rng, &content));
     }

@@ -454,7 +454,9 @@ fn a_name_that_spells_an_address_answers_for_it() {
     let content = draft.finish().unwrap();
     let image = Image::from_vec(encode(&content, Stamp::default()).unwrap()).unwrap();
     let text = |address: &str| {
-        let answer = image.base().lookup(address.parse().unwrap());
+        let answer = image
+            .base()
+            .lookup(address.parse::<std::net::IpAddr>().unwrap());
         let mut buffer = TextBuf::new();
         let texts = answer
             .records()

@@ -48,21 +48,27 @@ impl Image {
     /// Maps an image. Costs the same for any size: header and section table are checked, the rest
     /// is read when a lookup comes to it.
     ///
-    /// **A promise is asked of you**: nobody changes or shortens the file while it is mapped. New
-    /// versions come by renaming another file over it, as `rblmap build` and `rblmap mirror` do.
-    /// Where that cannot be promised (network file systems, editors), use [`Image::read`]:
-    /// a mapped file that shrinks ends the process with SIGBUS.
-    ///
     /// ```no_run
-    /// let image = rblmap::Image::open("/var/lib/rblmap/ops.example.rbl")?;
-    /// assert!(image.base().lookup("127.0.0.2".parse()?).is_listed());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// // SAFETY: `rblmap mirror` replaces the file by rename only, and nobody else writes to it.
+    /// let image = unsafe { rblmap::Image::map("/var/lib/rblmap/ops.example.rbl") }?;
+    /// assert!(image.base().lookup([127, 0, 0, 2]).is_listed());
+    /// # Ok::<(), rblmap::Error>(())
     /// ```
+    ///
+    /// # Safety
+    /// Nobody changes or shortens the file while it is mapped. New versions come by renaming
+    /// another file over it, as `rblmap build` and `rblmap mirror` do. Where that cannot be
+    /// promised (network file systems, editors), use [`Image::read`]: texts of a mapped file that
+    /// is written to change under the reader, and one that shrinks ends the process with SIGBUS.
     ///
     /// # Errors
     /// A file that cannot be read, is no image, has a newer format, or another length than it
     /// says.
-    pub fn open(path: impl AsRef<Path>) -> Result<Image, Error> {
+    #[expect(
+        unsafe_code,
+        reason = "a promise about the file is asked of the caller"
+    )]
+    pub unsafe fn map(path: impl AsRef<Path>) -> Result<Image, Error> {
         Image::map_file(&open_file(path.as_ref())?)
     }
 
@@ -75,7 +81,7 @@ impl Image {
     /// ```
     ///
     /// # Errors
-    /// As for [`Image::open`].
+    /// As for [`Image::map`].
     pub fn read(path: impl AsRef<Path>) -> Result<Image, Error> {
         Image::read_file(open_file(path.as_ref())?)
     }
@@ -90,7 +96,7 @@ impl Image {
     /// ```
     ///
     /// # Errors
-    /// As for [`Image::open`].
+    /// As for [`Image::map`].
     pub fn from_vec(bytes: Vec<u8>) -> Result<Image, Error> {
         Image::check(Data::Owned(bytes))
     }
@@ -136,8 +142,8 @@ impl Image {
     /// The zone that the image is named after.
     ///
     /// ```
-    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
-    /// assert!(image.base().lookup("192.0.2.1".parse()?).is_listed());
+    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// assert!(image.base().lookup("192.0.2.1".parse::<std::net::IpAddr>()?).is_listed());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn base(&self) -> Zone<'_> {
@@ -149,7 +155,7 @@ impl Image {
     /// `None`: there is no such zone, which is not the same as not listed.
     ///
     /// ```
-    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
     /// assert!(image.zone("@")?.is_some());
     /// assert!(image.zone("proxies")?.is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -165,7 +171,7 @@ impl Image {
         self.zone_of_key(&key)
     }
 
-    /// Maps an open file; see [`Image::open`].
+    /// Maps an open file; see [`Image::map`].
     pub(crate) fn map_file(file: &File) -> Result<Image, Error> {
         if file.metadata()?.len() == 0 {
             return Err(Error::Foreign);

@@ -4,9 +4,9 @@
 //! ```
 //! use rblmap::{Image, TextBuf};
 //!
-//! let image = Image::open("../../testdata/golden/three.rbl")?;
+//! let image = Image::read("../../testdata/golden/three.rbl")?;
 //! let zone = image.base();
-//! let answer = zone.lookup("192.0.2.1".parse()?);
+//! let answer = zone.lookup("192.0.2.1".parse::<std::net::IpAddr>()?);
 //! if answer.is_listed() {
 //!     let mut buffer = TextBuf::new();
 //!     for record in answer.records() {

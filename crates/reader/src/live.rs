@@ -32,7 +32,7 @@ use crate::status::{Freshness, Page, StatusPage};
 /// let live = Live::open(&folder, "ops.example")?;
 /// let mut reader = live.reader(); // one per thread
 /// let zone = reader.image().base();
-/// assert!(zone.lookup("192.0.2.1".parse()?).is_listed());
+/// assert!(zone.lookup("192.0.2.1".parse::<std::net::IpAddr>()?).is_listed());
 /// assert_eq!(reader.freshness_at(1_700_000_000), Freshness::Fresh);
 /// # std::fs::remove_dir_all(&folder)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -90,7 +90,7 @@ pub struct Status {
 
 impl Live {
     /// Opens `ZONE.rbl` in a mirror's folder, and `ZONE.status` if there is one. Maps the image:
-    /// asks the same promise as [`Image::open`].
+    /// asks the same promise as [`Image::map`].
     ///
     /// # Errors
     /// A folder or image that cannot be opened, or an image of another zone.

@@ -16,7 +16,7 @@ impl Image {
     ///
     /// ```
     /// use rblmap::NameKey;
-    /// let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
     /// assert!(image.query(&NameKey::parse(b"1.2.0.192")?)?.is_listed());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -19,7 +19,7 @@ use crate::zone::Zone;
 /// use rblmap::ImageSet;
 ///
 /// let three = "../../testdata/golden/three.rbl";
-/// let set = ImageSet::open([three, three])?;
+/// let set = ImageSet::read([three, three])?;
 /// let client: IpAddr = "192.0.2.1".parse()?;
 /// for (zone, answer) in set.zones().zip(set.lookup(client)) {
 ///     assert!(answer.is_listed(), "{}", zone.name());
@@ -39,11 +39,12 @@ impl ImageSet {
         ImageSet::default()
     }
 
-    /// Maps images, and takes the base zone of each. Asks the same promise as [`Image::open`].
+    /// Copies images into memory, and takes the base zone of each. An image that you map joins a
+    /// set by [`ImageSet::add`].
     ///
     /// # Errors
     /// The path of the first image that cannot be opened, and why.
-    pub fn open<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<ImageSet, Error> {
+    pub fn read<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<ImageSet, Error> {
         let mut set = ImageSet::new();
         for path in paths {
             let path = path.as_ref();
@@ -51,7 +52,7 @@ impl ImageSet {
                 path: path.to_owned(),
                 cause: Box::new(cause),
             };
-            let image = Image::open(path).map_err(of_path)?;
+            let image = Image::read(path).map_err(of_path)?;
             set.add(&Arc::new(image), "@").map_err(of_path)?;
         }
         Ok(set)
@@ -63,11 +64,11 @@ impl ImageSet {
     /// # use std::sync::Arc;
     /// use rblmap::{Image, ImageSet};
     ///
-    /// let image = Arc::new(Image::open("../../testdata/golden/three.rbl")?);
+    /// let image = Arc::new(Image::read("../../testdata/golden/three.rbl")?);
     /// let mut set = ImageSet::new();
     /// assert!(set.add(&image, "@")?);
     /// assert!(!set.add(&image, "proxies")?);
-    /// assert_eq!(set.lookup("192.0.2.1".parse()?).len(), 1);
+    /// assert_eq!(set.lookup("192.0.2.1".parse::<std::net::IpAddr>()?).len(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -111,7 +112,8 @@ impl ImageSet {
 
     /// Looks an address up in all zones: the answers in the order of the zones. Allocates nothing.
     #[inline]
-    pub fn lookup(&self, address: IpAddr) -> Answers<'_> {
+    pub fn lookup(&self, address: impl Into<IpAddr>) -> Answers<'_> {
+        let address = address.into();
         let zones = &self.zones;
         if let IpAddr::V4(address) = address {
             let zones = zones.get(..AT_ONCE).unwrap_or(zones);

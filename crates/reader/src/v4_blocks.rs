@@ -15,7 +15,7 @@ use crate::zone::{V4, Zone};
 /// ```
 /// # use rblmap::Run;
 /// use rblmap::V4Blocks;
-/// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+/// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
 /// let zone = image.base();
 /// // Small zones have no lines.
 /// let Some(blocks) = V4Blocks::of(&zone) else { return Ok(()) };

@@ -87,15 +87,15 @@ impl<'a> Zone<'a> {
     ///
     /// ```
     /// # use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
     /// let zone = image.base();
     /// let client: IpAddr = "192.0.2.1".parse()?;
     /// assert!(zone.lookup(client).is_listed());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub fn lookup(&self, address: IpAddr) -> Answer<'a> {
-        match address {
+    pub fn lookup(&self, address: impl Into<IpAddr>) -> Answer<'a> {
+        match address.into() {
             IpAddr::V4(address) => self.lookup_v4(address.to_bits()),
             IpAddr::V6(address) => self.lookup_v6(address.to_bits()),
         }
@@ -105,7 +105,7 @@ impl<'a> Zone<'a> {
     /// lines beyond the first tables, does not allocate, lock or call the system.
     ///
     /// ```
-    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
     /// let zone = image.base();
     /// assert!(zone.lookup_v4(0xc000_0201).is_listed());
     /// assert!(!zone.lookup_v4(0xc000_0202).is_listed());
@@ -119,7 +119,7 @@ impl<'a> Zone<'a> {
     /// Whether an IPv4 address in host order is listed: `lookup_v4(address).is_listed()`.
     ///
     /// ```
-    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
     /// assert!(image.base().contains_v4(0xc000_0201));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -145,7 +145,7 @@ impl<'a> Zone<'a> {
     /// `::ffff:0:0/96`) is answered with what that one is listed with, too.
     ///
     /// ```
-    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
     /// let zone = image.base();
     /// assert!(zone.lookup_v6(0x2001_0db8 << 96 | 1).is_listed());
     /// assert!(zone.lookup_v6(0xffff_c000_0201).is_listed());
@@ -177,7 +177,7 @@ impl<'a> Zone<'a> {
     /// first tables in most large zones; in small ones, at most one binary search for each label.
     ///
     /// ```
-    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
     /// use rblmap::NameKey;
     /// let zone = image.base();
     /// assert!(zone.lookup_name(&NameKey::parse(b"mx.Mail.example")?).is_listed());
@@ -208,7 +208,7 @@ impl<'a> Zone<'a> {
     /// The IPv4 runs in address order; no two that touch have one value.
     ///
     /// ```
-    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
     /// for run in image.base().v4_runs() {
     ///     println!("{:08x}-{:08x} {:?}", run.start, run.end, image.value(run.value));
     /// }
@@ -247,7 +247,7 @@ impl<'a> Zone<'a> {
     /// millisecond more than what it gives.
     ///
     /// ```
-    /// # let image = rblmap::Image::open("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
     /// use rblmap::NameKey;
     /// let mut names = image.base().names_within(&NameKey::parse(b"example")?);
     /// assert_eq!(names.next().unwrap().key.to_string(), "mail.example");

@@ -89,7 +89,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
 /// The image of whatever kind of file it is.
 fn image(args: &Args) -> Result<Image, Failure> {
     let path = &args.file;
-    let opened = Image::open(path);
+    let opened = open::map(path);
     if args.base.is_none() && !matches!(opened, Err(rblmap::Error::Foreign)) {
         return opened.map_err(|error| Failure::at(path, error));
     }

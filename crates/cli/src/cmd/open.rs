@@ -10,7 +10,17 @@ use crate::failure::Failure;
 
 /// Maps the image at `path`.
 pub(crate) fn image(path: &Path) -> Result<Image, Failure> {
-    Image::open(path).map_err(|error| Failure::at(path, error))
+    map(path).map_err(|error| Failure::at(path, error))
+}
+
+/// The same, for a caller that looks at what went wrong.
+pub(crate) fn map(path: &Path) -> Result<Image, rblmap::Error> {
+    #[expect(unsafe_code, reason = "mapping is a promise about the file")]
+    // SAFETY: the command's documentation says that an image is replaced by rename only, as all of
+    // its own subcommands do. Who breaks that gets a wrong answer or SIGBUS from a short run.
+    unsafe {
+        Image::map(path)
+    }
 }
 
 /// Reads a snapshot or a delta.
@@ -27,7 +37,7 @@ pub(crate) enum Opened {
 
 /// Opens an image, or reads a snapshot or delta.
 pub(crate) fn any(path: &Path) -> Result<Opened, Failure> {
-    match Image::open(path) {
+    match map(path) {
         Ok(image) => Ok(Opened::Image(image)),
         Err(rblmap::Error::Foreign) => {
             let bytes = bytes(path)?;

@@ -8,7 +8,7 @@ use rblmap::{Image, StatusPage};
 use rblmap_image::{TEMP_PREFIX, ZoneName, place};
 
 use crate::error::{Error, writing};
-use crate::folder::Folder;
+use crate::folder::{Folder, map_image};
 use crate::state::{self, State};
 use crate::status_page;
 
@@ -17,7 +17,7 @@ use super::{Run, Update};
 /// The image that runs, if there is one that can be opened and is of the zone. A damaged one is
 /// replaced from a snapshot.
 pub(super) fn running(folder: &Folder, zone: &ZoneName) -> Option<Image> {
-    let image = Image::open(folder.image(zone)).ok()?;
+    let image = map_image(&folder.image(zone)).ok()?;
     (image.name() == zone.as_str()).then_some(image)
 }
 

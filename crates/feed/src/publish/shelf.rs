@@ -11,6 +11,7 @@ use rblmap_image::{ZoneName, place};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, reading, writing};
+use crate::folder::map_image;
 use crate::manifest::{Edge, Manifest};
 use crate::names::FeedPath;
 use crate::state;
@@ -98,7 +99,7 @@ impl Shelf {
 
     /// A kept image.
     pub(super) fn image(&self, epoch: u64, serial: u64) -> Option<Image> {
-        Image::open(self.image_path(epoch, serial)).ok()
+        map_image(&self.image_path(epoch, serial)).ok()
     }
 
     /// The current image: the kept one, else made again from the feed's own files.

@@ -9,6 +9,7 @@ use rblmap_image::{Content, ContentId, Stamp, ZoneName, encode};
 use crate::counts::Counts;
 use crate::digest::FileHash;
 use crate::error::Error;
+use crate::folder::map_image;
 use crate::key::SigningKey;
 use crate::manifest::{
     FORMAT, Id, Ladder, LadderFile, MANIFEST_LIMIT, Manifest, Retired, Snapshot, Texts, Zone,
@@ -166,7 +167,7 @@ fn prepare(
         path: path.to_owned(),
         source,
     };
-    let given = Image::open(path).map_err(|error| broken(error.into()))?;
+    let given = map_image(path).map_err(|error| broken(error.into()))?;
     given.verify().map_err(|error| broken(error.into()))?;
     let zone: ZoneName = given.name().parse().map_err(|error| Error::Config {
         path: path.to_owned(),

@@ -102,7 +102,7 @@ impl World {
     }
 
     pub fn image(&self) -> Image {
-        Image::open(self.folder().image(&zone("ops.example"))).unwrap()
+        Image::read(self.folder().image(&zone("ops.example"))).unwrap()
     }
 
     /// Mirrors and expects it to fail; the old image must go on answering as it did, byte for
