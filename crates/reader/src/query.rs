@@ -24,17 +24,35 @@ impl Image {
     /// # Errors
     /// Sections of the zone that do not fit together.
     pub fn query<'q>(&'q self, name: &'q NameKey) -> Result<Answer<'q>, Error> {
+        let zone = self.zone_of(name)?;
+        let rest = name.as_bytes().get(zone.name().as_bytes().len()..);
+        Ok(answer(&zone, rest.unwrap_or_default()))
+    }
+
+    /// The zone that a name, relative to the base, is in: of those that are the name or above it,
+    /// the one with the longest name. Only that zone answers for the name.
+    ///
+    /// One binary search over the zones for each label, from the longest name up.
+    ///
+    /// ```
+    /// use rblmap::NameKey;
+    /// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// let zone = image.zone_of(&NameKey::parse(b"1.2.0.192")?)?;
+    /// assert_eq!(zone.name(), NameKey::ROOT);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Sections of the zone that do not fit together.
+    pub fn zone_of(&self, name: &NameKey) -> Result<Zone<'_>, Error> {
         let mut above = Some(*name).filter(|key| key.label_count() > 0);
-        let mut zone = self.base();
         while let Some(key) = above {
             if let Some(found) = self.zone_of_key(&key)? {
-                zone = found;
-                break;
+                return Ok(found);
             }
             above = key.parent();
         }
-        let rest = name.as_bytes().get(zone.name().as_bytes().len()..);
-        Ok(answer(&zone, rest.unwrap_or_default()))
+        Ok(self.base())
     }
 }
 
