@@ -54,6 +54,16 @@ const ROOMS: &[Room] = &[
         others: &["blake3", "rayon", "thiserror", "zstd"],
     },
     Room {
+        package: "rblmap-report",
+        below: &["rblmap-delta"],
+        others: &["minijinja", "serde", "serde_json", "thiserror", "toml"],
+    },
+    Room {
+        package: "rblmap-wasm",
+        below: &["rblmap"],
+        others: &[],
+    },
+    Room {
         package: "rblmap-feed",
         below: &["rblmap-delta"],
         others: &[

@@ -1,0 +1,3 @@
+//! What people want to know about lists: the page for the person whose mail bounced.
+
+pub mod page;
