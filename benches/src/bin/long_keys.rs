@@ -16,9 +16,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use fastrand::Rng;
-use rblmap::layout::kind;
 use rblmap::{Image, NameKey, Run, Slot, ValueId};
 use rblmap_benches::Lines;
+use rblmap_format::sections::kind;
 use rblmap_image::{Content, Draft, Record, Stamp, ValueBuf, encode, place};
 
 /// Keys of one timing: few enough to stay near, as a key that was just read is.

@@ -3,7 +3,7 @@
 use crate::coder::{Chance, Coder};
 use crate::error::Error;
 use crate::numbers::{Tree, pick};
-use crate::space::Space;
+use rblmap_format::Address;
 
 /// The addresses in which a paint may lie, both ends included.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,7 @@ impl Extent {
     }
 
     /// A stretch inside the room.
-    pub(crate) fn code<A: Space, C: Coder>(
+    pub(crate) fn code<A: Address, C: Coder>(
         &mut self,
         coder: &mut C,
         room: Room<A>,
@@ -58,7 +58,7 @@ impl Extent {
         let given_end = given.map(|(_, end)| end);
         let inner = Room {
             low: room.low,
-            high: room.high.before(),
+            high: room.high.previous().unwrap_or_default(),
         };
         match (at_low, at_high) {
             (true, true) => Ok((room.low, room.high)),
@@ -91,7 +91,7 @@ impl Extent {
     }
 
     /// Where a paint over several intervals starts.
-    pub(crate) fn start<A: Space, C: Coder>(
+    pub(crate) fn start<A: Address, C: Coder>(
         &mut self,
         coder: &mut C,
         room: Room<A>,
@@ -106,7 +106,7 @@ impl Extent {
     }
 
     /// Where a paint over several intervals ends.
-    pub(crate) fn end<A: Space, C: Coder>(
+    pub(crate) fn end<A: Address, C: Coder>(
         &mut self,
         coder: &mut C,
         room: Room<A>,
@@ -120,13 +120,13 @@ impl Extent {
         }
         let room = Room {
             low: room.low,
-            high: room.high.before(),
+            high: room.high.previous().unwrap_or_default(),
         };
         self.code_end(coder, room, given, grain)
     }
 
     /// A start behind the first address of the room.
-    fn code_start<A: Space, C: Coder>(
+    fn code_start<A: Address, C: Coder>(
         &mut self,
         coder: &mut C,
         room: Room<A>,
@@ -149,7 +149,7 @@ impl Extent {
     }
 
     /// A start anywhere in the room: as many zero bits as it ends in, then which of those.
-    fn code_start_in<A: Space, C: Coder>(
+    fn code_start_in<A: Address, C: Coder>(
         &mut self,
         coder: &mut C,
         room: Room<A>,
@@ -177,7 +177,7 @@ impl Extent {
     }
 
     /// An end in the room, told as the start behind it, which is never past the last address.
-    fn code_end<A: Space, C: Coder>(
+    fn code_end<A: Address, C: Coder>(
         &mut self,
         coder: &mut C,
         room: Room<A>,
@@ -192,10 +192,10 @@ impl Extent {
         };
         let given = given.and_then(|end| end.next());
         let behind = self.code_start_in(coder, Room { low, high }, given, grain)?;
-        Ok(behind.before())
+        Ok(behind.previous().unwrap_or_default())
     }
 
-    fn code_net<A: Space, C: Coder>(
+    fn code_net<A: Address, C: Coder>(
         &mut self,
         coder: &mut C,
         room: Room<A>,
@@ -217,9 +217,9 @@ impl Extent {
         let high = if whole {
             slots.high
         } else {
-            slots.high.before()
+            slots.high.previous().unwrap_or_default()
         };
-        if slots.high == A::ZERO && !whole || high < slots.low {
+        if slots.high == A::FIRST && !whole || high < slots.low {
             return Err(Error::Malformed {
                 what: "room for a network",
             });
@@ -237,14 +237,14 @@ impl Extent {
     }
 }
 
-fn is_net<A: Space>(start: A, end: A) -> bool {
+fn is_net<A: Address>(start: A, end: A) -> bool {
     let size = end - start;
-    (size == A::LAST || size & (size + A::ONE) == A::ZERO) && start & size == A::ZERO
+    (size == A::LAST || size & (size + A::ONE) == A::FIRST) && start & size == A::FIRST
 }
 
 /// The multiples of 2^`bits` in the room, divided by that.
-fn slots<A: Space>(room: Room<A>, bits: u32) -> Option<Room<A>> {
-    let cut = room.low & A::low_mask(bits) != A::ZERO;
+fn slots<A: Address>(room: Room<A>, bits: u32) -> Option<Room<A>> {
+    let cut = room.low & A::low_mask(bits) != A::FIRST;
     let low = if cut {
         (room.low >> bits) + A::ONE
     } else {
@@ -255,7 +255,7 @@ fn slots<A: Space>(room: Room<A>, bits: u32) -> Option<Room<A>> {
 }
 
 /// The odd ones among the slots.
-fn odd<A: Space>(slots: Room<A>) -> Option<Room<A>> {
+fn odd<A: Address>(slots: Room<A>) -> Option<Room<A>> {
     let low = if slots.low.bit(0) {
         slots.low
     } else {
@@ -264,7 +264,7 @@ fn odd<A: Space>(slots: Room<A>) -> Option<Room<A>> {
     let high = if slots.high.bit(0) {
         slots.high
     } else {
-        slots.high.before()
+        slots.high.previous().unwrap_or_default()
     };
     (high.bit(0) && low <= high).then_some(Room { low, high })
 }
@@ -285,7 +285,7 @@ impl Slots {
         }
     }
 
-    fn code<A: Space, C: Coder>(
+    fn code<A: Address, C: Coder>(
         &mut self,
         coder: &mut C,
         room: Room<A>,
@@ -295,7 +295,7 @@ impl Slots {
         let differ = room.low ^ room.high;
         let bits = A::BITS - differ.leading_zeros();
         let mut slot = if bits == A::BITS {
-            A::ZERO
+            A::FIRST
         } else {
             room.low >> bits << bits
         };

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use rblmap::{Image, layout};
+use rblmap::Image;
+use rblmap_format::sections as layout;
 use rblmap_image::{ContentId, Layout, Stamp, ZoneName};
 
 use crate::error::Error;

@@ -40,7 +40,6 @@ mod old_blocks;
 mod paint;
 mod paint_code;
 mod payload;
-mod space;
 mod summary;
 mod table;
 mod texts;

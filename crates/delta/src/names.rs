@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use rblmap::{MAX_KEY, NameKey, NamePoint, Slot};
+use rblmap::{MAX_KEY, NameKey, Slot};
+use rblmap_format::NamePoint;
 use rblmap_image::NameTable;
 
 use crate::coder::{Chance, Coder};

@@ -4,7 +4,7 @@ use rblmap::{Run, ValueId};
 
 use crate::error::Error;
 use crate::paint::{Interval, Intervals, count_intervals};
-use crate::space::Space;
+use rblmap_format::Address;
 
 /// Runs that paints are laid over.
 pub(crate) trait Old<A> {
@@ -24,7 +24,7 @@ pub(crate) trait Old<A> {
     ) -> Result<(), Error>;
 }
 
-impl<'a, A: Space> Old<A> for &'a [Run<A>] {
+impl<'a, A: Address> Old<A> for &'a [Run<A>] {
     type Behind = Intervals<'a, A>;
 
     fn counts(&self) -> (u64, u64) {
@@ -41,7 +41,7 @@ impl<'a, A: Space> Old<A> for &'a [Run<A>] {
         let mut covered = covered.iter().copied().peekable();
         let mut free = free.iter().copied().peekable();
         let mut gaps = 0u64;
-        let mut from = Some(A::ZERO);
+        let mut from = Some(A::FIRST);
         let mut before: Option<Run<A>> = None;
         for (rank, run) in (0u64..).zip(old) {
             let (Some(start), false) = (from, covered.peek().is_none() && free.peek().is_none())
@@ -51,7 +51,7 @@ impl<'a, A: Space> Old<A> for &'a [Run<A>] {
             let touching = before.filter(|before| before.end.next() == Some(run.start));
             if start < run.start {
                 if free.next_if_eq(&gaps).is_some() {
-                    let (end, value) = (run.start.before(), None);
+                    let (end, value) = (run.start.previous().unwrap_or_default(), None);
                     let after = Intervals::behind(old, rank, Some(run.start));
                     see(
                         before.map(|run| run.value),

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use rblmap::{Outline, Run, ValueId};
+use rblmap::{Run, ValueId};
+use rblmap_format::Outline;
 use rblmap_image::{BlockReader, Blocks, block_of};
 
 use crate::error::Error;

@@ -3,7 +3,7 @@
 use rblmap::{Run, ValueId};
 pub(crate) use rblmap_image::Paint;
 
-use crate::space::Space;
+use rblmap_format::Address;
 
 /// A stretch of addresses on which a list of runs is constant: a run, or a gap between two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,14 +22,14 @@ pub(crate) struct Intervals<'a, A> {
     from: Option<A>,
 }
 
-impl<'a, A: Space> Intervals<'a, A> {
+impl<'a, A: Address> Intervals<'a, A> {
     pub(crate) fn new(runs: &'a [Run<A>]) -> Intervals<'a, A> {
         let mut runs = runs.iter();
         let run = runs.next().copied();
         Intervals {
             runs,
             run,
-            from: Some(A::ZERO),
+            from: Some(A::FIRST),
         }
     }
 
@@ -43,7 +43,7 @@ impl<'a, A: Space> Intervals<'a, A> {
     }
 }
 
-impl<A: Space> Iterator for Intervals<'_, A> {
+impl<A: Address> Iterator for Intervals<'_, A> {
     type Item = Interval<A>;
 
     fn next(&mut self) -> Option<Interval<A>> {
@@ -53,7 +53,7 @@ impl<A: Space> Iterator for Intervals<'_, A> {
                 self.run = self.runs.next().copied();
                 (run.end, Some(run.value))
             }
-            Some(run) => (run.start.before(), None),
+            Some(run) => (run.start.previous().unwrap_or_default(), None),
             None => (A::LAST, None),
         };
         self.from = end.next();
@@ -62,9 +62,9 @@ impl<A: Space> Iterator for Intervals<'_, A> {
 }
 
 /// How many covered and free intervals the runs make.
-pub(crate) fn count_intervals<A: Space>(runs: &[Run<A>]) -> (u64, u64) {
+pub(crate) fn count_intervals<A: Address>(runs: &[Run<A>]) -> (u64, u64) {
     let mut free = 0;
-    let mut from = Some(A::ZERO);
+    let mut from = Some(A::FIRST);
     for run in runs {
         free += u64::from(from != Some(run.start));
         from = run.end.next();
@@ -73,7 +73,7 @@ pub(crate) fn count_intervals<A: Space>(runs: &[Run<A>]) -> (u64, u64) {
 }
 
 /// The stretches on which two lists differ, each inside one interval of both.
-pub(crate) fn differences<A: Space>(
+pub(crate) fn differences<A: Address>(
     old: &[Run<A>],
     new: &[Run<A>],
     mut see: impl FnMut(Interval<A>, Option<ValueId>),
@@ -96,7 +96,7 @@ pub(crate) fn differences<A: Space>(
 }
 
 /// The fewest paints that turn `old` into `new`, each inside one interval of `old`.
-pub(crate) fn find<A: Space>(old: &[Run<A>], new: &[Run<A>]) -> Vec<Paint<A>> {
+pub(crate) fn find<A: Address>(old: &[Run<A>], new: &[Run<A>]) -> Vec<Paint<A>> {
     let mut paints = Vec::new();
     differences(old, new, |was, value| {
         let (start, end) = (was.start, was.end);
@@ -106,7 +106,7 @@ pub(crate) fn find<A: Space>(old: &[Run<A>], new: &[Run<A>]) -> Vec<Paint<A>> {
 }
 
 /// The same edit with neighbours of one value made one paint, over several intervals then.
-pub(crate) fn join<A: Space>(paints: &[Paint<A>]) -> Vec<Paint<A>> {
+pub(crate) fn join<A: Address>(paints: &[Paint<A>]) -> Vec<Paint<A>> {
     let mut joined: Vec<Paint<A>> = Vec::with_capacity(paints.len());
     for paint in paints {
         match joined.last_mut() {

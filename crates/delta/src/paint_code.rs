@@ -12,8 +12,8 @@ use crate::extent::{Extent, Room};
 use crate::numbers::{Gamma, Gaps, pick};
 use crate::old::Old;
 use crate::paint::{Interval, Intervals, Paint};
-use crate::space::Space;
 use crate::table::{Guesses, Table};
+use rblmap_format::Address;
 
 /// How many intervals of each kind a delta starts paints in, and how many paints there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,7 +39,7 @@ struct Starts {
 const MANY: u64 = 2000;
 
 /// Counts what [`encode`] will write.
-pub(crate) fn count<A: Space>(old: &[Run<A>], paints: &[Paint<A>]) -> Counts {
+pub(crate) fn count<A: Address>(old: &[Run<A>], paints: &[Paint<A>]) -> Counts {
     let starts = starts(old, paints);
     let mut ends = Intervals::new(old);
     let mut current = ends.next();
@@ -59,7 +59,7 @@ pub(crate) fn count<A: Space>(old: &[Run<A>], paints: &[Paint<A>]) -> Counts {
 }
 
 /// Writes rising, disjoint paints, each of which changes all that it covers.
-pub(crate) fn encode<A: Space, C: Coder>(
+pub(crate) fn encode<A: Address, C: Coder>(
     coder: &mut C,
     old: &[Run<A>],
     counts: Counts,
@@ -77,7 +77,7 @@ pub(crate) fn encode<A: Space, C: Coder>(
 ///
 /// # Errors
 /// Bytes that nobody wrote, as far as that shows.
-pub(crate) fn decode<A: Space, C: Coder>(
+pub(crate) fn decode<A: Address, C: Coder>(
     coder: &mut C,
     old: &impl Old<A>,
     counts: Counts,
@@ -86,7 +86,7 @@ pub(crate) fn decode<A: Space, C: Coder>(
     code(coder, old, counts, None, table)
 }
 
-fn starts<A: Space>(old: &[Run<A>], paints: &[Paint<A>]) -> Starts {
+fn starts<A: Address>(old: &[Run<A>], paints: &[Paint<A>]) -> Starts {
     let mut starts = Starts::default();
     let (mut covered, mut free) = (0, 0);
     let mut paints = paints.iter().peekable();
@@ -114,7 +114,7 @@ fn starts<A: Space>(old: &[Run<A>], paints: &[Paint<A>]) -> Starts {
     starts
 }
 
-fn code<A: Space, C: Coder>(
+fn code<A: Address, C: Coder>(
     coder: &mut C,
     old: &impl Old<A>,
     counts: Counts,
@@ -252,7 +252,7 @@ struct Place<A, B> {
     last: Option<ValueId>,
 }
 
-impl<A: Space, B> Place<A, B> {
+impl<A: Address, B> Place<A, B> {
     /// The values on both sides of a paint, the nearer first, and how far that is, as a context.
     fn sides(&self, start: A, end: A) -> ([Option<ValueId>; 2], usize) {
         let Interval {
@@ -262,7 +262,7 @@ impl<A: Space, B> Place<A, B> {
         } = self.interval;
         let (left, left_end) = match self.reached.filter(|&reached| reached >= low) {
             Some(reached) if value.is_none() => (self.last, reached),
-            _ => (self.before, low.before()),
+            _ => (self.before, low.previous().unwrap_or_default()),
         };
         let right = self.right.filter(|_| end <= high);
         let (to_left, to_right) = (start - left_end, high.max(end) - end);
@@ -302,7 +302,7 @@ impl Painter {
         }
     }
 
-    fn paint<A: Space, C: Coder, B: Iterator<Item = Interval<A>> + Clone>(
+    fn paint<A: Address, C: Coder, B: Iterator<Item = Interval<A>> + Clone>(
         &mut self,
         coder: &mut C,
         place: Place<A, B>,
@@ -347,7 +347,7 @@ impl Painter {
             (start, extent.end(coder, room, given_ends, grain)?)
         };
         if !place.first {
-            let bits = A::BITS - (start ^ low.before()).leading_zeros();
+            let bits = A::BITS - (start ^ low.previous().unwrap_or_default()).leading_zeros();
             self.density = bits as usize;
         }
         let value = self.value(coder, &place, (start, end), given.map(|p| p.value), table)?;
@@ -355,7 +355,7 @@ impl Painter {
     }
 
     /// The interval in which the paint ends.
-    fn span<A: Space, C: Coder, B: Iterator<Item = Interval<A>> + Clone>(
+    fn span<A: Address, C: Coder, B: Iterator<Item = Interval<A>> + Clone>(
         &mut self,
         coder: &mut C,
         place: &Place<A, B>,
@@ -377,7 +377,7 @@ impl Painter {
         })
     }
 
-    fn value<A: Space, C: Coder, B: Iterator<Item = Interval<A>> + Clone>(
+    fn value<A: Address, C: Coder, B: Iterator<Item = Interval<A>> + Clone>(
         &mut self,
         coder: &mut C,
         place: &Place<A, B>,

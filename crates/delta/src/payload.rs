@@ -9,9 +9,9 @@ use crate::head::{Head, Part};
 use crate::header::{push_uv, take_uv};
 use crate::limits::Limits;
 use crate::paint::{self, Paint};
-use crate::space::Space;
 use crate::table::Table;
 use crate::{names, paint_code, values};
+use rblmap_format::Address;
 
 /// The shortest of the ways to write the change: paints joined over intervals or not, texts for
 /// zstd or under a model.
@@ -141,7 +141,7 @@ impl Paintable for V4Image<'_> {
     }
 }
 
-fn painted<A: Space>(
+fn painted<A: Address>(
     old: &[Run<A>],
     coder: &mut Decoder<'_>,
     counts: paint_code::Counts,
@@ -346,7 +346,7 @@ pub(crate) fn runs6(zone: Option<&ZoneContent>) -> &[Run<u128>] {
     zone.map_or(&[], ZoneContent::v6)
 }
 
-pub(crate) fn renumbered<A: Space>(
+pub(crate) fn renumbered<A: Address>(
     runs: &[Run<A>],
     map: impl Fn(ValueId) -> ValueId,
 ) -> Vec<Run<A>> {

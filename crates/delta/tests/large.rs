@@ -14,9 +14,10 @@ mod bent;
 mod random;
 
 use fastrand::Rng;
-use rblmap::layout::kind;
-use rblmap::{Image, NameKey, V4Blocks};
+use rblmap::{Image, NameKey};
 use rblmap_delta::{Epoch, Error, Limits, apply, diff, squash};
+use rblmap_format::V4Blocks;
+use rblmap_format::sections::kind;
 use rblmap_image::{Content, Stamp, encode};
 
 use bent::{payload, with_payload, without_root};
@@ -100,7 +101,7 @@ fn edit(rng: &mut Rng, model: &mut Model, edits: usize) {
 }
 
 fn has_lines(image: &Image) -> bool {
-    V4Blocks::of(&image.base()).is_some()
+    V4Blocks::of(image.base().v4()).is_some()
 }
 
 #[test]

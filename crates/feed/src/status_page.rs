@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rblmap::StatusPage;
-use rblmap::layout::status::{
+use rblmap::status_layout::{
     CHECKED_AT, EXPIRED_FROM_AT, GENERATION_AT, HELD, MAGIC, PAGE_LEN, RETIRED, SERIAL_AT,
     STALE_FROM_AT, VERSION, VERSION_AT,
 };

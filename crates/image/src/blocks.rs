@@ -7,7 +7,8 @@ use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
-use rblmap::{Outline, Run, V4Block, V4Blocks, ValueId, Zone};
+use rblmap::{Run, ValueId, Zone};
+use rblmap_format::{Outline, V4Block, V4Blocks};
 
 use crate::idle::Idle;
 use crate::paint::{Paint, lay_to};
@@ -43,7 +44,7 @@ impl<'a> Blocks<'a> {
     /// lines out of order, or values that it does not have. Counts
     /// all runs once, on all cores.
     pub(crate) fn of(zone: &Zone<'a>, values: usize) -> Option<Blocks<'a>> {
-        let image = V4Blocks::of(zone)?;
+        let image = V4Blocks::of(zone.v4())?;
         let uses = Idle::new();
         let none_used = || vec![0; values];
         let is_damaged = AtomicBool::new(false);

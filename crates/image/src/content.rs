@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
-use rblmap::{NameKey, NamePoint, Run, Slot, Value, ValueId};
+use rblmap::{NameKey, Run, Slot, Value, ValueId};
+use rblmap_format::NamePoint;
 
 use crate::error::{Error, zone_label};
 use crate::facts::Facts;

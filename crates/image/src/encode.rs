@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use rblmap::Image;
-use rblmap::layout::{self, SECTION_LEN, kind};
+use rblmap_format::sections::{self as layout, SECTION_LEN, kind};
 
 use crate::content::{Content, ZoneContent};
 use crate::error::Error;
@@ -133,7 +133,7 @@ fn encode_v4<'a>(
     if many {
         let lines = section::v4_lines::encode(runs, width)?;
         let len: usize = lines.lines.iter().map(Pieces::len).sum();
-        let count = (len / layout::line::LINE) as u64;
+        let count = (len / rblmap_format::v4::shape::LINE) as u64;
         let bits = (len >= layout::V4_BITS_FROM).then(|| lines.bits(runs));
         push(kind::V4_TOP, 0, vec![lines.top.into()]);
         push(kind::V4_MID, count, vec![lines.mid.into()]);
@@ -171,16 +171,16 @@ fn encode_v6<V4: V4Runs>(
     };
     if section::sorted::entry_count(zone.v6()) > layout::V6_SORTED_MAX {
         let lines = section::v6_lines::encode(zone.v6(), width)?;
-        let count = (lines.lines.len() / layout::line6::LINE) as u64;
+        let count = (lines.lines.len() / rblmap_format::v6::shape::LINE) as u64;
         push(kind::V6_TOP, 0, lines.top);
         if !lines.wide.is_empty() {
-            let rows = lines.wide.len() / layout::line6::WIDE_LEN;
+            let rows = lines.wide.len() / rblmap_format::v6::shape::WIDE_LEN;
             push(kind::V6_WIDE, rows as u64, lines.wide);
         }
         push(kind::V6_MID, count, lines.mid);
         push(kind::V6_LINES, count, lines.lines);
         if !lines.sub.is_empty() {
-            let count = lines.sub.len() / layout::line6::LINE;
+            let count = lines.sub.len() / rblmap_format::v6::shape::LINE;
             push(kind::V6_SUB, count as u64, lines.sub);
         }
     } else if !zone.v6().is_empty() {
@@ -222,12 +222,12 @@ fn encode_names<V4: V4Runs>(
     push(kind::NAMES_HEAVY, lines.heavy_places, lines.heavy);
     push(
         kind::NAMES_FILTER,
-        lines.filter.len() / layout::names::LINE,
+        lines.filter.len() / rblmap_format::names::codes::LINE,
         lines.filter,
     );
     push(
         kind::NAMES_LINES,
-        lines.lines.len() / layout::names::LINE,
+        lines.lines.len() / rblmap_format::names::codes::LINE,
         lines.lines,
     );
     if !lines.rest.is_empty() {

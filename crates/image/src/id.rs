@@ -9,7 +9,8 @@ use std::str::FromStr;
 
 use blake3::Hasher;
 use rayon::prelude::*;
-use rblmap::{NamePoint, Run, Slot, ValueId};
+use rblmap::{Run, Slot, ValueId};
+use rblmap_format::NamePoint;
 
 use crate::blocks::Blocks;
 use crate::content::Content;
@@ -98,32 +99,9 @@ impl<V4: V4Runs> Content<V4> {
     }
 }
 
-/// An address as the id writes it: fixed width, little-endian.
-trait Bytes: Address {
-    const BITS: u32;
-    fn put(self, out: &mut Vec<u8>);
-    /// The first address of the upper half of the `bits`-bit block that starts here.
-    fn upper_half(self, bits: u32) -> Self;
-}
-
-impl Bytes for u32 {
-    const BITS: u32 = 32;
-    fn put(self, out: &mut Vec<u8>) {
-        out.extend(self.to_le_bytes());
-    }
-    fn upper_half(self, bits: u32) -> u32 {
-        self | 1 << (bits - 1)
-    }
-}
-
-impl Bytes for u128 {
-    const BITS: u32 = 128;
-    fn put(self, out: &mut Vec<u8>) {
-        out.extend(self.to_le_bytes());
-    }
-    fn upper_half(self, bits: u32) -> u128 {
-        self | 1 << (bits - 1)
-    }
+/// The first address of the upper half of the `bits`-bit block that starts here.
+fn upper_half<A: Address>(start: A, bits: u32) -> A {
+    start | A::ONE << (bits - 1)
 }
 
 fn v4_root(runs: V4View<'_>, hasher: &Leaves<'_>) -> [u8; 32] {
@@ -133,7 +111,7 @@ fn v4_root(runs: V4View<'_>, hasher: &Leaves<'_>) -> [u8; 32] {
     }
 }
 
-fn runs_root<A: Bytes + Default>(runs: &[Run<A>], hasher: &Leaves<'_>) -> [u8; 32] {
+fn runs_root<A: Address>(runs: &[Run<A>], hasher: &Leaves<'_>) -> [u8; 32] {
     let mut leaves = Vec::new();
     split_runs(runs, A::default(), A::BITS, &mut leaves);
     let hash = |runs: &&[Run<A>]| hasher.with(|leaf| leaf.hash_runs(runs));
@@ -188,7 +166,12 @@ fn split_blocks(before: &[u64], first: usize, bits: u32, out: &mut Vec<Range<usi
 }
 
 /// Cuts runs into the fewest aligned blocks of at most [`LEAF`] runs, by where runs start.
-fn split_runs<'a, A: Bytes>(runs: &'a [Run<A>], first: A, bits: u32, out: &mut Vec<&'a [Run<A>]>) {
+fn split_runs<'a, A: Address>(
+    runs: &'a [Run<A>],
+    first: A,
+    bits: u32,
+    out: &mut Vec<&'a [Run<A>]>,
+) {
     if runs.is_empty() {
         return;
     }
@@ -196,7 +179,7 @@ fn split_runs<'a, A: Bytes>(runs: &'a [Run<A>], first: A, bits: u32, out: &mut V
         out.push(runs);
         return;
     }
-    let upper = first.upper_half(bits);
+    let upper = upper_half(first, bits);
     let (low, high) = runs.split_at(runs.partition_point(|run| run.start < upper));
     split_runs(low, first, bits - 1, out);
     split_runs(high, upper, bits - 1, out);
@@ -342,17 +325,17 @@ impl<'a> Leaf<'a> {
         }
     }
 
-    fn hash_runs<A: Bytes>(&mut self, runs: &[Run<A>]) -> [u8; 32] {
+    fn hash_runs<A: Address>(&mut self, runs: &[Run<A>]) -> [u8; 32] {
         self.bytes.clear();
         self.bytes.extend(count_bytes(runs.len()));
         for runs in runs.chunks(8) {
             let mut singles = 0;
             for (at, run) in runs.iter().enumerate() {
-                run.start.put(&mut self.bytes);
+                run.start.write(&mut self.bytes);
                 if run.start == run.end {
                     singles |= 1 << at;
                 } else {
-                    run.end.put(&mut self.ends);
+                    run.end.write(&mut self.ends);
                 }
                 let number = self.local.number(run.value);
                 self.numbers.extend(number.to_le_bytes());

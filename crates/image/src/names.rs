@@ -1,6 +1,7 @@
 //! A list of points of the tree of names, in one block of memory.
 
-use rblmap::{NamePoint, Slot, ValueId};
+use rblmap::{Slot, ValueId};
+use rblmap_format::NamePoint;
 
 /// Points with their keys; in content sorted by key, each key once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,40 +2,13 @@
 
 use rayon::prelude::*;
 use rblmap::{NameKey, Run, Slot, ValueId};
+pub use rblmap_format::Address;
 
 use crate::content::inherited;
 use crate::error::Error;
 use crate::names::NameTable;
 use crate::value;
 use crate::values::Interner;
-
-/// Addresses as numbers: `u32` for IPv4, `u128` for IPv6.
-pub trait Address: Copy + Ord + Send + Sync + 'static {
-    /// The next address, none after the last.
-    fn next(self) -> Option<Self>;
-    /// The address before; of the first one itself.
-    fn before(self) -> Self;
-}
-
-impl Address for u32 {
-    fn next(self) -> Option<u32> {
-        self.checked_add(1)
-    }
-
-    fn before(self) -> u32 {
-        self.saturating_sub(1)
-    }
-}
-
-impl Address for u128 {
-    fn next(self) -> Option<u128> {
-        self.checked_add(1)
-    }
-
-    fn before(self) -> u128 {
-        self.saturating_sub(1)
-    }
-}
 
 /// Joins neighbours of equal value; the index of the first run that does not rise as error.
 pub(crate) fn merge_runs<A: Address>(runs: &mut Vec<Run<A>>) -> Result<(), usize> {

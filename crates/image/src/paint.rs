@@ -56,7 +56,7 @@ pub(crate) fn lay_to<A: Address>(
                 break;
             }
             if run.start < paint.start {
-                let end = paint.start.before();
+                let end = paint.start.previous().unwrap_or_default();
                 push(out, Run { end, ..run });
             }
             if let Some(start) = paint.end.next().filter(|&start| start <= run.end) {

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
-use rblmap::{Run, V4Blocks, ValueId, Zone};
+use rblmap::{Run, ValueId, Zone};
+use rblmap_format::V4Blocks;
 
 use crate::blocks::{Blocks, blocks_by_top};
 use crate::normal;
@@ -61,7 +62,7 @@ impl V4Runs for Vec<Run<u32>> {
 
 /// The IPv4 runs of a zone of an image, read on all cores.
 pub(crate) fn list_of(zone: &Zone<'_>) -> Vec<Run<u32>> {
-    let Some(blocks) = V4Blocks::of(zone) else {
+    let Some(blocks) = V4Blocks::of(zone.v4()) else {
         return zone.v4_runs().collect();
     };
     let parts: Vec<Vec<Run<u32>>> = blocks_by_top()

@@ -2,8 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use rblmap::layout::record::{A, KEY, KEY_LESS, LITERAL, LONG, LOOPBACK, LOOPBACK_A, TEXT};
-use rblmap::{MAX_LITERAL, MAX_TEXT, Part, RawRecord, Template, Value};
+use rblmap::Value;
+use rblmap_format::record::{A, KEY, KEY_LESS, LITERAL, LONG, LOOPBACK, LOOPBACK_A, TEXT};
+use rblmap_format::{MAX_LITERAL, MAX_TEXT, Part, RawRecord, Template};
 
 /// One record: an A record, a text, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

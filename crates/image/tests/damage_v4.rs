@@ -17,8 +17,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use fastrand::Rng;
-use rblmap::layout::kind;
-use rblmap::{Image, ImageSet, NameKey, Outline, Run, V4Block, V4Blocks, ValueId, Zone};
+use rblmap::{Image, ImageSet, NameKey, Run, ValueId, Zone};
+use rblmap_format::sections::kind;
+use rblmap_format::{Outline, V4Block, V4Blocks};
 use rblmap_image::{Content, Draft, Record, Stamp, ValueBuf, encode};
 
 /// Runs that need lines, of every kind: dense and sparse, few and many values, ranges.
@@ -92,7 +93,7 @@ fn ask(image: Image, addresses: &[u32]) {
 
 /// Units are counted and walked one by one, for updates.
 fn count(zone: &Zone<'_>, addresses: &[u32]) {
-    let Some(blocks) = V4Blocks::of(zone) else {
+    let Some(blocks) = V4Blocks::of(zone.v4()) else {
         return;
     };
     for address in addresses {
@@ -168,7 +169,7 @@ fn units_are_counted_as_they_are_walked() {
     for values in [1, 3, 200, 300, 70_000] {
         let content = content(rng, values);
         let image = Image::from_vec(encode(&content, Stamp::default()).unwrap()).unwrap();
-        let blocks = V4Blocks::of(&image.base()).unwrap();
+        let blocks = V4Blocks::of(image.base().v4()).unwrap();
         let (mut walk, mut whole) = (blocks.walk(), Vec::new());
         for block in 0..=u16::MAX {
             let of = blocks.block(block);
@@ -257,12 +258,12 @@ fn each_flipped_byte_of_a_line_is_read_in_bounds() {
             let Some(line) = (0..count).find(is_wanted) else {
                 continue;
             };
-            let unit = unit_of_line(&V4Blocks::of(&whole.base()).unwrap(), line);
+            let unit = unit_of_line(&V4Blocks::of(whole.base().v4()).unwrap(), line);
             for at in offset + line * 64..offset + line * 64 + 64 {
                 for flip in [1, 0x80, 0xff].into_iter().take(rounds(3)) {
                     bytes[at] ^= flip;
                     let image = Image::from_vec(bytes.clone()).unwrap();
-                    count_unit(&V4Blocks::of(&image.base()).unwrap(), unit);
+                    count_unit(&V4Blocks::of(image.base().v4()).unwrap(), unit);
                     ask(image, &addresses(rng, &content)[..8]);
                     bytes[at] ^= flip;
                 }

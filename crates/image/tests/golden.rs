@@ -169,7 +169,7 @@ fn lines_are_written_as_they_were() {
     for (kind, _, offset, len, _) in image.sections() {
         let (offset, len) = (offset as usize, len as usize);
         let hash = blake3::hash(&image.as_bytes()[offset..offset + len]);
-        let name = rblmap::layout::kind::name(kind);
+        let name = rblmap_format::sections::kind::name(kind);
         text.push_str(&format!("{name} {len} {hash}\n"));
     }
     for kind in ["V6_LINES", "V6_SUB", "NAMES_LINES", "NAMES_ORDER"] {

@@ -11,8 +11,8 @@
 use std::net::Ipv4Addr;
 
 use fastrand::Rng;
-use rblmap::layout::kind;
 use rblmap::{Image, NameKey, Slot, ValueId};
+use rblmap_format::sections::kind;
 use rblmap_image::{
     Content, Draft, Layout, Record, Stamp, ValueBuf, encode, encode_with, resolve_name,
 };

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use fastrand::Rng;
-use rblmap::layout::kind;
 use rblmap::{Image, NameKey, Run, ValueId};
+use rblmap_format::sections::kind;
 use rblmap_image::{Content, Draft, Record, Stamp, ValueBuf, encode};
 
 /// Prefixes as lists have them, longer ones inside shorter ones; the longest decides.

@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use crate::image::Image;
-use crate::run::ValueId;
-use crate::value::{Key, RawRecord, TextBuf};
+use rblmap_format::ValueId;
+use rblmap_format::{Key, RawRecord, TextBuf};
 
 /// The answer for one address or name: the records of up to three listings, each with its key.
 ///

@@ -6,15 +6,17 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::error::Error;
-use crate::layout::bytes::{array_at, u16_at, u32_at, u64_at};
-use crate::layout::{self, SECTION_LEN, kind};
-use crate::name::NameKey;
-use crate::names::Names;
-use crate::run::ValueId;
-use crate::sorted::Sorted;
-use crate::v4_lines::Lines;
-use crate::value::Value;
-use crate::zone::{V4, V6, Zone};
+use crate::zone::Zone;
+use rblmap_format::Value;
+use rblmap_format::ValueId;
+use rblmap_format::bytes::{array_at, u16_at, u32_at, u64_at};
+use rblmap_format::name::NameKey;
+use rblmap_format::names::Names;
+use rblmap_format::sections::{self as layout, SECTION_LEN, kind};
+use rblmap_format::sorted::Sorted;
+use rblmap_format::v4::Lines;
+use rblmap_format::v4::V4;
+use rblmap_format::v6::V6;
 
 /// A block list image: what a zone and its subzones say.
 #[derive(Debug)]

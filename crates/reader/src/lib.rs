@@ -32,12 +32,8 @@
 //! command.
 
 mod answer;
-mod compare;
 mod error;
 mod image;
-mod iterate;
-#[doc(hidden)]
-pub mod layout;
 #[cfg(unix)]
 mod live;
 #[cfg(unix)]
@@ -47,22 +43,9 @@ mod live_folder;
 #[cfg(unix)]
 mod live_fork;
 mod many;
-mod name;
-mod names;
-mod names_lines;
-mod names_sorted;
-mod names_walk;
-mod outline;
 mod query;
-mod run;
 mod set;
-mod sorted;
 mod status;
-mod v4_blocks;
-mod v4_lines;
-mod v6_lines;
-mod v6_walk;
-mod value;
 #[cfg(feature = "verify")]
 mod verify;
 mod zone;
@@ -73,13 +56,13 @@ pub use error::Error;
 pub use image::Image;
 #[cfg(unix)]
 pub use live::{Live, Reader, Status};
-pub use name::{MAX_KEY, MAX_WIRE, NameError, NameKey};
-pub use outline::Outline;
-pub use run::{NamePoint, NamePointBuf, Run, Slot, ValueId};
+pub use rblmap_format::{
+    Key, MAX_KEY, MAX_WIRE, NameError, NameKey, NamePointBuf, Run, Slot, TextBuf, Value, ValueId,
+};
 pub use set::{Answers, ImageSet};
+#[doc(hidden)]
+pub use status::layout as status_layout;
 pub use status::{Freshness, StatusPage};
-pub use v4_blocks::{V4Block, V4Blocks, V4Walk};
-pub use value::{Key, MAX_LITERAL, MAX_TEXT, Part, RawRecord, Template, TextBuf, Value};
 #[cfg(feature = "verify")]
 #[doc(hidden)]
 pub use verify::root as root_digest;

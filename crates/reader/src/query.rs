@@ -3,8 +3,8 @@
 use crate::answer::Answer;
 use crate::error::Error;
 use crate::image::Image;
-use crate::name::{NameKey, key_labels};
 use crate::zone::Zone;
+use rblmap_format::name::{NameKey, key_labels};
 
 impl Image {
     /// Answers a query for `name`, relative to the base: of the zones that it is in, the one with

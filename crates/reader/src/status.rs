@@ -1,16 +1,19 @@
 //! The status page that a mirror keeps beside an image: a generation that rises with every swap,
 //! and until when the data counts.
 
+#[doc(hidden)]
+pub mod layout;
+
 use std::fs::File;
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use crate::error::Error;
-use crate::layout::bytes::u64_at;
-use crate::layout::status::{
+use crate::status::layout::{
     CHECKED_AT, EXPIRED_FROM_AT, GENERATION_AT, HELD, MAGIC, PAGE_LEN, RETIRED, SERIAL_AT,
     STALE_FROM_AT, VERSION, VERSION_AT,
 };
+use rblmap_format::bytes::u64_at;
 
 /// Whether the data of a zone still counts, at a time that the caller names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

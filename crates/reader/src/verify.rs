@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::image::Image;
-use crate::layout::bytes::array_at;
-use crate::layout::{self, kind};
+use rblmap_format::bytes::array_at;
+use rblmap_format::sections::{self as layout, kind};
 
 impl Image {
     /// Reads the whole image and compares every chunk of 64 KiB with its digest, and the digests,

@@ -3,19 +3,16 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::answer::Answer;
-use crate::compare::prefetch;
 use crate::image::Image;
-use crate::iterate::{LineStretches, Runs, SortedStretches, V4Stretches};
-use crate::layout::{NAMES_REACH_V4, NAMES_REACH_V6};
-use crate::name::NameKey;
-use crate::names::Names;
-use crate::names_walk::NameWalk;
-use crate::run::{NamePointBuf, Run, ValueId};
-use crate::sorted::Sorted;
-use crate::v4_lines::Lines;
-use crate::v6_lines::Lines6;
-use crate::v6_walk::LineStretches6;
-use crate::value::Key;
+use rblmap_format::Key;
+use rblmap_format::name::NameKey;
+use rblmap_format::names::Names;
+use rblmap_format::names::walk::NameWalk;
+use rblmap_format::prefetch;
+use rblmap_format::sections::{NAMES_REACH_V4, NAMES_REACH_V6};
+use rblmap_format::v4::V4;
+use rblmap_format::v6::V6;
+use rblmap_format::{NamePointBuf, Run, ValueId};
 
 /// One zone of an image, ready to answer.
 ///
@@ -38,22 +35,6 @@ pub struct Zone<'a> {
 
 /// How many lines of memory of a [`Zone`] a lookup of an IPv4 address reads at most.
 const HANDLE_LINES: usize = 4;
-
-/// The layouts of IPv4 data.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum V4<'a> {
-    Empty,
-    Sorted(Sorted<'a>),
-    Lines(Lines<'a>),
-}
-
-/// The layouts of IPv6 data.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum V6<'a> {
-    Empty,
-    Sorted(Sorted<'a>),
-    Lines(Lines6<'a>),
-}
 
 /// 2002::/16 holds an IPv4 address in the 32 bits after it (RFC 3056).
 const SIX_TO_FOUR: u128 = 0x2002;
@@ -215,23 +196,12 @@ impl<'a> Zone<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn v4_runs(&self) -> impl Iterator<Item = Run<u32>> + use<'a> {
-        let stretches = match self.v4 {
-            V4::Empty => None,
-            V4::Sorted(section) => Some(V4Stretches::Sorted(SortedStretches::new(section))),
-            V4::Lines(lines) => Some(V4Stretches::Lines(LineStretches::new(lines))),
-        };
-        Runs::new(stretches.into_iter().flatten())
+        self.v4.runs()
     }
 
     /// The IPv6 runs in address order; no two that touch have one value.
     pub fn v6_runs(&self) -> impl Iterator<Item = Run<u128>> + use<'a> {
-        let (sorted, lines) = match self.v6 {
-            V6::Empty => (None, None),
-            V6::Sorted(section) => (Some(SortedStretches::new(section)), None),
-            V6::Lines(lines) => (None, Some(LineStretches6::new(lines))),
-        };
-        let lines = lines.into_iter().flatten();
-        Runs::new(sorted.into_iter().flatten().chain(lines))
+        self.v6.runs()
     }
 
     /// The names in key order.
@@ -268,6 +238,12 @@ impl<'a> Zone<'a> {
         let run = self.part(id, Key::V4(address));
         let name = self.name_part(NAMES_REACH_V4, Ipv4Addr::from_bits(address));
         Answer::new(self.image, self.listing, [run, None, name])
+    }
+
+    /// The IPv4 data as it lies in the image, for crates that write images.
+    #[doc(hidden)]
+    pub fn v4(&self) -> V4<'a> {
+        self.v4
     }
 
     /// The same zone, read with what any machine can do: for tests and benches.

@@ -2,13 +2,13 @@
 
 use crate::error::Error;
 use crate::image::Image;
-use crate::layout::kind;
-use crate::names::Names;
-use crate::names_lines::{NameLines, Parts};
-use crate::names_sorted::SortedNames;
-use crate::sorted::Sorted;
-use crate::v6_lines::Lines6;
-use crate::zone::V6;
+use rblmap_format::names::Names;
+use rblmap_format::names::lines::{NameLines, Parts};
+use rblmap_format::names::sorted::SortedNames;
+use rblmap_format::sections::kind;
+use rblmap_format::sorted::Sorted;
+use rblmap_format::v6::Lines6;
+use rblmap_format::v6::V6;
 
 impl Image {
     /// The IPv6 sections of a zone; ids have `width` bytes.

@@ -1,6 +1,6 @@
 //! TXT templates: variables and base template are put in here, so that only the key is left open.
 
-use rblmap::MAX_TEXT;
+use rblmap_format::MAX_TEXT;
 use rblmap_image::{TemplateBuf, TextPart};
 
 use crate::warning::Class;

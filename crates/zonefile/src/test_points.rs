@@ -6,8 +6,8 @@ use rblmap::{NameKey, Run, Slot, ValueId};
 use rblmap_image::{DraftZone, NameTable, Record, ValueBuf, resolve_name};
 
 use crate::error::Error;
-use crate::resolve::span::Position;
 use crate::resolve::unions::Unions;
+use rblmap_format::Address;
 
 const V4_POINT: u32 = 0x7f00_0002;
 const V6_POINT: u128 = 0xffff_7f00_0002;
@@ -38,7 +38,7 @@ pub(crate) fn add(
     Ok(())
 }
 
-fn list<A: Position>(
+fn list<A: Address>(
     runs: &mut Vec<Run<A>>,
     point: A,
     value: u32,

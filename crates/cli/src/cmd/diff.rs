@@ -5,8 +5,9 @@ use std::io::{BufWriter, Write};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use rblmap::{NameKey, Part, Template, Value};
+use rblmap::{NameKey, Value};
 use rblmap_delta::{Change, Changed, Epoch, Says, Scope, changes, diff};
+use rblmap_format::{Part, Template};
 use rblmap_image::Content;
 use serde::Serialize;
 
@@ -157,7 +158,7 @@ fn records(says: Says<'_>) -> Option<Vec<Record>> {
 }
 
 fn records_of(value: Value<'_>) -> Vec<Record> {
-    let record = |record: rblmap::RawRecord<'_>| Record {
+    let record = |record: rblmap_format::RawRecord<'_>| Record {
         a: record.a,
         txt: record.template.map(|template| text_of(&template)),
     };

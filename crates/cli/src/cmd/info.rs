@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use rblmap::layout::kind;
 use rblmap::{Image, Zone};
 use rblmap_delta::{Header, Kind, Limits, Summary, ZoneSummary};
+use rblmap_format::sections::kind;
 use rblmap_image::ContentId;
 use serde::Serialize;
 

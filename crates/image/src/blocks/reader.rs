@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use rblmap::{Outline, Run, V4Walk};
+use rblmap::Run;
+use rblmap_format::{Outline, V4Walk};
 
 use super::{Blocks, cut};
 use crate::paint::lay_to;

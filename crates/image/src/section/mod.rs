@@ -10,7 +10,7 @@ pub(crate) mod v6_lines;
 pub(crate) mod zones;
 
 use rayon::prelude::*;
-use rblmap::layout::CHUNK;
+use rblmap_format::sections::CHUNK;
 
 /// A section before it has its place in the file.
 pub(crate) struct Section<'a> {

@@ -7,11 +7,12 @@ mod huffman;
 mod suffixes;
 
 use rayon::prelude::*;
-use rblmap::layout::names::{
+use rblmap::Slot;
+use rblmap_format::NamePoint;
+use rblmap_format::names::codes::{
     CODE_MAX, COUNT, Chain, Code, Coder, END, ENTRIES, HashKey, Heavy, LINE, OF_REST, ORDER_SHIFT,
     SYMBOLS, WENT_ON, entry, filter_bits, probes, scale,
 };
-use rblmap::{NamePoint, Slot};
 
 use self::suffixes::Suffixes;
 use super::push_id;

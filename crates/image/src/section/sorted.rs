@@ -1,7 +1,7 @@
 //! Writes sorted entries: small IPv4 zones, and IPv6.
 
 use rblmap::Run;
-use rblmap::layout::top_bits;
+use rblmap_format::sections::top_bits;
 
 use super::push_id;
 use crate::normal::Address;
@@ -14,35 +14,6 @@ struct Entry<A> {
     id: u32,
 }
 
-/// An address as sorted sections store it.
-pub(crate) trait SortedAddress: Address {
-    /// Whether a table over the first bits helps the search: IPv6 addresses share theirs.
-    const HAS_TOP: bool;
-    fn push(self, out: &mut Vec<u8>);
-    /// The first `bits` bits, 0 to 16.
-    fn top(self, bits: u32) -> usize;
-}
-
-impl SortedAddress for u32 {
-    const HAS_TOP: bool = true;
-    fn push(self, out: &mut Vec<u8>) {
-        out.extend(self.to_le_bytes());
-    }
-    fn top(self, bits: u32) -> usize {
-        (u64::from(self) << bits >> 32) as usize
-    }
-}
-
-impl SortedAddress for u128 {
-    const HAS_TOP: bool = false;
-    fn push(self, out: &mut Vec<u8>) {
-        out.extend(self.to_le_bytes());
-    }
-    fn top(self, _bits: u32) -> usize {
-        0
-    }
-}
-
 /// How many entries the runs make.
 pub(crate) fn entry_count<A: Address>(runs: &[Run<A>]) -> usize {
     let mut count = 0;
@@ -51,16 +22,17 @@ pub(crate) fn entry_count<A: Address>(runs: &[Run<A>]) -> usize {
 }
 
 /// The section's bytes and its parameter.
-pub(crate) fn encode<A: SortedAddress>(runs: &[Run<A>], width: usize) -> (Vec<u8>, u64) {
+pub(crate) fn encode<A: Address>(runs: &[Run<A>], width: usize) -> (Vec<u8>, u64) {
     let count = entry_count(runs);
-    let bits = if A::HAS_TOP { top_bits(count) } else { 0 };
+    // A table over the first bits does not narrow the search among IPv6 addresses: these share them.
+    let bits = if A::BITS == 32 { top_bits(count) } else { 0 };
     let mut top = vec![0u32; (1 << bits) + 1];
-    let mut keys = Vec::with_capacity(count * size_of::<A>());
+    let mut keys = Vec::with_capacity(count * A::LEN);
     let mut only = vec![0u8; count.div_ceil(8)];
     let mut ids = Vec::with_capacity(count * width);
     let mut index = 0usize;
     each_entry(runs, |entry| {
-        entry.key.push(&mut keys);
+        entry.key.write(&mut keys);
         push_id(&mut ids, width, entry.id);
         if let Some(byte) = only.get_mut(index / 8).filter(|_| entry.only) {
             *byte |= 1 << (index % 8);

@@ -12,9 +12,10 @@
 use std::ops::RangeInclusive;
 
 use rayon::prelude::*;
-use rblmap::layout::line::{BLOCK, LINE, Shape};
-use rblmap::layout::{V4_BITS_LEN, V4_MID_PAD, V4_TOP_LEN, id_width};
-use rblmap::{Run, V4Block, ValueId};
+use rblmap::{Run, ValueId};
+use rblmap_format::V4Block;
+use rblmap_format::sections::{V4_BITS_LEN, V4_MID_PAD, V4_TOP_LEN, id_width};
+use rblmap_format::v4::shape::{BLOCK, LINE, Shape};
 
 use super::v4_patch;
 use super::v4_unit::{Entries, Unit};

@@ -4,8 +4,9 @@
 //! those well before a paint are as they were, and so are those behind it from the first on that
 //! starts where one did.
 
-use rblmap::layout::line::{BLOCK, LINE, Shape};
-use rblmap::{Run, V4Block};
+use rblmap::Run;
+use rblmap_format::V4Block;
+use rblmap_format::v4::shape::{BLOCK, LINE, Shape};
 
 use super::v4_lines::{Part, behind};
 use super::v4_unit::{Entries, LOOK_AHEAD};

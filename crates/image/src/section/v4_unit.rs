@@ -9,7 +9,9 @@ mod entries;
 mod fill;
 
 use rblmap::Run;
-use rblmap::layout::line::{BLOCK, DIRECT, DIRECT2, LIST, MAP, MIXED, RAW, SHORT, Shape, TURNS};
+use rblmap_format::v4::shape::{
+    BLOCK, DIRECT, DIRECT2, LIST, MAP, MIXED, RAW, SHORT, Shape, TURNS,
+};
 
 pub(crate) use entries::Entries;
 use entries::{Entry, Palette};

@@ -13,7 +13,7 @@ mod group;
 mod pieces;
 
 use rblmap::Run;
-use rblmap::layout::line6::{
+use rblmap_format::v6::shape::{
     BUCKET_LOAD, COUNT_AT, FIRST_AT, FROM, INSIDE, KEYS_AT, LINE, MID_PAD, ONLY_48, ONLY_64,
     Shape6, USED_AT, WENT_ON_AT, WIDE_FROM, bucket_of,
 };

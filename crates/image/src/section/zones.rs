@@ -1,7 +1,8 @@
 //! Writes the zone records and the values.
 
-use rblmap::layout::{NAMES_REACH_V4, NAMES_REACH_V6, SOME_WITHOUT_A};
-use rblmap::{NameKey, NamePoint, Slot};
+use rblmap::{NameKey, Slot};
+use rblmap_format::NamePoint;
+use rblmap_format::sections::{NAMES_REACH_V4, NAMES_REACH_V6, SOME_WITHOUT_A};
 
 use crate::content::{Content, ZoneContent};
 use crate::error::Error;

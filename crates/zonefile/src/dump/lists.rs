@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use rblmap::{NameKey, NamePoint, Part, RawRecord, Run, Slot, Template, Value};
+use rblmap::{NameKey, Run, Slot, Value};
+use rblmap_format::{NamePoint, Part, RawRecord, Template};
 use rblmap_image::{Content, ZoneContent};
 use serde_json::json;
 

@@ -8,7 +8,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rblmap::{NameKey, Part, RawRecord, Slot, Value};
+use rblmap::{NameKey, Slot, Value};
+use rblmap_format::{Part, RawRecord};
 use rblmap_image::{TemplateBuf, ValueBuf};
 
 use super::addresses::open_based;

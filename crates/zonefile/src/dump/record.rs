@@ -1,6 +1,6 @@
 //! Records as the values of zone files.
 
-use rblmap::{MAX_TEXT, Part, RawRecord, Template};
+use rblmap_format::{MAX_TEXT, Part, RawRecord, Template};
 
 use super::put;
 

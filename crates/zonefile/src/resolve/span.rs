@@ -1,7 +1,7 @@
 //! Spans: disjoint stretches of addresses, and how two lists of them are laid together.
 
 use rblmap::{Run, ValueId};
-use rblmap_image::Address;
+use rblmap_format::Address;
 
 /// Addresses with one value. Value 0 excludes: not listed, and wider entries are not asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,27 +11,9 @@ pub(crate) struct Span<A> {
     pub(crate) value: u32,
 }
 
-/// Addresses as positions, in both directions.
-pub(crate) trait Position: Address {
-    /// The address before, none before the first.
-    fn previous(self) -> Option<Self>;
-}
-
-impl Position for u32 {
-    fn previous(self) -> Option<u32> {
-        self.checked_sub(1)
-    }
-}
-
-impl Position for u128 {
-    fn previous(self) -> Option<u128> {
-        self.checked_sub(1)
-    }
-}
-
 /// Adds a span behind the others, joining it with the last if it goes on.
 #[inline]
-pub(crate) fn push<A: Position>(spans: &mut Vec<Span<A>>, start: A, end: A, value: u32) {
+pub(crate) fn push<A: Address>(spans: &mut Vec<Span<A>>, start: A, end: A, value: u32) {
     match spans.last_mut() {
         Some(last) if last.value == value && last.end.next() == Some(start) => last.end = end,
         _ => spans.push(Span { start, end, value }),
@@ -39,7 +21,7 @@ pub(crate) fn push<A: Position>(spans: &mut Vec<Span<A>>, start: A, end: A, valu
 }
 
 /// Lays two lists together: `join` says what two spans say where they overlap.
-pub(crate) fn combine<A: Position, E>(
+pub(crate) fn combine<A: Address, E>(
     a: Vec<Span<A>>,
     b: Vec<Span<A>>,
     mut join: impl FnMut(u32, u32) -> Result<u32, E>,
@@ -93,7 +75,7 @@ pub(crate) fn combine<A: Position, E>(
 }
 
 /// Lays one list over another: where both speak, the upper one does.
-pub(crate) fn overlay<A: Position>(upper: Vec<Span<A>>, lower: Vec<Span<A>>) -> Vec<Span<A>> {
+pub(crate) fn overlay<A: Address>(upper: Vec<Span<A>>, lower: Vec<Span<A>>) -> Vec<Span<A>> {
     let laid = combine(upper, lower, |above, _| {
         Ok::<u32, std::convert::Infallible>(above)
     });
@@ -103,13 +85,13 @@ pub(crate) fn overlay<A: Position>(upper: Vec<Span<A>>, lower: Vec<Span<A>>) -> 
 }
 
 /// The part of a span behind `end`.
-fn rest_of<A: Position>(span: Span<A>, end: A) -> Option<Span<A>> {
+fn rest_of<A: Address>(span: Span<A>, end: A) -> Option<Span<A>> {
     let start = end.next()?;
     (start <= span.end).then_some(Span { start, ..span })
 }
 
 /// The spans that list something, as content has them.
-pub(crate) fn into_runs<A: Position>(spans: Vec<Span<A>>) -> Vec<Run<A>> {
+pub(crate) fn into_runs<A: Address>(spans: Vec<Span<A>>) -> Vec<Run<A>> {
     let runs = spans.into_iter().filter_map(|span| {
         Some(Run {
             start: span.start,

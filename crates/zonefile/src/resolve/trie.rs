@@ -6,7 +6,9 @@ use rayon::prelude::*;
 
 use super::nets;
 use super::singles::{self, split};
-use super::span::{self, Position, Span};
+use rblmap_format::Address;
+
+use super::span::{self, Span};
 use super::unions::Unions;
 use crate::error::Error;
 use crate::load::Placed;
@@ -39,7 +41,7 @@ pub(crate) fn resolve4(
 }
 
 /// Resolves networks that nest.
-pub(crate) fn resolve<A: Position>(
+pub(crate) fn resolve<A: Address>(
     mut nets: Vec<Net<A>>,
     equal: Equal<'_>,
     unions: &mut Unions<'_>,
@@ -61,7 +63,7 @@ pub(crate) fn resolve<A: Position>(
     Ok(flatten(&nets))
 }
 
-fn unite_equal<A: Position>(
+fn unite_equal<A: Address>(
     nets: Vec<Net<A>>,
     unions: &mut Unions<'_>,
 ) -> Result<Vec<Net<A>>, Error> {
@@ -82,7 +84,7 @@ fn unite_equal<A: Position>(
 }
 
 /// Makes nested networks disjoint: inside each the ones nested in it speak first.
-fn flatten<A: Position>(nets: &[Net<A>]) -> Vec<Span<A>> {
+fn flatten<A: Address>(nets: &[Net<A>]) -> Vec<Span<A>> {
     let mut out = Vec::with_capacity(nets.len());
     let mut open: Vec<(A, u32)> = Vec::new();
     // Where the innermost open network goes on; none behind the last address.
@@ -105,7 +107,7 @@ fn flatten<A: Position>(nets: &[Net<A>]) -> Vec<Span<A>> {
     out
 }
 
-fn close<A: Position>(out: &mut Vec<Span<A>>, here: Option<A>, end: A, value: u32) -> Option<A> {
+fn close<A: Address>(out: &mut Vec<Span<A>>, here: Option<A>, end: A, value: u32) -> Option<A> {
     let from = here?;
     if from <= end {
         span::push(out, from, end, value);

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use rblmap::layout::names::{Code, SYMBOL_BITS};
+use rblmap_format::names::codes::{Code, SYMBOL_BITS};
 
 /// A code for each symbol that occurs; none for the others.
 pub(super) fn codes(counts: &[u64]) -> Vec<Code> {

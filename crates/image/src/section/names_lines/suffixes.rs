@@ -1,7 +1,7 @@
 //! Common suffixes: those with many names below. Each has one code, and the names below it are
 //! spread over all blocks of the filter.
 
-use rblmap::layout::names::{
+use rblmap_format::names::codes::{
     Chain, Code, HEAVY_LEN, HEAVY_LISTED, HEAVY_MAX, HEAVY_STEPS, HashKey, Heavy,
 };
 

@@ -1,6 +1,6 @@
 //! The entries of a line, and the values of a palette.
 
-use rblmap::layout::line::{BLOCK, LINE, PALETTE};
+use rblmap_format::v4::shape::{BLOCK, LINE, PALETTE};
 
 use super::Reach;
 use super::fill::put_two_bits;

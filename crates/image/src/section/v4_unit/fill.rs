@@ -1,6 +1,6 @@
 //! Writes a line that was chosen.
 
-use rblmap::layout::line::{DIRECT2, ENTRY_BITS, LINE, LIST, MAP, MIXED, RAW, SHORT, TURNS};
+use rblmap_format::v4::shape::{DIRECT2, ENTRY_BITS, LINE, LIST, MAP, MIXED, RAW, SHORT, TURNS};
 
 use super::entries::{Entry, Palette};
 use super::{Plan, Unit};

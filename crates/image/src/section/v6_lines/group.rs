@@ -1,7 +1,7 @@
 //! Groups: what lies inside a /64. A few single addresses share a line with other groups; more of
 //! them, or longer intervals, have lines of their own.
 
-use rblmap::layout::line6::{BIG, BIG_KEYS, LINE, REACH, SLOT_BITS, SLOT_IDS_AT, Shape6};
+use rblmap_format::v6::shape::{BIG, BIG_KEYS, LINE, REACH, SLOT_BITS, SLOT_IDS_AT, Shape6};
 
 use super::pieces::Interval;
 use super::put;

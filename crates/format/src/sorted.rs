@@ -3,71 +3,13 @@
 //! An entry says a value of one address only, or of all addresses from its key on to the next
 //! entry. A table over the first bits of the address narrows the search.
 
-use crate::compare::prefetch;
-use crate::layout::bytes::{array_at, id_at, u32_at};
-
-/// An address as sorted sections store it.
-pub(crate) trait SortedKey: Copy + Ord {
-    /// Bytes of a key.
-    const LEN: usize;
-    /// The last address.
-    const LAST: Self;
-    /// The key at place `index` of a list.
-    fn read(keys: &[u8], index: usize) -> Option<Self>;
-    /// The first `bits` bits, 0 to 16.
-    fn top(self, bits: u32) -> usize;
-    /// The address after this one.
-    fn next(self) -> Option<Self>;
-    /// The address before this one.
-    fn before(self) -> Option<Self>;
-}
-
-impl SortedKey for u32 {
-    const LEN: usize = 4;
-    const LAST: u32 = u32::MAX;
-    #[inline]
-    fn read(keys: &[u8], index: usize) -> Option<u32> {
-        array_at(keys, index.checked_mul(4)?).map(u32::from_le_bytes)
-    }
-    #[inline]
-    fn top(self, bits: u32) -> usize {
-        (u64::from(self) << bits >> 32) as usize
-    }
-    fn next(self) -> Option<u32> {
-        self.checked_add(1)
-    }
-    fn before(self) -> Option<u32> {
-        self.checked_sub(1)
-    }
-}
-
-impl SortedKey for u128 {
-    const LEN: usize = 16;
-    const LAST: u128 = u128::MAX;
-    #[inline]
-    fn read(keys: &[u8], index: usize) -> Option<u128> {
-        array_at(keys, index.checked_mul(16)?).map(u128::from_le_bytes)
-    }
-    #[inline]
-    fn top(self, bits: u32) -> usize {
-        // At most 16 bits are left.
-        if bits == 0 {
-            0
-        } else {
-            (self >> (128 - bits)) as usize
-        }
-    }
-    fn next(self) -> Option<u128> {
-        self.checked_add(1)
-    }
-    fn before(self) -> Option<u128> {
-        self.checked_sub(1)
-    }
-}
+use crate::address::Address;
+use crate::bytes::{id_at, u32_at};
+use crate::simd::prefetch;
 
 /// One sorted section, cut into its parts.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sorted<'a> {
+pub struct Sorted<'a> {
     top_bits: u32,
     top: &'a [u8],
     keys: &'a [u8],
@@ -79,11 +21,7 @@ pub(crate) struct Sorted<'a> {
 
 impl<'a> Sorted<'a> {
     /// Cuts a section; `None` if its length is not that of its parts.
-    pub(crate) fn new<K: SortedKey>(
-        section: &'a [u8],
-        parameter: u64,
-        width: usize,
-    ) -> Option<Sorted<'a>> {
+    pub fn new<K: Address>(section: &'a [u8], parameter: u64, width: usize) -> Option<Sorted<'a>> {
         let count = usize::try_from(parameter & 0xffff_ffff).ok()?;
         let top_bits = u32::try_from(parameter >> 32)
             .ok()
@@ -104,14 +42,14 @@ impl<'a> Sorted<'a> {
 
     /// Asks for what a lookup reads first.
     #[inline]
-    pub(crate) fn prefetch<K: SortedKey>(&self, address: K) {
+    pub fn prefetch<K: Address>(&self, address: K) {
         let place = address.top(self.top_bits);
         prefetch(self.top.as_ptr().wrapping_add(place * 4));
     }
 
     /// The id of the value of an address, 0 for none.
     #[inline]
-    pub(crate) fn lookup<K: SortedKey>(&self, address: K) -> u32 {
+    pub fn lookup<K: Address>(&self, address: K) -> u32 {
         let place = address.top(self.top_bits);
         let mut low = u32_at(self.top, place * 4) as usize;
         let mut high = (u32_at(self.top, place * 4 + 4) as usize).min(self.count);
@@ -133,14 +71,14 @@ impl<'a> Sorted<'a> {
     }
 
     /// The `index`-th stretch of addresses that an entry speaks of, and its value's id.
-    pub(crate) fn stretch<K: SortedKey>(&self, index: usize) -> Option<(K, K, u32)> {
+    pub(crate) fn stretch<K: Address>(&self, index: usize) -> Option<(K, K, u32)> {
         let start = K::read(self.keys, index).filter(|_| index < self.count)?;
         let end = if self.is_only(index) {
             start
         } else {
             K::read(self.keys, index + 1)
                 .filter(|_| index + 1 < self.count)
-                .map_or(Some(K::LAST), SortedKey::before)?
+                .map_or(Some(K::LAST), Address::previous)?
         };
         Some((start, end, id_at(self.ids, self.width, index)))
     }

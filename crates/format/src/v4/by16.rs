@@ -3,22 +3,23 @@
 
 use std::ops::Range;
 
-use crate::layout::line::{BLOCK, LINE};
-use crate::layout::{V4_BITS_LEN, V4_TOP_LEN};
-use crate::outline::Outline;
 use crate::run::{Run, ValueId};
-use crate::v4_lines::{BlockLines, Lines, Stretches};
-use crate::zone::{V4, Zone};
+use crate::sections::{V4_BITS_LEN, V4_TOP_LEN};
+use crate::v4::V4;
+use crate::v4::lookup::{BlockLines, Lines};
+use crate::v4::outline::Outline;
+use crate::v4::shape::{BLOCK, LINE};
+use crate::v4::walk::Stretches;
 
 /// The lines of a zone's IPv4 data.
 ///
 /// ```
-/// # use rblmap::Run;
-/// use rblmap::V4Blocks;
+/// # use rblmap_format::Run;
+/// use rblmap_format::V4Blocks;
 /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
 /// let zone = image.base();
 /// // Small zones have no lines.
-/// let Some(blocks) = V4Blocks::of(&zone) else { return Ok(()) };
+/// let Some(blocks) = V4Blocks::of(zone.v4()) else { return Ok(()) };
 /// let mut walk = blocks.walk();
 /// for block in 0..=u16::MAX {
 ///     for run in walk.runs(block) {
@@ -87,8 +88,8 @@ impl<'a> V4Blocks<'a> {
     /// The blocks of a zone; `None` if its IPv4 data has no lines, or lines that do not lie in the
     /// order of their /16s one after the other, as only damaged images have them. Looks at the
     /// 65,536 entries of the top table.
-    pub fn of(zone: &Zone<'a>) -> Option<V4Blocks<'a>> {
-        let V4::Lines(lines) = zone.v4 else {
+    pub fn of(v4: V4<'a>) -> Option<V4Blocks<'a>> {
+        let V4::Lines(lines) = v4 else {
             return None;
         };
         let mut next = 0;

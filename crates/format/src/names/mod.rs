@@ -1,15 +1,23 @@
 //! Looks names up: the name itself first, then the longest name above that speaks for those below.
 //! Small zones have their names sorted, large ones in lines.
 
-use crate::names_lines::NameLines;
-use crate::names_sorted::SortedNames;
+pub mod codes;
+pub mod lines;
+pub mod sorted;
+pub mod walk;
+
+use crate::names::lines::NameLines;
+use crate::names::sorted::SortedNames;
 use crate::run::{Slot, ValueId};
 
 /// The layouts of names.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Names<'a> {
+pub enum Names<'a> {
+    /// The zone lists no name.
     Empty,
+    /// Sorted names: few.
     Sorted(SortedNames<'a>),
+    /// Lines: many names.
     Lines(NameLines<'a>),
 }
 
@@ -19,7 +27,7 @@ pub(crate) type Slots = (Slot, Slot);
 impl Names<'_> {
     /// The value for a name, and the length of the key that it is listed under, a prefix of `key`.
     #[inline]
-    pub(crate) fn lookup(&self, key: &[u8]) -> Option<(ValueId, usize)> {
+    pub fn lookup(&self, key: &[u8]) -> Option<(ValueId, usize)> {
         match self {
             Names::Empty => None,
             Names::Sorted(names) => names.lookup(key),
@@ -28,7 +36,7 @@ impl Names<'_> {
     }
 
     /// How many names there are.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         match self {
             Names::Empty => 0,
             Names::Sorted(names) => names.len(),

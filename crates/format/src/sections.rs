@@ -1,12 +1,5 @@
-//! Where things lie in an image: the constants of `docs/format.md`, once, for the reader and for
-//! the writer in `rblmap-image`. Not part of the public interface.
-
-pub mod bytes;
-pub mod line;
-pub mod line6;
-pub mod names;
-pub mod record;
-pub mod status;
+//! Where things lie in an image: header, section table, and the sizes of sections. These are the
+//! constants of `docs/format.md`, once, for the reader and for the writer.
 
 /// First bytes of an image; the high byte and the line end show transfers that change bytes.
 pub const MAGIC: [u8; 8] = *b"\x89rblmap\n";

@@ -3,16 +3,16 @@
 //!
 //! Every access is checked or clamped: damaged bytes give a wrong answer at worst.
 
-use crate::compare::{Compare, Level, Task, prefetch};
-use crate::layout::bytes::{id_at, u32_at, u64_at};
-use crate::layout::line6::{
+use crate::bytes::{id_at, u32_at, u64_at};
+use crate::simd::{Compare, Level, Task, prefetch};
+use crate::v6::shape::{
     BIG, BIG_KEYS, BUCKET, COUNT_AT, FIRST_AT, FROM, KEYS_AT, LINE, MID_PAD, ONLY_48, ONLY_64,
     SLOT_BITS, SLOT_IDS_AT, Shape6, USED_AT, WENT_ON_AT, WIDE_LEN, bucket_of,
 };
 
 /// The sections of one zone's IPv6 lines.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Lines6<'a> {
+pub struct Lines6<'a> {
     pub(crate) top: &'a [[u8; LINE]],
     pub(crate) wide: &'a [[u8; WIDE_LEN]],
     pub(crate) mid: &'a [[u8; 4]],
@@ -28,7 +28,7 @@ pub(crate) struct Lines6<'a> {
 pub(crate) struct Entry6 {
     /// Number of the /64 in its /32.
     pub(crate) key: u32,
-    /// What it speaks of: one of the constants of [`crate::layout::line6`].
+    /// What it speaks of: one of the constants of [`crate::v6::shape`].
     pub(crate) kind: u8,
     /// Its value, or the place of its group.
     pub(crate) id: u32,
@@ -36,7 +36,7 @@ pub(crate) struct Entry6 {
 
 impl<'a> Lines6<'a> {
     /// `None` if the sections do not fit together.
-    pub(crate) fn new(
+    pub fn new(
         top: &'a [u8],
         wide: &'a [u8],
         mid: &'a [u8],
@@ -70,7 +70,7 @@ impl<'a> Lines6<'a> {
     }
 
     /// The same lines, read with what any machine can do.
-    pub(crate) fn portable(self) -> Lines6<'a> {
+    pub fn portable(self) -> Lines6<'a> {
         Lines6 {
             level: Level::Scalar,
             ..self
@@ -79,7 +79,7 @@ impl<'a> Lines6<'a> {
 
     /// The id of the value of an address, 0 for none.
     #[inline]
-    pub(crate) fn lookup(&self, address: u128) -> u32 {
+    pub fn lookup(&self, address: u128) -> u32 {
         let lines = self;
         self.level.run(LookupOne6 { lines, address })
     }

@@ -1,8 +1,10 @@
 //! Walks the runs of an image in address order.
 
+use crate::address::Address;
 use crate::run::{Run, ValueId};
-use crate::sorted::{Sorted, SortedKey};
-use crate::v4_lines::{BlockLines, Lines, Stretches};
+use crate::sorted::Sorted;
+use crate::v4::lookup::{BlockLines, Lines};
+use crate::v4::walk::Stretches;
 
 /// Joins stretches that touch and have one value; leaves out those without, and any that do not
 /// rise (only damaged images have such).
@@ -20,7 +22,7 @@ impl<A, S> Runs<A, S> {
     }
 }
 
-impl<A: SortedKey, S: Iterator<Item = (A, A, u32)>> Iterator for Runs<A, S> {
+impl<A: Address, S: Iterator<Item = (A, A, u32)>> Iterator for Runs<A, S> {
     type Item = Run<A>;
 
     fn next(&mut self) -> Option<Run<A>> {
@@ -56,7 +58,7 @@ impl<'a> SortedStretches<'a> {
         SortedStretches { section, index: 0 }
     }
 
-    fn step<A: SortedKey>(&mut self) -> Option<(A, A, u32)> {
+    fn step<A: Address>(&mut self) -> Option<(A, A, u32)> {
         let stretch = self.section.stretch(self.index)?;
         self.index += 1;
         Some(stretch)

@@ -4,19 +4,19 @@
 //! Every access is checked, and no more than six lines are tried for each suffix of a name:
 //! damaged bytes give a wrong answer at worst.
 
-use crate::compare::prefetch;
-use crate::layout::bytes::{id_at, u32_at};
-use crate::layout::names::{
+use crate::bytes::{id_at, u32_at};
+use crate::names::Slots;
+use crate::names::codes::{
     CODES_AT, COUNT, Chain, Code, Coder, HashKey, Heavy, LINE, MODEL_LEN, NameCode, NoCode,
     ROOT_AT, SYMBOLS, WENT_ON, entry, filter_bits, probes, scale,
 };
-use crate::names::Slots;
-use crate::names_sorted::SortedNames;
+use crate::names::sorted::SortedNames;
 use crate::run::{Slot, ValueId};
+use crate::simd::prefetch;
 
 /// The sections of one zone's names in lines.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct NameLines<'a> {
+pub struct NameLines<'a> {
     key: HashKey,
     root: Slots,
     pub(crate) codes: &'a [[u8; 4]; SYMBOLS],
@@ -31,17 +31,24 @@ pub(crate) struct NameLines<'a> {
 }
 
 /// The bytes of the sections, in the order of their kinds.
-pub(crate) struct Parts<'a> {
-    pub(crate) model: &'a [u8],
-    pub(crate) heavy: &'a [u8],
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// NAMES_MODEL: key of the hash, codes of symbols.
+    pub model: &'a [u8],
+    /// NAMES_HEAVY: common suffixes.
+    pub heavy: &'a [u8],
     /// Places of the table in `heavy`.
-    pub(crate) heavy_places: u64,
-    pub(crate) filter: &'a [u8],
-    pub(crate) lines: &'a [u8],
+    pub heavy_places: u64,
+    /// NAMES_FILTER: which suffixes may be listed.
+    pub filter: &'a [u8],
+    /// NAMES_LINES: the lines.
+    pub lines: &'a [u8],
     /// How many names there are, those of the rest and the empty one included.
-    pub(crate) count: u64,
-    pub(crate) rest: Option<SortedNames<'a>>,
-    pub(crate) order: Option<&'a [u8]>,
+    pub count: u64,
+    /// NAMES_REST: names that no line has.
+    pub rest: Option<SortedNames<'a>>,
+    /// NAMES_ORDER: where each name is; absent if the image was built without.
+    pub order: Option<&'a [u8]>,
 }
 
 /// An entry of a line.
@@ -53,7 +60,7 @@ pub(crate) struct Entry<'a> {
 
 impl<'a> NameLines<'a> {
     /// `None` if the sections do not fit together.
-    pub(crate) fn new(parts: Parts<'a>, width: usize) -> Option<NameLines<'a>> {
+    pub fn new(parts: Parts<'a>, width: usize) -> Option<NameLines<'a>> {
         let model: &[u8; MODEL_LEN] = parts.model.try_into().ok()?;
         let (codes, _) = model.get(CODES_AT..)?.as_chunks::<4>();
         let (filter, no_filter) = parts.filter.as_chunks();

@@ -1,8 +1,8 @@
 //! Walks what IPv6 lines say, in address order.
 
-use crate::layout::bytes::u32_at;
-use crate::layout::line6::{BIG, BUCKET, COUNT_AT, FIRST_AT, FROM, INSIDE, LINE, ONLY_48, USED_AT};
-use crate::v6_lines::Lines6;
+use crate::bytes::u32_at;
+use crate::v6::lookup::Lines6;
+use crate::v6::shape::{BIG, BUCKET, COUNT_AT, FIRST_AT, FROM, INSIDE, LINE, ONLY_48, USED_AT};
 
 /// The stretches of lines, read one line at a time. Visits no line twice, so damaged bytes do not
 /// make the walk longer than the sections are.

@@ -4,48 +4,43 @@
 //! wait for memory together: what the /16 says, which line, what the line says. Every access is
 //! checked or clamped: damaged bytes give a wrong answer at worst.
 
-mod tally;
-mod walk;
-
 use std::hint::select_unpredictable;
 
-use crate::compare::{Compare, Keys, Level, Task, Window, prefetch};
-use crate::layout::bytes::{u16_at, u32_at, u64_at};
-use crate::layout::line::{
+use crate::bytes::{u16_at, u32_at, u64_at};
+use crate::run::ValueId;
+use crate::sections::{V4_BITS_LEN, V4_MID_PAD, V4_TOP_LEN};
+use crate::simd::{Compare, Keys, Level, Task, Window, prefetch};
+use crate::v4::shape::{
     DIRECT, DIRECT2, ENTRY_BITS, LINE, LIST, MAP, MIXED, RAW, SHORT, Shape, TURNS,
 };
-use crate::layout::{V4_BITS_LEN, V4_MID_PAD, V4_TOP_LEN};
-use crate::run::ValueId;
-
-pub(crate) use walk::Stretches;
 
 /// The sections of one zone's IPv4 lines. In the order of need: a cold lookup reads two lines of
 /// memory of this.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
-pub(crate) struct Lines<'a> {
+pub struct Lines<'a> {
     bits: Option<&'a [u8; V4_BITS_LEN]>,
     top: &'a [u8; V4_TOP_LEN],
     mid: &'a [[u8; 2]],
     lines: &'a [[u8; LINE]],
     /// The bits before an id in the four bytes that end with it.
     id_shift: u32,
-    level: Level,
+    pub(super) level: Level,
     /// Bytes of an id.
-    width: u8,
+    pub(super) width: u8,
     default_at: u8,
-    palette_at: u8,
-    kinds: [Kind; 8],
+    pub(super) palette_at: u8,
+    pub(super) kinds: [Kind; 8],
     big: &'a [u8],
 }
 
 /// How to read one kind of line.
 #[derive(Debug, Clone, Copy)]
-struct Kind {
+pub(super) struct Kind {
     /// Where the keys lie, or the map of windows; and how many entries or addresses there are.
-    keys: Keys,
+    pub(super) keys: Keys,
     /// Where the ids, or the places of them in the palette, lie.
-    at: u8,
+    pub(super) at: u8,
     /// What else there is to know.
     form: Form,
 }
@@ -54,7 +49,7 @@ struct Kind {
 /// more page of memory where lookups are rare.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "they are independent")]
-struct Form {
+pub(super) struct Form {
     each: bool,
     four: bool,
     windows: bool,
@@ -63,7 +58,7 @@ struct Form {
 
 impl Form {
     #[inline(always)]
-    const fn of(form: u8) -> Form {
+    pub(super) const fn of(form: u8) -> Form {
         Form {
             each: form & EACH != 0,
             four: form & FOUR != 0,
@@ -74,16 +69,16 @@ impl Form {
 }
 
 /// Each address has a place of its own.
-const EACH: u8 = 1;
+pub(super) const EACH: u8 = 1;
 /// There is a palette of four values.
-const FOUR: u8 = 2;
+pub(super) const FOUR: u8 = 2;
 /// The keys have 8 bits, and there is a map of windows.
-const WINDOWS: u8 = 4;
+pub(super) const WINDOWS: u8 = 4;
 /// A bit for each entry says whether it is of its key only.
-const EITHER: u8 = 8;
+pub(super) const EITHER: u8 = 8;
 
 /// Which of these hold for a kind; of kinds that do not exist none.
-const fn form_of(kind: u8) -> u8 {
+pub(super) const fn form_of(kind: u8) -> u8 {
     match kind {
         LIST => FOUR,
         DIRECT2 => EACH | FOUR,
@@ -126,7 +121,7 @@ const AT_ONCE: usize = V4_MID_PAD;
 
 impl<'a> Lines<'a> {
     /// `None` if the sections do not fit together.
-    pub(crate) fn new(
+    pub fn new(
         top: &'a [u8],
         mid: &'a [u8],
         big: &'a [u8],
@@ -163,12 +158,8 @@ impl<'a> Lines<'a> {
         self.bits.map(<[u8; V4_BITS_LEN]>::as_slice)
     }
 
-    pub(crate) fn level(&self) -> Level {
-        self.level
-    }
-
     /// The same lines, read with what any machine can do.
-    pub(crate) fn portable(self) -> Lines<'a> {
+    pub fn portable(self) -> Lines<'a> {
         Lines {
             level: Level::Scalar,
             ..self
@@ -177,7 +168,7 @@ impl<'a> Lines<'a> {
 
     /// The id of the value of an address, 0 for none.
     #[inline]
-    pub(crate) fn lookup(&self, address: u32) -> u32 {
+    pub fn lookup(&self, address: u32) -> u32 {
         // Before the call: cold, what it takes to read a line is then not waited for in turn, and a
         // miss does not need it.
         self.prefetch_top(address);
@@ -200,7 +191,7 @@ impl<'a> Lines<'a> {
 
     /// Asks for what [`Lines::block_or_units`] reads.
     #[inline(always)]
-    pub(crate) fn prefetch_block(&self, address: u32) {
+    pub fn prefetch_block(&self, address: u32) {
         if let Some(bits) = self.bits {
             prefetch(bits.as_ptr().wrapping_add((address >> 11) as usize));
         }
@@ -372,7 +363,7 @@ impl<'a> Lines<'a> {
 
     /// Of a line in which some entries are of their key only, a bit for each that is not.
     #[inline(always)]
-    fn onward_bits(&self, line: &[u8; LINE], kind: &Kind) -> u64 {
+    pub(super) fn onward_bits(&self, line: &[u8; LINE], kind: &Kind) -> u64 {
         !u64_at(
             line,
             (usize::from(kind.keys.at()) + MAP + ENTRY_BITS).min(LINE - 8),
@@ -383,7 +374,13 @@ impl<'a> Lines<'a> {
     /// it is of its key only.
     #[inline(always)]
     #[expect(clippy::indexing_slicing, reason = "cut to the length of the array")]
-    fn place(&self, line: &[u8; LINE], kind: &Kind, form: Form, index: usize) -> (usize, usize) {
+    pub(super) fn place(
+        &self,
+        line: &[u8; LINE],
+        kind: &Kind,
+        form: Form,
+        index: usize,
+    ) -> (usize, usize) {
         let (at, width) = (usize::from(kind.at), usize::from(self.width));
         let byte = line[(at + index / 4) % LINE];
         let of_four = usize::from(byte >> (2 * (index % 4)) & 3);
@@ -405,14 +402,14 @@ impl<'a> Lines<'a> {
     /// The id of an entry at a byte of a line: the last bytes of the four that end where it ends.
     /// They lie in the line, since no entry's id lies in its first four.
     #[inline(always)]
-    fn read_id(&self, line: &[u8; LINE], at: usize) -> u32 {
+    pub(super) fn read_id(&self, line: &[u8; LINE], at: usize) -> u32 {
         let from = at.wrapping_add(usize::from(self.width)).wrapping_sub(4);
         u32_at(line, from.min(LINE - 4)) >> (self.id_shift & 31)
     }
 
     /// The default id of a line, which lies in its first eight bytes.
     #[inline(always)]
-    fn read_default(&self, line: &[u8; LINE]) -> u32 {
+    pub(super) fn read_default(&self, line: &[u8; LINE]) -> u32 {
         let from = usize::from(self.default_at).min(LINE - 4);
         u32_at(line, from) & u32::MAX >> (self.id_shift & 31)
     }
@@ -500,7 +497,7 @@ impl Kind {
 
     /// What a line with short keys is asked for an address `x` behind its base.
     #[inline(always)]
-    fn window(&self, line: &[u8; LINE], form: Form, x: u16) -> Window {
+    pub(super) fn window(&self, line: &[u8; LINE], form: Form, x: u16) -> Window {
         let [x, number] = x.to_le_bytes();
         let map_at = self.keys.at();
         // In lines without a palette a bit or two for each entry.

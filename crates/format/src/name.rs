@@ -18,12 +18,12 @@ pub const MAX_KEY: usize = 2 * MAX_WIRE;
 /// A domain name as a sorted key; holds no heap memory.
 ///
 /// ```
-/// use rblmap::NameKey;
+/// use rblmap_format::NameKey;
 /// let name = NameKey::parse(b"Mail.Example.COM")?;
 /// assert_eq!(name.as_bytes(), b"com\0example\0mail\0");
 /// assert_eq!(name.to_string(), "mail.example.com");
 /// assert_eq!(name.parent().unwrap().to_string(), "example.com");
-/// # Ok::<(), rblmap::NameError>(())
+/// # Ok::<(), rblmap_format::NameError>(())
 /// ```
 #[derive(Clone, Copy)]
 pub struct NameKey {
@@ -180,7 +180,7 @@ impl NameKey {
     /// sections 2.1 and 2.4).
     ///
     /// ```
-    /// let name = rblmap::NameKey::spelled("192.0.2.1".parse()?);
+    /// let name = rblmap_format::NameKey::spelled("192.0.2.1".parse()?);
     /// assert_eq!(name.to_string(), "1.2.0.192");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -316,14 +316,14 @@ impl fmt::Display for NameKey {
 }
 
 /// The key of the name one label shorter; `None` for the empty key.
-pub(crate) fn parent_key(key: &[u8]) -> Option<&[u8]> {
+pub fn parent_key(key: &[u8]) -> Option<&[u8]> {
     let (_, inner) = key.split_last()?;
     let cut = inner.iter().rposition(|&b| b == 0).map_or(0, |at| at + 1);
     key.get(..cut)
 }
 
 /// The labels of a key from the root down, escapes undone. Bytes that are no key give some labels.
-pub(crate) fn key_labels(key: &[u8]) -> Vec<Vec<u8>> {
+pub fn key_labels(key: &[u8]) -> Vec<Vec<u8>> {
     let mut labels: Vec<Vec<u8>> = key
         .split(|&b| b == 0)
         .map(|label| unescape(label).collect())
@@ -334,7 +334,7 @@ pub(crate) fn key_labels(key: &[u8]) -> Vec<Vec<u8>> {
 
 /// Writes a key in dotted form, without its first `skip` labels, as [`NameKey`] is displayed.
 /// All that it writes is ASCII.
-pub(crate) fn print_key(key: &[u8], skip: usize, out: &mut impl fmt::Write) -> fmt::Result {
+pub fn print_key(key: &[u8], skip: usize, out: &mut impl fmt::Write) -> fmt::Result {
     let key = key.strip_suffix(&[0]).unwrap_or(key);
     if key.is_empty() {
         return Ok(());

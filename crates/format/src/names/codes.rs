@@ -1,9 +1,9 @@
 //! Names in lines: how a name is hashed, how it is written in bits, and how lines are filled. The
 //! writer in `rblmap-image` and the reader both go through here.
 
-use super::bytes::{array_at, u32_at, u64_at};
+use crate::bytes::{array_at, u32_at, u64_at};
 
-/// Bytes of a line of [`super::kind::NAMES_LINES`], and of a block of [`super::kind::NAMES_FILTER`].
+/// Bytes of a line of [`crate::sections::kind::NAMES_LINES`], and of a block of [`crate::sections::kind::NAMES_FILTER`].
 pub const LINE: usize = 64;
 /// Most entries of a line.
 pub const ENTRIES: usize = 15;
@@ -15,9 +15,9 @@ pub const WENT_ON: u8 = 0x80;
 pub const CODE_MAX: usize = 48;
 /// How many lines a name may be in.
 pub const PROBES: usize = 6;
-/// A line in [`super::kind::NAMES_ORDER`] is shifted by so many bits; the entry is below.
+/// A line in [`crate::sections::kind::NAMES_ORDER`] is shifted by so many bits; the entry is below.
 pub const ORDER_SHIFT: u32 = 4;
-/// The entry in [`super::kind::NAMES_ORDER`] that stands for a name of the rest.
+/// The entry in [`crate::sections::kind::NAMES_ORDER`] that stands for a name of the rest.
 pub const OF_REST: u32 = 15;
 
 /// An entry says this of its name: its first byte has the kind in the lowest two bits, above them
@@ -41,14 +41,14 @@ pub const BARE: usize = 257;
 pub const SYMBOLS: usize = 258;
 /// Most bits of a code of a symbol or of a common suffix.
 pub const SYMBOL_BITS: u32 = 16;
-/// Offset of the slots of the empty name in [`super::kind::NAMES_MODEL`]: exact, below.
+/// Offset of the slots of the empty name in [`crate::sections::kind::NAMES_MODEL`]: exact, below.
 pub const ROOT_AT: usize = 16;
 /// Offset of the codes of the symbols.
 pub const CODES_AT: usize = 24;
-/// Length of [`super::kind::NAMES_MODEL`].
+/// Length of [`crate::sections::kind::NAMES_MODEL`].
 pub const MODEL_LEN: usize = CODES_AT + SYMBOLS * 4;
 
-/// Bytes of a place of the table of [`super::kind::NAMES_HEAVY`]: lower half of the hash, end of
+/// Bytes of a place of the table of [`crate::sections::kind::NAMES_HEAVY`]: lower half of the hash, end of
 /// the key behind the table, code, length of the key (2), flags (2).
 pub const HEAVY_LEN: usize = 16;
 /// A common suffix is at most so many places behind its own.

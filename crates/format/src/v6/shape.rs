@@ -1,12 +1,12 @@
 //! The 64-byte lines of IPv6: how many entries they hold and where these lie.
 //!
 //! The upper half of an address is cut in two: its first 32 bits, the /32, and *x*, the number of
-//! the /64 in it. A line of [`super::kind::V6_LINES`] speaks of some /64s of one /32; a line of
-//! [`super::kind::V6_SUB`] of addresses inside a /64.
+//! the /64 in it. A line of [`crate::sections::kind::V6_LINES`] speaks of some /64s of one /32; a line of
+//! [`crate::sections::kind::V6_SUB`] of addresses inside a /64.
 
 /// Bytes of a line.
 pub const LINE: usize = 64;
-/// The /32s of a bucket of [`super::kind::V6_TOP`].
+/// The /32s of a bucket of [`crate::sections::kind::V6_TOP`].
 pub const BUCKET: usize = 5;
 /// Offset in a bucket of the first lines, or of the id where a /32 has one value.
 pub const FIRST_AT: usize = BUCKET * 4;
@@ -18,11 +18,11 @@ pub const USED_AT: usize = 3 * BUCKET * 4;
 pub const WENT_ON_AT: usize = USED_AT + 1;
 /// Most /32s for one bucket, on average.
 pub const BUCKET_LOAD: usize = 3;
-/// More /32s of one value in a row than this make a row of [`super::kind::V6_WIDE`].
+/// More /32s of one value in a row than this make a row of [`crate::sections::kind::V6_WIDE`].
 pub const WIDE_FROM: u32 = 16;
-/// Bytes of a row of [`super::kind::V6_WIDE`]: first /32, last /32, id.
+/// Bytes of a row of [`crate::sections::kind::V6_WIDE`]: first /32, last /32, id.
 pub const WIDE_LEN: usize = 12;
-/// Entries of `ffffffff` behind the last one of [`super::kind::V6_MID`].
+/// Entries of `ffffffff` behind the last one of [`crate::sections::kind::V6_MID`].
 pub const MID_PAD: usize = 16;
 
 /// An entry speaks of all /64s from its key on.
@@ -38,7 +38,7 @@ pub const INSIDE: u8 = 3;
 pub const SLOT_BITS: u32 = 3;
 /// The slot of a group with lines of its own.
 pub const BIG: u32 = 7;
-/// A line reaches so many lines of [`super::kind::V6_SUB`] from its first on.
+/// A line reaches so many lines of [`crate::sections::kind::V6_SUB`] from its first on.
 pub const REACH: usize = 32;
 /// Keys of the first line of a group with lines of its own.
 pub const BIG_KEYS: usize = 7;

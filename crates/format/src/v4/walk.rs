@@ -2,13 +2,13 @@
 
 use std::hint::select_unpredictable;
 
-use super::{BlockLines, EACH, EITHER, FOUR, Form, Kind, Lines, WINDOWS, form_of};
-use crate::compare::{Compare, Task, Window};
-use crate::layout::bytes::{u16_at, u64_at};
-use crate::layout::line::{
+use super::lookup::{BlockLines, EACH, EITHER, FOUR, Form, Kind, Lines, WINDOWS, form_of};
+use crate::bytes::{u16_at, u64_at};
+use crate::run::{Run, ValueId};
+use crate::simd::{Compare, Task, Window};
+use crate::v4::shape::{
     BLOCK, DIRECT, DIRECT2, LINE, LIST, MAP, MIXED, PALETTE, RAW, SHORT, TURNS,
 };
-use crate::run::{Run, ValueId};
 
 impl Lines<'_> {
     /// Adds the runs of a /16 in address order, cut at its ends.

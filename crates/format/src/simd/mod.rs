@@ -474,7 +474,7 @@ mod avx2 {
 
 /// Asks the processor to bring the line of `place` near, where the language has a way to ask.
 #[inline(always)]
-pub(crate) fn prefetch<T>(place: *const T) {
+pub fn prefetch<T>(place: *const T) {
     #[cfg(target_arch = "x86_64")]
     #[expect(unsafe_code, reason = "the instruction takes a pointer")]
     // SAFETY: a prefetch reads nothing and never faults, whatever the address is; SSE is part of

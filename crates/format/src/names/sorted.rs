@@ -1,13 +1,13 @@
 //! Looks names up in sorted names: those of small zones, and the few of large ones that no line has.
 
-use crate::layout::bytes::{id_at, u32_at};
+use crate::bytes::{id_at, u32_at};
 use crate::name::parent_key;
 use crate::names::Slots;
 use crate::run::{Slot, ValueId};
 
 /// A section of sorted names, cut into its parts.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SortedNames<'a> {
+pub struct SortedNames<'a> {
     ends: &'a [u8],
     exact: &'a [u8],
     below: &'a [u8],
@@ -18,7 +18,7 @@ pub(crate) struct SortedNames<'a> {
 
 impl<'a> SortedNames<'a> {
     /// Cuts a section; `None` if it is shorter than its parts.
-    pub(crate) fn new(section: &'a [u8], parameter: u64, width: usize) -> Option<SortedNames<'a>> {
+    pub fn new(section: &'a [u8], parameter: u64, width: usize) -> Option<SortedNames<'a>> {
         let count = usize::try_from(parameter).ok()?;
         let (ends, rest) = section.split_at_checked(count.checked_mul(4)?)?;
         let (exact, rest) = rest.split_at_checked(count.checked_mul(width)?)?;

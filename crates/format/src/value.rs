@@ -6,8 +6,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::layout::record::{A, KEY, KEY_LESS, LITERAL, LONG, LOOPBACK, LOOPBACK_A, TEXT};
 use crate::name::{self, NameKey};
+use crate::record::{A, KEY, KEY_LESS, LITERAL, LONG, LOOPBACK, LOOPBACK_A, TEXT};
 
 /// A text with a key in it is cut at this many bytes, as in rbldnsd.
 pub const MAX_TEXT: usize = 254;

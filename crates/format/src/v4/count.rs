@@ -1,12 +1,12 @@
 //! Counts what a line holds without making its runs.
 
+use super::lookup::{Form, Kind, Lines, WINDOWS, form_of};
 use super::walk::short_u64_at;
-use super::{Form, Kind, Lines, WINDOWS, form_of};
-use crate::compare::{Compare, Keys, Task, Window};
-use crate::layout::bytes::u64_at;
-use crate::layout::line::{LINE, LIST, MAP, PALETTE, RAW, SHORT, TURNS};
-use crate::outline::Outline;
+use crate::bytes::u64_at;
 use crate::run::ValueId;
+use crate::simd::{Compare, Keys, Task, Window};
+use crate::v4::outline::Outline;
+use crate::v4::shape::{LINE, LIST, MAP, PALETTE, RAW, SHORT, TURNS};
 
 /// Most entries of a line with short keys.
 const MOST: u32 = 40;

@@ -2,16 +2,16 @@
 
 use std::ops::Range;
 
-use crate::layout::bytes::u32_at;
-use crate::layout::names::{BARE, Code, END, OF_REST, ORDER_SHIFT, SYMBOL_BITS};
+use crate::bytes::u32_at;
 use crate::name::{MAX_KEY, NameKey};
+use crate::names::codes::{BARE, Code, END, OF_REST, ORDER_SHIFT, SYMBOL_BITS};
+use crate::names::lines::{Entry, NameLines};
 use crate::names::{Names, Slots};
-use crate::names_lines::{Entry, NameLines};
 use crate::run::{NamePointBuf, Slot};
 
 /// The names of a zone, each once, in the order of their keys; without what is no name (only
 /// damaged images have such).
-pub(crate) struct NameWalk<'a> {
+pub struct NameWalk<'a> {
     names: Names<'a>,
     decoder: Option<Decoder<'a>>,
     /// Names in the order of their keys, where the image does not have that order.
@@ -22,7 +22,7 @@ pub(crate) struct NameWalk<'a> {
 
 impl<'a> NameWalk<'a> {
     /// All names. Without the order of names in the image they are read and sorted first.
-    pub(crate) fn new(names: Names<'a>) -> NameWalk<'a> {
+    pub fn new(names: Names<'a>) -> NameWalk<'a> {
         let mut walk = NameWalk {
             names,
             decoder: None,
@@ -46,7 +46,7 @@ impl<'a> NameWalk<'a> {
     }
 
     /// The names that are `name` or below it.
-    pub(crate) fn within(
+    pub fn within(
         names: Names<'a>,
         name: &NameKey,
     ) -> impl Iterator<Item = NamePointBuf> + use<'a> {

@@ -28,7 +28,7 @@ impl Outline {
     /// That of the addresses from `first` to `last`, of which these are the runs, cut at its ends.
     ///
     /// ```
-    /// use rblmap::{Outline, Run, ValueId};
+    /// use rblmap_format::{Outline, Run, ValueId};
     /// let value = ValueId::from_rank(0).unwrap();
     /// let run = Run { start: 7, end: 9, value };
     /// let outline = Outline::of(&[run], (0, 9));

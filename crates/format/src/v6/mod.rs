@@ -1,0 +1,36 @@
+//! IPv6 data: sorted entries in small zones, lines in large ones.
+
+pub mod lookup;
+pub mod shape;
+mod walk;
+
+use crate::run::Run;
+use crate::runs::{Runs, SortedStretches};
+use crate::sorted::Sorted;
+
+pub use lookup::Lines6;
+use walk::LineStretches6;
+
+/// The IPv6 data of a zone, in whichever layout it has.
+#[derive(Debug, Clone, Copy)]
+pub enum V6<'a> {
+    /// The zone lists no IPv6 address.
+    Empty,
+    /// Sorted entries: few runs.
+    Sorted(Sorted<'a>),
+    /// Lines: many runs.
+    Lines(Lines6<'a>),
+}
+
+impl<'a> V6<'a> {
+    /// The runs in address order; no two neighbours touch and have one value.
+    pub fn runs(self) -> impl Iterator<Item = Run<u128>> + use<'a> {
+        let (sorted, lines) = match self {
+            V6::Empty => (None, None),
+            V6::Sorted(section) => (Some(SortedStretches::new(section)), None),
+            V6::Lines(lines) => (None, Some(LineStretches6::new(lines))),
+        };
+        let lines = lines.into_iter().flatten();
+        Runs::new(sorted.into_iter().flatten().chain(lines))
+    }
+}
