@@ -1,5 +1,5 @@
-//! Compares what the crates depend on with the table of docs/architecture.md. Arrows point down
-//! only; a new one, or a new package from elsewhere, is a decision and belongs into both tables.
+//! Reads the table of crates in docs/architecture.md and compares it with `cargo metadata`, both
+//! ways. Arrows point down only; a new one, or a new package from elsewhere, is a decision.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,138 +7,61 @@
     reason = "a test may panic"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
 
-/// A package of the workspace: the crates right below it, and the packages of others that it may
-/// use. What lies below those crates may be used as well.
-struct Room {
-    package: &'static str,
-    below: &'static [&'static str],
-    others: &'static [&'static str],
+/// A row of the table: what a package of the workspace uses.
+#[derive(Debug, Default)]
+struct Row {
+    ours: BTreeSet<String>,
+    others: BTreeSet<String>,
 }
 
-const ROOMS: &[Room] = &[
-    Room {
-        package: "rblmap",
-        below: &[],
-        others: &["blake3", "libc", "memmap2"],
-    },
-    Room {
-        package: "rblmap-capi",
-        below: &["rblmap"],
-        others: &[],
-    },
-    Room {
-        package: "rblmap-image",
-        below: &["rblmap"],
-        others: &["blake3", "hashbrown", "rayon", "tempfile", "thiserror"],
-    },
-    Room {
-        package: "rblmap-zonefile",
-        below: &["rblmap-image"],
-        others: &[
-            "flate2",
-            "hashbrown",
-            "memchr",
-            "rayon",
-            "serde_json",
-            "thiserror",
-        ],
-    },
-    Room {
-        package: "rblmap-delta",
-        below: &["rblmap-image"],
-        others: &["blake3", "rayon", "thiserror", "zstd"],
-    },
-    Room {
-        package: "rblmap-report",
-        below: &["rblmap-delta"],
-        others: &["minijinja", "serde", "serde_json", "thiserror", "toml"],
-    },
-    Room {
-        package: "rblmap-wasm",
-        below: &["rblmap"],
-        others: &[],
-    },
-    Room {
-        package: "rblmap-feed",
-        below: &["rblmap-delta"],
-        others: &[
-            "blake3",
-            "fastrand",
-            "httpdate",
-            "minisign",
-            "minisign-verify",
-            "rustix",
-            "serde",
-            "serde_json",
-            "tempfile",
-            "thiserror",
-            "toml",
-            "ureq",
-        ],
-    },
-    Room {
-        package: "rblmap-cli",
-        below: &["rblmap-feed", "rblmap-zonefile"],
-        others: &[
-            "clap",
-            "clap_complete",
-            "clap_mangen",
-            "indicatif",
-            "serde",
-            "serde_json",
-            "signal-hook",
-            "tempfile",
-            "thiserror",
-        ],
-    },
-    Room {
-        package: "rblmap-benches",
-        below: &["rblmap-cli"],
-        others: &[
-            "fastrand",
-            "fst",
-            "hashbrown",
-            "heed",
-            "maxminddb",
-            "prefix-trie",
-            "roaring",
-            "rustix",
-            "serde_json",
-            "tempfile",
-        ],
-    },
-];
-
 /// All that the reader may bring along without the feature `verify`.
-const READER_TREE: &[&str] = &["libc", "memmap2"];
+const READER_TREE: &[&str] = &["libc", "memmap2", "rblmap-format"];
+
+#[test]
+fn packages_use_what_the_table_says() {
+    let metadata = metadata();
+    let table = table();
+    let members = members(&metadata);
+    let rows: BTreeSet<&str> = table.keys().map(String::as_str).collect();
+    assert_eq!(members, rows, "packages of the workspace, and rows");
+    for package in packages(&metadata).filter(|package| package["source"].is_null()) {
+        let name = text(&package["name"]);
+        let used: BTreeSet<String> = linked_dependencies(package)
+            .map(|dependency| text(&dependency["name"]).to_owned())
+            .collect();
+        let of_ours = |name: &String| members.contains(name.as_str());
+        let (ours, others): (BTreeSet<_>, BTreeSet<_>) = used.into_iter().partition(of_ours);
+        let row = &table[name];
+        assert_eq!(ours, row.ours, "{name}: packages of ours, and the table");
+        assert_eq!(
+            others, row.others,
+            "{name}: packages of others, and the table"
+        );
+    }
+}
 
 #[test]
 fn arrows_point_down() {
-    let metadata = metadata();
-    let members: BTreeSet<&str> = packages(&metadata)
-        .filter(|package| package["source"].is_null())
-        .map(|package| text(&package["name"]))
-        .collect();
-    let rooms: BTreeSet<&str> = ROOMS.iter().map(|room| room.package).collect();
-    assert_eq!(members, rooms, "the packages of the workspace");
-
-    for package in packages(&metadata).filter(|package| package["source"].is_null()) {
-        let name = text(&package["name"]);
-        let below = reach(name);
-        for dependency in linked_dependencies(package) {
-            let to = text(&dependency["name"]);
-            let allowed = if members.contains(to) {
-                below.contains(to)
-            } else {
-                uses(name, to)
-            };
-            assert!(allowed, "{name} depends on {to}: not in the table");
-        }
+    let table = table();
+    // Taking away packages that use none of what is left must take all away.
+    let mut left: BTreeSet<&String> = table.keys().collect();
+    while !left.is_empty() {
+        let lowest: BTreeSet<&String> = left
+            .iter()
+            .copied()
+            .filter(|name| !table[*name].ours.iter().any(|used| left.contains(used)))
+            .collect();
+        assert!(
+            !lowest.is_empty(),
+            "these use each other in a circle: {left:?}"
+        );
+        left.retain(|name| !lowest.contains(name));
     }
 }
 
@@ -175,30 +98,43 @@ fn readers_tree_stays_small() {
     assert!(tree.is_subset(&allowed), "the reader brings along {tree:?}");
 }
 
-/// Everything below a package of the workspace.
-fn reach(package: &str) -> BTreeSet<&'static str> {
-    let mut found = BTreeSet::new();
-    let mut queue = below(package).to_vec();
-    while let Some(name) = queue.pop() {
-        if found.insert(name) {
-            queue.extend(below(name));
-        }
-    }
-    found
+/// The rows of the table: package, and what it uses.
+fn table() -> BTreeMap<String, Row> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/architecture.md");
+    let page = fs::read_to_string(path).unwrap();
+    let lines = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| crate |"));
+    let rows = lines.skip(2).take_while(|line| line.starts_with('|'));
+    let names = |cell: &str| -> BTreeSet<String> {
+        let names = cell.split(',').map(|name| name.trim().to_owned());
+        names.filter(|name| !name.is_empty()).collect()
+    };
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, _, package, _, ours, others, _] = cells[..] else {
+            panic!("a row of five cells, not {line}");
+        };
+        let row = Row {
+            ours: names(ours),
+            others: names(others),
+        };
+        (package.trim_matches('`').to_owned(), row)
+    };
+    let rows: BTreeMap<String, Row> = rows.map(row).collect();
+    assert!(
+        !rows.is_empty(),
+        "the table of crates in docs/architecture.md"
+    );
+    rows
 }
 
-fn below(package: &str) -> &'static [&'static str] {
-    ROOMS
-        .iter()
-        .find(|room| room.package == package)
-        .unwrap()
-        .below
-}
-
-fn uses(package: &str, other: &str) -> bool {
-    ROOMS
-        .iter()
-        .any(|room| room.package == package && room.others.contains(&other))
+/// The names of the packages of the workspace.
+fn members(metadata: &Value) -> BTreeSet<&str> {
+    packages(metadata)
+        .filter(|package| package["source"].is_null())
+        .map(|package| text(&package["name"]))
+        .collect()
 }
 
 /// One platform, so that the answer is the same everywhere and nothing has to be fetched for the
