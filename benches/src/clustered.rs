@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 use rblmap::{NameKey, Run};
-use rblmap_image::{Content, Draft, Error, Record, ValueBuf};
+use rblmap_content::Error;
+use rblmap_content::{Content, Draft, Record, ValueBuf};
 
 /// A listed address and the last byte of its A record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

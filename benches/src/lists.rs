@@ -4,7 +4,8 @@ use std::ops::{Add, Sub};
 
 use fastrand::Rng;
 use rblmap::{NameKey, Run, Slot};
-use rblmap_image::{Content, Draft, Error, Record, ValueBuf};
+use rblmap_content::Error;
+use rblmap_content::{Content, Draft, Record, ValueBuf};
 
 use crate::clustered::{clustered_in, is_public, reason};
 

@@ -18,8 +18,9 @@ use std::time::Instant;
 use fastrand::Rng;
 use rblmap::{Image, NameKey, Run, Slot, ValueId};
 use rblmap_benches::Lines;
+use rblmap_content::{Content, Draft, Record, ValueBuf};
 use rblmap_format::sections::kind;
-use rblmap_image::{Content, Draft, Record, Stamp, ValueBuf, encode, place};
+use rblmap_image::{Stamp, encode, place};
 
 /// Keys of one timing: few enough to stay near, as a key that was just read is.
 const BLOCK: usize = 128;

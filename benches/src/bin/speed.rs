@@ -19,7 +19,8 @@ use rblmap_benches::lists::{self, List, Queries, content_of, find};
 use rblmap_benches::measure::{OtherWork, QUERIES, stay};
 use rblmap_benches::rows::{Figures, How, Row, measure, table};
 use rblmap_benches::{Lines, opening, peers};
-use rblmap_image::{Content, Stamp, encode, place};
+use rblmap_content::Content;
+use rblmap_image::{Stamp, encode, place};
 use serde_json::{Value, json};
 
 /// Of each mix, as many as some rounds need; a round takes the next part.

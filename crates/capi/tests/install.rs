@@ -17,7 +17,8 @@ use std::process::{Command, Output};
 
 use installed::{CRATE, compile, compile_with, have, output, run, tree};
 use rblmap::{NameKey, Run, Slot};
-use rblmap_image::{Draft, Record, Stamp, TemplateBuf, TextPart, ValueBuf, encode};
+use rblmap_content::{Draft, Record, TemplateBuf, TextPart, ValueBuf};
+use rblmap_image::{Stamp, encode};
 
 const GOLDEN: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),

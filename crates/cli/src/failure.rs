@@ -112,6 +112,7 @@ impl Classify for rblmap_image::Error {
         match self {
             rblmap_image::Error::TooLarge { .. } => Exit::BadInput,
             rblmap_image::Error::Image(cause) => cause.exit(),
+            // Content that is not in normal form.
             _ => Exit::Damaged,
         }
     }

@@ -1,7 +1,7 @@
 //! What changed between two contents, for people and for logs.
 
 use rblmap::{NameKey, Slot, Value, ValueId};
-use rblmap_image::{Content, NameTable, ZoneContent};
+use rblmap_content::{Content, NameTable, ZoneContent};
 
 use crate::paint;
 use crate::payload::{number, renumbered, runs4, runs6};
@@ -58,10 +58,10 @@ pub enum Says<'a> {
 ///
 /// ```
 /// use rblmap_delta::{Changed, Says, changes};
-/// # use rblmap_image::{Content, Draft};
+/// # use rblmap_content::{Content, Draft};
 /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
 /// # let old = Draft::new("ops.example".parse()?).finish()?;
-/// # let new = Content::from_image(&image)?;
+/// # let new = rblmap_image::decode(&image)?;
 /// let mut added = 0;
 /// changes(&old, &new, |change| {
 ///     if let (Changed::V4(..), Says::Nothing) = (change.what, change.was) {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use fastrand::Rng;
 use rblmap::{NameKey, Run, Slot, ValueId};
-use rblmap_image::{Content, Draft, NameTable, Record, ValueBuf, is_canonical};
+use rblmap_content::{Content, Draft, NameTable, Record, ValueBuf, is_canonical};
 
 use crate::coder::Coder;
 use crate::error::Error;
@@ -153,7 +153,7 @@ fn paints_that_nobody_wrote_are_refused_or_keep_the_rules() {
             assert_ne!(first.value, paint.value, "seed {seed}: {paint:?}");
             assert!(counts.spans || paint.end <= first.end, "seed {seed}");
         }
-        let laid = rblmap_image::lay(old, &paints);
+        let laid = rblmap_content::edit_runs(old, &paints);
         assert!(laid.is_sorted_by(|a, b| a.end < b.start), "seed {seed}");
     }
     let all = [

@@ -1,6 +1,6 @@
 //! Why there is no snapshot or delta, or none that may be used.
 
-use rblmap_image::ContentId;
+use rblmap_content::ContentId;
 
 use crate::header::{IdPrefix, ImageRoot};
 
@@ -111,7 +111,10 @@ pub enum Error {
         /// Why.
         source: rblmap_image::Error,
     },
-    /// The content could not be read, made or encoded.
+    /// What came of the payload is no content.
+    #[error(transparent)]
+    Content(#[from] rblmap_content::Error),
+    /// The content could not be read or encoded.
     #[error(transparent)]
     Image(#[from] rblmap_image::Error),
 }

@@ -4,8 +4,9 @@
 use std::fmt;
 
 use rblmap::Image;
+use rblmap_content::{ContentId, ZoneName};
 use rblmap_format::sections as layout;
-use rblmap_image::{ContentId, Layout, Stamp, ZoneName};
+use rblmap_image::{Layout, Stamp};
 
 use crate::error::Error;
 

@@ -4,7 +4,8 @@
 //! ```
 //! use rblmap::Image;
 //! use rblmap_delta::{Epoch, Limits, apply, diff, pack, unpack};
-//! # use rblmap_image::{Draft, Stamp, encode};
+//! # use rblmap_content::Draft;
+//! # use rblmap_image::{Stamp, encode};
 //! # let content = Draft::new("ops.example".parse()?).finish()?;
 //! # let old = Image::from_vec(encode(&content, Stamp { serial: 1, created: 1 })?)?;
 //! # let new = Image::read("../../testdata/golden/three.rbl")?;
@@ -46,7 +47,8 @@ mod texts;
 mod values;
 
 use rblmap::Image;
-use rblmap_image::{Content, ContentId, Draft, Layout, V4Runs, encode_named};
+use rblmap_content::{Content, ContentId, Draft, V4Runs};
+use rblmap_image::{Layout, V4Source, encode_named};
 
 pub use changes::{Change, Changed, Says, Scope, changes};
 pub use error::Error;
@@ -68,7 +70,7 @@ pub use summary::{Summary, ZoneSummary};
 /// An image that is damaged, or that holds no content in normal form.
 pub fn pack(image: &Image, epoch: Epoch) -> Result<Vec<u8>, Error> {
     image.verify().map_err(rblmap_image::Error::from)?;
-    let content = Content::from_image(image)?;
+    let content = rblmap_image::decode(image)?;
     let empty = Draft::new(content.name().clone()).finish()?;
     let result = content.id();
     let header = Header {
@@ -126,7 +128,7 @@ pub fn unpack(snapshot: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
 pub fn diff(old: &Image, new: &Image, epoch: Epoch) -> Result<Vec<u8>, Error> {
     let verified = |which, image: &Image| {
         let whole = image.verify().map_err(rblmap_image::Error::from);
-        let content = whole.and_then(|()| Content::from_image(image));
+        let content = whole.and_then(|()| rblmap_image::decode(image));
         content.map_err(|source| Error::Side { which, source })
     };
     let (from, to) = rayon::join(|| verified("old", old), || verified("new", new));
@@ -174,7 +176,7 @@ pub fn diff(old: &Image, new: &Image, epoch: Epoch) -> Result<Vec<u8>, Error> {
 /// zone or content than the one it meets; a result that is not the content which the last one
 /// names.
 pub fn apply(old: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, Error> {
-    let base = Content::over_image(old)?;
+    let base = rblmap_image::edited(old)?;
     // Lines of the old image are copied to the new one, where nobody would see that they are damaged.
     let (whole, followed) = rayon::join(|| old.verify(), || follow(base, old, deltas, limits));
     whole.map_err(rblmap_image::Error::from)?;
@@ -202,7 +204,7 @@ pub fn apply(old: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, 
 /// As for [`apply`].
 pub fn squash(base: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, Error> {
     base.verify().map_err(rblmap_image::Error::from)?;
-    let from = Content::from_image(base)?;
+    let from = rblmap_image::decode(base)?;
     let (last, to) = follow(from.clone(), base, deltas, limits)?;
     check_result(&last, &to)?;
     let header = Header {
@@ -261,7 +263,7 @@ fn named_root(header: &Header, layout: Layout) -> Option<ImageRoot> {
 }
 
 /// The image of a content, if it is the one that the header names, where it names one.
-fn checked_image<V4: V4Runs>(
+fn checked_image<V4: V4Source>(
     header: &Header,
     content: &Content<V4>,
     layout: Layout,

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use rblmap::{MAX_KEY, NameKey, Slot};
+use rblmap_content::NameTable;
 use rblmap_format::NamePoint;
-use rblmap_image::NameTable;
 
 use crate::coder::{Chance, Coder};
 use crate::error::Error;

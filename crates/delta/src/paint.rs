@@ -1,7 +1,7 @@
 //! Paints as they are found between two lists of runs.
 
 use rblmap::{Run, ValueId};
-pub(crate) use rblmap_image::Paint;
+pub(crate) use rblmap_content::Edit;
 
 use rblmap_format::Address;
 
@@ -96,18 +96,18 @@ pub(crate) fn differences<A: Address>(
 }
 
 /// The fewest paints that turn `old` into `new`, each inside one interval of `old`.
-pub(crate) fn find<A: Address>(old: &[Run<A>], new: &[Run<A>]) -> Vec<Paint<A>> {
+pub(crate) fn find<A: Address>(old: &[Run<A>], new: &[Run<A>]) -> Vec<Edit<A>> {
     let mut paints = Vec::new();
     differences(old, new, |was, value| {
         let (start, end) = (was.start, was.end);
-        paints.push(Paint { start, end, value });
+        paints.push(Edit { start, end, value });
     });
     paints
 }
 
 /// The same edit with neighbours of one value made one paint, over several intervals then.
-pub(crate) fn join<A: Address>(paints: &[Paint<A>]) -> Vec<Paint<A>> {
-    let mut joined: Vec<Paint<A>> = Vec::with_capacity(paints.len());
+pub(crate) fn join<A: Address>(paints: &[Edit<A>]) -> Vec<Edit<A>> {
+    let mut joined: Vec<Edit<A>> = Vec::with_capacity(paints.len());
     for paint in paints {
         match joined.last_mut() {
             Some(last) if last.value == paint.value && last.end.next() == Some(paint.start) => {
@@ -122,7 +122,7 @@ pub(crate) fn join<A: Address>(paints: &[Paint<A>]) -> Vec<Paint<A>> {
 #[cfg(test)]
 mod tests {
     use fastrand::Rng;
-    use rblmap_image::lay;
+    use rblmap_content::edit_runs;
 
     use super::*;
 
@@ -133,13 +133,13 @@ mod tests {
             // The last byte stands for the end of the space, so that both ends are met.
             let address = if address == 63 { u32::MAX } else { address };
             let value = ValueId::new(id);
-            paints.push(Paint {
+            paints.push(Edit {
                 start: address,
                 end: address,
                 value,
             });
         }
-        lay(&[], &paints)
+        edit_runs(&[], &paints)
     }
 
     fn model(rng: &mut Rng) -> Vec<u32> {
@@ -160,8 +160,8 @@ mod tests {
             let mut rng = Rng::with_seed(seed);
             let (old, new) = (runs_of(&model(&mut rng)), runs_of(&model(&mut rng)));
             let paints = find(&old, &new);
-            assert_eq!(lay(&old, &paints), new, "seed {seed}");
-            assert_eq!(lay(&old, &join(&paints)), new, "seed {seed}");
+            assert_eq!(edit_runs(&old, &paints), new, "seed {seed}");
+            assert_eq!(edit_runs(&old, &join(&paints)), new, "seed {seed}");
             let (covered, free) = count_intervals(&old);
             let intervals: Vec<Interval<u32>> = Intervals::new(&old).collect();
             let is_covered = |interval: &&Interval<u32>| interval.value.is_some();
@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(count_intervals::<u128>(&[]), (0, 1));
         let paints = find(&all, &[]);
         assert_eq!(paints.len(), 1);
-        assert_eq!(lay(&all, &paints), []);
-        assert_eq!(lay(&[], &find(&[], &all)), all);
+        assert_eq!(edit_runs(&all, &paints), []);
+        assert_eq!(edit_runs(&[], &find(&[], &all)), all);
     }
 }

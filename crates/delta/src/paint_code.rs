@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::extent::{Extent, Room};
 use crate::numbers::{Gamma, Gaps, pick};
 use crate::old::Old;
-use crate::paint::{Interval, Intervals, Paint};
+use crate::paint::{Edit, Interval, Intervals};
 use crate::table::{Guesses, Table};
 use rblmap_format::Address;
 
@@ -39,7 +39,7 @@ struct Starts {
 const MANY: u64 = 2000;
 
 /// Counts what [`encode`] will write.
-pub(crate) fn count<A: Address>(old: &[Run<A>], paints: &[Paint<A>]) -> Counts {
+pub(crate) fn count<A: Address>(old: &[Run<A>], paints: &[Edit<A>]) -> Counts {
     let starts = starts(old, paints);
     let mut ends = Intervals::new(old);
     let mut current = ends.next();
@@ -63,7 +63,7 @@ pub(crate) fn encode<A: Address, C: Coder>(
     coder: &mut C,
     old: &[Run<A>],
     counts: Counts,
-    paints: &[Paint<A>],
+    paints: &[Edit<A>],
     table: &mut Table,
 ) -> Result<(), Error> {
     if paints.is_empty() {
@@ -82,11 +82,11 @@ pub(crate) fn decode<A: Address, C: Coder>(
     old: &impl Old<A>,
     counts: Counts,
     table: &mut Table,
-) -> Result<Vec<Paint<A>>, Error> {
+) -> Result<Vec<Edit<A>>, Error> {
     code(coder, old, counts, None, table)
 }
 
-fn starts<A: Address>(old: &[Run<A>], paints: &[Paint<A>]) -> Starts {
+fn starts<A: Address>(old: &[Run<A>], paints: &[Edit<A>]) -> Starts {
     let mut starts = Starts::default();
     let (mut covered, mut free) = (0, 0);
     let mut paints = paints.iter().peekable();
@@ -118,13 +118,13 @@ fn code<A: Address, C: Coder>(
     coder: &mut C,
     old: &impl Old<A>,
     counts: Counts,
-    given: Option<(&Starts, &[Paint<A>])>,
+    given: Option<(&Starts, &[Edit<A>])>,
     table: &mut Table,
-) -> Result<Vec<Paint<A>>, Error> {
+) -> Result<Vec<Edit<A>>, Error> {
     let starts = code_starts(coder, old.counts(), counts, given.map(|g| g.0))?;
     let mut given = given.map_or(&[][..], |(_, paints)| paints).iter();
     let mut painter = Painter::new(counts);
-    let mut paints: Vec<Paint<A>> = Vec::new();
+    let mut paints: Vec<Edit<A>> = Vec::new();
     let mut more = starts.more.iter();
     old.each_started(&starts.covered, &starts.free, |before, interval, after| {
         let here = 1 + more.next().copied().unwrap_or(0);
@@ -306,9 +306,9 @@ impl Painter {
         &mut self,
         coder: &mut C,
         place: Place<A, B>,
-        given: Option<&Paint<A>>,
+        given: Option<&Edit<A>>,
         table: &mut Table,
-    ) -> Result<Paint<A>, Error> {
+    ) -> Result<Edit<A>, Error> {
         let bad = Error::Malformed {
             what: "place of a paint",
         };
@@ -351,7 +351,7 @@ impl Painter {
             self.density = bits as usize;
         }
         let value = self.value(coder, &place, (start, end), given.map(|p| p.value), table)?;
-        Ok(Paint { start, end, value })
+        Ok(Edit { start, end, value })
     }
 
     /// The interval in which the paint ends.
@@ -359,7 +359,7 @@ impl Painter {
         &mut self,
         coder: &mut C,
         place: &Place<A, B>,
-        given: Option<&Paint<A>>,
+        given: Option<&Edit<A>>,
     ) -> Result<Interval<A>, Error> {
         let crossed = given.map_or(0, |paint| {
             let ahead = place.after.clone();

@@ -1,14 +1,16 @@
 //! Payloads: the change from one content to another, all key kinds.
 
 use rblmap::{NameKey, Run, Slot, ValueId};
-use rblmap_image::{Content, DraftZone, Facts, NameTable, V4Image, V4Runs, ZoneContent, lay};
+use rblmap_content::edit_runs;
+use rblmap_content::{Content, DraftZone, Facts, NameTable, V4Runs, ZoneContent};
+use rblmap_image::V4Image;
 
 use crate::coder::{Coder, Decoder, Encoder};
 use crate::error::Error;
 use crate::head::{Head, Part};
 use crate::header::{push_uv, take_uv};
 use crate::limits::Limits;
-use crate::paint::{self, Paint};
+use crate::paint::{self, Edit};
 use crate::table::Table;
 use crate::{names, paint_code, values};
 use rblmap_format::Address;
@@ -133,7 +135,7 @@ impl Paintable for V4Image<'_> {
             V4Image::List(runs) => Ok(V4Image::List(runs.paint(coder, counts, table)?)),
             V4Image::Blocks(mut blocks) => {
                 let paints = paint_code::decode(coder, &&*blocks, counts, table)?;
-                let laid = blocks.lay(&paints);
+                let laid = blocks.edit(&paints);
                 laid.map_err(|_| Error::Malformed { what: "paints" })?;
                 Ok(V4Image::Blocks(blocks))
             }
@@ -148,7 +150,7 @@ fn painted<A: Address>(
     table: &mut Table,
 ) -> Result<Vec<Run<A>>, Error> {
     let paints = paint_code::decode(coder, &old, counts, table)?;
-    Ok(lay(old, &paints))
+    Ok(edit_runs(old, &paints))
 }
 
 /// The change between two contents, in the ids of the old one's values and the added ones.
@@ -160,8 +162,8 @@ struct Change<'a> {
 
 struct ZoneChange<'a> {
     old: Option<&'a ZoneContent>,
-    v4: Vec<Paint<u32>>,
-    v6: Vec<Paint<u128>>,
+    v4: Vec<Edit<u32>>,
+    v6: Vec<Edit<u128>>,
     names: NameTable,
     expires: Option<u64>,
     facts: Option<Vec<u8>>,

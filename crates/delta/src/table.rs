@@ -1,7 +1,7 @@
 //! The values that a delta speaks of: those of the old content by rank, then the added ones.
 
 use rblmap::ValueId;
-use rblmap_image::{Content, V4Runs};
+use rblmap_content::{Content, V4Runs};
 
 use crate::coder::{Chance, Coder};
 use crate::error::Error;
@@ -136,7 +136,7 @@ impl Table {
 fn count_uses<V4: V4Runs>(content: &Content<V4>) -> Vec<u64> {
     let mut counts = vec![0u64; content.values().len()];
     for zone in content.zones() {
-        zone.v4_view().count_uses(&mut counts);
+        zone.v4_runs().count_uses(&mut counts);
         let mut see = |id: ValueId| {
             if let Some(count) = counts.get_mut(id.rank() as usize) {
                 *count += 1;

@@ -1,7 +1,7 @@
 //! Added values as decisions: each between its neighbours in byte order, so that a new case number
 //! costs its digits.
 
-use rblmap_image::{Values, is_canonical};
+use rblmap_content::{Values, is_canonical};
 
 use crate::coder::{Chance, Coder};
 use crate::error::Error;

@@ -9,8 +9,9 @@
 use std::net::Ipv4Addr;
 
 use rblmap::{Image, NameKey, Run};
+use rblmap_content::{Draft, Record, TemplateBuf, TextPart, ValueBuf};
 use rblmap_delta::{Epoch, Limits, apply, diff, pack};
-use rblmap_image::{Draft, Record, Stamp, TemplateBuf, TextPart, ValueBuf, encode};
+use rblmap_image::{Stamp, encode};
 
 /// A list in which every entry has a text of its own: the case number of an operator.
 fn cases(numbers: impl Iterator<Item = u32>) -> Image {

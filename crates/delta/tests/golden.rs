@@ -14,8 +14,9 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use rblmap::{Image, NameKey, Run, Slot};
+use rblmap_content::{Draft, Facts, Record, TemplateBuf, TextPart, ValueBuf};
 use rblmap_delta::{Epoch, Limits, apply, diff, pack, unpack};
-use rblmap_image::{Draft, Facts, Record, Stamp, TemplateBuf, TextPart, ValueBuf, encode};
+use rblmap_image::{Stamp, encode};
 
 fn testdata(file: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

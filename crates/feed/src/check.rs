@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rblmap_image::ZoneName;
+use rblmap_content::ZoneName;
 
 use crate::digest::FileHash;
 use crate::error::Error;

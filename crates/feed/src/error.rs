@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use rblmap_image::ZoneName;
+use rblmap_content::ZoneName;
 
 /// What went wrong, and with what.
 #[derive(Debug, thiserror::Error)]

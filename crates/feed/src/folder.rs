@@ -5,7 +5,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rblmap::Image;
-use rblmap_image::{TEMP_PREFIX, ZoneName};
+use rblmap_content::ZoneName;
+use rblmap_image::TEMP_PREFIX;
 
 use crate::error::{Error, reading, writing};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rblmap::StatusPage;
-use rblmap_image::{ContentId, ZoneName};
+use rblmap_content::{ContentId, ZoneName};
 
 use crate::error::Error;
 use crate::folder::{Folder, map_image};

@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 
 use rblmap::StatusPage;
-use rblmap_image::{ContentId, ZoneName};
+use rblmap_content::{ContentId, ZoneName};
 
 use crate::error::{Error, writing};
 use crate::folder::{Folder, map_image};

@@ -3,7 +3,7 @@
 //! `docs/feed.md` describes every field. Decisions are made from these alone, and only after
 //! [`crate::pointer::Pointer::verify`].
 
-use rblmap_image::{ContentId, ZoneName};
+use rblmap_content::{ContentId, ZoneName};
 use serde::{Deserialize, Serialize};
 
 use crate::counts::Counts;

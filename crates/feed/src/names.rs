@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use rblmap_image::ZoneName;
+use rblmap_content::ZoneName;
 
 use crate::digest::FileHash;
 

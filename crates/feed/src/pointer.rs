@@ -7,7 +7,7 @@
 use std::fmt;
 
 use minisign_verify::Signature;
-use rblmap_image::ZoneName;
+use rblmap_content::ZoneName;
 
 use crate::digest::FileHash;
 use crate::error::Error;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use rblmap_image::ZoneName;
+use rblmap_content::ZoneName;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{self, Checked, Fetcher, Look};

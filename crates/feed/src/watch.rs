@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rblmap_image::ZoneName;
+use rblmap_content::ZoneName;
 
 use crate::error::Error;
 use crate::mirror::{Outcome, Report};

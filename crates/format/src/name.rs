@@ -309,6 +309,24 @@ impl fmt::Debug for NameKey {
 
 /// The name as rbldnsd prints it: `"`, `.`, `;`, `\`, `@` and `$` inside a label behind a `\`,
 /// bytes up to 32 and from 127 as `\ddd`; nothing for the empty name.
+impl NameKey {
+    /// How a subzone is called in messages: its name, or `@` for the base.
+    ///
+    /// ```
+    /// use rblmap::NameKey;
+    /// assert_eq!(NameKey::ROOT.or_at().to_string(), "@");
+    /// assert_eq!(NameKey::parse(b"proxies")?.or_at().to_string(), "proxies");
+    /// # Ok::<(), rblmap::NameError>(())
+    /// ```
+    pub fn or_at(&self) -> impl fmt::Display {
+        let key = *self;
+        fmt::from_fn(move |f| match key.label_count() {
+            0 => f.write_str("@"),
+            _ => fmt::Display::fmt(&key, f),
+        })
+    }
+}
+
 impl fmt::Display for NameKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         print_key(self.as_bytes(), 0, f)

@@ -2,21 +2,20 @@
 
 use rayon::prelude::*;
 use rblmap::Image;
+use rblmap_content::{Content, ContentId, V4Runs, ZoneContent, ZoneName};
 use rblmap_format::sections::{self as layout, SECTION_LEN, kind};
 
-use crate::content::{Content, ZoneContent};
+use crate::edited::{V4Source, V4View};
 use crate::error::Error;
-use crate::id::ContentId;
 use crate::section::{self, Pieces, Section};
 use crate::stamp::Stamp;
-use crate::v4::{V4Runs, V4View};
-use crate::zone_name::ZoneName;
 
 /// The bytes of the image of a content: a function of its arguments alone, not of threads, time
 /// or machine. `docs/format.md` describes them.
 ///
 /// ```
-/// # use rblmap_image::{Draft, Stamp, encode};
+/// # use rblmap_content::Draft;
+/// # use rblmap_image::{Stamp, encode};
 /// let content = Draft::new("ops.example".parse()?).finish()?;
 /// let bytes = encode(&content, Stamp { serial: 7, created: 1_700_000_000 })?;
 /// let image = rblmap::Image::from_vec(bytes)?;
@@ -27,7 +26,7 @@ use crate::zone_name::ZoneName;
 ///
 /// # Errors
 /// Content that the format cannot hold: 4 GiB of values or of names, 1 GiB of IPv4 lines.
-pub fn encode<V4: V4Runs>(content: &Content<V4>, stamp: Stamp) -> Result<Vec<u8>, Error> {
+pub fn encode<V4: V4Source>(content: &Content<V4>, stamp: Stamp) -> Result<Vec<u8>, Error> {
     encode_with(content, stamp, Layout::default())
 }
 
@@ -58,7 +57,8 @@ impl Layout {
 /// As [`encode`], in a chosen layout.
 ///
 /// ```
-/// # use rblmap_image::{Draft, Layout, Stamp, encode, encode_with};
+/// # use rblmap_content::Draft;
+/// # use rblmap_image::{Layout, Stamp, encode, encode_with};
 /// let content = Draft::new("ops.example".parse()?).finish()?;
 /// let layout = Layout { name_index: false };
 /// let bytes = encode_with(&content, Stamp::default(), layout)?;
@@ -69,7 +69,7 @@ impl Layout {
 ///
 /// # Errors
 /// As for [`encode`].
-pub fn encode_with<V4: V4Runs>(
+pub fn encode_with<V4: V4Source>(
     content: &Content<V4>,
     stamp: Stamp,
     layout: Layout,
@@ -82,7 +82,7 @@ pub fn encode_with<V4: V4Runs>(
 ///
 /// # Errors
 /// As for [`encode`].
-pub fn encode_named<V4: V4Runs>(
+pub fn encode_named<V4: V4Source>(
     content: &Content<V4>,
     id: ContentId,
     stamp: Stamp,
@@ -105,7 +105,7 @@ pub fn encode_named<V4: V4Runs>(
     let values = u32::try_from(content.values().len()).unwrap_or(u32::MAX);
     for (number, zone) in (0u32..).zip(content.zones()) {
         let width = layout::id_width(values);
-        encode_v4(number, zone.v4_view(), width, &mut sections)?;
+        encode_v4(number, zone.v4_runs().view(), width, &mut sections)?;
         encode_v6(number, zone, width, &mut sections)?;
         encode_names(number, zone, values, (id, layout), &mut sections)?;
     }

@@ -8,7 +8,8 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 
 use rblmap::{Answer, Image, NameKey, Run, Slot, TextBuf, ValueId};
-use rblmap_image::{Draft, Record, Stamp, TemplateBuf, TextPart, ValueBuf, encode};
+use rblmap_content::{Draft, Record, TemplateBuf, TextPart, ValueBuf};
+use rblmap_image::{Stamp, encode};
 
 /// The system's allocator; counts what each thread takes.
 struct Counting;

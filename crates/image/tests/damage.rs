@@ -10,7 +10,8 @@ use std::net::Ipv4Addr;
 
 use fastrand::Rng;
 use rblmap::{Error, Image, NameKey, Run, Slot, TextBuf};
-use rblmap_image::{Content, Draft, Record, Stamp, TemplateBuf, TextPart, ValueBuf, encode};
+use rblmap_content::{Content, Draft, Record, TemplateBuf, TextPart, ValueBuf};
+use rblmap_image::{Stamp, encode};
 
 /// Content with all key kinds in a base and a subzone; `count` addresses, in lines if many.
 fn content(rng: &mut Rng, count: u32, values: u8) -> Content {
@@ -77,7 +78,7 @@ fn use_all(image: &Image, rng: &mut Rng, walk: bool) {
         .zone("proxies")
         .map(|zone| zone.map(|zone| zone.expired_at(0)));
     if walk {
-        let _ = Content::from_image(image);
+        let _ = rblmap_image::decode(image);
     }
 }
 

@@ -18,9 +18,10 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use rblmap::{Image, ImageSet, NameKey, Run, ValueId, Zone};
+use rblmap_content::{Content, Draft, Record, ValueBuf};
 use rblmap_format::sections::kind;
 use rblmap_format::{Outline, V4Block, V4Blocks};
-use rblmap_image::{Content, Draft, Record, Stamp, ValueBuf, encode};
+use rblmap_image::{Stamp, encode};
 
 /// Runs that need lines, of every kind: dense and sparse, few and many values, ranges.
 fn content(rng: &mut Rng, values: u32) -> Content {

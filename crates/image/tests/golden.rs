@@ -14,7 +14,8 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use rblmap::{Image, NameKey, Run, Slot};
-use rblmap_image::{Content, Draft, Record, Stamp, TemplateBuf, TextPart, ValueBuf, encode};
+use rblmap_content::{Content, Draft, Record, TemplateBuf, TextPart, ValueBuf};
+use rblmap_image::{Stamp, encode};
 
 fn testdata(file: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

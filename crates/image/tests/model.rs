@@ -15,9 +15,8 @@ use std::net::Ipv4Addr;
 
 use fastrand::Rng;
 use rblmap::{Answer, Image, NameKey, Run, Slot, TextBuf, ValueId};
-use rblmap_image::{
-    Content, Draft, Record, Stamp, TemplateBuf, TextPart, ValueBuf, encode, resolve_name,
-};
+use rblmap_content::{Content, Draft, Record, TemplateBuf, TextPart, ValueBuf, resolve_name};
+use rblmap_image::{Stamp, encode};
 
 /// A value with a number of its own.
 fn value(draft: &mut Draft, number: u32) -> ValueId {
@@ -377,7 +376,7 @@ fn random_content_is_looked_up_and_read_back() {
             check_v6(&case, &image, edges.chain(inner));
             check_names(&case, &content, &image, &mut rng);
 
-            let again = Content::from_image(&image).unwrap();
+            let again = rblmap_image::decode(&image).unwrap();
             assert!(again == content, "seed {seed} size {size}");
             assert_eq!(
                 encode(
@@ -444,7 +443,7 @@ fn a_name_that_spells_an_address_answers_for_it() {
     let mut draft = Draft::new("ops.example".parse().unwrap());
     let id = value(&mut draft, 9);
     let zone = draft.zone_mut(&NameKey::ROOT);
-    let list = |zone: &mut rblmap_image::DraftZone, name: &str, exact, below| {
+    let list = |zone: &mut rblmap_content::DraftZone, name: &str, exact, below| {
         let key = NameKey::parse(name.as_bytes()).unwrap();
         zone.names.push(key.as_bytes(), exact, below);
     };

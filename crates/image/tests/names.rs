@@ -12,10 +12,9 @@ use std::net::Ipv4Addr;
 
 use fastrand::Rng;
 use rblmap::{Image, NameKey, Slot, ValueId};
+use rblmap_content::{Content, Draft, Record, ValueBuf, resolve_name};
 use rblmap_format::sections::kind;
-use rblmap_image::{
-    Content, Draft, Layout, Record, Stamp, ValueBuf, encode, encode_with, resolve_name,
-};
+use rblmap_image::{Layout, Stamp, encode, encode_with};
 
 /// A name as lists have them: few ends, some hosts with many names below, some odd ones.
 fn name(rng: &mut Rng) -> NameKey {
@@ -150,7 +149,7 @@ fn lines_say_what_the_names_say() {
         let image = Image::from_vec(bytes.clone()).unwrap();
         assert!((kind::NAMES_MODEL..=kind::NAMES_ORDER).all(|kind| kinds(&image).contains(&kind)));
         check(&content, &image, &mut rng, seed);
-        let again = Content::from_image(&image).unwrap();
+        let again = rblmap_image::decode(&image).unwrap();
         assert!(again == content, "seed {seed}");
         assert!(
             encode(&again, Stamp::default()).unwrap() == bytes,
@@ -164,7 +163,7 @@ fn lines_say_what_the_names_say() {
         assert!(!kinds(&without).contains(&kind::NAMES_ORDER));
         check(&content, &without, &mut rng, seed);
         assert!(
-            Content::from_image(&without).unwrap() == content,
+            rblmap_image::decode(&without).unwrap() == content,
             "seed {seed}"
         );
 
@@ -238,7 +237,7 @@ fn names_with_damage_are_read_in_bounds() {
                 .base()
                 .names_within(&NameKey::parse(b"host3.com").unwrap())
                 .count();
-            let _ = Content::from_image(&image);
+            let _ = rblmap_image::decode(&image);
         }
     }
 }

@@ -13,8 +13,9 @@ use std::net::Ipv4Addr;
 
 use fastrand::Rng;
 use rblmap::{Image, NameKey, Run, ValueId};
+use rblmap_content::{Content, Draft, Record, ValueBuf};
 use rblmap_format::sections::kind;
-use rblmap_image::{Content, Draft, Record, Stamp, ValueBuf, encode};
+use rblmap_image::{Stamp, encode};
 
 /// Prefixes as lists have them, longer ones inside shorter ones; the longest decides.
 fn prefixes(rng: &mut Rng, count: usize) -> Vec<(u128, u32)> {
@@ -181,7 +182,7 @@ fn lines_say_what_the_runs_say() {
             let expected: Vec<_> = expected.map(|record| record.a).collect();
             assert_eq!(got, expected, "{address:032x}, seed {seed}");
         }
-        let again = Content::from_image(&image).unwrap();
+        let again = rblmap_image::decode(&image).unwrap();
         assert!(again == content, "seed {seed}");
         assert!(
             encode(&again, Stamp::default()).unwrap() == bytes,
@@ -273,7 +274,7 @@ fn lines_with_damage_are_read_in_bounds() {
         if round % 10 == 0 {
             let walked = image.base().v6_runs().count();
             assert!(walked < bytes.len(), "{walked} runs");
-            let _ = Content::from_image(&image);
+            let _ = rblmap_image::decode(&image);
         }
     }
 }

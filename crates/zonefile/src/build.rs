@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rblmap::NameKey;
-use rblmap_image::{Content, Draft, DraftZone, Facts, ZoneName};
+use rblmap_content::{Content, Draft, DraftZone, Facts, ZoneName};
 
 use crate::error::Error;
 use crate::lint;

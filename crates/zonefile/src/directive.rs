@@ -1,7 +1,7 @@
 //! Directives: `$TTL`, `$SOA`, `$1` and the like, by their text.
 
 use rblmap::NameKey;
-use rblmap_image::{NameServers, Soa};
+use rblmap_content::{NameServers, Soa};
 
 use crate::line::{digits, is_space, trim_start, word};
 

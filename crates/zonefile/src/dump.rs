@@ -11,7 +11,7 @@ mod record;
 use std::io::Write;
 
 use rblmap::NameKey;
-use rblmap_image::{Content, Facts, ZoneContent, ZoneName};
+use rblmap_content::{Content, Facts, ZoneContent, ZoneName};
 
 use crate::directive::civil;
 use crate::error::Error;

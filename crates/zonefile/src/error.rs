@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rblmap_image::{ZoneName, ZoneNameError};
+use rblmap_content::{ZoneName, ZoneNameError};
 
 use crate::warning::Class;
 
@@ -137,7 +137,7 @@ pub enum Error {
     },
     /// The content cannot be made.
     #[error(transparent)]
-    Image(#[from] rblmap_image::Error),
+    Content(#[from] rblmap_content::Error),
 }
 
 impl Error {

@@ -67,7 +67,7 @@ struct Texts<'a> {
 
 impl Texts<'_> {
     fn names_key(&self, value: u32) -> bool {
-        rblmap_image::names_key(self.unions.get(value))
+        rblmap_content::names_key(self.unions.get(value))
     }
 
     fn has_text(&self, value: u32) -> bool {

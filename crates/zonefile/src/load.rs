@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use rblmap::NameKey;
-use rblmap_image::Facts;
+use rblmap_content::Facts;
 
 use crate::dataset::Rules;
 use crate::directive::{self, Directive, Seen, Timestamp};

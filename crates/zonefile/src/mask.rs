@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use rblmap_image::{Record, ValueBuf, ZoneName};
+use rblmap_content::{Record, ValueBuf, ZoneName};
 
 use crate::error::Error;
 use crate::resolve::unions::Unions;

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use rblmap_image::{Record, TemplateBuf, ValueList};
+use rblmap_content::{Record, TemplateBuf, ValueList};
 
 use crate::error::Error;
 use crate::load::{Dataset, Placed};

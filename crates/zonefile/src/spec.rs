@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use rblmap_image::ZoneName;
+use rblmap_content::ZoneName;
 
 use crate::error::Error;
 use crate::mask::Mask;

@@ -1,7 +1,7 @@
 //! TXT templates: variables and base template are put in here, so that only the key is left open.
 
+use rblmap_content::{TemplateBuf, TextPart};
 use rblmap_format::MAX_TEXT;
-use rblmap_image::{TemplateBuf, TextPart};
 
 use crate::warning::Class;
 
@@ -124,7 +124,7 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use rblmap::{Key, TextBuf};
-    use rblmap_image::{Record, ValueBuf};
+    use rblmap_content::{Record, ValueBuf};
 
     use super::*;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rblmap::{NameKey, Run, Slot, ValueId};
-use rblmap_image::{DraftZone, NameTable, Record, ValueBuf, resolve_name};
+use rblmap_content::{DraftZone, NameTable, Record, ValueBuf, resolve_name};
 
 use crate::error::Error;
 use crate::resolve::unions::Unions;

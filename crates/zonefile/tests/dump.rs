@@ -10,7 +10,7 @@ mod recorded;
 
 use std::path::{Path, PathBuf};
 
-use rblmap_image::{Content, Draft, Record, TemplateBuf, TextPart, ValueBuf};
+use rblmap_content::{Content, Draft, Record, TemplateBuf, TextPart, ValueBuf};
 use rblmap_zonefile::{Built, ListFormat, Options, build, write_list, zone_files};
 
 /// Builds what a content is written as; the time does not matter, an expiry may have passed.

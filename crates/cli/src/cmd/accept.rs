@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use rblmap_content::ZoneName;
 use rblmap_feed::{Folder, accept};
-use rblmap_image::ZoneName;
 
 use crate::exit::Exit;
 use crate::failure::Failure;

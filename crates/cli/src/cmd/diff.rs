@@ -6,9 +6,9 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use rblmap::{NameKey, Value};
+use rblmap_content::Content;
 use rblmap_delta::{Change, Changed, Epoch, Says, Scope, changes, diff};
 use rblmap_format::{Part, Template};
-use rblmap_image::Content;
 use serde::Serialize;
 
 use crate::cmd::{networks, open, write};
@@ -73,8 +73,8 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     }
     if args.list || args.json {
         let at = |path: &PathBuf, error| Failure::at(path, error);
-        let from = Content::from_image(&old).map_err(|error| at(&args.old, error))?;
-        let to = Content::from_image(&new).map_err(|error| at(&args.new, error))?;
+        let from = rblmap_image::decode(&old).map_err(|error| at(&args.old, error))?;
+        let to = rblmap_image::decode(&new).map_err(|error| at(&args.new, error))?;
         list(&from, &to, args.json, output)?;
     }
     Ok(Exit::Done)

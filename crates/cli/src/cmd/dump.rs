@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use rblmap::{Image, NameKey};
+use rblmap_content::{Content, ZoneContent};
 use rblmap_delta::{Header, Kind, Limits, apply, unpack};
-use rblmap_image::{Content, ZoneContent};
 use rblmap_zonefile::{ListFormat, Omitted, ZoneFile, write_list, zone_files};
 
 use crate::cmd::{open, write};
@@ -77,7 +77,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
         return usage("--zone is for lists: zone files hold all subzones");
     }
     let image = image(&args)?;
-    let content = Content::from_image(&image).map_err(|error| Failure::at(&args.file, error))?;
+    let content = rblmap_image::decode(&image).map_err(|error| Failure::at(&args.file, error))?;
     drop(image);
     match list {
         Some(format) => write(&args, &content, format, output)?,

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use rblmap::{Image, Zone};
+use rblmap_content::ContentId;
 use rblmap_delta::{Header, Kind, Limits, Summary, ZoneSummary};
 use rblmap_format::sections::kind;
-use rblmap_image::ContentId;
 use serde::Serialize;
 
 use crate::cmd::open::{self, Opened};

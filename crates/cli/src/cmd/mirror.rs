@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rblmap_content::ZoneName;
 use rblmap_feed::{
     Counts, Folder, Hook, MirrorConfig, Outcome, Report, Settings, Source, mirror, notify, pause,
     read_public, went_well,
 };
-use rblmap_image::ZoneName;
 use serde_json::json;
 
 use crate::cmd::duration::{Rate, Seconds};

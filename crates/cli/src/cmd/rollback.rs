@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use rblmap_content::ZoneName;
 use rblmap_feed::{Folder, release, rollback};
-use rblmap_image::ZoneName;
 
 use crate::exit::Exit;
 use crate::failure::Failure;

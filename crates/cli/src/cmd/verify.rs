@@ -4,8 +4,9 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use rblmap::Image;
+use rblmap_content::ContentId;
 use rblmap_delta::{Kind, Limits, unpack};
-use rblmap_image::{Content, ContentId, Layout, Stamp, encode_with};
+use rblmap_image::{Layout, Stamp, encode_with};
 
 use crate::cmd::open::{self, Opened};
 use crate::exit::Exit;
@@ -61,7 +62,7 @@ fn verify(path: &Path, output: &Output) -> Result<String, Failure> {
 
 fn verify_image(path: &Path, image: &Image) -> Result<ContentId, Failure> {
     image.verify().map_err(|error| Failure::at(path, error))?;
-    let content = Content::from_image(image).map_err(|error| Failure::at(path, error))?;
+    let content = rblmap_image::decode(image).map_err(|error| Failure::at(path, error))?;
     let (id, claimed) = (content.id(), ContentId::from_bytes(image.content_id()));
     if id != claimed {
         let what = format!("the content is {id}, the header says {claimed}");

@@ -20,7 +20,8 @@ use std::time::SystemTime;
 use fastrand::Rng;
 use moved::moved;
 use rblmap::{Image, NameKey, TextBuf};
-use rblmap_image::{Content, Stamp, encode};
+use rblmap_content::Content;
+use rblmap_image::{Stamp, encode};
 use rblmap_zonefile::{
     Built, Class, Error, ListFormat, Options, Spec, build, write_list, zone_files,
 };

@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 
 use fastrand::Rng;
 use rblmap::{Image, NameKey, Run, Slot};
-use rblmap_image::{Content, Draft, Facts, Record, Stamp, TemplateBuf, TextPart, ValueBuf, encode};
+use rblmap_content::{Content, Draft, Facts, Record, TemplateBuf, TextPart, ValueBuf};
+use rblmap_image::{Stamp, encode};
 
 /// What a zone says: starts of stretches with their value (0 for none), and names.
 #[derive(Debug, Clone, Default)]
@@ -93,7 +94,7 @@ impl Model {
             };
             let v4 = runs(&model.v4, u32::MAX, &mut id, |a| a - 1);
             let v6 = runs(&model.v6, u128::MAX, &mut id, |a| a - 1);
-            let mut names = rblmap_image::NameTable::new();
+            let mut names = rblmap_content::NameTable::new();
             for (key, (exact, below)) in &model.names {
                 let mut slot = |number: u32| match number {
                     0 => Slot::Inherit,

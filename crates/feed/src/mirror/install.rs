@@ -5,7 +5,8 @@ use std::io::Write;
 use std::path::Path;
 
 use rblmap::{Image, StatusPage};
-use rblmap_image::{TEMP_PREFIX, ZoneName, place};
+use rblmap_content::ZoneName;
+use rblmap_image::{TEMP_PREFIX, place};
 
 use crate::error::{Error, writing};
 use crate::folder::{Folder, map_image};

@@ -7,8 +7,8 @@ mod update;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use rblmap_content::ZoneName;
 use rblmap_delta::Limits;
-use rblmap_image::ZoneName;
 
 use crate::check::{self, Fetcher, Look};
 use crate::counts::Counts;

@@ -1,7 +1,7 @@
 //! From a checked manifest to a checked image.
 
 use rblmap::Image;
-use rblmap_image::ZoneName;
+use rblmap_content::ZoneName;
 
 use crate::check::{self, Checked, Fetcher, Look};
 use crate::counts::Counts;
@@ -424,7 +424,7 @@ fn guard(
     let Some(refusal) = refusal.map_err(|error| result(zone, &error))? else {
         return Ok(());
     };
-    let content = rblmap_image::ContentId::from_bytes(image.content_id());
+    let content = rblmap_content::ContentId::from_bytes(image.content_id());
     let known = state
         .refused
         .as_ref()

@@ -13,7 +13,7 @@ mod zone;
 
 use std::path::{Path, PathBuf};
 
-use rblmap_image::ZoneName;
+use rblmap_content::ZoneName;
 
 use crate::counts::Counts;
 use crate::error::Error;

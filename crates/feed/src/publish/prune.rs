@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 
-use rblmap_image::ZoneName;
+use rblmap_content::ZoneName;
 
 use crate::error::{Error, reading, writing};
 use crate::names::FeedPath;

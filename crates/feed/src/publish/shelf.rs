@@ -6,8 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rblmap::Image;
+use rblmap_content::ZoneName;
 use rblmap_delta::Limits;
-use rblmap_image::{ZoneName, place};
+use rblmap_image::place;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, reading, writing};

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rblmap_image::{ZoneName, place};
+use rblmap_content::ZoneName;
+use rblmap_image::place;
 
 use crate::digest::FileHash;
 use crate::error::{Error, reading, writing};

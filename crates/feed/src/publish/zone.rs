@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use rblmap::Image;
+use rblmap_content::{ContentId, ZoneName};
 use rblmap_delta::{Epoch, Limits};
-use rblmap_image::{Content, ContentId, Stamp, ZoneName, encode};
+use rblmap_image::{Stamp, encode};
 
 use crate::counts::Counts;
 use crate::digest::FileHash;
@@ -309,7 +310,7 @@ fn stamped(
         0 => now,
         created => created,
     };
-    let content = Content::from_image(given).map_err(broken)?;
+    let content = rblmap_image::decode(given).map_err(broken)?;
     let bytes = encode(&content, Stamp { serial, created }).map_err(broken)?;
     Image::from_vec(bytes).map_err(|error| broken(error.into()))
 }

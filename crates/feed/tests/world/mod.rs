@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rblmap::{Image, Run};
+use rblmap_content::{Content, Draft, Record, ValueBuf, ZoneName};
 use rblmap_feed::{
     Error, Folder, KeyFiles, Outcome, PublishOptions, Published, Report, Settings, SigningKey,
     Source, keygen, mirror, publish, read_public,
 };
-use rblmap_image::{Content, Draft, Record, Stamp, ValueBuf, ZoneName, encode};
+use rblmap_image::{Stamp, encode};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -2,7 +2,7 @@
 
 use super::push_id;
 use crate::error::Error;
-use crate::names::NameTable;
+use rblmap_content::NameTable;
 
 /// The section's bytes; its parameter is the number of names.
 pub(crate) fn encode(names: &NameTable, width: usize) -> Result<Vec<u8>, Error> {

@@ -17,7 +17,7 @@ use rblmap_format::names::codes::{
 use self::suffixes::Suffixes;
 use super::push_id;
 use crate::error::Error;
-use crate::names::NameTable;
+use rblmap_content::NameTable;
 
 /// The sections of one zone's names.
 pub(crate) struct NamesLines {

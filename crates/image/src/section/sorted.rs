@@ -4,7 +4,7 @@ use rblmap::Run;
 use rblmap_format::sections::top_bits;
 
 use super::push_id;
-use crate::normal::Address;
+use rblmap_format::Address;
 
 /// One entry: a value for its key alone, or for all addresses from its key on.
 #[derive(Clone, Copy)]

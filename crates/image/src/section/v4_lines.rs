@@ -20,9 +20,8 @@ use rblmap_format::v4::shape::{BLOCK, LINE, Shape};
 use super::v4_patch;
 use super::v4_unit::{Entries, Unit};
 use super::{Piece, Pieces};
-use crate::blocks::{BLOCKS, BlockReader, Blocks, blocks_by_top};
+use crate::edited::{BLOCKS, BlockReader, Blocks, V4View, blocks_by_top};
 use crate::error::Error;
-use crate::v4::V4View;
 
 /// The sections of one zone's lines.
 pub(crate) struct V4Lines<'a> {
@@ -126,7 +125,7 @@ impl V4Lines<'_> {
                         let patched = patched.next_if(|(of, _)| *of == block);
                         let patched = patched.map(|(_, bits)| bits.as_slice());
                         let in_image = of.bits_in_image(block);
-                        match patched.or(in_image.filter(|_| of.paints(block).is_empty())) {
+                        match patched.or(in_image.filter(|_| of.edits(block).is_empty())) {
                             Some(bits) => part.copy_from_slice(bits),
                             None => set_bits(part, (first, first | 0xffff), reader.runs(block)),
                         }
@@ -268,10 +267,10 @@ fn of_blocks<'a>(
     for block in blocks {
         let in_image = of.in_image(block).filter(|_| same_width);
         match in_image {
-            Some(in_image) if of.paints(block).is_empty() => part.copy(in_image),
+            Some(in_image) if of.edits(block).is_empty() => part.copy(in_image),
             Some(V4Block::Lines { lines, starts }) if !of.outline(block).is_uniform() => {
                 let before = part.count;
-                let (runs, paints) = (reader.runs(block), of.paints(block));
+                let (runs, paints) = (reader.runs(block), of.edits(block));
                 v4_patch::patch_lines(runs, block, (lines, starts), paints, shape, &mut part);
                 part.end_block(before);
                 if let Some(bits) = of.bits_in_image(block).and_then(<[u8]>::first_chunk) {

@@ -10,7 +10,7 @@ use rblmap_format::v4::shape::{BLOCK, LINE, Shape};
 
 use super::v4_lines::{Part, behind};
 use super::v4_unit::{Entries, LOOK_AHEAD};
-use crate::paint::Paint;
+use rblmap_content::Edit;
 
 /// Writes the lines of a /16 with paints, of which these are the runs, from those that it has in the
 /// image.
@@ -18,7 +18,7 @@ pub(super) fn patch_lines<'a>(
     runs: &[Run<u32>],
     block: u16,
     (lines, starts): (&'a [[u8; LINE]], &'a [[u8; 2]]),
-    paints: &[Paint<u32>],
+    paints: &[Edit<u32>],
     shape: Shape,
     part: &mut Part<'a>,
 ) {
@@ -102,7 +102,7 @@ fn pieces(runs: &[Run<u32>], at: u32) -> impl Iterator<Item = u32> {
 }
 
 /// Puts the bits of the /24s of a /16 right in which paints lie.
-pub(super) fn patch_bits(runs: &[Run<u32>], paints: &[Paint<u32>], bits: &mut [u8]) {
+pub(super) fn patch_bits(runs: &[Run<u32>], paints: &[Edit<u32>], bits: &mut [u8]) {
     for paint in paints {
         for of_24 in paint.start >> 8..=paint.end >> 8 {
             let (first, last) = (of_24 << 8, of_24 << 8 | 0xff);

@@ -4,12 +4,9 @@ use rblmap::{NameKey, Slot};
 use rblmap_format::NamePoint;
 use rblmap_format::sections::{NAMES_REACH_V4, NAMES_REACH_V6, SOME_WITHOUT_A};
 
-use crate::content::{Content, ZoneContent};
 use crate::error::Error;
-use crate::names::NameTable;
 use crate::section::{Piece, Pieces};
-use crate::v4::V4Runs;
-use crate::values::Values;
+use rblmap_content::{Content, NameTable, V4Runs, Values, ZoneContent};
 
 /// Offsets of the records, then the records.
 pub(crate) fn encode_zones<V4: V4Runs>(content: &Content<V4>) -> Result<Vec<u8>, Error> {

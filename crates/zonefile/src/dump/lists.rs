@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use rblmap::{NameKey, Run, Slot, Value};
+use rblmap_content::{Content, ZoneContent};
 use rblmap_format::{NamePoint, Part, RawRecord, Template};
-use rblmap_image::{Content, ZoneContent};
 use serde_json::json;
 
 use super::addresses::v4_key;

@@ -9,8 +9,8 @@
 use std::collections::{HashMap, HashSet};
 
 use rblmap::{NameKey, Slot, Value};
+use rblmap_content::{TemplateBuf, ValueBuf};
 use rblmap_format::{Part, RawRecord};
-use rblmap_image::{TemplateBuf, ValueBuf};
 
 use super::addresses::open_based;
 use super::record::{self, Tail};
@@ -372,7 +372,7 @@ fn as_above(record: &RawRecord<'_>) -> Option<(usize, Record)> {
         Part::Literal(_) | Part::Key => None,
     })?;
     let text = TemplateBuf::with_less(record.template?, |more| more.saturating_sub(less));
-    let above = ValueBuf::new([rblmap_image::Record { a: record.a, text }]);
+    let above = ValueBuf::new([rblmap_content::Record { a: record.a, text }]);
     Some((less.into(), above.as_value().as_bytes().to_vec()))
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rblmap::{NameKey, Run};
-use rblmap_image::{DraftZone, resolve_name};
+use rblmap_content::{DraftZone, resolve_name};
 
 use crate::resolve::unions::Unions;
 use crate::warning::{Class, Warning};

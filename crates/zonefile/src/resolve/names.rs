@@ -271,6 +271,6 @@ fn from_above(value: u32, labels: u8, unions: &mut Unions<'_>) -> Result<u32, Er
     if value == 0 || labels == 0 {
         return Ok(value);
     }
-    let seen = rblmap_image::ValueBuf::seen_from_below(unions.get(value), labels);
+    let seen = rblmap_content::ValueBuf::seen_from_below(unions.get(value), labels);
     unions.intern(&seen)
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rblmap::NameKey;
-use rblmap_image::{Record, TemplateBuf, TextPart, ValueBuf};
+use rblmap_content::{Record, TemplateBuf, TextPart, ValueBuf};
 
 use super::names::{Names, View};
 use super::unions::Unions;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rblmap::{Value, ValueId};
-use rblmap_image::{Interner, ValueBuf, ValueList};
+use rblmap_content::{Interner, ValueBuf, ValueList};
 
 use crate::error::Error;
 

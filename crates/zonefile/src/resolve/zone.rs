@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rblmap::{NameKey, Run, Slot, ValueId};
-use rblmap_image::{DraftZone, NameTable};
+use rblmap_content::{DraftZone, NameTable};
 
 use super::names::{self, Names, View};
 use super::span::{self, Span};

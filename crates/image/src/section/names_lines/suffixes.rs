@@ -5,7 +5,7 @@ use rblmap_format::names::codes::{
     Chain, Code, HEAVY_LEN, HEAVY_LISTED, HEAVY_MAX, HEAVY_STEPS, HashKey, Heavy,
 };
 
-use crate::names::NameTable;
+use rblmap_content::NameTable;
 
 /// So many names below make a suffix common.
 const MANY: u64 = 24;

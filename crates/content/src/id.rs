@@ -9,19 +9,18 @@ use std::str::FromStr;
 
 use blake3::Hasher;
 use rayon::prelude::*;
-use rblmap::{Run, Slot, ValueId};
 use rblmap_format::NamePoint;
+use rblmap_format::{Run, Slot, ValueId};
 
-use crate::blocks::Blocks;
 use crate::content::Content;
-use crate::idle::Idle;
 use crate::names::NameTable;
-use crate::normal::Address;
-use crate::v4::{V4Runs, V4View};
+use crate::pool::Pool;
+use crate::v4::V4Runs;
 use crate::values::Values;
+use rblmap_format::Address;
 
-/// Most runs or names that one leaf of the hash tree covers.
-const LEAF: usize = 4096;
+/// Most runs or names that one leaf of the hash tree covers, if more than one address has a run there.
+pub const LEAF: usize = 4096;
 const CONTEXT: &str = "rblmap 2026-11 content id 2";
 /// Values of more bytes stand in leaves as their hash, so that a long text that many leaves use is
 /// hashed once.
@@ -83,7 +82,7 @@ impl<V4: V4Runs> Content<V4> {
         let values = LeafValues::new(self.values());
         let leaves = Leaves {
             values: &values,
-            idle: Idle::new(),
+            leaf: Pool::new(),
         };
         let mut hasher = Hasher::new_derive_key(CONTEXT);
         put_bytes(&mut hasher, self.name().as_str().as_bytes());
@@ -91,7 +90,8 @@ impl<V4: V4Runs> Content<V4> {
         for zone in self.zones() {
             put_bytes(&mut hasher, zone.name().as_bytes());
             hasher.update(&zone.expires().unwrap_or(0).to_le_bytes());
-            hasher.update(&v4_root(zone.v4_view(), &leaves));
+            let hash = |runs: &[Run<u32>]| leaves.with(|leaf| leaf.hash_runs(runs));
+            hasher.update(&root(&zone.v4_runs().map_leaves(hash)));
             hasher.update(&runs_root(zone.v6(), &leaves));
             hasher.update(&names_root(zone.names(), &leaves));
         }
@@ -104,13 +104,6 @@ fn upper_half<A: Address>(start: A, bits: u32) -> A {
     start | A::ONE << (bits - 1)
 }
 
-fn v4_root(runs: V4View<'_>, hasher: &Leaves<'_>) -> [u8; 32] {
-    match runs {
-        V4View::List(runs) => runs_root(runs, hasher),
-        V4View::Blocks(blocks) => blocks_root(blocks, hasher),
-    }
-}
-
 fn runs_root<A: Address>(runs: &[Run<A>], hasher: &Leaves<'_>) -> [u8; 32] {
     let mut leaves = Vec::new();
     split_runs(runs, A::default(), A::BITS, &mut leaves);
@@ -118,51 +111,13 @@ fn runs_root<A: Address>(runs: &[Run<A>], hasher: &Leaves<'_>) -> [u8; 32] {
     root(&leaves.par_iter().map(hash).collect::<Vec<_>>())
 }
 
-/// As [`runs_root`], without a list of all runs.
-fn blocks_root(blocks: &Blocks<'_>, hasher: &Leaves<'_>) -> [u8; 32] {
-    // How many runs start before each /16.
-    let starts = |block: u16| blocks.outline(block).starts(blocks.outline_before(block)).0;
-    let before: Vec<u64> = std::iter::once(0)
-        .chain((0..=u16::MAX).scan(0, |sum, block| {
-            *sum += u64::from(starts(block));
-            Some(*sum)
-        }))
-        .collect();
-    let mut ranges = Vec::new();
-    split_blocks(&before, 0, 16, &mut ranges);
-    let leaves: Vec<Vec<[u8; 32]>> = ranges
-        .into_par_iter()
-        .map_init(
-            || (blocks.reader(), Vec::new()),
-            |(reader, runs), range| {
-                runs.clear();
-                let first = u32::try_from(range.start << 16).unwrap_or(0); // at most 65,535
-                let bits = 16 + range.len().ilog2();
-                reader.push_runs(range, runs);
-                let mut leaves = Vec::new();
-                split_runs(runs, first, bits, &mut leaves);
-                let hash =
-                    |leaf: &mut Leaf<'_>| leaves.iter().map(|runs| leaf.hash_runs(runs)).collect();
-                hasher.with(hash)
-            },
-        )
-        .collect();
-    root(&leaves.concat())
-}
-
-/// Cuts all /16s into the fewest aligned ranges of at most [`LEAF`] runs or one /16, leaving out
-/// those in which no run starts.
-fn split_blocks(before: &[u64], first: usize, bits: u32, out: &mut Vec<Range<usize>>) {
-    let end = first + (1 << bits);
-    let at = |block: usize| before.get(block).copied().unwrap_or(0);
-    match at(end) - at(first) {
-        0 => {}
-        count if count <= LEAF as u64 || bits == 0 => out.push(first..end),
-        _ => {
-            split_blocks(before, first, bits - 1, out);
-            split_blocks(before, first + (1 << (bits - 1)), bits - 1, out);
-        }
-    }
+/// The leaves of the hash tree over runs: the fewest aligned ranges of addresses in which at most
+/// [`LEAF`] runs begin, or a single address; ranges in which none begins are left out. The runs begin
+/// in the range of `2^bits` addresses from `first` on, and rise.
+pub fn leaves(runs: &[Run<u32>], first: u32, bits: u32) -> Vec<&[Run<u32>]> {
+    let mut leaves = Vec::new();
+    split_runs(runs, first, bits, &mut leaves);
+    leaves
 }
 
 /// Cuts runs into the fewest aligned blocks of at most [`LEAF`] runs, by where runs start.
@@ -290,12 +245,12 @@ impl<'a> LeafValues<'a> {
 /// Lends what hashes leaves.
 struct Leaves<'a> {
     values: &'a LeafValues<'a>,
-    idle: Idle<Leaf<'a>>,
+    leaf: Pool<Leaf<'a>>,
 }
 
 impl<'a> Leaves<'a> {
     fn with<R>(&self, work: impl FnOnce(&mut Leaf<'a>) -> R) -> R {
-        self.idle.with(|| Leaf::new(self.values), work)
+        self.leaf.with(|| Leaf::new(self.values), work)
     }
 }
 
@@ -429,7 +384,7 @@ fn put_bytes(hasher: &mut Hasher, bytes: &[u8]) {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use rblmap::NameKey;
+    use rblmap_format::NameKey;
 
     use super::*;
     use crate::{Draft, Record, ValueBuf};

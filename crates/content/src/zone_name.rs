@@ -7,11 +7,11 @@ use std::str::FromStr;
 /// of paths, so nothing else is let in.
 ///
 /// ```
-/// use rblmap_image::ZoneName;
+/// use rblmap_content::ZoneName;
 /// let zone: ZoneName = "Ops.Example.".parse()?;
 /// assert_eq!(zone.as_str(), "ops.example");
 /// assert!("../etc".parse::<ZoneName>().is_err());
-/// # Ok::<(), rblmap_image::ZoneNameError>(())
+/// # Ok::<(), rblmap_content::ZoneNameError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ZoneName(String);

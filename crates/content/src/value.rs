@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use rblmap::Value;
+use rblmap_format::Value;
 use rblmap_format::record::{A, KEY, KEY_LESS, LITERAL, LONG, LOOPBACK, LOOPBACK_A, TEXT};
 use rblmap_format::{MAX_LITERAL, MAX_TEXT, Part, RawRecord, Template};
 
@@ -38,7 +38,7 @@ impl TemplateBuf {
     /// A text without keys; an empty one is a record of its own, as in a `generic` of rbldnsd.
     ///
     /// ```
-    /// use rblmap_image::{TemplateBuf, TextPart};
+    /// use rblmap_content::{TemplateBuf, TextPart};
     /// let parts = [TextPart::Literal(b"Case 7".to_vec())];
     /// assert_eq!(Some(TemplateBuf::literal(b"Case 7")), TemplateBuf::new(parts));
     /// ```
@@ -53,7 +53,7 @@ impl TemplateBuf {
     /// no record.
     ///
     /// ```
-    /// use rblmap_image::{TemplateBuf, TextPart};
+    /// use rblmap_content::{TemplateBuf, TextPart};
     /// let parts = [TextPart::Literal(b"see http://ops.example/?".to_vec()), TextPart::Key];
     /// assert!(TemplateBuf::new(parts).is_some());
     /// assert!(TemplateBuf::new([TextPart::Literal(Vec::new())]).is_none());
@@ -109,7 +109,7 @@ impl TemplateBuf {
     /// The same text, in which each key loses another number of first labels; it lost `0` or more.
     ///
     /// ```
-    /// use rblmap_image::{Record, TemplateBuf, TextPart, ValueBuf};
+    /// use rblmap_content::{Record, TemplateBuf, TextPart, ValueBuf};
     /// let text = TemplateBuf::new([TextPart::KeyLess(2)]);
     /// let value = ValueBuf::new([Record { a: None, text: text.clone() }]);
     /// let template = value.as_value().records().next().and_then(|record| record.template);
@@ -178,7 +178,7 @@ impl ValueBuf {
     /// an A alone beside the same A with a text.
     ///
     /// ```
-    /// use rblmap_image::{Record, ValueBuf};
+    /// use rblmap_content::{Record, ValueBuf};
     /// let record = Record { a: Some([127, 0, 0, 2].into()), text: None };
     /// let value = ValueBuf::new([record.clone(), record]);
     /// assert_eq!(value.as_value().records().count(), 1);
@@ -264,7 +264,7 @@ fn is_plain(bytes: &[u8]) -> bool {
 /// Whether some text of the value names the key.
 ///
 /// ```
-/// use rblmap_image::{Record, TemplateBuf, TextPart, ValueBuf, names_key};
+/// use rblmap_content::{Record, TemplateBuf, TextPart, ValueBuf, names_key};
 /// let text = TemplateBuf::new([TextPart::Literal(b"see ".to_vec()), TextPart::Key]);
 /// assert!(names_key(ValueBuf::new([Record { a: None, text }]).as_value()));
 /// ```

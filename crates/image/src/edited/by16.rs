@@ -1,7 +1,4 @@
-//! The IPv4 runs of an image by /16: those that nothing has changed stay in the image, and of others
-//! the paints that have been laid over them are kept.
-
-mod reader;
+//! IPv4 runs as an image and edits over it, by /16.
 
 use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,28 +7,26 @@ use rayon::prelude::*;
 use rblmap::{Run, ValueId, Zone};
 use rblmap_format::{Outline, V4Block, V4Blocks};
 
-use crate::idle::Idle;
-use crate::paint::{Paint, lay_to};
-use crate::v4::renumbered;
+use rblmap_content::{Edit, Pool, edit_runs_into, renumbered};
 
-pub use reader::BlockReader;
+use super::reader::BlockReader;
 
 /// The number of /16s.
 pub(crate) const BLOCKS: usize = 65_536;
 
-/// The IPv4 runs of a zone of an image, with paints laid over. Takes about 4 MB, and 12 bytes for each
-/// paint.
+/// The IPv4 runs of a zone of an image, with edits laid over. Takes about 4 MB, and 12 bytes for each
+/// edit.
 ///
 /// A /16 has *units*: what a line of the image speaks for, or all of it if it has none.
 #[derive(Debug, Clone)]
 pub struct Blocks<'a> {
-    image: V4Blocks<'a>,
+    pub(super) image: V4Blocks<'a>,
     /// How many values the image has.
     image_values: usize,
     /// The ids of the image's values by rank, if they are no longer those of the image.
-    ids: Option<Vec<Option<ValueId>>>,
+    pub(super) ids: Option<Vec<Option<ValueId>>>,
     /// What has been laid over each /16: rising, disjoint.
-    paints: Vec<Vec<Paint<u32>>>,
+    pub(super) edits: Vec<Vec<Edit<u32>>>,
     outlines: Vec<Outline>,
     /// How many runs and gaps begin in each /8.
     tops: Vec<(u64, u64)>,
@@ -45,7 +40,7 @@ impl<'a> Blocks<'a> {
     /// all runs once, on all cores.
     pub(crate) fn of(zone: &Zone<'a>, values: usize) -> Option<Blocks<'a>> {
         let image = V4Blocks::of(zone.v4())?;
-        let uses = Idle::new();
+        let uses = Pool::new();
         let none_used = || vec![0; values];
         let is_damaged = AtomicBool::new(false);
         let outlines: Vec<Vec<Outline>> = blocks_by_top()
@@ -89,7 +84,7 @@ impl<'a> Blocks<'a> {
             image,
             image_values: values,
             ids: None,
-            paints: vec![Vec::new(); BLOCKS],
+            edits: vec![Vec::new(); BLOCKS],
             outlines: outlines.concat(),
             tops: vec![(0, 0); 256],
             uses: vec![0; values],
@@ -141,7 +136,7 @@ impl<'a> Blocks<'a> {
     }
 
     /// Those of some units. An image that is damaged may have a last one before the first.
-    fn ends_of(&self, block: u16, units: &Range<usize>) -> (u32, u32) {
+    pub(super) fn ends_of(&self, block: u16, units: &Range<usize>) -> (u32, u32) {
         let top = u32::from(block) << 16;
         let of = self.image.block(block);
         let end = of.start_of(units.end);
@@ -156,34 +151,34 @@ impl<'a> Blocks<'a> {
         BlockReader::new(self)
     }
 
-    /// Lays rising, disjoint paints over, on all cores. Only the units are read that they lie in.
+    /// Adds rising, disjoint edits, on all cores. Reads only the units that they touch.
     ///
     /// # Errors
-    /// The index of the first paint that does not rise.
-    pub fn lay(&mut self, paints: &[Paint<u32>]) -> Result<(), usize> {
+    /// The index of the first edit that does not rise.
+    pub fn edit(&mut self, edits: &[Edit<u32>]) -> Result<(), usize> {
         let mut from = Some(0);
-        for (index, paint) in paints.iter().enumerate() {
-            if paint.start > paint.end || from.is_none_or(|from| paint.start < from) {
+        for (index, edit) in edits.iter().enumerate() {
+            if edit.start > edit.end || from.is_none_or(|from| edit.start < from) {
                 return Err(index);
             }
-            from = paint.end.checked_add(1);
+            from = edit.end.checked_add(1);
         }
-        let touched = by_block(paints);
+        let touched = by_block(edits);
         let values = self.uses.len();
-        let uses = Idle::new();
+        let uses = Pool::new();
         let none_used = || vec![0; values];
-        let changed: Vec<(u16, Outline, Vec<Paint<u32>>)> = touched
+        let changed: Vec<(u16, Outline, Vec<Edit<u32>>)> = touched
             .into_par_iter()
             .map_init(
                 || (self.reader(), Vec::new()),
                 |(reader, new), (block, range)| {
                     let top = u32::from(block) << 16;
-                    let paints = paints.get(range).unwrap_or_default();
-                    let paints: Vec<Paint<u32>> = cut(paints, (top, top | 0xffff)).collect();
+                    let edits = edits.get(range).unwrap_or_default();
+                    let edits: Vec<Edit<u32>> = cut(edits, (top, top | 0xffff)).collect();
                     let see =
-                        |uses: &mut Vec<i64>| self.outline_with(block, &paints, reader, new, uses);
+                        |uses: &mut Vec<i64>| self.outline_with(block, &edits, reader, new, uses);
                     let outline = uses.with(none_used, see);
-                    (block, outline, joined(self.paints(block), &paints))
+                    (block, outline, joined(self.edits(block), &edits))
                 },
             )
             .collect();
@@ -195,13 +190,13 @@ impl<'a> Blocks<'a> {
         ends.dedup();
         ends.iter().for_each(|&block| self.count_border(block, 1));
         self.add_uses(uses.into_all());
-        for (block, outline, paints) in changed {
+        for (block, outline, edits) in changed {
             let place = usize::from(block);
             if let Some(slot) = self.outlines.get_mut(place) {
                 *slot = outline;
             }
-            if let Some(slot) = self.paints.get_mut(place) {
-                *slot = paints;
+            if let Some(slot) = self.edits.get_mut(place) {
+                *slot = edits;
             }
         }
         ends.iter().for_each(|&block| self.count_border(block, -1));
@@ -211,25 +206,25 @@ impl<'a> Blocks<'a> {
         Ok(())
     }
 
-    /// The outline of a /16 with more paints, its first; adds to the counts by how many runs more or
+    /// The outline of a /16 with more edits, its first; adds to the counts by how many runs more or
     /// fewer, cut at the ends of the /16, there are of each value.
     fn outline_with(
         &self,
         block: u16,
-        paints: &[Paint<u32>],
+        edits: &[Edit<u32>],
         reader: &mut BlockReader<'_, '_>,
         new: &mut Vec<Run<u32>>,
         uses: &mut Vec<i64>,
     ) -> Outline {
         let mut outline = self.outline(block);
-        let mut rest = paints;
+        let mut rest = edits;
         while let Some(first) = rest.first() {
             let (units, count) = self.units_around(block, first, rest);
             let (here, after) = rest.split_at(count);
             rest = after;
             let old = reader.runs_of(block, units.clone());
             new.clear();
-            lay_to(old, here.iter().copied(), new);
+            edit_runs_into(old, here.iter().copied(), new);
             count_change(uses, old, new);
             // The units begin and end with addresses that do not change, or where the /16 does.
             let ends = self.ends_of(block, &units);
@@ -246,13 +241,13 @@ impl<'a> Blocks<'a> {
         outline
     }
 
-    /// The units of a /16 that a paint and those around it lie in, with the addresses beside them, and
-    /// how many of the paints, of which it is the first, lie in the same.
+    /// The units of a /16 that a edit and those around it lie in, with the addresses beside them, and
+    /// how many of the edits, of which it is the first, lie in the same.
     fn units_around(
         &self,
         block: u16,
-        first: &Paint<u32>,
-        paints: &[Paint<u32>],
+        first: &Edit<u32>,
+        edits: &[Edit<u32>],
     ) -> (Range<usize>, usize) {
         let top = u32::from(block) << 16;
         let of = self.image.block(block);
@@ -260,11 +255,11 @@ impl<'a> Blocks<'a> {
         let from = unit(first.start.saturating_sub(1).max(top));
         let mut to = from;
         let mut count = 0;
-        for paint in paints {
-            if count > 0 && unit(paint.start.saturating_sub(1).max(top)) > to {
+        for edit in edits {
+            if count > 0 && unit(edit.start.saturating_sub(1).max(top)) > to {
                 break;
             }
-            to = to.max(unit(paint.end.saturating_add(1).min(top | 0xffff)));
+            to = to.max(unit(edit.end.saturating_add(1).min(top | 0xffff)));
             count += 1;
         }
         (from..to + 1, count)
@@ -301,6 +296,21 @@ impl<'a> Blocks<'a> {
         }
     }
 
+    /// The fewest aligned ranges of /16s in which at most `most` runs start, or one /16; without those
+    /// in which none does.
+    pub fn ranges_of(&self, most: usize) -> Vec<Range<usize>> {
+        let starts = |block: u16| self.outline(block).starts(self.outline_before(block)).0;
+        let before: Vec<u64> = std::iter::once(0)
+            .chain((0..=u16::MAX).scan(0, |sum, block| {
+                *sum += u64::from(starts(block));
+                Some(*sum)
+            }))
+            .collect();
+        let mut ranges = Vec::new();
+        split_ranges(&before, most as u64, 0, 16, &mut ranges);
+        ranges
+    }
+
     /// Adds to a count for each value, by rank, how many runs have it.
     pub(crate) fn count_uses(&self, counts: &mut [u64]) {
         let sums = counts.iter_mut().zip(&self.uses);
@@ -316,8 +326,8 @@ impl<'a> Blocks<'a> {
     /// Gives the values new ids, found by the rank of the old.
     pub(crate) fn renumber(&mut self, ids: &[Option<ValueId>]) {
         let new = |old: ValueId| renumbered(ids, old);
-        for paint in self.paints.iter_mut().flatten() {
-            paint.value = paint.value.map(new);
+        for edit in self.edits.iter_mut().flatten() {
+            edit.value = edit.value.map(new);
         }
         for outline in &mut self.outlines {
             outline.first = outline.first.map(new);
@@ -362,9 +372,9 @@ impl<'a> Blocks<'a> {
     }
 
     /// What is laid over a /16.
-    pub(crate) fn paints(&self, block: u16) -> &[Paint<u32>] {
-        let paints = self.paints.get(usize::from(block));
-        paints.map(Vec::as_slice).unwrap_or_default()
+    pub(crate) fn edits(&self, block: u16) -> &[Edit<u32>] {
+        let edits = self.edits.get(usize::from(block));
+        edits.map(Vec::as_slice).unwrap_or_default()
     }
 
     /// How many values the image has, of which the lines hold the ids.
@@ -380,11 +390,27 @@ impl<'a> Blocks<'a> {
     }
 }
 
-/// Each /16 that paints touch, and which do.
-fn by_block(paints: &[Paint<u32>]) -> Vec<(u16, Range<usize>)> {
+/// Cuts all /16s into the fewest aligned ranges in which at most `most` runs start, or one /16; leaves
+/// out those in which none does. `before` has for each /16 how many start before it.
+fn split_ranges(before: &[u64], most: u64, first: usize, bits: u32, out: &mut Vec<Range<usize>>) {
+    let end = first + (1 << bits);
+    let at = |block: usize| before.get(block).copied().unwrap_or(0);
+    match at(end) - at(first) {
+        0 => {}
+        count if count <= most || bits == 0 => out.push(first..end),
+        _ => {
+            let half = first + (1 << (bits - 1));
+            split_ranges(before, most, first, bits - 1, out);
+            split_ranges(before, most, half, bits - 1, out);
+        }
+    }
+}
+
+/// Each /16 that edits touch, and which do.
+fn by_block(edits: &[Edit<u32>]) -> Vec<(u16, Range<usize>)> {
     let mut touched: Vec<(u16, Range<usize>)> = Vec::new();
-    for (index, paint) in paints.iter().enumerate() {
-        for block in block_of(paint.start)..=block_of(paint.end) {
+    for (index, edit) in edits.iter().enumerate() {
+        for block in block_of(edit.start)..=block_of(edit.end) {
             match touched.last_mut() {
                 Some((last, range)) if *last == block => range.end = index + 1,
                 _ => touched.push((block, index..index + 1)),
@@ -394,45 +420,48 @@ fn by_block(paints: &[Paint<u32>]) -> Vec<(u16, Range<usize>)> {
     touched
 }
 
-/// The paints that touch the addresses from `first` to `last`, cut at these.
-fn cut(paints: &[Paint<u32>], (first, last): (u32, u32)) -> impl Iterator<Item = Paint<u32>> {
-    let from = paints.partition_point(|paint| paint.end < first);
-    let paints = paints.get(from..).unwrap_or_default().iter();
-    let paints = paints.take_while(move |paint| paint.start <= last);
-    paints.map(move |paint| Paint {
-        start: paint.start.max(first),
-        end: paint.end.min(last),
-        ..*paint
+/// The edits that touch the addresses from `first` to `last`, cut at these.
+pub(super) fn cut(
+    edits: &[Edit<u32>],
+    (first, last): (u32, u32),
+) -> impl Iterator<Item = Edit<u32>> {
+    let from = edits.partition_point(|edit| edit.end < first);
+    let edits = edits.get(from..).unwrap_or_default().iter();
+    let edits = edits.take_while(move |edit| edit.start <= last);
+    edits.map(move |edit| Edit {
+        start: edit.start.max(first),
+        end: edit.end.min(last),
+        ..*edit
     })
 }
 
 /// Paints with others laid over them.
-fn joined(under: &[Paint<u32>], over: &[Paint<u32>]) -> Vec<Paint<u32>> {
+fn joined(under: &[Edit<u32>], over: &[Edit<u32>]) -> Vec<Edit<u32>> {
     if under.is_empty() {
         return over.to_vec();
     }
-    let mut all: Vec<Paint<u32>> = Vec::with_capacity(under.len() + over.len());
-    let mut push = |paint: Paint<u32>| match all.last_mut() {
-        Some(last) if last.value == paint.value && last.end + 1 == paint.start => {
-            last.end = paint.end;
+    let mut all: Vec<Edit<u32>> = Vec::with_capacity(under.len() + over.len());
+    let mut push = |edit: Edit<u32>| match all.last_mut() {
+        Some(last) if last.value == edit.value && last.end + 1 == edit.start => {
+            last.end = edit.end;
         }
-        _ => all.push(paint),
+        _ => all.push(edit),
     };
     let mut under = under.iter().copied().peekable();
     for over in over {
-        while let Some(before) = under.next_if(|paint| paint.end < over.start) {
+        while let Some(before) = under.next_if(|edit| edit.end < over.start) {
             push(before);
         }
         // What lies on both sides of the new one, or is under it.
-        while let Some(paint) = under.peek_mut().filter(|paint| paint.start <= over.end) {
-            if paint.start < over.start {
-                push(Paint {
+        while let Some(edit) = under.peek_mut().filter(|edit| edit.start <= over.end) {
+            if edit.start < over.start {
+                push(Edit {
                     end: over.start - 1,
-                    ..*paint
+                    ..*edit
                 });
             }
-            if paint.end > over.end {
-                paint.start = over.end + 1;
+            if edit.end > over.end {
+                edit.start = over.end + 1;
                 break;
             }
             under.next();
@@ -489,31 +518,31 @@ mod tests {
     use fastrand::Rng;
 
     use super::*;
-    use crate::paint::lay;
+    use rblmap_content::edit_runs;
 
-    fn paints(rng: &mut Rng) -> Vec<Paint<u32>> {
+    fn edits(rng: &mut Rng) -> Vec<Edit<u32>> {
         let mut at = 0;
-        let mut paints = Vec::new();
+        let mut edits = Vec::new();
         while at < 60 {
             let start = at + rng.u32(0..6);
             let end = start + rng.u32(0..5);
             let value = ValueId::new(rng.u32(0..3));
-            paints.push(Paint { start, end, value });
+            edits.push(Edit { start, end, value });
             at = end + 1;
         }
-        paints
+        edits
     }
 
     #[test]
-    fn paints_over_paints_are_paints() {
+    fn edits_over_edits_are_edits() {
         for seed in 0..2000 {
             let mut rng = Rng::with_seed(seed);
-            let (old, under, over) = (paints(&mut rng), paints(&mut rng), paints(&mut rng));
-            let old = lay(&[], &old);
+            let (old, under, over) = (edits(&mut rng), edits(&mut rng), edits(&mut rng));
+            let old = edit_runs(&[], &old);
             let both = joined(&under, &over);
             assert!(both.is_sorted_by(|a, b| a.end < b.start), "seed {seed}");
-            let expected = lay(&lay(&old, &under), &over);
-            assert_eq!(lay(&old, &both), expected, "seed {seed}");
+            let expected = edit_runs(&edit_runs(&old, &under), &over);
+            assert_eq!(edit_runs(&old, &both), expected, "seed {seed}");
         }
     }
 }

@@ -1,13 +1,12 @@
-//! The normal form: neighbours merged, points that say what they would inherit dropped.
+//! The normal form: adjacent runs with the same value are one run, and names that say what they
+//! would inherit anyway are not there.
 
 use rayon::prelude::*;
-use rblmap::{NameKey, Run, Slot, ValueId};
-pub use rblmap_format::Address;
+use rblmap_format::{Address, NameKey, Run, Slot, ValueId};
 
-use crate::content::inherited;
 use crate::error::Error;
 use crate::names::NameTable;
-use crate::value;
+use crate::value::{ValueBuf, names_key};
 use crate::values::Interner;
 
 /// Joins neighbours of equal value; the index of the first run that does not rise as error.
@@ -131,8 +130,8 @@ fn unless_inherited(own: Slot, (above, labels): (Slot, u8), values: &Interner) -
 }
 
 fn answers_alike(own: ValueId, above: ValueId, labels: u8, values: &Interner) -> bool {
-    if !value::names_key(values.get(above)) {
+    if !names_key(values.get(above)) {
         return own == above;
     }
-    inherited(values, above, labels).as_value() == values.get(own)
+    ValueBuf::seen_from_below(values.get(above), labels).as_value() == values.get(own)
 }

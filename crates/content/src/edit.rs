@@ -1,71 +1,71 @@
-//! Paints: the one edit of addresses, laid over runs.
+//! The one change of addresses: set a range of them to a value, or to none.
 
-use rblmap::{Run, ValueId};
+use rblmap_format::{Run, ValueId};
 
-use crate::normal::Address;
+use rblmap_format::Address;
 
 /// Sets the addresses from `start` to `end`, both included, to a value or to none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Paint<A> {
+pub struct Edit<A> {
     /// The first address.
     pub start: A,
     /// The last address.
     pub end: A,
-    /// What they say from then on.
+    /// Their value from then on; none if they are no longer listed.
     pub value: Option<ValueId>,
 }
 
-/// Lays rising, disjoint paints over runs. Stretches without paint are found by doubling steps and
-/// copied as they are; neighbours that have become one are merged.
+/// The runs after rising, disjoint edits, neighbours of equal value merged. Runs that no edit touches
+/// are found by doubling steps and copied: the cost is that of the copy, and `O(log n)` for each edit.
 ///
 /// ```
-/// use rblmap::{Run, ValueId};
-/// use rblmap_image::{Paint, lay};
+/// use rblmap_format::{Run, ValueId};
+/// use rblmap_content::{Edit, edit_runs};
 /// let value = ValueId::from_rank(0).unwrap();
 /// let old = [Run { start: 1u32, end: 9, value }];
-/// let new = lay(&old, &[Paint { start: 5, end: 5, value: None }]);
+/// let new = edit_runs(&old, &[Edit { start: 5, end: 5, value: None }]);
 /// assert_eq!(new, [Run { start: 1, end: 4, value }, Run { start: 6, end: 9, value }]);
 /// ```
-pub fn lay<A: Address>(old: &[Run<A>], paints: &[Paint<A>]) -> Vec<Run<A>> {
-    let mut out: Vec<Run<A>> = Vec::with_capacity(old.len() + paints.len());
-    lay_to(old, paints.iter().copied(), &mut out);
+pub fn edit_runs<A: Address>(old: &[Run<A>], edits: &[Edit<A>]) -> Vec<Run<A>> {
+    let mut out: Vec<Run<A>> = Vec::with_capacity(old.len() + edits.len());
+    edit_runs_into(old, edits.iter().copied(), &mut out);
     out
 }
 
-/// As [`lay`], into an empty list.
-pub(crate) fn lay_to<A: Address>(
+/// As [`edit_runs`], into an empty list.
+pub fn edit_runs_into<A: Address>(
     old: &[Run<A>],
-    paints: impl Iterator<Item = Paint<A>>,
+    edits: impl Iterator<Item = Edit<A>>,
     out: &mut Vec<Run<A>>,
 ) {
     let mut rest = old;
     // The next old run, when it is no longer in `rest`.
     let mut head: Option<Run<A>> = None;
-    for paint in paints {
-        if let Some(run) = head.take_if(|run| run.end < paint.start) {
+    for edit in edits {
+        if let Some(run) = head.take_if(|run| run.end < edit.start) {
             push(out, run);
         }
         if head.is_none() {
-            let (untouched, after) = rest.split_at(count_before(rest, paint.start));
+            let (untouched, after) = rest.split_at(count_before(rest, edit.start));
             push_all(out, untouched);
             rest = after;
         }
         while let Some(run) = head.take().or_else(|| rest.split_off_first().copied()) {
-            if run.start > paint.end {
+            if run.start > edit.end {
                 head = Some(run);
                 break;
             }
-            if run.start < paint.start {
-                let end = paint.start.previous().unwrap_or_default();
+            if run.start < edit.start {
+                let end = edit.start.previous().unwrap_or_default();
                 push(out, Run { end, ..run });
             }
-            if let Some(start) = paint.end.next().filter(|&start| start <= run.end) {
+            if let Some(start) = edit.end.next().filter(|&start| start <= run.end) {
                 head = Some(Run { start, ..run });
                 break;
             }
         }
-        if let Some(value) = paint.value {
-            let (start, end) = (paint.start, paint.end);
+        if let Some(value) = edit.value {
+            let (start, end) = (edit.start, edit.end);
             push(out, Run { start, end, value });
         }
     }

@@ -4,23 +4,22 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
-use rblmap::{NameKey, Run, Slot, Value, ValueId};
 use rblmap_format::NamePoint;
+use rblmap_format::{NameKey, Run, Slot, Value, ValueId};
 
-use crate::error::{Error, zone_label};
+use crate::error::Error;
 use crate::facts::Facts;
 use crate::names::NameTable;
 use crate::normal;
-use crate::v4::{V4Runs, V4View, mark, mark_runs, renumbered};
-use crate::value::ValueBuf;
-use crate::values::{Interner, Values};
+use crate::v4::{V4Runs, mark, mark_runs};
+use crate::values::{Interner, Values, renumbered};
 use crate::zone_name::ZoneName;
 
 /// Content that is still being put together: values as they come, runs sorted but not merged.
 ///
 /// ```
-/// use rblmap::{NameKey, Run};
-/// use rblmap_image::{Draft, Record, ValueBuf};
+/// use rblmap_format::{NameKey, Run};
+/// use rblmap_content::{Draft, Record, ValueBuf};
 ///
 /// let mut draft = Draft::new("ops.example".parse()?);
 /// let value = ValueBuf::new([Record { a: Some([127, 0, 0, 2].into()), text: None }]);
@@ -86,7 +85,8 @@ impl Draft {
 }
 
 impl<V4: V4Runs> Draft<V4> {
-    pub(crate) fn empty(name: ZoneName) -> Draft<V4> {
+    /// An empty draft with a base zone, whatever holds its IPv4 runs.
+    pub fn empty(name: ZoneName) -> Draft<V4> {
         let zones = BTreeMap::from([(NameKey::ROOT, DraftZone::default())]);
         Draft {
             name,
@@ -124,7 +124,7 @@ impl<V4: V4Runs> Draft<V4> {
         let used = unused(values.len());
         for zone in &zones {
             zone.mark_values(&used).map_err(|id| Error::NoSuchValue {
-                zone: zone_label(&zone.name),
+                zone: zone.name.or_at().to_string(),
                 id: id.get(),
                 count: values.len(),
             })?;
@@ -223,9 +223,9 @@ impl<V4: V4Runs> ZoneContent<V4> {
         &self.facts
     }
 
-    /// The IPv4 runs, however they are held.
-    pub fn v4_view(&self) -> V4View<'_> {
-        self.v4.view()
+    /// The IPv4 runs, in whatever holds them.
+    pub fn v4_runs(&self) -> &V4 {
+        &self.v4
     }
 
     /// The IPv6 runs in address order, neighbours of different value.
@@ -238,9 +238,12 @@ impl<V4: V4Runs> ZoneContent<V4> {
         &self.names
     }
 
-    /// Marks the ranks of the values that this zone uses; an id that has no place as error.
+    /// Marks the ranks of the values that this zone uses.
+    ///
+    /// # Errors
+    /// The first id for which `used` has no place.
     fn mark_values(&self, used: &[AtomicBool]) -> Result<(), ValueId> {
-        self.v4.view().mark_values(used)?;
+        self.v4.mark_values(used)?;
         mark_runs(&self.v6, used)?;
         let slots = self
             .names
@@ -266,7 +269,7 @@ fn finish_zone<V4: V4Runs>(
     draft: DraftZone<V4>,
     values: &Interner,
 ) -> Result<ZoneContent<V4>, Error> {
-    let label = || zone_label(&name);
+    let label = || name.or_at().to_string();
     let mut draft = draft;
     let order = |index| Error::Order {
         zone: label(),
@@ -315,8 +318,8 @@ fn sort_values(values: &Values, used: &[AtomicBool]) -> (Values, Vec<Option<Valu
     (sorted, ids)
 }
 
-/// What a name is answered with in a list of points in normal form, and how many labels of it the
-/// matched name lacks: the naive rule, as a model for tests and for the union of datasets.
+/// What a name is answered with in a list of points in normal form, and the name that matched. This
+/// is the rule in its simplest form, as a model for tests and for the union of datasets.
 pub fn resolve_name(names: &NameTable, name: &NameKey) -> Option<(ValueId, NameKey)> {
     let point = |key: &NameKey| -> Option<NamePoint<'_>> { names.find(key.as_bytes()) };
     match point(name).map_or(Slot::Inherit, |point| point.exact) {
@@ -333,9 +336,4 @@ pub fn resolve_name(names: &NameTable, name: &NameKey) -> Option<(ValueId, NameK
         }
     }
     None
-}
-
-/// The value a name below a point inherits, in terms of that name.
-pub(crate) fn inherited(values: &Interner, id: ValueId, labels: u8) -> ValueBuf {
-    ValueBuf::seen_from_below(values.get(id), labels)
 }

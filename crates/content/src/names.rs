@@ -1,7 +1,7 @@
 //! A list of points of the tree of names, in one block of memory.
 
-use rblmap::{Slot, ValueId};
 use rblmap_format::NamePoint;
+use rblmap_format::{Slot, ValueId};
 
 /// Points with their keys; in content sorted by key, each key once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,10 +24,10 @@ impl NameTable {
         NameTable::default()
     }
 
-    /// Adds a point. `key` is what [`rblmap::NameKey::as_bytes`] gives.
+    /// Adds a point. `key` is what [`rblmap_format::NameKey::as_bytes`] gives.
     pub fn push(&mut self, key: &[u8], exact: Slot, below: Slot) {
         let key = key
-            .get(..key.len().min(rblmap::MAX_KEY))
+            .get(..key.len().min(rblmap_format::MAX_KEY))
             .unwrap_or_default();
         self.points.push(Point {
             start: self.bytes.len(),

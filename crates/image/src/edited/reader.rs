@@ -1,13 +1,13 @@
-//! Reads the runs of /16s, paints included.
+//! Reads the runs of /16s, with the edits over them.
 
 use std::ops::Range;
 
 use rblmap::Run;
 use rblmap_format::{Outline, V4Walk};
 
-use super::{Blocks, cut};
-use crate::paint::lay_to;
-use crate::v4::renumbered;
+use rblmap_content::{edit_runs_into, renumbered};
+
+use super::by16::{Blocks, cut};
 
 /// Reads the runs of [`Blocks`].
 pub struct BlockReader<'b, 'a> {
@@ -50,19 +50,19 @@ impl<'b, 'a> BlockReader<'b, 'a> {
             }));
             runs = &self.renumbered;
         }
-        let mut paints = cut(self.blocks.paints(block), ends).peekable();
-        if paints.peek().is_none() {
+        let mut edits = cut(self.blocks.edits(block), ends).peekable();
+        if edits.peek().is_none() {
             return runs;
         }
         self.runs.clear();
-        lay_to(runs, paints, &mut self.runs);
+        edit_runs_into(runs, edits, &mut self.runs);
         &self.runs
     }
 
     /// The outline of a unit of a /16.
     pub fn outline(&mut self, block: u16, unit: usize) -> Outline {
         let ends = self.blocks.ends(block, unit);
-        if cut(self.blocks.paints(block), ends).next().is_some() {
+        if cut(self.blocks.edits(block), ends).next().is_some() {
             return Outline::of(self.runs_of(block, unit..unit + 1), ends);
         }
         let mut outline = self.walk.outline(block, unit, &mut |_, _| {});
@@ -74,7 +74,7 @@ impl<'b, 'a> BlockReader<'b, 'a> {
     }
 
     /// Adds the runs that begin in some /16s, whole.
-    pub(crate) fn push_runs(&mut self, range: Range<usize>, out: &mut Vec<Run<u32>>) {
+    pub fn push_runs(&mut self, range: Range<usize>, out: &mut Vec<Run<u32>>) {
         let from = out.len();
         let blocks = range.clone().filter_map(|block| u16::try_from(block).ok());
         for block in blocks {

@@ -1,31 +1,29 @@
-//! How a content holds the IPv4 runs of a zone: as a list, or as an image's /16s and those that have
-//! changed.
+//! An image with edits over it: the IPv4 runs of a large zone stay in its image, by /16, and what
+//! changed is kept beside them.
+//!
+//! ```text
+//!   image    |  /16  |  /16  |  /16  |  /16  |    read where they are, never made a list
+//!   edits    |       | #  ## |       |     # |    kept for each /16, rising and disjoint
+//!   counts   | 12/13 |  7/8  |  0/1  | 90/91 |    runs and gaps of the result, by /16
+//! ```
+//!
+//! Whoever encodes the result copies the lines of a /16 without edits, and makes only those lines anew
+//! that an edit touches.
+
+mod by16;
+mod reader;
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 use rblmap::{Run, ValueId, Zone};
+use rblmap_content::{V4Runs, leaves, mark};
 use rblmap_format::V4Blocks;
 
-use crate::blocks::{Blocks, blocks_by_top};
-use crate::normal;
-
-/// A way to hold the IPv4 runs of a zone. A list is the simple one; [`V4Image`] does not take all
-/// runs of a large image to memory.
-pub trait V4Runs: Default + Send + Sync {
-    /// The runs, for reading.
-    fn view(&self) -> V4View<'_>;
-
-    /// Joins neighbours of equal value.
-    ///
-    /// # Errors
-    /// The index of the first run that does not rise.
-    fn normalize(&mut self) -> Result<(), usize>;
-
-    /// Gives each run the new id of its value, found by the rank of the old one.
-    fn renumber(&mut self, ids: &[Option<ValueId>]);
-}
+pub(crate) use by16::{BLOCKS, blocks_by_top};
+pub use by16::{Blocks, block_of};
+pub use reader::BlockReader;
 
 /// The IPv4 runs of a zone, for reading.
 #[derive(Debug, Clone, Copy)]
@@ -45,18 +43,24 @@ pub enum V4Image<'a> {
     Blocks(Box<Blocks<'a>>),
 }
 
-impl V4Runs for Vec<Run<u32>> {
+/// IPv4 runs that can be encoded: a list of them, or those of an image with edits over it.
+pub trait V4Source: V4Runs {
+    /// The runs, for reading.
+    fn view(&self) -> V4View<'_>;
+}
+
+impl V4Source for Vec<Run<u32>> {
     fn view(&self) -> V4View<'_> {
         V4View::List(self)
     }
+}
 
-    fn normalize(&mut self) -> Result<(), usize> {
-        normal::merge_runs(self)
-    }
-
-    fn renumber(&mut self, ids: &[Option<ValueId>]) {
-        self.par_iter_mut()
-            .for_each(|run| run.value = renumbered(ids, run.value));
+impl V4Source for V4Image<'_> {
+    fn view(&self) -> V4View<'_> {
+        match self {
+            V4Image::List(runs) => V4View::List(runs),
+            V4Image::Blocks(blocks) => V4View::Blocks(blocks),
+        }
     }
 }
 
@@ -80,7 +84,7 @@ pub(crate) fn list_of(zone: &Zone<'_>) -> Vec<Run<u32>> {
     runs
 }
 
-/// Appends runs of which the first may go on with the last.
+/// Appends runs of which the first may be the rest of the last one that is there.
 pub(crate) fn append(runs: &mut Vec<Run<u32>>, more: &[Run<u32>]) {
     let mut more = more;
     if let (Some(last), Some(first)) = (runs.last_mut(), more.first())
@@ -110,16 +114,14 @@ impl Default for V4Image<'_> {
 }
 
 impl V4Runs for V4Image<'_> {
-    fn view(&self) -> V4View<'_> {
-        match self {
-            V4Image::List(runs) => V4View::List(runs),
-            V4Image::Blocks(blocks) => V4View::Blocks(blocks),
-        }
+    fn len(&self) -> usize {
+        self.view().len()
     }
 
     fn normalize(&mut self) -> Result<(), usize> {
         match self {
             V4Image::List(runs) => runs.normalize(),
+            // Runs of an image are merged, and edits are merged as they come.
             V4Image::Blocks(_) => Ok(()),
         }
     }
@@ -129,6 +131,43 @@ impl V4Runs for V4Image<'_> {
             V4Image::List(runs) => runs.renumber(ids),
             V4Image::Blocks(blocks) => blocks.renumber(ids),
         }
+    }
+
+    fn mark_values(&self, used: &[AtomicBool]) -> Result<(), ValueId> {
+        match self {
+            V4Image::List(runs) => runs.mark_values(used),
+            V4Image::Blocks(blocks) => blocks.used().try_for_each(|id| mark(used, id)),
+        }
+    }
+
+    fn count_uses(&self, counts: &mut [u64]) {
+        match self {
+            V4Image::List(runs) => runs.count_uses(counts),
+            V4Image::Blocks(blocks) => blocks.count_uses(counts),
+        }
+    }
+
+    fn map_leaves<R: Send>(&self, work: impl Fn(&[Run<u32>]) -> R + Sync) -> Vec<R> {
+        let blocks = match self {
+            V4Image::List(runs) => return runs.map_leaves(work),
+            V4Image::Blocks(blocks) => blocks,
+        };
+        // Many /16s may share a leaf, or a /16 may have several.
+        let parts: Vec<Vec<R>> = blocks
+            .ranges_of(rblmap_content::LEAF)
+            .into_par_iter()
+            .map_init(
+                || (blocks.reader(), Vec::new()),
+                |(reader, runs), range| {
+                    runs.clear();
+                    let first = u32::try_from(range.start << 16).unwrap_or(0); // at most 65,535
+                    let bits = 16 + range.len().ilog2();
+                    reader.push_runs(range, runs);
+                    leaves(runs, first, bits).into_iter().map(&work).collect()
+                },
+            )
+            .collect();
+        parts.into_iter().flatten().collect()
     }
 }
 
@@ -146,20 +185,6 @@ impl<'v> V4View<'v> {
         self.len() == 0
     }
 
-    /// Adds to a count for each value, by rank, how many runs have it.
-    pub fn count_uses(&self, counts: &mut [u64]) {
-        match self {
-            V4View::List(runs) => {
-                for run in *runs {
-                    if let Some(count) = counts.get_mut(run.value.rank() as usize) {
-                        *count += 1;
-                    }
-                }
-            }
-            V4View::Blocks(blocks) => blocks.count_uses(counts),
-        }
-    }
-
     /// All runs as a list.
     pub(crate) fn to_list(self) -> Cow<'v, [Run<u32>]> {
         match self {
@@ -167,32 +192,4 @@ impl<'v> V4View<'v> {
             V4View::Blocks(blocks) => Cow::Owned(blocks.to_list()),
         }
     }
-
-    /// Marks the ranks of the values in use; an id that has no place as error.
-    pub(crate) fn mark_values(&self, used: &[AtomicBool]) -> Result<(), ValueId> {
-        match self {
-            V4View::List(runs) => mark_runs(runs, used),
-            V4View::Blocks(blocks) => blocks.used().try_for_each(|id| mark(used, id)),
-        }
-    }
-}
-
-pub(crate) fn mark_runs<A: Sync>(runs: &[Run<A>], used: &[AtomicBool]) -> Result<(), ValueId> {
-    runs.par_iter().try_for_each(|run| mark(used, run.value))
-}
-
-/// Marks a value.
-pub(crate) fn mark(used: &[AtomicBool], id: ValueId) -> Result<(), ValueId> {
-    let slot = used.get(id.rank() as usize).ok_or(id)?;
-    // Looked at first: cores that all write to one place wait for each other.
-    if !slot.load(Ordering::Relaxed) {
-        slot.store(true, Ordering::Relaxed);
-    }
-    Ok(())
-}
-
-/// The new id of a value.
-pub(crate) fn renumbered(ids: &[Option<ValueId>], old: ValueId) -> ValueId {
-    let new = ids.get(old.rank() as usize).copied().flatten();
-    new.unwrap_or(old)
 }

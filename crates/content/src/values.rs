@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use hashbrown::HashTable;
 use rayon::prelude::*;
-use rblmap::{Value, ValueId};
+use rblmap_format::{Value, ValueId};
 
-use crate::value::{self, Record, ValueBuf};
+use crate::value::{self, Record, ValueBuf, is_canonical};
 
 /// The values of some content: distinct, each used, in byte order; ids are ranks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,7 +17,47 @@ pub struct Values {
     ends: Vec<usize>,
 }
 
+/// Why a list of byte strings is not the values of a content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotValues {
+    /// One is empty or not in canonical form.
+    #[error("a value that is not in canonical form")]
+    Value,
+    /// They do not rise.
+    #[error("values that are not in byte order")]
+    Order,
+}
+
 impl Values {
+    /// The list of these values, if they are canonical, in byte order and none is empty; the first
+    /// two reasons why not are told apart. The checks run on all cores.
+    ///
+    /// # Errors
+    /// Which rule the values break.
+    ///
+    /// ```
+    /// use rblmap_content::{NotValues, Record, ValueBuf, Values};
+    /// let value = |last| ValueBuf::new([Record { a: Some([127, 0, 0, last].into()), text: None }]);
+    /// let (two, three) = (value(2), value(3));
+    /// assert!(Values::of_sorted([two.as_value(), three.as_value()]).is_ok());
+    /// assert_eq!(Values::of_sorted([three.as_value(), two.as_value()]), Err(NotValues::Order));
+    /// ```
+    pub fn of_sorted<'a>(values: impl IntoIterator<Item = Value<'a>>) -> Result<Values, NotValues> {
+        let mut list = Values::default();
+        values.into_iter().for_each(|value| list.push(value));
+        let is_value = |rank| {
+            let bytes = list.bytes_of(rank);
+            !bytes.is_empty() && is_canonical(bytes)
+        };
+        if !(0..list.len()).into_par_iter().all(is_value) {
+            return Err(NotValues::Value);
+        }
+        if !list.are_sorted(0) {
+            return Err(NotValues::Order);
+        }
+        Ok(list)
+    }
+
     /// How many values there are.
     pub fn len(&self) -> usize {
         self.ends.len()
@@ -89,13 +129,14 @@ impl Values {
         Values { bytes, ends }
     }
 
+    /// Adds a value behind the others, which has the next rank.
     pub(crate) fn push(&mut self, value: Value<'_>) {
         self.bytes.extend_from_slice(value.as_bytes());
         self.ends.push(self.bytes.len());
     }
 
     /// The bytes of the value of a rank; none for a rank that is not of this list.
-    pub(crate) fn bytes_of(&self, rank: usize) -> &[u8] {
+    pub fn bytes_of(&self, rank: usize) -> &[u8] {
         self.bytes.get(self.span(rank)).unwrap_or_default()
     }
 
@@ -161,7 +202,7 @@ const MAX_VALUES: usize = u32::MAX as usize - 2;
 
 impl Interner {
     /// One that holds these values, under the ids that they have. They are in byte order.
-    pub(crate) fn of_sorted(values: Values) -> Interner {
+    pub fn of_sorted(values: Values) -> Interner {
         Interner {
             sorted: values.len(),
             values,
@@ -178,7 +219,7 @@ impl Interner {
     /// On all cores, and without a hash where these are the first values: `O(n log n)`.
     ///
     /// ```
-    /// use rblmap_image::{Interner, Record, ValueList};
+    /// use rblmap_content::{Interner, Record, ValueList};
     /// let record = |last| Record { a: Some([127, 0, 0, last].into()), text: None };
     /// let mut list = ValueList::default();
     /// [record(2), record(3), record(2), Record::default()].iter().for_each(|r| list.push(r));
@@ -214,7 +255,7 @@ impl Interner {
     /// Without a hash: `O(m log n)`.
     ///
     /// ```
-    /// use rblmap_image::{Interner, Record, ValueBuf};
+    /// use rblmap_content::{Interner, Record, ValueBuf};
     /// let value = |last| ValueBuf::new([Record { a: Some([127, 0, 0, last].into()), text: None }]);
     /// let mut interner = Interner::default();
     /// assert!(interner.append([value(2), value(4)].iter().map(ValueBuf::as_value)));
@@ -413,4 +454,10 @@ fn common_prefix(lists: &[ValueList]) -> usize {
         })
     };
     lists.par_iter().map(common).min().unwrap_or(0)
+}
+
+/// The new id of a value, by the rank of the old one; the old id where there is no new one.
+pub fn renumbered(ids: &[Option<ValueId>], old: ValueId) -> ValueId {
+    let new = ids.get(old.rank() as usize).copied().flatten();
+    new.unwrap_or(old)
 }

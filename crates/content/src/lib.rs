@@ -1,0 +1,42 @@
+//! What a block list says, resolved, in its one normal form.
+//!
+//! [`Draft`] takes runs, names and values as sources give them; [`Draft::finish`] brings them into
+//! [`Content`]. Two lists that answer alike have equal content, and [`Content::id`] is its name on
+//! every machine.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | the records of an answer, and how they are made | [`ValueBuf`], [`Record`], [`TemplateBuf`] |
+//! | ids for values | [`Interner`], [`Values`], [`ValueList`] |
+//! | runs of addresses and the one change of them | [`V4Runs`], [`Edit`], [`edit_runs`] |
+//! | names and what they say | [`NameTable`], [`resolve_name`] |
+//! | TTL, SOA and NS | [`Facts`] |
+//! | the hash of it all | [`ContentId`], [`leaves`] |
+//!
+//! Reading sources is for `rblmap-zonefile`, images are for `rblmap-image`, and changes between
+//! contents are for `rblmap-delta`.
+
+mod content;
+mod edit;
+mod error;
+mod facts;
+mod id;
+mod names;
+mod normal;
+mod pool;
+mod v4;
+mod value;
+mod values;
+mod zone_name;
+
+pub use content::{Content, Draft, DraftZone, ZoneContent, resolve_name};
+pub use edit::{Edit, edit_runs, edit_runs_into};
+pub use error::Error;
+pub use facts::{Facts, NameServers, Soa};
+pub use id::{ContentId, ContentIdError, LEAF, leaves};
+pub use names::NameTable;
+pub use pool::Pool;
+pub use v4::{V4Runs, mark};
+pub use value::{Record, TemplateBuf, TextPart, ValueBuf, is_canonical, names_key};
+pub use values::{Interner, NotValues, ValueList, Values, renumbered};
+pub use zone_name::{ZoneName, ZoneNameError};

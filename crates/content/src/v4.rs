@@ -1,0 +1,96 @@
+//! How a content holds the IPv4 runs of a zone: as a list, or in a form that another crate knows.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::prelude::*;
+use rblmap_format::{Run, ValueId};
+
+use crate::id::leaves;
+use crate::normal;
+use crate::values::renumbered;
+
+/// A way to hold the IPv4 runs of a zone.
+///
+/// `Vec<Run<u32>>` is the simple one. `rblmap-image` has another, which leaves the runs of a large
+/// image where they are: a list of a hundred million runs takes 1.2 GB, the image 170 MB.
+pub trait V4Runs: Default + Send + Sync {
+    /// How many runs there are.
+    fn len(&self) -> usize;
+
+    /// Whether there is none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Joins neighbours of equal value.
+    ///
+    /// # Errors
+    /// The index of the first run that does not rise.
+    fn normalize(&mut self) -> Result<(), usize>;
+
+    /// Gives each run the new id of its value, found by the rank of the old one.
+    fn renumber(&mut self, ids: &[Option<ValueId>]);
+
+    /// Marks the ranks of the values in use.
+    ///
+    /// # Errors
+    /// The first id for which `used` has no place.
+    fn mark_values(&self, used: &[AtomicBool]) -> Result<(), ValueId>;
+
+    /// Adds to each value's count, by rank, how many runs have the value.
+    fn count_uses(&self, counts: &mut [u64]);
+
+    /// Gives `work` each leaf of the content id's hash tree, on all cores, and returns its results
+    /// in address order. [`leaves`] says what a leaf is.
+    fn map_leaves<R: Send>(&self, work: impl Fn(&[Run<u32>]) -> R + Sync) -> Vec<R>;
+}
+
+impl V4Runs for Vec<Run<u32>> {
+    fn len(&self) -> usize {
+        Vec::len(self)
+    }
+
+    fn normalize(&mut self) -> Result<(), usize> {
+        normal::merge_runs(self)
+    }
+
+    fn renumber(&mut self, ids: &[Option<ValueId>]) {
+        self.par_iter_mut()
+            .for_each(|run| run.value = renumbered(ids, run.value));
+    }
+
+    fn mark_values(&self, used: &[AtomicBool]) -> Result<(), ValueId> {
+        mark_runs(self, used)
+    }
+
+    fn count_uses(&self, counts: &mut [u64]) {
+        for run in self {
+            if let Some(count) = counts.get_mut(run.value.rank() as usize) {
+                *count += 1;
+            }
+        }
+    }
+
+    fn map_leaves<R: Send>(&self, work: impl Fn(&[Run<u32>]) -> R + Sync) -> Vec<R> {
+        let leaves = leaves(self, 0, u32::BITS);
+        leaves.into_par_iter().map(|leaf| work(leaf)).collect()
+    }
+}
+
+/// Marks the ranks of the values that runs have.
+pub(crate) fn mark_runs<A: Sync>(runs: &[Run<A>], used: &[AtomicBool]) -> Result<(), ValueId> {
+    runs.par_iter().try_for_each(|run| mark(used, run.value))
+}
+
+/// Marks the rank of a value.
+///
+/// # Errors
+/// The id, if `used` has no place for it.
+pub fn mark(used: &[AtomicBool], id: ValueId) -> Result<(), ValueId> {
+    let slot = used.get(id.rank() as usize).ok_or(id)?;
+    // The mark is read first: cores that all write to one place wait for each other.
+    if !slot.load(Ordering::Relaxed) {
+        slot.store(true, Ordering::Relaxed);
+    }
+    Ok(())
+}

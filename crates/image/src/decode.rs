@@ -1,0 +1,123 @@
+//! Image to content.
+
+use rblmap::{Image, NameKey, ValueId, Zone};
+use rblmap_content::{Content, Draft, Facts, Interner, NotValues, V4Runs, Values};
+
+use crate::edited::{V4Image, list_of};
+use crate::error::Error;
+
+/// Content of which the IPv4 runs of large zones stay in an image, with edits over them.
+pub type EditedContent<'a> = Content<V4Image<'a>>;
+
+/// Reads all that an image says. The result is in normal form whatever the image holds;
+/// [`Content::id`] tells whether it is what the image's header names.
+///
+/// ```
+/// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+/// let content = rblmap_image::decode(&image)?;
+/// assert_eq!(content.id().as_bytes(), &image.content_id());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// Sections that do not fit together, values that are not canonical, runs or names that do not rise:
+/// an image that [`crate::encode`] did not write.
+pub fn decode(image: &Image) -> Result<Content, Error> {
+    read(image, list_of)
+}
+
+/// As [`decode`], but the IPv4 runs of large zones stay in the image: for updates, which change few of
+/// them. What the image holds of a /16 that is not changed is copied as it is when the content is
+/// encoded, so [`Image::verify`] comes first.
+///
+/// ```
+/// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+/// let content = rblmap_image::edited(&image)?;
+/// assert_eq!(content.id().as_bytes(), &image.content_id());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As for [`decode`].
+pub fn edited(image: &Image) -> Result<EditedContent<'_>, Error> {
+    read(image, |zone| V4Image::of(zone, image.value_count()))
+}
+
+fn read<'a, V4: V4Runs>(
+    image: &'a Image,
+    v4: impl Fn(&Zone<'a>) -> V4,
+) -> Result<Content<V4>, Error> {
+    let bad = |what| Error::NotNormal { what };
+    let name = image.name().parse().map_err(|_| bad("a zone name"))?;
+    let mut draft = Draft::<V4>::empty(name);
+    // The n-th value gets the n-th id, so ids of the image are ids of the draft.
+    draft.values = Interner::of_sorted(read_values(image)?);
+    for zone in image.zones() {
+        read_zone(&zone?, &mut draft, &v4)?;
+    }
+    Ok(draft.finish()?)
+}
+
+fn read_values(image: &Image) -> Result<Values, Error> {
+    // An image has fewer values than there are ids: its section counts them in 32 bits.
+    let ids = (0u32..)
+        .take(image.value_count())
+        .filter_map(ValueId::from_rank);
+    Values::of_sorted(ids.map(|id| image.value(id))).map_err(|error| Error::NotNormal {
+        what: match error {
+            NotValues::Value => "a value",
+            NotValues::Order => "the order of values",
+        },
+    })
+}
+
+fn read_zone<'a, V4: V4Runs>(
+    zone: &Zone<'a>,
+    draft: &mut Draft<V4>,
+    v4: impl Fn(&Zone<'a>) -> V4,
+) -> Result<(), Error> {
+    let facts = Facts::decode(zone.facts()).ok_or(Error::NotNormal { what: "zone facts" })?;
+    let name: NameKey = zone.name();
+    let into = draft.zone_mut(&name);
+    into.expires = zone.expires();
+    into.facts = facts;
+    into.v4 = v4(zone);
+    into.v6 = zone.v6_runs().collect();
+    for point in zone.names() {
+        into.names
+            .push(point.key.as_bytes(), point.exact, point.below);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The image of three entries with something else in its section of values: the ends of two, 2
+    /// and 0x2b, then their bytes.
+    fn with(change: impl Fn(&mut [u8])) -> Result<Content, Error> {
+        let mut bytes = std::fs::read("../../testdata/golden/three.rbl").unwrap();
+        change(&mut bytes[0x300..0x333]);
+        decode(&Image::from_vec(bytes).unwrap())
+    }
+
+    #[test]
+    fn values_are_there_canonical_and_in_order() {
+        assert!(with(|_| ()).is_ok());
+        let says = |change: &dyn Fn(&mut [u8])| match with(change) {
+            Err(Error::NotNormal { what }) => what,
+            other => panic!("{other:?}"),
+        };
+        // None, and the records of both in the other one.
+        assert_eq!(says(&|values| values[0] = 0), "a value");
+        assert_eq!(says(&|values| values[0] = 1), "a value");
+        assert_eq!(says(&|values| values[0] = 0x2b), "a value");
+        // The second one first.
+        let turned = |values: &mut [u8]| {
+            values[0] = 0x29;
+            values[8..].rotate_left(2);
+        };
+        assert_eq!(says(&turned), "the order of values");
+    }
+}
