@@ -1,0 +1,32 @@
+//! Block list images for mail servers: one process, one policy file, the protocols that mail
+//! servers speak. What is answered decides `rblmap-policy`; here is how it is asked.
+//!
+//! One thread serves all connections of the mail adapters by events (`server`); connections are
+//! never closed first and cost a few hundred bytes while they are idle. A second thread looks for
+//! new images and changes of the zones' health (`follow`), a third one writes the log (`log`). DNS
+//! has workers of its own (`dns`).
+//!
+//! # The room of DNS
+//!
+//! `dns` is a room of its own in this crate. The server calls three functions of it: `Dns::start`
+//! once, `Dns::reload` before another policy comes into force (SIGHUP), `Dns::stop` at the end.
+//! What it needs of the rest is in `shared::Shared`:
+//!
+//! - `policy()` is the policy in force: `listen.dns`, `listen.dns_public`, `listen.dns_policy`,
+//!   `listen.ent`, and `zones`, each with `name()` and `followed`, from which a thread makes a
+//!   `ZoneReader` for itself; `ZoneReader::current(now)` gives the image and the zone in it, or why
+//!   there is none (missing, damaged, expired, retired, lists 127.0.0.1).
+//! - `generation()` rises when the policy is another one, so that a worker makes new readers.
+//! - `is_stopping()` says that the process ends.
+//! - `metrics.number(FAMILY, labels)` gives a counter or gauge to keep; `log.say(level, line)`
+//!   writes a line without waiting for standard error.
+
+#![allow(dead_code, reason = "the server that uses these is being written")]
+
+mod dns;
+mod error;
+mod log;
+mod metrics;
+mod shared;
+
+pub use error::Error;
