@@ -78,13 +78,14 @@ pub trait Address:
     /// ```
     /// use rblmap_format::Address;
     ///
+    /// assert_eq!(u32::low_mask(0), 0);
     /// assert_eq!(u32::low_mask(8), 0xff);
     /// assert_eq!(u32::low_mask(32), u32::MAX);
     /// ```
     fn low_mask(bits: u32) -> Self {
-        match Self::BITS - bits {
-            0 => Self::LAST,
-            high => Self::LAST >> high,
+        match bits {
+            0 => Self::FIRST,
+            bits => Self::LAST >> (Self::BITS - bits),
         }
     }
 }
