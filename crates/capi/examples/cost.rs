@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = golden.trim_end_matches('\0');
     let image = rblmap::Image::read(path)?;
     let zone = image.base();
-    let mut live = rblmap::Live::open_file(path, false)?.reader();
+    let mut live = rblmap::Live::builder_of_image(path).read()?.reader();
     let (mut list, mut reader) = (null_mut(), null_mut());
     // SAFETY: the path ends with a NUL, no zone is given, and `list` may be written to.
     let status = unsafe { rblmap_capi::rblmap_open(golden.as_ptr().cast(), null(), 0, &mut list) };

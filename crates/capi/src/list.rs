@@ -10,6 +10,7 @@ use crate::border::{Handle, Sizes, close, guard, print_no_panics, put, put_sized
 use crate::status::Status;
 
 const COPY: u32 = 1;
+const WAIT: u32 = 2;
 
 /// `rblmap_list`.
 #[derive(Debug)]
@@ -59,24 +60,28 @@ pub unsafe extern "C" fn rblmap_open(
         if out.is_null() {
             return Err(Status::Null);
         }
-        if flags & !COPY != 0 {
+        if flags & !(COPY | WAIT) != 0 {
             return Err(Status::Argument);
         }
         // SAFETY: a string or null.
         let path = unsafe { text(path) }?;
         let path = Path::new(OsStr::from_bytes(path));
-        let copied = flags & COPY != 0;
-        let live = if zone.is_null() {
-            Live::open_file(path, copied)?
+        let mut builder = if zone.is_null() {
+            Live::builder_of_image(path)
         } else {
             // SAFETY: a string, not null.
             let zone = unsafe { text(zone) }?;
             let zone = std::str::from_utf8(zone).map_err(|_| Status::NoZone)?;
-            if copied {
-                Live::open_copied(path, zone)?
-            } else {
-                Live::open(path, zone)?
-            }
+            Live::builder(path, zone)
+        };
+        if flags & WAIT != 0 {
+            builder = builder.wait();
+        }
+        let live = if flags & COPY != 0 {
+            builder.read()?
+        } else {
+            // SAFETY: the header asks the caller for the promise.
+            unsafe { builder.map() }?
         };
         let list = Box::new(List {
             tag: List::TAG,
@@ -125,7 +130,7 @@ pub unsafe extern "C" fn rblmap_status(list: *mut List, now: u64, out: *mut Info
         // SAFETY: null or an open list.
         let status = unsafe { live(list) }?.status(now);
         let page = status.page.unwrap_or_default();
-        let problem = status.problem.as_deref().map_or(Status::Ok, Status::from);
+        let problem = status.problem.as_ref().map_or(Status::Ok, Status::from);
         let info = Info {
             size: u32::try_from(size_of::<Info>()).unwrap_or(0),
             freshness: status.freshness as u32,

@@ -130,9 +130,9 @@ pub unsafe extern "C" fn rblmap_lookup_name(
             return Err(Status::Null);
         }
         let name = NameKey::parse(name).map_err(|_| Status::Key)?;
-        reader.renew()?;
+        reader.set.renew();
         let mut bits = 0;
-        for index in 0..reader.members.len() {
+        for index in 0..reader.set.len() {
             let zone = reader.set.zone(index).ok_or(Status::NoZone)?;
             bits |= u64::from(zone.lookup_name(&name).is_listed()) << index;
         }
@@ -166,8 +166,8 @@ pub unsafe extern "C" fn rblmap_lookup_v4_batch(
         if !addresses.is_aligned() {
             return Err(Status::Argument);
         }
-        reader.renew()?;
-        let zone = reader.set.zones().next().ok_or(Status::NoZone)?;
+        reader.set.renew();
+        let zone = reader.set.zone(0).ok_or(Status::NoZone)?;
         // SAFETY: aligned, and `count` numbers that stay for the call.
         let addresses = unsafe { std::slice::from_raw_parts(addresses, count) };
         let mut answers = [false; BATCH];
@@ -197,8 +197,8 @@ pub unsafe extern "C" fn rblmap_answer(
     guard(|| {
         // SAFETY: null or a reader of this thread.
         let reader = unsafe { handle(reader) }?;
-        let zone = reader.set.zones().nth(zone).ok_or(Status::NoZone)?;
-        let answer = answer(&zone, &reader.asked).ok_or(Status::End)?;
+        let zone = reader.set.zone(zone).ok_or(Status::NoZone)?;
+        let answer = answer(zone, &reader.asked).ok_or(Status::End)?;
         let record = answer.records().nth(index).ok_or(Status::End)?;
         let mut buffer = TextBuf::new();
         let txt = record.txt(&mut buffer).unwrap_or_default();
@@ -270,10 +270,8 @@ pub unsafe extern "C" fn rblmap_render(
 
 /// The first text beside an A record.
 fn first_text<'b>(reader: &Reader, buffer: &'b mut TextBuf) -> Option<&'b [u8]> {
-    let answers = reader
-        .set
-        .zones()
-        .filter_map(|zone| answer(&zone, &reader.asked));
+    let zones = (0..reader.set.len()).filter_map(|index| reader.set.zone(index));
+    let answers = zones.filter_map(|zone| answer(zone, &reader.asked));
     let mut records = answers.flat_map(|answer| answer.records());
     let found = records.find(|r| r.a().is_some() && r.txt(&mut TextBuf::new()).is_some());
     found?.txt(buffer)
@@ -301,13 +299,13 @@ unsafe fn ask(
         return Err(Status::Null);
     }
     let address = key()?;
-    reader.renew()?;
+    reader.set.renew();
     reader.asked = Asked::Address(address);
-    let bits = match (address, reader.set.zone(0), reader.members.len()) {
+    let bits = match (address, reader.set.zone(0), reader.set.len()) {
         (IpAddr::V4(v4), Some(zone), 1) => zone.contains_v4(v4.to_bits()).into(),
         (IpAddr::V6(v6), Some(zone), 1) => zone.lookup_v6(v6.to_bits()).is_listed().into(),
         _ => (reader.set.lookup(address).zip(0..)).fold(0, |bits, (answer, bit)| {
-            bits | u64::from(answer.is_listed()) << bit
+            bits | u64::from(answer.is_some_and(|answer| answer.is_listed())) << bit
         }),
     };
     // SAFETY: may be written to.

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char, c_int};
 
-use rblmap::Error;
+use rblmap::{Error, ErrorKind};
 
 /// What a function returns; the numbers are those of the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +26,20 @@ pub(crate) enum Status {
 
 impl From<&Error> for Status {
     fn from(error: &Error) -> Status {
-        match error {
-            Error::Of { cause, .. } => cause.as_ref().into(),
-            Error::Live(cause) => cause.as_ref().into(),
-            Error::Io(_) => Status::Io,
-            Error::Foreign => Status::Foreign,
-            Error::NewerFormat { .. } | Error::OlderFormat { .. } => Status::Newer,
-            Error::OtherZone { .. } => Status::OtherZone,
+        match error.kind() {
+            ErrorKind::NotFound
+            | ErrorKind::Permission
+            | ErrorKind::NotAFile
+            | ErrorKind::Io
+            | ErrorKind::Detached => Status::Io,
+            ErrorKind::NotAnImage => Status::Foreign,
+            ErrorKind::NewerFormat { .. }
+            | ErrorKind::OlderFormat { .. }
+            | ErrorKind::NewerPage { .. } => Status::Newer,
+            ErrorKind::OtherZone { .. } => Status::OtherZone,
+            ErrorKind::NoSuchZone { .. } | ErrorKind::ZoneName { .. } => Status::NoZone,
+            ErrorKind::TooMany { .. } => Status::Argument,
+            // Whatever later versions find wrong with the bytes of a file.
             _ => Status::Damaged,
         }
     }

@@ -97,11 +97,17 @@ impl<E: Classify + Error> From<E> for Failure {
 
 impl Classify for rblmap::Error {
     fn exit(&self) -> Exit {
-        match self {
-            rblmap::Error::Io(cause) => reading(cause),
-            rblmap::Error::Foreign
-            | rblmap::Error::NewerFormat { .. }
-            | rblmap::Error::OlderFormat { .. } => Exit::BadInput,
+        use rblmap::ErrorKind;
+        match (self.io(), self.kind()) {
+            (Some(cause), _) => reading(cause),
+            (
+                None,
+                ErrorKind::NotAnImage
+                | ErrorKind::NewerFormat { .. }
+                | ErrorKind::OlderFormat { .. }
+                | ErrorKind::NoSuchZone { .. }
+                | ErrorKind::ZoneName { .. },
+            ) => Exit::BadInput,
             _ => Exit::Damaged,
         }
     }

@@ -42,7 +42,7 @@ fn a_mirror_stopped_dead_is_seen_as_stale_and_then_as_expired() {
         std::thread::sleep(Duration::from_millis(20));
     }
     // What the mail software has opened while all was well.
-    let live = Live::open(&folder, "ops.example").unwrap();
+    let live = Live::builder(&folder, "ops.example").read().unwrap();
     mirror.kill().unwrap();
     mirror.wait().unwrap();
 
@@ -61,8 +61,9 @@ fn a_mirror_stopped_dead_is_seen_as_stale_and_then_as_expired() {
         (expired - 1, Freshness::Stale),
         (expired, Freshness::Expired),
     ] {
-        assert_eq!(reader.freshness_at(now), freshness);
-        let zone = reader.image().base();
+        let current = reader.current(now);
+        assert_eq!(current.freshness(), freshness);
+        let zone = current.base();
         assert!(
             zone.lookup(listed.parse::<std::net::IpAddr>().unwrap())
                 .is_listed()

@@ -16,14 +16,13 @@ pub struct Folder {
     path: PathBuf,
 }
 
-/// Maps an image of a mirror's folder or of a publisher.
+/// Maps an image of a mirror's folder or of a publisher; the error leaves the path to the caller.
 pub(crate) fn map_image(path: &Path) -> Result<Image, rblmap::Error> {
     #[expect(unsafe_code, reason = "mapping is a promise about the file")]
     // SAFETY: publisher and mirror replace images by rename only, and say so of the images that
     // they are given (docs/feed.md).
-    unsafe {
-        Image::map(path)
-    }
+    let image = unsafe { Image::map(path) };
+    image.map_err(rblmap::Error::without_path)
 }
 
 /// Held while a run works on a folder.

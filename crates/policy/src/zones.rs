@@ -141,7 +141,7 @@ impl FollowedZone {
     pub fn health(self: &Arc<Self>, now: u64) -> Health {
         let problem = match &*self.lock() {
             Source::None(_, why) => Some(why.clone()),
-            Source::Folder(live, _) => live.status(now).problem.map(|problem| chain(&*problem)),
+            Source::Folder(live, _) => live.status(now).problem.map(|problem| chain(&problem)),
             Source::File(_, _, problem) => problem.clone(),
         };
         let mut reader = self.reader();
@@ -200,7 +200,7 @@ impl FollowedZone {
             let _ = live.refresh();
             return None;
         }
-        match Live::open(folder, base) {
+        match follow(folder, base) {
             Ok(live) => here.map(|here| Source::Folder(live, here)),
             Err(error) => match before {
                 Source::None(..) => {
@@ -283,7 +283,7 @@ pub struct ZoneReader {
 #[derive(Debug)]
 enum Held {
     None(Trouble),
-    Folder(rblmap::Reader),
+    Folder(rblmap::LiveReader),
     File(Arc<Image>),
 }
 
@@ -349,6 +349,9 @@ impl ZoneReader {
             Freshness::Stale => true,
             Freshness::Expired => return Err(Trouble::Expired),
             Freshness::Retired => return Err(Trouble::Retired),
+            Freshness::Waiting => return Err(Trouble::Missing),
+            // What later versions find wrong is no reason to count an answer.
+            _ => return Err(Trouble::Damaged),
         };
         if facts.lists_itself {
             return Err(Trouble::ListsItself);
@@ -374,8 +377,8 @@ impl ZoneReader {
         match &mut self.held {
             Held::None(trouble) => Err(*trouble),
             Held::Folder(reader) => {
-                let image = Arc::clone(reader.image());
-                Ok((image, reader.freshness_at(now)))
+                let current = reader.current(now);
+                Ok((Arc::clone(current.image()), current.freshness()))
             }
             Held::File(image) => Ok((Arc::clone(image), Freshness::Fresh)),
         }
@@ -412,6 +415,15 @@ fn zone_of<'i>(image: &'i Image, name: &str) -> Option<rblmap::Zone<'i>> {
     image.zone(below).ok()?
 }
 
+/// Follows a zone in a mirror's folder.
+fn follow(folder: &Path, base: &str) -> Result<Live, rblmap::Error> {
+    #[expect(unsafe_code, reason = "mapping is a promise about the files")]
+    // SAFETY: the mirror replaces images by rename and never cuts its status page (docs/feed.md).
+    unsafe {
+        Live::builder(folder, base).map()
+    }
+}
+
 fn read(path: &Path, base: &str, name: &str) -> Result<Image, String> {
     let told = |what: String| format!("{}: {what}", path.display());
     let image = Image::read(path).map_err(|error| told(chain(&error)))?;
@@ -426,9 +438,9 @@ fn read(path: &Path, base: &str, name: &str) -> Result<Image, String> {
 }
 
 fn class(error: &rblmap::Error) -> Trouble {
-    match error {
-        rblmap::Error::Io(_) => Trouble::Missing,
-        _ => Trouble::Damaged,
+    match error.io() {
+        Some(_) => Trouble::Missing,
+        None => Trouble::Damaged,
     }
 }
 

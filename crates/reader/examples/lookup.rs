@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 use std::thread;
 
-use rblmap::{Answer, Freshness, Live, NameKey, Reader, TextBuf};
+use rblmap::{Answer, Freshness, Live, LiveReader, NameKey, TextBuf};
 
 fn main() -> ExitCode {
     match run() {
@@ -27,10 +27,11 @@ fn run() -> Result<(), Box<dyn Error>> {
         return Err("usage: lookup FOLDER|IMAGE ZONE|- NOW KEY...".into());
     };
     let now: u64 = now.parse()?;
-    let live = match zone.as_str() {
-        "-" => Live::open_file(path, false)?,
-        zone => Live::open(path, zone)?,
+    let builder = match zone.as_str() {
+        "-" => Live::builder_of_image(path),
+        zone => Live::builder(path, zone),
     };
+    let live = builder.read()?;
     // A subzone that the image does not have is not the same as one that lists nothing.
     if live.reader().image().zone("no-such-zone")?.is_some() {
         return Err("no-such-zone is there".into());
@@ -46,16 +47,17 @@ fn run() -> Result<(), Box<dyn Error>> {
         }
     });
     let mut reader = live.reader();
-    if reader.freshness_at(now) == Freshness::Stale {
+    if reader.current(now).freshness() == Freshness::Stale {
         eprintln!("stale: the mirror is late");
     }
     keys.iter().try_for_each(|key| show(&mut reader, key, now))
 }
 
 /// Says what a list has to say of a key.
-fn show(reader: &mut Reader, key: &str, now: u64) -> Result<(), Box<dyn Error>> {
-    let freshness = reader.freshness_at(now);
-    let zone = reader.image().base();
+fn show(reader: &mut LiveReader, key: &str, now: u64) -> Result<(), Box<dyn Error>> {
+    // One call takes the newest image, and says whether it counts.
+    let current = reader.current(now);
+    let (freshness, zone) = (current.freshness(), current.base());
     let name;
     let answer = match key.parse::<IpAddr>() {
         Ok(address) => zone.lookup(address),

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::zone::Zone;
 use rblmap_format::Value;
 use rblmap_format::ValueId;
@@ -71,7 +71,9 @@ impl Image {
         reason = "a promise about the file is asked of the caller"
     )]
     pub unsafe fn map(path: impl AsRef<Path>) -> Result<Image, Error> {
-        Image::map_file(&open_file(path.as_ref())?)
+        let path = path.as_ref();
+        let image = open_file(path).and_then(|file| Image::map_file(&file, file.metadata()?.len()));
+        image.map_err(|error| error.at(path))
     }
 
     /// Copies an image into memory. Costs reading the file, asks for no promise.
@@ -85,7 +87,9 @@ impl Image {
     /// # Errors
     /// As for [`Image::map`].
     pub fn read(path: impl AsRef<Path>) -> Result<Image, Error> {
-        Image::read_file(open_file(path.as_ref())?)
+        let path = path.as_ref();
+        let image = open_file(path).and_then(Image::read_file);
+        image.map_err(|error| error.at(path))
     }
 
     /// Takes the bytes of an image.
@@ -101,6 +105,17 @@ impl Image {
     /// As for [`Image::map`].
     pub fn from_vec(bytes: Vec<u8>) -> Result<Image, Error> {
         Image::check(Data::Owned(bytes))
+    }
+
+    /// An image that holds nothing, for who waits for one.
+    pub(crate) fn none() -> Image {
+        Image {
+            data: Data::Owned(Vec::new()),
+            values: 0,
+            listing: 0,
+            value_ends: 0..0,
+            value_bytes: 0..0,
+        }
     }
 
     /// The name of the zone, `ops.example`.
@@ -174,17 +189,17 @@ impl Image {
     }
 
     /// Maps an open file; see [`Image::map`].
-    pub(crate) fn map_file(file: &File) -> Result<Image, Error> {
-        if file.metadata()?.len() == 0 {
-            return Err(Error::Foreign);
-        }
+    pub(crate) fn map_file(file: &File, len: u64) -> Result<Image, Error> {
+        let Some(len) = usize::try_from(len).ok().filter(|&len| len > 0) else {
+            return Err(Error::new(ErrorKind::NotAnImage));
+        };
         #[expect(
             unsafe_code,
             reason = "mapping a file is a promise about the file system"
         )]
         // SAFETY: the caller was asked to see to it that the file is replaced only by rename, so
         // that the bytes do not change while they are mapped; the mapping is read-only.
-        let map = unsafe { memmap2::Mmap::map(file) }?;
+        let map = unsafe { memmap2::MmapOptions::new().len(len).map(file) }?;
         Image::check(Data::Mapped(map))
     }
 
@@ -275,19 +290,19 @@ impl Image {
             .get(..layout::MAGIC.len().min(bytes.len()))
             .unwrap_or_default();
         if head.is_empty() || !layout::MAGIC.starts_with(head) {
-            return Err(Error::Foreign);
+            return Err(Error::new(ErrorKind::NotAnImage));
         }
         if bytes.len() < layout::HEADER_LEN {
-            return Err(Error::Length {
+            return Err(Error::new(ErrorKind::Length {
                 found: len,
                 expected: layout::HEADER_LEN as u64,
-            });
+            }));
         }
         let field = |what, at: usize| {
-            Err(Error::Field {
+            Err(Error::new(ErrorKind::Field {
                 what,
                 offset: at as u64,
-            })
+            }))
         };
         match self.format() {
             0 => return field("format version", layout::FORMAT_AT),
@@ -295,18 +310,18 @@ impl Image {
             found => {
                 let known = layout::FORMAT;
                 return Err(if found < known {
-                    Error::OlderFormat { found, known }
+                    Error::new(ErrorKind::OlderFormat { found, known })
                 } else {
-                    Error::NewerFormat { found, known }
+                    Error::new(ErrorKind::NewerFormat { found, known })
                 });
             }
         }
         let expected = u64_at(bytes, layout::FILE_LEN_AT);
         if expected != len {
-            return Err(Error::Length {
+            return Err(Error::new(ErrorKind::Length {
                 found: len,
                 expected,
-            });
+            }));
         }
         let name_len = bytes.get(layout::NAME_AT).copied().map_or(0, usize::from);
         let name_end = layout::NAME_AT + 1 + name_len;
@@ -341,26 +356,26 @@ impl Image {
             .checked_mul(SECTION_LEN)
             .and_then(|len| len.checked_add(layout::HEADER_LEN))
         else {
-            return Err(Error::Field {
+            return Err(Error::new(ErrorKind::Field {
                 what: "section count",
                 offset: 12,
-            });
+            }));
         };
         let mut end = table_end as u64;
         if end > len {
-            return Err(Error::Field {
+            return Err(Error::new(ErrorKind::Field {
                 what: "section count",
                 offset: 12,
-            });
+            }));
         }
         let mut last = None;
         for index in 0..count {
             let section = self.section(index);
-            let bad = Error::Section {
+            let bad = Error::new(ErrorKind::Section {
                 what: "",
                 offset: section.offset,
                 len: section.len,
-            };
+            });
             let section_end = section.offset.checked_add(section.len);
             let Some(section_end) = section_end.filter(|&end| end <= len) else {
                 return Err(bad);
@@ -371,20 +386,20 @@ impl Image {
             }
             let order = (section.kind == kind::DIGESTS, section.zone, section.kind);
             if last.is_some_and(|last| last >= order) {
-                return Err(Error::Field {
+                return Err(Error::new(ErrorKind::Field {
                     what: "section order",
                     offset: at,
-                });
+                }));
             }
             if u16_at(
                 self.as_bytes(),
                 layout::HEADER_LEN + index * SECTION_LEN + 2,
             ) != layout::VARIANT
             {
-                return Err(Error::Field {
+                return Err(Error::new(ErrorKind::Field {
                     what: "section variant",
                     offset: at + 2,
-                });
+                }));
             }
             last = Some(order);
             end = section_end;
@@ -392,19 +407,19 @@ impl Image {
         if end == len {
             Ok(())
         } else {
-            Err(Error::Length {
+            Err(Error::new(ErrorKind::Length {
                 found: len,
                 expected: end,
-            })
+            }))
         }
     }
 
     /// There is a base, and each zone has its offset: a damaged count must not be walked.
     fn check_zone_list(&self) -> Result<(), Error> {
-        let bad = Error::Field {
+        let bad = Error::new(ErrorKind::Field {
             what: "zone list",
             offset: 0,
-        };
+        });
         let Some(section) = self.find(0, kind::ZONES) else {
             return Err(bad);
         };
@@ -457,20 +472,24 @@ impl Image {
     }
 
     fn zone_record(&self, index: usize) -> Result<ZoneRecord<'_>, Error> {
-        let section = self.find(0, kind::ZONES).ok_or(Error::Foreign)?;
+        let section = self
+            .find(0, kind::ZONES)
+            .ok_or(Error::new(ErrorKind::NotAnImage))?;
         let bytes = self.bytes_of(&section);
-        ZoneRecord::read(bytes, index).ok_or(Error::Section {
+        ZoneRecord::read(bytes, index).ok_or(Error::new(ErrorKind::Section {
             what: "zones",
             offset: section.offset,
             len: section.len,
-        })
+        }))
     }
 
     fn zone_at(&self, index: usize) -> Result<Zone<'_>, Error> {
         let record = self.zone_record(index)?;
-        let name = NameKey::from_key(record.key).map_err(|_| Error::Field {
-            what: "zone name",
-            offset: 0,
+        let name = NameKey::from_key(record.key).map_err(|_| {
+            Error::new(ErrorKind::Field {
+                what: "zone name",
+                offset: 0,
+            })
         })?;
         let mut zone = self.empty_zone(name);
         zone.expires = record.expires;
@@ -564,11 +583,11 @@ impl Image {
 
 impl Section {
     pub(crate) fn bad(&self, what: &'static str) -> Error {
-        Error::Section {
+        Error::new(ErrorKind::Section {
             what,
             offset: self.offset,
             len: self.len,
-        }
+        })
     }
 }
 

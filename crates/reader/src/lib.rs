@@ -36,26 +36,23 @@ mod error;
 mod image;
 #[cfg(unix)]
 mod live;
-#[cfg(unix)]
-mod live_cell;
-#[cfg(unix)]
-mod live_folder;
-#[cfg(unix)]
-mod live_fork;
 mod many;
+mod owned;
 mod query;
 mod set;
 mod status;
+mod time;
 #[cfg(feature = "verify")]
 mod verify;
 mod zone;
 mod zone_parts;
 
 pub use answer::{Answer, Record};
-pub use error::Error;
+pub use error::{Error, ErrorKind};
 pub use image::Image;
 #[cfg(unix)]
-pub use live::{Live, Reader, Status};
+pub use live::{Current, Live, LiveAnswers, LiveBuilder, LiveReader, LiveSet, Status};
+pub use owned::OwnedZone;
 pub use rblmap_format::{
     Key, MAX_KEY, MAX_WIRE, NameError, NameKey, NamePointBuf, Run, Slot, TextBuf, Value, ValueId,
 };
@@ -63,6 +60,7 @@ pub use set::{Answers, ImageSet};
 #[doc(hidden)]
 pub use status::layout as status_layout;
 pub use status::{Freshness, StatusPage};
+pub use time::Timestamp;
 #[cfg(feature = "verify")]
 #[doc(hidden)]
 pub use verify::root as root_digest;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::answer::Answer;
 use crate::error::Error;
 use crate::image::Image;
+use crate::owned::forever;
 use crate::zone::Zone;
 
 /// The zones that a mail server asks about every client, from any number of images.
@@ -48,12 +49,9 @@ impl ImageSet {
         let mut set = ImageSet::new();
         for path in paths {
             let path = path.as_ref();
-            let of_path = |cause| Error::Of {
-                path: path.to_owned(),
-                cause: Box::new(cause),
-            };
-            let image = Image::read(path).map_err(of_path)?;
-            set.add(&Arc::new(image), "@").map_err(of_path)?;
+            let image = Image::read(path)?;
+            let added = set.add(&Arc::new(image), "@");
+            added.map_err(|error| error.at(path))?;
         }
         Ok(set)
     }
@@ -76,18 +74,28 @@ impl ImageSet {
     /// As for [`Image::zone`].
     pub fn add(&mut self, image: &Arc<Image>, zone: &str) -> Result<bool, Error> {
         let image = Arc::clone(image);
-        #[expect(unsafe_code, reason = "zones and their images in one value")]
-        // SAFETY: `images` keeps the image: it only grows, is not handed out, and goes after
-        // `zones`, which has nothing to drop. While it has this count nobody gets the image by
-        // `&mut` or by value, so neither it nor its bytes move or change. Zones leave the set as
+        // `images` keeps the image: it only grows and is not handed out. Zones leave the set as
         // `Zone<'s>` with the set borrowed for `'s`.
-        let forever: &'static Image = unsafe { &*Arc::as_ptr(&image) };
-        let Some(zone) = forever.zone(zone)? else {
+        let Some(zone) = forever(&image).zone(zone)? else {
             return Ok(false);
         };
         self.images.push(image);
         self.zones.push(zone);
         Ok(true)
+    }
+
+    /// Adds a zone in which nothing is listed.
+    #[cfg(unix)]
+    pub(crate) fn add_nothing(&mut self) {
+        let image = Arc::new(Image::none());
+        self.zones.push(forever(&image).base());
+        self.images.push(image);
+    }
+
+    /// The zones, one after the other.
+    #[cfg(unix)]
+    pub(crate) fn as_slice(&self) -> &[Zone<'_>] {
+        &self.zones
     }
 
     /// The same set, read with what any machine can do: for tests and benches.

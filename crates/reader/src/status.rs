@@ -4,28 +4,43 @@
 #[doc(hidden)]
 pub mod layout;
 
-use std::fs::File;
-use std::io::Read;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::fmt;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::status::layout::{
     CHECKED_AT, EXPIRED_FROM_AT, GENERATION_AT, HELD, MAGIC, PAGE_LEN, RETIRED, SERIAL_AT,
     STALE_FROM_AT, VERSION, VERSION_AT,
 };
 use rblmap_format::bytes::u64_at;
 
-/// Whether the data of a zone still counts, at a time that the caller names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Whether the data of a zone still counts, at a time that the caller names. What is worse is
+/// greater: answers count while it is less than [`Freshness::Expired`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Freshness {
-    /// The publisher vouches for the data.
+    /// The publisher vouches for the data, and nothing is known to be wrong.
     Fresh,
-    /// The mirror has not heard from the publisher in time. Answers go on, somebody should look.
+    /// The mirror has not heard from the publisher in time, or the reader cannot follow the mirror.
+    /// Answers go on, somebody should look.
     Stale,
     /// Stale for so long, or past the expiry of the zone itself, that answers should not count.
     Expired,
     /// The publisher has given the zone up: nothing counts as listed.
     Retired,
+    /// There is no image yet: nothing is known, so there is no opinion.
+    Waiting,
+}
+
+impl fmt::Display for Freshness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Freshness::Fresh => "fresh",
+            Freshness::Stale => "stale",
+            Freshness::Expired => "expired",
+            Freshness::Retired => "retired",
+            Freshness::Waiting => "waiting",
+        })
+    }
 }
 
 /// What a status page says (`docs/feed.md`).
@@ -62,7 +77,12 @@ impl StatusPage {
     /// Bytes that are no status page, or one of a newer version.
     pub fn read(bytes: &[u8]) -> Result<StatusPage, Error> {
         if bytes.len() < PAGE_LEN || !bytes.starts_with(&MAGIC) {
-            return Err(Error::Foreign);
+            let what = match bytes.is_empty() || MAGIC.starts_with(bytes.get(..8).unwrap_or(bytes))
+            {
+                true => "cut short",
+                false => "not a status page",
+            };
+            return Err(Error::new(ErrorKind::Page { what }));
         }
         StatusPage::from_words(|at| u64_at(bytes, at))
     }
@@ -82,13 +102,15 @@ impl StatusPage {
     }
 
     /// From the 8-byte words of a page. Version and flags are in one word.
-    fn from_words(word: impl Fn(usize) -> u64) -> Result<StatusPage, Error> {
+    pub(crate) fn from_words(word: impl Fn(usize) -> u64) -> Result<StatusPage, Error> {
         let head = word(VERSION_AT);
-        if head & 0xffff_ffff != u64::from(VERSION) {
-            return Err(Error::Field {
-                what: "status page version",
-                offset: VERSION_AT as u64,
-            });
+        let (found, known) = (head as u16, VERSION);
+        if found > known {
+            return Err(Error::new(ErrorKind::NewerPage { found, known }));
+        }
+        if head & 0xffff_ffff != u64::from(known) {
+            let what = "bad version";
+            return Err(Error::new(ErrorKind::Page { what }));
         }
         let flags = head >> 32;
         Ok(StatusPage {
@@ -101,72 +123,6 @@ impl StatusPage {
             checked: word(CHECKED_AT),
         })
     }
-}
-
-/// A status page in hand: mapped, so that what the mirror writes shows at once, or a copy.
-#[derive(Debug)]
-pub(crate) enum Page {
-    Mapped(memmap2::MmapRaw),
-    Copied(StatusPage),
-}
-
-impl Page {
-    /// Maps the page of an open file. It is never cut short (`docs/feed.md`), or reading it would
-    /// end the process.
-    pub(crate) fn map(mut file: File) -> Result<Page, Error> {
-        let Page::Copied(_) = Page::copy(&mut file)? else {
-            return Err(Error::Foreign);
-        };
-        let map = memmap2::MmapOptions::new()
-            .len(PAGE_LEN)
-            .map_raw_read_only(&file)?;
-        Ok(Page::Mapped(map))
-    }
-
-    /// Reads the page of an open file.
-    pub(crate) fn copy(file: &mut File) -> Result<Page, Error> {
-        let mut bytes = Vec::new();
-        file.take(PAGE_LEN as u64).read_to_end(&mut bytes)?;
-        Ok(Page::Copied(StatusPage::read(&bytes)?))
-    }
-
-    /// The generation now. Who sees a new one sees the image that was put in place before it.
-    #[inline]
-    pub(crate) fn generation(&self) -> u64 {
-        match self {
-            Page::Mapped(map) => {
-                let generation = word(map, GENERATION_AT);
-                fence(Ordering::Acquire);
-                generation
-            }
-            Page::Copied(page) => page.generation,
-        }
-    }
-
-    /// All that the page says now. Words are read one by one: between two writes of the mirror some
-    /// may be newer than others.
-    pub(crate) fn now(&self) -> Result<StatusPage, Error> {
-        match self {
-            Page::Mapped(map) => StatusPage::from_words(|at| word(map, at)),
-            Page::Copied(page) => Ok(*page),
-        }
-    }
-}
-
-/// The word at `at`, a multiple of 8 within the page.
-#[inline]
-#[expect(unsafe_code, reason = "memory that another process writes")]
-fn word(map: &memmap2::MmapRaw, at: usize) -> u64 {
-    if !at.is_multiple_of(8) || at + 8 > PAGE_LEN {
-        return 0;
-    }
-    // SAFETY: the mapping is PAGE_LEN bytes long and `at` lies within it.
-    let place = unsafe { map.as_ptr().add(at) }.cast_mut().cast::<u64>();
-    // SAFETY: the place is aligned, since mappings start at a page and `at` is a multiple of 8; it
-    // is valid for as long as `map` is borrowed, and nobody in this process accesses it otherwise.
-    // Reading memory that may not be written with a relaxed load is allowed.
-    let word = unsafe { AtomicU64::from_ptr(place) };
-    u64::from_le(word.load(Ordering::Relaxed))
 }
 
 #[cfg(test)]

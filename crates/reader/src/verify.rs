@@ -1,6 +1,6 @@
 //! Compares an image with the digests that it carries.
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::image::Image;
 use rblmap_format::bytes::array_at;
 use rblmap_format::sections::{self as layout, kind};
@@ -26,32 +26,32 @@ impl Image {
     pub fn verify(&self) -> Result<(), Error> {
         let bytes = self.as_bytes();
         let Some(section) = self.find(0, kind::DIGESTS) else {
-            return Err(Error::Section {
+            return Err(Error::new(ErrorKind::Section {
                 what: "digests",
                 offset: 0,
                 len: 0,
-            });
+            }));
         };
         let digests = self.bytes_of(&section);
         let table_end = layout::HEADER_LEN + self.sections().len() * layout::SECTION_LEN;
         if root(bytes, table_end, digests) != array_at(bytes, layout::ROOT_AT) {
-            return Err(Error::Digest { offset: 0 });
+            return Err(Error::new(ErrorKind::Digest { offset: 0 }));
         }
         let end = usize::try_from(section.offset).unwrap_or(usize::MAX);
         let covered = bytes.get(table_end..end).unwrap_or_default();
         let (digests, rest) = digests.as_chunks::<32>();
         let chunks = covered.chunks(layout::CHUNK);
         if !rest.is_empty() || digests.len() != chunks.len() {
-            return Err(Error::Section {
+            return Err(Error::new(ErrorKind::Section {
                 what: "digests",
                 offset: section.offset,
                 len: section.len,
-            });
+            }));
         }
         for (index, (chunk, digest)) in chunks.zip(digests).enumerate() {
             if blake3::hash(chunk).as_bytes() != digest {
                 let offset = (table_end + index * layout::CHUNK) as u64;
-                return Err(Error::Digest { offset });
+                return Err(Error::new(ErrorKind::Digest { offset }));
             }
         }
         Ok(())

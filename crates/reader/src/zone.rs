@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::answer::Answer;
 use crate::image::Image;
+use crate::time::Timestamp;
 use rblmap_format::Key;
 use rblmap_format::name::NameKey;
 use rblmap_format::names::Names;
@@ -55,7 +56,8 @@ impl<'a> Zone<'a> {
     /// Whether the content is no longer valid at `now` (seconds since 1970). Lookups do not look at
     /// the clock: an expired zone goes on answering, and what its answers are worth is the
     /// caller's decision.
-    pub fn expired_at(&self, now: u64) -> bool {
+    pub fn expired_at(&self, now: impl Into<Timestamp>) -> bool {
+        let now = now.into().seconds();
         self.expires().is_some_and(|expires| expires < now)
     }
 

@@ -8,77 +8,13 @@
 )]
 
 use std::fs;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rblmap::{Error, Freshness, Live};
+use rblmap::{Freshness, Live};
+use world::{ADDRESS, Folder, GOLDEN};
 
-const GOLDEN: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../testdata/golden/three.rbl"
-);
-const ADDRESS: u32 = 0xc000_0201;
-
-/// A mirror's folder, gone at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(test: &str) -> Folder {
-        let name = format!("rblmap-live-{test}-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        let folder = Folder(path);
-        folder.place(1);
-        folder
-    }
-
-    /// Puts an image of this serial in place, as a mirror does.
-    fn place(&self, serial: u64) {
-        let mut bytes = fs::read(GOLDEN).unwrap();
-        bytes[24..32].copy_from_slice(&serial.to_le_bytes());
-        self.place_bytes(&bytes);
-    }
-
-    fn place_bytes(&self, bytes: &[u8]) {
-        let temporary = self.0.join(".new");
-        fs::write(&temporary, bytes).unwrap();
-        fs::rename(temporary, self.image()).unwrap();
-    }
-
-    fn image(&self) -> PathBuf {
-        self.0.join("ops.example.rbl")
-    }
-
-    fn page(&self) -> PathBuf {
-        self.0.join("ops.example.status")
-    }
-
-    /// Makes a status page: generation, stale and expired from.
-    fn make_page(&self, generation: u64, stale: u64, expired: u64) {
-        let mut page = b"\x89rblstat\x01\0\0\0\0\0\0\0".to_vec();
-        for field in [generation, stale, expired] {
-            page.extend(field.to_le_bytes());
-        }
-        page.resize(4096, 0);
-        fs::write(self.page(), page).unwrap();
-    }
-
-    fn set_word(&self, at: u64, word: u64) {
-        let page = fs::OpenOptions::new().write(true).open(self.page());
-        page.unwrap().write_all_at(&word.to_le_bytes(), at).unwrap();
-    }
-
-    fn live(&self) -> Live {
-        Live::open(&self.0, "ops.example").unwrap()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+mod world;
 
 /// Ends the threads of a test whether it passes or panics, which would wait for them otherwise.
 struct Done<'a>(&'a AtomicBool);
@@ -152,7 +88,8 @@ fn what_cannot_be_used_leaves_the_last_good_image() {
         assert_eq!(reader.image().serial(), 1);
         assert!(reader.image().base().contains_v4(ADDRESS));
         assert!(live.status(0).problem.is_some(), "{} bytes", bytes.len());
-        assert!(matches!(live.refresh(), Err(Error::Live(_))));
+        assert!(live.refresh().is_err());
+        assert_eq!(reader.current(0).freshness(), Freshness::Stale);
     }
     fs::remove_file(folder.image()).unwrap();
     assert!(live.refresh().is_err());
@@ -169,8 +106,8 @@ fn without_a_page_refresh_finds_what_is_new() {
     for way in 0..3 {
         let live = match way {
             0 => folder.live(),
-            1 => Live::open_copied(&folder.0, "ops.example").unwrap(),
-            _ => Live::open_file(folder.image(), false).unwrap(),
+            1 => Live::builder(&folder.0, "ops.example").read().unwrap(),
+            _ => Live::builder_of_image(folder.image()).read().unwrap(),
         };
         let mut reader = live.reader();
         let serial = reader.image().serial() + 1;
@@ -187,13 +124,14 @@ fn a_dead_mirror_shows_at_the_times_that_the_page_names() {
     let folder = Folder::new("dead");
     folder.make_page(1, 1000, 2000);
     let live = folder.live();
-    let reader = live.reader();
-    let at = [999, 1000, 1999, 2000].map(|now| reader.freshness_at(now));
+    let mut reader = live.reader();
+    let mut at = |now: u64| reader.current(now).freshness();
+    let seen = [999, 1000, 1999, 2000].map(&mut at);
     use Freshness::{Expired, Fresh, Retired, Stale};
-    assert_eq!(at, [Fresh, Stale, Stale, Expired]);
+    assert_eq!(seen, [Fresh, Stale, Stale, Expired]);
     folder.set_word(24, 3000);
     folder.set_word(32, 4000);
-    assert_eq!(reader.freshness_at(2000), Fresh, "seen without a swap");
+    assert_eq!(at(2000), Fresh, "seen without a swap");
     folder.set_word(8, 1 | 1 << 32);
     assert_eq!(live.status(0).freshness, Retired);
 }
@@ -201,10 +139,20 @@ fn a_dead_mirror_shows_at_the_times_that_the_page_names() {
 #[test]
 fn what_is_no_folder_or_no_zone_is_refused() {
     let folder = Folder::new("wrong");
-    for zone in ["", "..", "../x", "a/b", "nul\0", "other.example", "OPS"] {
-        assert!(Live::open(&folder.0, zone).is_err(), "{zone:?}");
+    let wrong = [
+        "",
+        "..",
+        "../x",
+        "a/b",
+        "nul\0",
+        "other.example",
+        "OPS",
+        "ops.example.",
+    ];
+    for zone in wrong {
+        assert!(Live::builder(&folder.0, zone).read().is_err(), "{zone:?}");
     }
-    assert!(Live::open(folder.image(), "ops.example").is_err());
-    assert!(Live::open_file(&folder.0, false).is_err());
-    assert!(Live::open_file("/", false).is_err());
+    assert!(Live::builder(folder.image(), "ops.example").read().is_err());
+    assert!(Live::builder_of_image(&folder.0).read().is_err());
+    assert!(Live::builder_of_image("/").read().is_err());
 }

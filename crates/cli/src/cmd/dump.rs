@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use rblmap::{Image, NameKey};
+use rblmap::{ErrorKind, Image, NameKey};
 use rblmap_content::{Content, ZoneContent};
 use rblmap_delta::{Header, Kind, Limits, apply, unpack};
 use rblmap_zonefile::{ListFormat, Omitted, ZoneFile, write_list, zone_files};
@@ -90,7 +90,8 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
 fn image(args: &Args) -> Result<Image, Failure> {
     let path = &args.file;
     let opened = open::map(path);
-    if args.base.is_none() && !matches!(opened, Err(rblmap::Error::Foreign)) {
+    let is_image = !matches!(&opened, Err(error) if *error.kind() == ErrorKind::NotAnImage);
+    if args.base.is_none() && is_image {
         return opened.map_err(|error| Failure::at(path, error));
     }
     let bytes = open::bytes(path)?;

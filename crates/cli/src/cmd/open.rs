@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rblmap::Image;
+use rblmap::{ErrorKind, Image};
 use rblmap_delta::Header;
 
 use crate::exit::Exit;
@@ -13,14 +13,13 @@ pub(crate) fn image(path: &Path) -> Result<Image, Failure> {
     map(path).map_err(|error| Failure::at(path, error))
 }
 
-/// The same, for a caller that looks at what went wrong.
+/// The same, for a caller that looks at what went wrong and says the path itself.
 pub(crate) fn map(path: &Path) -> Result<Image, rblmap::Error> {
     #[expect(unsafe_code, reason = "mapping is a promise about the file")]
     // SAFETY: the command's documentation says that an image is replaced by rename only, as all of
     // its own subcommands do. Who breaks that gets a wrong answer or SIGBUS from a short run.
-    unsafe {
-        Image::map(path)
-    }
+    let image = unsafe { Image::map(path) };
+    image.map_err(rblmap::Error::without_path)
 }
 
 /// Reads a snapshot or a delta.
@@ -39,7 +38,7 @@ pub(crate) enum Opened {
 pub(crate) fn any(path: &Path) -> Result<Opened, Failure> {
     match map(path) {
         Ok(image) => Ok(Opened::Image(image)),
-        Err(rblmap::Error::Foreign) => {
+        Err(error) if *error.kind() == ErrorKind::NotAnImage => {
             let bytes = bytes(path)?;
             match Header::read(&bytes) {
                 Ok(header) => Ok(Opened::Packed(bytes, header)),

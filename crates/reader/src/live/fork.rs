@@ -12,12 +12,12 @@ static TOLD: AtomicBool = AtomicBool::new(false);
 ///
 /// A process id would do, but asking for it is a system call. Children of a bare `clone` that
 /// passes the C library by have their parent's number.
-pub(crate) fn number() -> u32 {
+pub(super) fn number() -> u32 {
     FORKS.load(Ordering::Relaxed)
 }
 
 /// Has forks counted from here on. No lock, which a child might inherit.
-pub(crate) fn listen() {
+pub(super) fn listen() {
     extern "C" fn in_the_child() {
         FORKS.fetch_add(1, Ordering::Relaxed);
     }

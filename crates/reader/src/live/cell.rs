@@ -7,10 +7,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-use crate::live_fork;
+use super::fork;
 
 #[derive(Debug)]
-pub(crate) struct Cell<T> {
+pub(super) struct Cell<T> {
     /// The number of the process whose thread is at the pointer; 0 for none.
     owner: AtomicU32,
     /// From `Arc::into_raw`: the cell owns one count of it.
@@ -18,8 +18,8 @@ pub(crate) struct Cell<T> {
 }
 
 impl<T> Cell<T> {
-    pub(crate) fn new(value: T) -> Cell<T> {
-        live_fork::listen();
+    pub(super) fn new(value: T) -> Cell<T> {
+        fork::listen();
         Cell {
             owner: AtomicU32::new(0),
             value: AtomicPtr::new(Arc::into_raw(Arc::new(value)).cast_mut()),
@@ -27,12 +27,12 @@ impl<T> Cell<T> {
     }
 
     /// The value now; waits for a thread that replaces it.
-    pub(crate) fn load(&self) -> Arc<T> {
+    pub(super) fn load(&self) -> Arc<T> {
         self.update(|_| None)
     }
 
     /// Replaces the value by what `make` makes of it, if anything, and gives the value then.
-    pub(crate) fn update(&self, make: impl FnOnce(&T) -> Option<T>) -> Arc<T> {
+    pub(super) fn update(&self, make: impl FnOnce(&T) -> Option<T>) -> Arc<T> {
         loop {
             if let Some(held) = Held::take(&self.owner) {
                 let old = self.current(&held);
@@ -50,7 +50,7 @@ impl<T> Cell<T> {
     /// The old value of that thread goes before a new one is made, `release` letting go of whatever
     /// else it has of it: so threads and cell never have more values together than there are
     /// threads, and one.
-    pub(crate) fn try_update(
+    pub(super) fn try_update(
         &self,
         own: &mut Arc<T>,
         release: impl FnOnce(),
@@ -104,7 +104,7 @@ struct Held<'a>(&'a AtomicU32);
 
 impl Held<'_> {
     fn take(owner: &AtomicU32) -> Option<Held<'_>> {
-        let me = live_fork::number();
+        let me = fork::number();
         let before = match owner.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => return Some(Held(owner)),
             Err(before) => before,
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn an_inherited_lock_is_broken() {
         let cell = Cell::new(1);
-        cell.owner.store(live_fork::number() + 1, Ordering::Relaxed);
+        cell.owner.store(fork::number() + 1, Ordering::Relaxed);
         assert_eq!(*cell.load(), 1);
         assert_eq!(cell.owner.load(Ordering::Relaxed), 0);
     }
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn who_only_tries_does_not_wait() {
         let cell = Cell::new(1);
-        cell.owner.store(live_fork::number(), Ordering::Relaxed);
+        cell.owner.store(fork::number(), Ordering::Relaxed);
         let mut own = Arc::new(7);
         let mut released = 0;
         cell.try_update(&mut own, || released += 1, |_| Some(2));
