@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use common::{Run, build, files, rblmap, shared, unpacked};
 use rblmap::Image;
-use rblmap_delta::{Epoch, Header, Limits, apply, diff, pack, unpack};
+use rblmap_delta::{Header, Limits, Session, apply, diff, pack, unpack};
 use rblmap_image::{Stamp, encode};
 use rblmap_zonefile::{Options, Spec};
 use serde_json::{Value, json};
@@ -254,13 +254,13 @@ fn every_hour_of_the_open_proxies_follows_from_the_one_before() {
     let mut sizes = Vec::new();
     for (serial, hour) in (1..).zip(&hours) {
         let new = real(&unpacked(hour), serial);
-        let snapshot = pack(&new, Epoch(1)).unwrap();
+        let snapshot = pack(&new, Session(1)).unwrap();
         assert!(
             unpack(&snapshot, &Limits::default()).unwrap() == new.as_bytes(),
             "{hour:?}"
         );
         if let Some(old) = &old {
-            let delta = diff(old, &new, Epoch(1)).unwrap();
+            let delta = diff(old, &new, Session(1)).unwrap();
             let applied = apply(old, &[&delta], &Limits::default()).unwrap();
             assert!(applied == new.as_bytes(), "{hour:?}");
             assert_eq!(Header::read(&delta).unwrap().to_serial, serial);

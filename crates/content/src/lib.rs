@@ -8,7 +8,7 @@
 //! |---|---|
 //! | the records of an answer, and how they are made | [`ValueBuf`], [`Record`], [`TemplateBuf`] |
 //! | ids for values | [`Interner`], [`Values`], [`ValueList`] |
-//! | runs of addresses and the one change of them | [`V4Runs`], [`Edit`], [`edit_runs`] |
+//! | runs of addresses and the one change of them | [`V4Runs`], [`Edit`], [`edit_runs`], [`RunsAndGaps`] |
 //! | names and what they say | [`NameTable`], [`resolve_name`] |
 //! | TTL, SOA and NS | [`Facts`] |
 //! | the hash of it all | [`ContentId`], [`leaves`] |
@@ -24,6 +24,7 @@ mod id;
 mod names;
 mod normal;
 mod pool;
+mod ranges;
 mod v4;
 mod value;
 mod values;
@@ -36,6 +37,7 @@ pub use facts::{Facts, NameServers, Soa};
 pub use id::{ContentId, ContentIdError, LEAF, leaves};
 pub use names::NameTable;
 pub use pool::Pool;
+pub use ranges::{RunOrGap, RunsAndGaps, count_runs_and_gaps};
 pub use v4::{V4Runs, mark};
 pub use value::{Record, TemplateBuf, TextPart, ValueBuf, is_canonical, names_key};
 pub use values::{Interner, NotValues, ValueList, Values, renumbered};

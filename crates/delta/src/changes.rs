@@ -3,8 +3,8 @@
 use rblmap::{NameKey, Slot, Value, ValueId};
 use rblmap_content::{Content, NameTable, ZoneContent};
 
-use crate::paint;
-use crate::payload::{number, renumbered, runs4, runs6};
+use crate::diff::{number, renumbered, runs4, runs6};
+use crate::edit::find;
 
 /// One difference between two contents.
 #[derive(Debug, Clone, Copy)]
@@ -93,12 +93,12 @@ pub fn changes<'a>(old: &'a Content, new: &'a Content, mut see: impl FnMut(Chang
             })
         };
         let runs = renumbered(runs4(to), |id| values.common(id));
-        paint::differences(runs4(from), &runs, |was, is| {
+        find::differences(runs4(from), &runs, |was, is| {
             let what = Changed::V4(was.start, was.end);
             see(what, values.says(was.value), values.says(is));
         });
         let runs = renumbered(runs6(to), |id| values.common(id));
-        paint::differences(runs6(from), &runs, |was, is| {
+        find::differences(runs6(from), &runs, |was, is| {
             let what = Changed::V6(was.start, was.end);
             see(what, values.says(was.value), values.says(is));
         });

@@ -2,7 +2,7 @@
 
 use rblmap_content::ContentId;
 
-use crate::header::{IdPrefix, ImageRoot};
+use crate::container::ids::{IdPrefix, ImageRoot};
 
 /// What is wrong with a snapshot or a delta, or with what it is used on.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 
 use rblmap::{Image, NameKey, Run};
 use rblmap_content::{Draft, Record, TemplateBuf, TextPart, ValueBuf};
-use rblmap_delta::{Epoch, Limits, apply, diff, pack};
+use rblmap_delta::{Limits, Session, apply, diff, pack};
 use rblmap_image::{Stamp, encode};
 
 /// A list in which every entry has a text of its own: the case number of an operator.
@@ -47,7 +47,7 @@ fn one_new_text_costs_that_text() {
     const COUNT: u32 = 60_000;
     let old = cases(0..COUNT);
     let new = cases((0..COUNT).filter(|n| *n != 777).chain([COUNT + 5]));
-    let delta = diff(&old, &new, Epoch(1)).unwrap();
+    let delta = diff(&old, &new, Session(1)).unwrap();
     // One gone with its text, one come with another.
     assert!(delta.len() < 140, "{} bytes", delta.len());
     let applied = apply(&old, &[&delta], &Limits::default()).unwrap();
@@ -57,7 +57,7 @@ fn one_new_text_costs_that_text() {
 #[test]
 fn nothing_new_is_a_header() {
     let image = cases(0..1000);
-    let delta = diff(&image, &image, Epoch(1)).unwrap();
+    let delta = diff(&image, &image, Session(1)).unwrap();
     assert!(delta.len() < 100, "{} bytes", delta.len());
 }
 
@@ -80,12 +80,12 @@ fn a_network_costs_no_more_than_an_address() {
         Image::from_vec(image).unwrap()
     };
     let old = with(&[(0x0a00_0000, 24), (0x0c00_0000, 8)]);
-    let none = diff(&old, &old, Epoch(1)).unwrap().len();
+    let none = diff(&old, &old, Session(1)).unwrap().len();
     let network = with(&[(0x0a00_0000, 24), (0x0b01_0000, 16), (0x0c00_0000, 8)]);
     let single = with(&[(0x0a00_0000, 24), (0x0b01_0203, 0), (0x0c00_0000, 8)]);
     // A grown and a split network are one paint each.
     let grown = with(&[(0x0a00_0000, 24), (0x0c00_0000, 9)]);
-    let size = |new: &Image| diff(&old, new, Epoch(1)).unwrap().len() - none;
+    let size = |new: &Image| diff(&old, new, Session(1)).unwrap().len() - none;
     assert!(
         size(&network) <= 8 && size(&single) <= 12,
         "{} {}",
@@ -93,5 +93,5 @@ fn a_network_costs_no_more_than_an_address() {
         size(&single)
     );
     assert!(size(&grown) <= 7, "{}", size(&grown));
-    assert!(pack(&network, Epoch(1)).unwrap().len() < 120);
+    assert!(pack(&network, Session(1)).unwrap().len() < 120);
 }

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use rblmap::{Image, NameKey, Run, Slot};
 use rblmap_content::{Draft, Facts, Record, TemplateBuf, TextPart, ValueBuf};
-use rblmap_delta::{Epoch, Limits, apply, diff, pack, unpack};
+use rblmap_delta::{Limits, Session, apply, diff, pack, unpack};
 use rblmap_image::{Stamp, encode};
 
 fn testdata(file: &str) -> PathBuf {
@@ -104,7 +104,7 @@ fn later() -> Image {
 
 #[test]
 fn the_snapshot_of_three_entries_is_as_it_was() {
-    let made = pack(&three(), Epoch(3)).unwrap();
+    let made = pack(&three(), Session(3)).unwrap();
     let golden = golden("three.rbs", &made);
     assert!(unpack(&golden, &Limits::default()).unwrap() == three().as_bytes());
     assert_eq!(
@@ -116,7 +116,7 @@ fn the_snapshot_of_three_entries_is_as_it_was() {
 
 #[test]
 fn the_delta_with_every_kind_of_change_is_as_it_was() {
-    let made = diff(&three(), &later(), Epoch(3)).unwrap();
+    let made = diff(&three(), &later(), Session(3)).unwrap();
     let golden = golden("later.rbd", &made);
     let applied = apply(&three(), &[&golden], &Limits::default()).unwrap();
     assert!(applied == later().as_bytes());

@@ -16,7 +16,7 @@ mod random;
 use fastrand::Rng;
 use rblmap::{Image, NameKey};
 use rblmap_content::V4Runs;
-use rblmap_delta::{Epoch, Error, Limits, apply, diff, squash};
+use rblmap_delta::{Error, Limits, Session, apply, diff, merge};
 use rblmap_format::V4Blocks;
 use rblmap_format::sections::kind;
 use rblmap_image::{Stamp, encode};
@@ -128,7 +128,7 @@ fn updates_of_lines_give_the_image_of_the_whole() {
             let new = model.image();
             with_lines += u32::from(has_lines(&new));
             let old = images.last().unwrap();
-            let delta = diff(old, &new, Epoch(1)).unwrap();
+            let delta = diff(old, &new, Session(1)).unwrap();
             let applied = apply(old, &[&delta], &LIMITS);
             let applied = applied.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
             assert!(applied == new.as_bytes(), "seed {seed}, step {step}");
@@ -139,9 +139,9 @@ fn updates_of_lines_give_the_image_of_the_whole() {
         let steps: Vec<&[u8]> = steps.iter().map(Vec::as_slice).collect();
         let chained = apply(first, &steps, &LIMITS).unwrap();
         assert!(chained == last.as_bytes(), "seed {seed}: all at once");
-        let squashed = squash(first, &steps, &LIMITS).unwrap();
-        let applied = apply(first, &[&squashed], &LIMITS).unwrap();
-        assert!(applied == last.as_bytes(), "seed {seed}: squashed");
+        let merged = merge(first, &steps, &LIMITS).unwrap();
+        let applied = apply(first, &[&merged], &LIMITS).unwrap();
+        assert!(applied == last.as_bytes(), "seed {seed}: merged");
     }
     assert!(with_lines > 40, "{with_lines} of 48 images have lines");
 }
@@ -157,7 +157,7 @@ fn many_small_updates_at_once_give_the_image_of_the_last() {
         for step in 0..20 {
             edit(&mut rng, &mut model, [1, 8, 60][step % 3]);
             let new = model.image();
-            steps.push(diff(&last, &new, Epoch(1)).unwrap());
+            steps.push(diff(&last, &new, Session(1)).unwrap());
             last = new;
         }
         let steps: Vec<&[u8]> = steps.iter().map(Vec::as_slice).collect();
@@ -219,7 +219,7 @@ fn bits_of_24s_follow_the_paints() {
         ids[block..block + 0x1_0000].fill(0);
         let new = build(&ids, serial);
         assert!(bits(&new));
-        let step = diff(&last, &new, Epoch(1)).unwrap();
+        let step = diff(&last, &new, Session(1)).unwrap();
         assert!(apply(&last, &[&step], &LIMITS).unwrap() == new.as_bytes());
         steps.push(step);
         last = new;
@@ -237,7 +237,7 @@ fn lists_that_become_small_or_large_change_their_layout() {
     let (large, small) = (large.image(), small.image());
     assert!(has_lines(&large) && !has_lines(&small));
     for (old, new) in [(&large, &small), (&small, &large)] {
-        let delta = diff(old, new, Epoch(1)).unwrap();
+        let delta = diff(old, new, Session(1)).unwrap();
         assert!(apply(old, &[&delta], &LIMITS).unwrap() == new.as_bytes());
     }
 }
@@ -271,7 +271,7 @@ fn bent_updates_of_lines_never_give_another_list() {
     let old = model.image();
     edit(&mut rng, &mut model, 200);
     let new = model.image();
-    let delta = diff(&old, &new, Epoch(1)).unwrap();
+    let delta = diff(&old, &new, Session(1)).unwrap();
     let whole = payload(&delta);
     let mut refused = 0;
     for round in 0..150 {
@@ -296,7 +296,7 @@ fn damage_of_the_old_image_does_not_get_into_the_new_one() {
     let old = model.image();
     edit(&mut rng, &mut model, 3);
     let new = model.image();
-    let delta = diff(&old, &new, Epoch(1)).unwrap();
+    let delta = diff(&old, &new, Session(1)).unwrap();
     let sections: Vec<(u16, u32, u64, u64, u64)> = old.sections().collect();
     for wanted in [kind::V4_TOP, kind::V4_MID, kind::V4_LINES] {
         let (_, _, offset, len, _) = *sections.iter().find(|s| s.0 == wanted).unwrap();

@@ -12,7 +12,7 @@ mod random;
 
 use fastrand::Rng;
 use rblmap::Image;
-use rblmap_delta::{Epoch, Error, Header, Limits, apply, diff, pack, squash, unpack};
+use rblmap_delta::{Error, Header, Limits, Session, apply, diff, merge, pack, unpack};
 
 use random::Model;
 
@@ -30,10 +30,10 @@ fn images_come_back_from_snapshots_and_deltas() {
         for _ in 0..5 {
             model.step(&mut rng, [3, 40, 400][(seed % 3) as usize]);
             let new = model.image();
-            let snapshot = pack(&new, Epoch(3)).unwrap();
+            let snapshot = pack(&new, Session(3)).unwrap();
             let unpacked = unpack(&snapshot, &LIMITS).unwrap();
             assert!(unpacked == new.as_bytes(), "seed {seed}: snapshot");
-            let delta = diff(&old, &new, Epoch(3)).unwrap();
+            let delta = diff(&old, &new, Session(3)).unwrap();
             let applied = apply(&old, &[&delta], &LIMITS);
             let applied = applied.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
             assert!(applied == new.as_bytes(), "seed {seed}: delta");
@@ -50,16 +50,16 @@ fn headers_say_what_a_file_is() {
     let old = model.image();
     model.step(&mut rng, 30);
     let new = model.image();
-    let header = Header::read(&diff(&old, &new, Epoch(9)).unwrap()).unwrap();
+    let header = Header::read(&diff(&old, &new, Session(9)).unwrap()).unwrap();
     assert_eq!(
-        (header.epoch, header.from_serial(), header.to_serial),
-        (Epoch(9), 1, 2)
+        (header.session, header.from_serial(), header.to_serial),
+        (Session(9), 1, 2)
     );
     assert_eq!(header.created, 120);
-    let snapshot = pack(&new, Epoch(9)).unwrap();
+    let snapshot = pack(&new, Session(9)).unwrap();
     let kind = apply(&old, &[&snapshot], &LIMITS).unwrap_err();
     assert!(matches!(kind, Error::Kind { .. }), "{kind}");
-    let delta = diff(&old, &new, Epoch(9)).unwrap();
+    let delta = diff(&old, &new, Session(9)).unwrap();
     let kind = unpack(&delta, &LIMITS).unwrap_err();
     assert!(matches!(kind, Error::Kind { .. }), "{kind}");
     let base = apply(&new, &[&delta], &LIMITS).unwrap_err();
@@ -94,7 +94,7 @@ fn history(seed: u64, len: usize, edits: usize) -> (Vec<Image>, Vec<Vec<u8>>) {
     }
     let deltas = images
         .windows(2)
-        .map(|pair| diff(&pair[0], &pair[1], Epoch(1)).unwrap());
+        .map(|pair| diff(&pair[0], &pair[1], Session(1)).unwrap());
     let deltas = deltas.collect();
     (images, deltas)
 }
@@ -109,14 +109,14 @@ fn every_path_through_a_history_ends_in_one_image() {
             if from > to {
                 (from, to) = (to, from);
             }
-            // Steps and squashes of random lengths, up to the end.
+            // Steps and merged deltas of random lengths, up to the end.
             let mut path: Vec<Vec<u8>> = Vec::new();
             let mut at = from;
             while at < to {
                 let next = (at + rng.usize(1..60)).min(to);
                 let part: Vec<&[u8]> = steps[at..next].iter().map(Vec::as_slice).collect();
                 if rng.bool() {
-                    path.push(squash(&images[at], &part, &LIMITS).unwrap());
+                    path.push(merge(&images[at], &part, &LIMITS).unwrap());
                 } else {
                     path.extend(part.into_iter().map(<[u8]>::to_vec));
                 }
@@ -133,20 +133,20 @@ fn every_path_through_a_history_ends_in_one_image() {
 }
 
 #[test]
-fn squashing_is_associative_and_equals_the_difference() {
+fn merging_is_associative_and_equals_the_difference() {
     for seed in 0..40 {
         let (images, steps) = history(seed + 500, 6, 30);
         let all: Vec<&[u8]> = steps.iter().map(Vec::as_slice).collect();
-        let whole = squash(&images[0], &all, &LIMITS).unwrap();
+        let whole = merge(&images[0], &all, &LIMITS).unwrap();
         assert_eq!(
             whole,
-            diff(&images[0], &images[6], Epoch(1)).unwrap(),
+            diff(&images[0], &images[6], Session(1)).unwrap(),
             "seed {seed}"
         );
         for cut in 1..6 {
-            let first = squash(&images[0], &all[..cut], &LIMITS).unwrap();
-            let second = squash(&images[cut], &all[cut..], &LIMITS).unwrap();
-            let joined = squash(&images[0], &[&first, &second], &LIMITS).unwrap();
+            let first = merge(&images[0], &all[..cut], &LIMITS).unwrap();
+            let second = merge(&images[cut], &all[cut..], &LIMITS).unwrap();
+            let joined = merge(&images[0], &[&first, &second], &LIMITS).unwrap();
             assert_eq!(joined, whole, "seed {seed}, cut at {cut}");
         }
     }

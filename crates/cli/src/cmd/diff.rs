@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use rblmap::{NameKey, Value};
 use rblmap_content::Content;
-use rblmap_delta::{Change, Changed, Epoch, Says, Scope, changes, diff};
+use rblmap_delta::{Change, Changed, Says, Scope, Session, changes, diff};
 use rblmap_format::{Part, Template};
 use serde::Serialize;
 
@@ -67,7 +67,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let (old, new) = (open::image(&args.old)?, open::image(&args.new)?);
     if let Some(path) = &args.output {
         let bar = output.working("comparing");
-        let delta = diff(&old, &new, Epoch::default())?;
+        let delta = diff(&old, &new, Session::default())?;
         write::result(path, &delta, output)?;
         bar.finish_and_clear();
     }

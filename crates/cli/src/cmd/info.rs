@@ -92,8 +92,8 @@ struct PackedZone {
     /// Only where the zones change with the delta.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    v4_paints: u64,
-    v6_paints: u64,
+    v4_edits: u64,
+    v6_edits: u64,
     names_added: u64,
     names_removed: u64,
     names_changed: u64,
@@ -132,7 +132,7 @@ fn packed(header: &Header, summary: &Summary, len: usize) -> PackedInfo {
     PackedInfo {
         kind,
         zone: header.zone.to_string(),
-        epoch: format!("{:016x}", header.epoch.0),
+        epoch: format!("{:016x}", header.session.0),
         from_serial: base.as_ref().map(|_| header.from_serial()),
         base,
         serial: header.to_serial,
@@ -152,8 +152,8 @@ fn packed_zone(zone: &ZoneSummary) -> PackedZone {
             0 => "@".to_owned(),
             _ => name.to_string(),
         }),
-        v4_paints: zone.v4_paints,
-        v6_paints: zone.v6_paints,
+        v4_edits: zone.v4_edits,
+        v6_edits: zone.v6_edits,
         names_added: zone.names_added,
         names_removed: zone.names_removed,
         names_changed: zone.names_changed,
@@ -191,8 +191,8 @@ fn print_packed(info: &PackedInfo, out: &mut impl Write) -> io::Result<()> {
             zone.name
                 .as_ref()
                 .map_or(String::new(), |name| format!(" {name}")),
-            zone.v4_paints,
-            zone.v6_paints,
+            zone.v4_edits,
+            zone.v6_edits,
             zone.names_added,
             zone.names_removed,
             zone.names_changed,

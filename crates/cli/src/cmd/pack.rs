@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rblmap_delta::{Epoch, pack};
+use rblmap_delta::{Session, pack};
 
 use crate::cmd::{open, write};
 use crate::exit::Exit;
@@ -26,7 +26,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let image = open::image(&args.image)?;
     let bar = output.working("packing");
-    let bytes = pack(&image, Epoch::default()).map_err(|error| Failure::at(&args.image, error))?;
+    let bytes =
+        pack(&image, Session::default()).map_err(|error| Failure::at(&args.image, error))?;
     write::result(&args.output, &bytes, output)?;
     bar.finish_and_clear();
     Ok(Exit::Done)

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rblmap_delta::{Limits, squash};
+use rblmap_delta::{Limits, merge};
 
 use crate::cmd::{open, write};
 use crate::exit::Exit;
@@ -31,7 +31,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let deltas = open::deltas(&args.deltas)?;
     let deltas: Vec<&[u8]> = deltas.iter().map(Vec::as_slice).collect();
     let bar = output.working("squashing");
-    let delta = squash(&base, &deltas, &Limits::default())?;
+    let delta = merge(&base, &deltas, &Limits::default())?;
     write::result(&args.output, &delta, output)?;
     bar.finish_and_clear();
     Ok(Exit::Done)

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 use rblmap::Image;
-use rblmap_delta::{Epoch, Header, diff, pack};
+use rblmap_delta::{Header, Session, diff, pack};
 
 use super::random::Model;
 
@@ -61,8 +61,8 @@ pub fn case(seed: u64) -> Case {
     let old = model.image();
     model.step(&mut rng, 60);
     let new = model.image();
-    let snapshot = pack(&new, Epoch(1)).unwrap();
-    let delta = diff(&old, &new, Epoch(1)).unwrap();
+    let snapshot = pack(&new, Session(1)).unwrap();
+    let delta = diff(&old, &new, Session(1)).unwrap();
     Case {
         old,
         new,

@@ -42,7 +42,7 @@ pub(super) fn make(
         path: format!("{zone}: {from} to {to}"),
         source,
     };
-    let epoch = rblmap_delta::Epoch(manifest.epoch);
+    let epoch = rblmap_delta::Session(manifest.epoch);
     let bytes = rblmap_delta::diff(old, new, epoch).map_err(failed)?;
     let limits = rblmap_delta::Limits::default();
     let again = rblmap_delta::apply(old, &[&bytes], &limits).map_err(failed)?;

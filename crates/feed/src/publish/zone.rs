@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rblmap::Image;
 use rblmap_content::{ContentId, ZoneName};
-use rblmap_delta::{Epoch, Limits};
+use rblmap_delta::{Limits, Session};
 use rblmap_image::{Stamp, encode};
 
 use crate::counts::Counts;
@@ -384,7 +384,7 @@ fn snapshot(tree: &Tree, manifest: &Manifest, image: &Image) -> Result<Snapshot,
         path: format!("{zone}: snapshot {serial}"),
         source,
     };
-    let bytes = rblmap_delta::pack(image, Epoch(manifest.epoch)).map_err(failed)?;
+    let bytes = rblmap_delta::pack(image, Session(manifest.epoch)).map_err(failed)?;
     let again = rblmap_delta::unpack(&bytes, &Limits::default()).map_err(failed)?;
     if again != image.as_bytes() {
         return Err(Error::Result {

@@ -11,6 +11,7 @@
 //! that an edit touches.
 
 mod by16;
+mod rank;
 mod reader;
 
 use std::borrow::Cow;
@@ -23,6 +24,7 @@ use rblmap_format::V4Blocks;
 
 pub(crate) use by16::{BLOCKS, blocks_by_top};
 pub use by16::{Blocks, block_of};
+pub use rank::Behind;
 pub use reader::BlockReader;
 
 /// The IPv4 runs of a zone, for reading.

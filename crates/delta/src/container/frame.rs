@@ -2,8 +2,8 @@
 
 use zstd::zstd_safe;
 
+use crate::container::limits::Limits;
 use crate::error::Error;
-use crate::limits::Limits;
 
 /// Deltas are small, and are read by many.
 const LEVEL: i32 = 19;

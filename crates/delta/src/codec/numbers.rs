@@ -1,6 +1,6 @@
 //! Numbers as decisions: sizes, gaps between ranks, small alphabets.
 
-use crate::coder::{Chance, Coder};
+use crate::codec::range_coder::{Chance, Coder};
 
 /// Decisions that a context's first guess is worth.
 const TRUST: u16 = 12;
@@ -154,7 +154,7 @@ mod tests {
     use fastrand::Rng;
 
     use super::*;
-    use crate::coder::{Decoder, Encoder};
+    use crate::codec::range_coder::{Decoder, Encoder};
 
     fn all<C: Coder>(coder: &mut C, numbers: &[u64]) -> Vec<u64> {
         let mut gamma = Gamma::new();

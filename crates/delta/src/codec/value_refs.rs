@@ -3,9 +3,9 @@
 use rblmap::ValueId;
 use rblmap_content::{Content, V4Runs};
 
-use crate::coder::{Chance, Coder};
+use crate::codec::numbers::{Gamma, pick, uniform};
+use crate::codec::range_coder::{Chance, Coder};
 use crate::error::Error;
-use crate::numbers::{Gamma, pick, uniform};
 
 /// Contexts tell this many values apart, the most frequent ones.
 const KNOWN: usize = 16;

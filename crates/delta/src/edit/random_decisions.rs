@@ -8,11 +8,11 @@ use fastrand::Rng;
 use rblmap::{NameKey, Run, Slot, ValueId};
 use rblmap_content::{Content, Draft, NameTable, Record, ValueBuf, is_canonical};
 
-use crate::coder::Coder;
+use crate::codec::range_coder::Coder;
+use crate::codec::value_refs::Table;
+use crate::edit::{addresses, names, values};
 use crate::error::Error;
-use crate::paint::{Interval, Intervals};
-use crate::table::Table;
-use crate::{names, paint_code, values};
+use rblmap_content::{RunOrGap, RunsAndGaps};
 
 /// Decides by a die: as likely as told, or as a coin falls.
 struct Dice {
@@ -122,7 +122,7 @@ fn note<T>(seen: &mut BTreeSet<&'static str>, result: Result<T, Error>) -> Optio
 }
 
 #[test]
-fn paints_that_nobody_wrote_are_refused_or_keep_the_rules() {
+fn edits_that_nobody_wrote_are_refused_or_keep_the_rules() {
     let mut seen = BTreeSet::new();
     for seed in 0..15_000 {
         let mut dice = dice(seed);
@@ -130,44 +130,44 @@ fn paints_that_nobody_wrote_are_refused_or_keep_the_rules() {
         let count = rng.u8(1..4);
         let content = content(rng, count);
         let old = content.base().v4();
-        let counts = paint_code::Counts {
-            covered: rng.u64(..4),
-            free: rng.u64(..4),
-            paints: rng.u64(..9),
+        let counts = addresses::Counts {
+            in_runs: rng.u64(..4),
+            in_gaps: rng.u64(..4),
+            edits: rng.u64(..9),
             spans: rng.bool(),
         };
         let mut table = Table::new(&content).with_added(rng.u32(..3));
-        let paints = paint_code::decode(&mut dice, &old, counts, &mut table);
-        let Some(paints) = note(&mut seen, paints) else {
+        let edits = addresses::decode(&mut dice, &old, counts, &mut table);
+        let Some(edits) = note(&mut seen, edits) else {
             continue;
         };
-        assert_eq!(paints.len() as u64, counts.paints, "seed {seed}");
-        assert!(paints.iter().all(|paint| paint.start <= paint.end));
+        assert_eq!(edits.len() as u64, counts.edits, "seed {seed}");
+        assert!(edits.iter().all(|edit| edit.start <= edit.end));
         assert!(
-            paints.is_sorted_by(|a, b| a.end < b.start),
-            "seed {seed}: {paints:?}"
+            edits.is_sorted_by(|a, b| a.end < b.start),
+            "seed {seed}: {edits:?}"
         );
-        for paint in &paints {
-            let mut over = Intervals::new(old).filter(|it| it.end >= paint.start);
-            let first: Interval<u32> = over.next().unwrap();
-            assert_ne!(first.value, paint.value, "seed {seed}: {paint:?}");
-            assert!(counts.spans || paint.end <= first.end, "seed {seed}");
+        for edit in &edits {
+            let mut over = RunsAndGaps::new(old).filter(|it| it.end >= edit.start);
+            let first: RunOrGap<u32> = over.next().unwrap();
+            assert_ne!(first.value, edit.value, "seed {seed}: {edit:?}");
+            assert!(counts.spans || edit.end <= first.end, "seed {seed}");
         }
-        let laid = rblmap_content::edit_runs(old, &paints);
+        let laid = rblmap_content::edit_runs(old, &edits);
         assert!(laid.is_sorted_by(|a, b| a.end < b.start), "seed {seed}");
     }
     let all = [
-        "alignment of a paint",
-        "count of paints",
+        "alignment of a edit",
+        "count of edits",
         "length: decisions end early",
-        "paint",
-        "paint that changes nothing",
-        "place of a paint",
+        "edit",
+        "edit that changes nothing",
+        "place of a edit",
         "rank",
         "room for a network",
-        "room for a paint",
-        "size of a paint",
-        "span of a paint",
+        "room for a edit",
+        "size of a edit",
+        "span of a edit",
         "value number",
     ];
     assert_eq!(seen, BTreeSet::from(all));

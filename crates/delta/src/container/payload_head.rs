@@ -2,9 +2,9 @@
 
 use rblmap::NameKey;
 
+use crate::container::varint::{push_uv, take_uv};
+use crate::edit::{addresses, names};
 use crate::error::Error;
-use crate::header::{push_uv, take_uv};
-use crate::{names, paint_code};
 
 const ZONES: u8 = 1;
 const VALUES: u8 = 2;
@@ -34,8 +34,8 @@ pub(crate) struct Head {
 /// What changes in a zone.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Part {
-    pub(crate) v4: paint_code::Counts,
-    pub(crate) v6: paint_code::Counts,
+    pub(crate) v4: addresses::Counts,
+    pub(crate) v6: addresses::Counts,
     pub(crate) names: names::Counts,
     /// The expiry, if it is another; 0 for none.
     pub(crate) expires: Option<u64>,
@@ -104,8 +104,8 @@ impl Part {
         let flag = |is: bool, flag: u8| if is { flag } else { 0 };
         let has_names = self.names != names::Counts::default();
         out.push(
-            flag(self.v4.paints > 0, V4)
-                | flag(self.v6.paints > 0, V6)
+            flag(self.v4.edits > 0, V4)
+                | flag(self.v6.edits > 0, V6)
                 | flag(has_names, NAMES)
                 | flag(self.expires.is_some(), EXPIRES)
                 | flag(self.facts.is_some(), FACTS)
@@ -113,11 +113,11 @@ impl Part {
                 | flag(self.v6.spans, SPANS6),
         );
         for counts in [self.v4, self.v6] {
-            if counts.paints > 0 {
-                push_uv(out, counts.covered);
-                push_uv(out, counts.free);
-                // Every started interval has a paint at least.
-                push_uv(out, counts.paints - counts.covered - counts.free);
+            if counts.edits > 0 {
+                push_uv(out, counts.in_runs);
+                push_uv(out, counts.in_gaps);
+                // Every started interval has a edit at least.
+                push_uv(out, counts.edits - counts.in_runs - counts.in_gaps);
             }
         }
         if has_names {
@@ -137,8 +137,8 @@ impl Part {
         let flags = take_byte(rest).filter(|flags| flags & 0x80 == 0)?;
         let has = |flag: u8| flags & flag != 0;
         let mut part = Part {
-            v4: read_paints(rest, has(V4), has(SPANS4))?,
-            v6: read_paints(rest, has(V6), has(SPANS6))?,
+            v4: read_edits(rest, has(V4), has(SPANS4))?,
+            v6: read_edits(rest, has(V6), has(SPANS6))?,
             ..Part::default()
         };
         if has(NAMES) {
@@ -161,16 +161,16 @@ impl Part {
     }
 }
 
-fn read_paints(rest: &mut &[u8], has: bool, spans: bool) -> Option<paint_code::Counts> {
-    let mut counts = paint_code::Counts::default();
+fn read_edits(rest: &mut &[u8], has: bool, spans: bool) -> Option<addresses::Counts> {
+    let mut counts = addresses::Counts::default();
     if has {
-        counts.covered = take_uv(rest)?;
-        counts.free = take_uv(rest)?;
+        counts.in_runs = take_uv(rest)?;
+        counts.in_gaps = take_uv(rest)?;
         let started = counts
-            .covered
-            .checked_add(counts.free)
+            .in_runs
+            .checked_add(counts.in_gaps)
             .filter(|&started| started > 0)?;
-        counts.paints = started.checked_add(take_uv(rest)?)?;
+        counts.edits = started.checked_add(take_uv(rest)?)?;
         counts.spans = spans;
     }
     (has || !spans).then_some(counts)

@@ -1,18 +1,18 @@
-//! Where a paint lies in the room there is for it, as decisions.
+//! Where a edit lies in the room there is for it, as decisions.
 
-use crate::coder::{Chance, Coder};
+use crate::codec::numbers::{Tree, pick};
+use crate::codec::range_coder::{Chance, Coder};
 use crate::error::Error;
-use crate::numbers::{Tree, pick};
 use rblmap_format::Address;
 
-/// The addresses in which a paint may lie, both ends included.
+/// The addresses in which a edit may lie, both ends included.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room<A> {
     pub(crate) low: A,
     pub(crate) high: A,
 }
 
-/// Contexts for where in its room a paint lies. Room to the edge of the interval, and networks,
+/// Contexts for where in its room a edit lies. Room to the edge of the interval, and networks,
 /// are told by a decision or two.
 pub(crate) struct Extent {
     at_low: Chance,
@@ -71,7 +71,7 @@ impl Extent {
                 // Neither end is at the edge, so one address on each side stays.
                 let low = room.low.next().filter(|&low| low < room.high);
                 let low = low.ok_or(Error::Malformed {
-                    what: "room for a paint",
+                    what: "room for a edit",
                 })?;
                 let room = Room {
                     low,
@@ -90,7 +90,7 @@ impl Extent {
         }
     }
 
-    /// Where a paint over several intervals starts.
+    /// Where a edit over several intervals starts.
     pub(crate) fn start<A: Address, C: Coder>(
         &mut self,
         coder: &mut C,
@@ -105,7 +105,7 @@ impl Extent {
         self.code_start(coder, room, given, grain)
     }
 
-    /// Where a paint over several intervals ends.
+    /// Where a edit over several intervals ends.
     pub(crate) fn end<A: Address, C: Coder>(
         &mut self,
         coder: &mut C,
@@ -135,7 +135,7 @@ impl Extent {
     ) -> Result<A, Error> {
         let low = room.low.next().filter(|&low| low <= room.high);
         let low = low.ok_or(Error::Malformed {
-            what: "room for a paint",
+            what: "room for a edit",
         })?;
         self.code_start_in(
             coder,
@@ -159,7 +159,7 @@ impl Extent {
         let zeros = given.map_or(0, |start| start.trailing_zeros().min(A::BITS - 1));
         let zeros = self.zeros.code(coder, zeros);
         let bad = Error::Malformed {
-            what: "alignment of a paint",
+            what: "alignment of a edit",
         };
         if zeros >= A::BITS {
             return Err(bad);
@@ -185,7 +185,7 @@ impl Extent {
         grain: u32,
     ) -> Result<A, Error> {
         let bad = Error::Malformed {
-            what: "end of a paint",
+            what: "end of a edit",
         };
         let (Some(low), Some(high)) = (room.low.next(), room.high.next()) else {
             return Err(bad);
@@ -205,7 +205,7 @@ impl Extent {
         let bits = given.map_or(0, |(start, end)| A::BITS - (end - start).leading_zeros());
         let bits = self.net.code(coder, bits);
         let bad = Error::Malformed {
-            what: "size of a paint",
+            what: "size of a edit",
         };
         if bits >= A::BITS {
             return Err(bad);

@@ -6,13 +6,13 @@ use rblmap::{MAX_KEY, NameKey, Slot};
 use rblmap_content::NameTable;
 use rblmap_format::NamePoint;
 
-use crate::coder::{Chance, Coder};
+use crate::codec::neighbours::{Shared, Slots};
+use crate::codec::numbers::{Gamma, Tree, pick};
+use crate::codec::range_coder::{Chance, Coder};
+use crate::codec::text_model::{Model, Texts, around};
+use crate::codec::value_refs::Table;
+use crate::edit::addresses::code_ranks;
 use crate::error::Error;
-use crate::keys::{Shared, Slots};
-use crate::numbers::{Gamma, Tree, pick};
-use crate::paint_code::code_ranks;
-use crate::table::Table;
-use crate::texts::{Model, Texts, around};
 
 /// What a point says of itself and of the names below.
 pub(crate) type Pair = (Slot, Slot);

@@ -3,11 +3,11 @@
 
 use rblmap_content::{Values, is_canonical};
 
-use crate::coder::{Chance, Coder};
+use crate::codec::neighbours::{Shared, Slots, common_end};
+use crate::codec::numbers::Gamma;
+use crate::codec::range_coder::{Chance, Coder};
+use crate::codec::text_model::{Model, Texts, around};
 use crate::error::Error;
-use crate::keys::{Shared, Slots, common_end};
-use crate::numbers::Gamma;
-use crate::texts::{Model, Texts, around};
 
 /// Codes `count` values that `old` does not have, in byte order.
 ///

@@ -1,13 +1,11 @@
 //! The header of snapshots and deltas, and the check that finds damage. `docs/delta.md` describes
 //! every byte.
 
-use std::fmt;
-
-use rblmap::Image;
 use rblmap_content::{ContentId, ZoneName};
-use rblmap_format::sections as layout;
-use rblmap_image::{Layout, Stamp};
+use rblmap_image::Stamp;
 
+use crate::container::ids::{IMAGE_FORMAT, IdPrefix, ImageRoot, Session};
+use crate::container::varint::{push_uv, take_uv};
 use crate::error::Error;
 
 const SNAPSHOT: [u8; 4] = *b"\x89rbs";
@@ -17,17 +15,6 @@ const FORMAT: u8 = 2;
 const CHECK_AT: usize = 5;
 const CHECK_END: usize = CHECK_AT + CHECK;
 const CHECK: usize = 8;
-
-/// The format of the images that roots are of.
-const IMAGE_FORMAT: u8 = {
-    assert!(layout::FORMAT < 256, "one byte");
-    layout::FORMAT.to_le_bytes()[0]
-};
-
-/// The number of a line of serials: a new one tells mirrors to begin from a snapshot. 0 stands for
-/// unpublished.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Epoch(pub u64);
 
 /// Snapshot or delta.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,24 +30,14 @@ pub enum Kind {
     },
 }
 
-/// The first 8 bytes of a content id: enough that no delta is taken for that of another base by
-/// mistake.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct IdPrefix([u8; 8]);
-
-/// The first 16 bytes of the root of the digests of an image of the newest format, with the order of
-/// its names: no other bytes have it. Header, content id and all that the image says are under it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct ImageRoot([u8; 16]);
-
 /// What a snapshot or delta says of itself.
 ///
 /// ```
-/// # use rblmap_delta::{Epoch, Header, Kind, pack};
+/// # use rblmap_delta::{Session, Header, Kind, pack};
 /// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
-/// let header = Header::read(&pack(&image, Epoch(7))?)?;
+/// let header = Header::read(&pack(&image, Session(7))?)?;
 /// assert_eq!(header.zone.as_str(), "ops.example");
-/// assert_eq!((header.kind, header.epoch, header.to_serial), (Kind::Snapshot, Epoch(7), 1));
+/// assert_eq!((header.kind, header.session, header.to_serial), (Kind::Snapshot, Session(7), 1));
 /// assert_eq!(header.result.as_bytes(), &image.content_id());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -71,7 +48,7 @@ pub struct Header {
     /// The zone's name.
     pub zone: ZoneName,
     /// The line of serials.
-    pub epoch: Epoch,
+    pub session: Session,
     /// The serial of the result.
     pub to_serial: u64,
     /// When the result was made, in seconds since 1970.
@@ -81,68 +58,6 @@ pub struct Header {
     /// The image of the result; none if whoever wrote the file had it in another format or layout.
     /// Whoever makes an image of this one need not work the content id out.
     pub image: Option<ImageRoot>,
-}
-
-impl IdPrefix {
-    /// The first bytes of an id.
-    pub fn of(id: &ContentId) -> IdPrefix {
-        IdPrefix(id.as_bytes().first_chunk().copied().unwrap_or_default())
-    }
-
-    /// Whether an id begins with these bytes.
-    pub fn matches(&self, id: &ContentId) -> bool {
-        *self == IdPrefix::of(id)
-    }
-
-    /// The bytes.
-    pub fn as_bytes(&self) -> &[u8; 8] {
-        &self.0
-    }
-}
-
-impl ImageRoot {
-    /// That of an image, whole, of this content; none if the image has no order of names, or says
-    /// that it is of another content.
-    pub(crate) fn of(image: &Image, content: &ContentId) -> Option<ImageRoot> {
-        let is_of = content.as_bytes() == &image.content_id();
-        let has_order = Layout::of(image) == Layout::default();
-        (is_of && has_order).then(|| ImageRoot::in_header(image.as_bytes()))
-    }
-
-    /// That which the header of an image says.
-    pub(crate) fn in_header(image: &[u8]) -> ImageRoot {
-        let root = image.get(layout::ROOT_AT..).unwrap_or_default();
-        ImageRoot(root.first_chunk().copied().unwrap_or_default())
-    }
-
-    /// The bytes.
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-impl fmt::Display for IdPrefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for IdPrefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "IdPrefix({self})")
-    }
-}
-
-impl fmt::Display for ImageRoot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for ImageRoot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ImageRoot({self})")
-    }
 }
 
 impl Header {
@@ -183,7 +98,7 @@ impl Header {
         // A zone name has at most 253 bytes.
         out.push(u8::try_from(self.zone.as_str().len()).unwrap_or(u8::MAX));
         out.extend(self.zone.as_str().as_bytes());
-        push_uv(&mut out, self.epoch.0);
+        push_uv(&mut out, self.session.0);
         push_uv(&mut out, self.to_serial);
         push_uv(&mut out, self.created);
         out.extend(self.result.as_bytes());
@@ -243,7 +158,7 @@ pub(crate) fn split(bytes: &[u8]) -> Result<(Header, &[u8]), Error> {
     };
     let zone = take_zone(&mut rest).ok_or_else(|| field("zone name", rest))?;
     let mut number = |what| take_uv(&mut rest).ok_or_else(|| field(what, rest));
-    let epoch = Epoch(number("epoch")?);
+    let session = Session(number("session")?);
     let to_serial = number("serial")?;
     let created = number("creation time")?;
     let result = take(&mut rest).ok_or_else(|| field("content id", rest))?;
@@ -266,7 +181,7 @@ pub(crate) fn split(bytes: &[u8]) -> Result<(Header, &[u8]), Error> {
     let header = Header {
         kind,
         zone,
-        epoch,
+        session,
         to_serial,
         created,
         result,
@@ -302,52 +217,9 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     Some(*bytes)
 }
 
-/// Appends a number in 7-bit groups, the lowest first, all but the last with the high bit set.
-pub(crate) fn push_uv(out: &mut Vec<u8>, number: u64) {
-    let mut rest = number;
-    while rest >= 0x80 {
-        out.push(u8::try_from(rest & 0x7f).unwrap_or(0) | 0x80);
-        rest >>= 7;
-    }
-    out.push(u8::try_from(rest).unwrap_or(0));
-}
-
-/// Reads what [`push_uv`] wrote; `None` for anything else, numbers spelled too long included.
-pub(crate) fn take_uv(rest: &mut &[u8]) -> Option<u64> {
-    let mut number = 0u64;
-    for (at, &byte) in rest.iter().enumerate().take(10) {
-        let group = u64::from(byte & 0x7f);
-        number |= group << (7 * at);
-        if byte & 0x80 == 0 {
-            let spelled_long = byte == 0 && at > 0;
-            let too_large = at == 9 && byte > 1;
-            *rest = rest.get(at + 1..)?;
-            return (!spelled_long && !too_large).then_some(number);
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_have_one_spelling() {
-        for number in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX] {
-            let mut bytes = Vec::new();
-            push_uv(&mut bytes, number);
-            let mut rest = &bytes[..];
-            assert_eq!(take_uv(&mut rest), Some(number));
-            assert!(rest.is_empty());
-            assert_eq!(take_uv(&mut &bytes[..bytes.len() - 1]), None);
-        }
-        assert_eq!(take_uv(&mut &[0x80, 0][..]), None);
-        assert_eq!(take_uv(&mut &[0xff; 11][..]), None);
-        let mut over = [0xff; 10];
-        over[9] = 2;
-        assert_eq!(take_uv(&mut &over[..]), None);
-    }
 
     #[test]
     fn headers_come_back_and_damage_shows() {
@@ -357,7 +229,7 @@ mod tests {
                 from_serial: 41,
             },
             zone: "ops.example".parse().unwrap(),
-            epoch: Epoch(5),
+            session: Session(5),
             to_serial: 300,
             created: 1_790_000_000,
             result: ContentId::from_bytes([9; 32]),

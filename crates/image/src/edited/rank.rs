@@ -7,28 +7,27 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use rblmap::{Run, ValueId};
+use rblmap_content::RunOrGap;
 use rblmap_format::Outline;
-use rblmap_image::{BlockReader, Blocks, block_of};
 
-use crate::error::Error;
-use crate::old::Old;
-use crate::paint::Interval;
+use super::by16::{Blocks, block_of};
+use super::reader::BlockReader;
 
-impl<'b, 'a> Old<u32> for &'b Blocks<'a> {
-    type Behind = Behind<'b, 'a>;
-
-    fn counts(&self) -> (u64, u64) {
-        Blocks::counts(self)
-    }
-
-    fn each_started(
-        &self,
-        covered: &[u64],
-        free: &[u64],
-        mut see: impl FnMut(Option<ValueId>, Interval<u32>, Behind<'b, 'a>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+impl<'a> Blocks<'a> {
+    /// Gives `see`, in address order, the runs and the gaps of these ranks, which rise: each with the
+    /// value of the run that ends just before it and with the runs and gaps behind it. Reads only the
+    /// units in which one of them begins.
+    ///
+    /// # Errors
+    /// The first error of `see`.
+    pub fn each_started<'b, E>(
+        &'b self,
+        in_runs: &[u64],
+        in_gaps: &[u64],
+        mut see: impl FnMut(Option<ValueId>, RunOrGap<u32>, Behind<'b, 'a>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let lists = Rc::new(Lists::new(self));
-        let started = started(self, covered, free);
+        let started = started(self, in_runs, in_gaps);
         let find = |started: &[Started<'_>]| -> Vec<Found> {
             let started = started.par_iter();
             started
@@ -63,27 +62,27 @@ impl<'b, 'a> Old<u32> for &'b Blocks<'a> {
 }
 
 /// The /16s in which the runs and gaps of some ranks begin.
-fn started<'s>(blocks: &Blocks<'_>, covered: &'s [u64], free: &'s [u64]) -> Vec<Started<'s>> {
-    let (mut covered, mut free) = (covered, free);
+fn started<'s>(blocks: &Blocks<'_>, in_runs: &'s [u64], in_gaps: &'s [u64]) -> Vec<Started<'s>> {
+    let (mut in_runs, mut in_gaps) = (in_runs, in_gaps);
     let mut started: Vec<Started<'_>> = Vec::new();
     let mut next = (0, 0);
     for top in 0..=u8::MAX {
         let (runs, gaps) = blocks.counts_of(top);
         let end = (next.0 + runs, next.1 + gaps);
         let begins = |ranks: &[u64], end: u64| ranks.first().is_some_and(|rank| *rank < end);
-        if begins(covered, end.0) || begins(free, end.1) {
+        if begins(in_runs, end.0) || begins(in_gaps, end.1) {
             let first = u16::from(top) << 8;
             for block in first..=first | 0xff {
                 let (runs, gaps) = blocks.outline(block).starts(blocks.outline_before(block));
                 let first = next;
                 next = (next.0 + u64::from(runs), next.1 + u64::from(gaps));
-                let covered = take_before(&mut covered, next.0);
-                let free = take_before(&mut free, next.1);
-                if !covered.is_empty() || !free.is_empty() {
+                let in_runs = take_before(&mut in_runs, next.0);
+                let in_gaps = take_before(&mut in_gaps, next.1);
+                if !in_runs.is_empty() || !in_gaps.is_empty() {
                     started.push(Started {
                         block,
-                        covered,
-                        free,
+                        in_runs,
+                        in_gaps,
                         first,
                     });
                 }
@@ -108,37 +107,37 @@ const AHEAD: usize = 4096;
 struct Started<'s> {
     block: u16,
     /// The ranks of the runs and of the gaps in which they do.
-    covered: &'s [u64],
-    free: &'s [u64],
+    in_runs: &'s [u64],
+    in_gaps: &'s [u64],
     /// The ranks of the first run and of the first gap that begin in the /16.
     first: (u64, u64),
 }
 
 impl Started<'_> {
     fn find(&self, reader: &mut BlockReader<'_, '_>) -> Found {
-        let (mut covered, mut free) = (self.covered, self.free);
+        let (mut in_runs, mut in_gaps) = (self.in_runs, self.in_gaps);
         let mut before = reader.blocks().outline_before(self.block);
         let mut next = self.first;
         let mut found = Found::default();
         for unit in 0..reader.blocks().units(self.block) {
-            if covered.is_empty() && free.is_empty() {
+            if in_runs.is_empty() && in_gaps.is_empty() {
                 break;
             }
             let outline = reader.outline(self.block, unit);
             let (runs, gaps) = outline.starts(before);
             let first = next;
             next = (first.0 + u64::from(runs), first.1 + u64::from(gaps));
-            let covered = take_before(&mut covered, next.0);
-            let free = take_before(&mut free, next.1);
-            if !covered.is_empty() || !free.is_empty() {
+            let in_runs = take_before(&mut in_runs, next.0);
+            let in_gaps = take_before(&mut in_gaps, next.1);
+            if !in_runs.is_empty() || !in_gaps.is_empty() {
                 let beside = Beside {
                     before,
                     begins_with: outline.first,
-                    covered: first.0,
-                    free: first.1,
+                    in_runs: first.0,
+                    in_gaps: first.1,
                 };
                 found.read(reader, self.block, unit);
-                found.find(&beside, covered, free);
+                found.find(&beside, in_runs, in_gaps);
             }
             before = Some(outline);
         }
@@ -165,8 +164,8 @@ struct Beside {
     /// What its first address says.
     begins_with: Option<ValueId>,
     /// The ranks of the first run and of the first gap that begin in it.
-    covered: u64,
-    free: u64,
+    in_runs: u64,
+    in_gaps: u64,
 }
 
 impl Found {
@@ -179,7 +178,7 @@ impl Found {
     }
 
     /// Finds where in the last unit the runs and gaps of some ranks begin.
-    fn find(&mut self, beside: &Beside, covered: &[u64], free: &[u64]) {
+    fn find(&mut self, beside: &Beside, in_runs: &[u64], in_gaps: &[u64]) {
         let runs = self.runs.get(self.from..).unwrap_or_default();
         // What the unit begins with may have begun in the one before.
         let goes_on = beside
@@ -201,20 +200,20 @@ impl Found {
             },
         };
         let known = self.starts.len();
-        let covered = covered.iter().filter_map(|rank| {
-            let passed = usize::try_from(rank - beside.covered + skip_run).ok()?;
+        let in_runs = in_runs.iter().filter_map(|rank| {
+            let passed = usize::try_from(rank - beside.in_runs + skip_run).ok()?;
             Some(start(runs.get(passed)?.start, passed))
         });
-        self.starts.extend(covered);
-        let mut free = free
+        self.starts.extend(in_runs);
+        let mut in_gaps = in_gaps
             .iter()
-            .map(|rank| rank - beside.free + skip_gap)
+            .map(|rank| rank - beside.in_gaps + skip_gap)
             .peekable();
         for (number, (from, passed)) in (0..).zip(gaps((self.first, self.last), runs)) {
-            if free.peek().is_none() {
+            if in_gaps.peek().is_none() {
                 break;
             }
-            if free.next_if_eq(&number).is_some() {
+            if in_gaps.next_if_eq(&number).is_some() {
                 self.starts.push(start(from, passed));
             }
         }
@@ -320,9 +319,9 @@ impl<'b, 'a> Lists<'b, 'a> {
     }
 }
 
-/// The intervals from an address on.
+/// The runs and gaps of [`Blocks`] from an address on.
 #[derive(Clone)]
-pub(crate) struct Behind<'b, 'a> {
+pub struct Behind<'b, 'a> {
     lists: Rc<Lists<'b, 'a>>,
     /// Where the next one begins; none behind the last.
     from: Option<u32>,
@@ -333,7 +332,7 @@ pub(crate) struct Behind<'b, 'a> {
 
 impl Behind<'_, '_> {
     /// The interval that begins at `from`, as far as the end of its unit.
-    fn piece(&mut self, from: u32) -> Interval<u32> {
+    fn piece(&mut self, from: u32) -> RunOrGap<u32> {
         if !self.list.holds(from) {
             self.list = self.lists.get(from);
             self.passed = self.list.runs().partition_point(|run| run.end < from);
@@ -346,7 +345,7 @@ impl Behind<'_, '_> {
             Some(run) => (run.start - 1, None),
             None => (self.list.last.max(from), None),
         };
-        Interval {
+        RunOrGap {
             start: from,
             end,
             value,
@@ -355,9 +354,9 @@ impl Behind<'_, '_> {
 }
 
 impl Iterator for Behind<'_, '_> {
-    type Item = Interval<u32>;
+    type Item = RunOrGap<u32>;
 
-    fn next(&mut self) -> Option<Interval<u32>> {
+    fn next(&mut self) -> Option<RunOrGap<u32>> {
         let mut interval = self.piece(self.from?);
         self.from = interval.end.checked_add(1);
         while let Some(next) = self.from

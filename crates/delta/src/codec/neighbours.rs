@@ -1,8 +1,8 @@
 //! Byte strings between their neighbours in a sorted list: values and names.
 
-use crate::coder::{Chance, Coder};
+use crate::codec::numbers::Gamma;
+use crate::codec::range_coder::{Chance, Coder};
 use crate::error::Error;
-use crate::numbers::Gamma;
 
 /// Contexts for what a string shares with its neighbours.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ pub(crate) fn common_end(a: &[u8], b: &[u8]) -> usize {
 /// Contexts for where in a sorted list the added strings go.
 #[derive(Debug)]
 pub(crate) struct Slots {
-    gaps: crate::numbers::Gaps,
+    gaps: crate::codec::numbers::Gaps,
     at: u64,
     last: u64,
 }
@@ -80,7 +80,7 @@ impl Slots {
     /// For `added` strings among `count`.
     pub(crate) fn new(count: u64, added: u64) -> Slots {
         Slots {
-            gaps: crate::numbers::Gaps::new(count.saturating_add(added), added),
+            gaps: crate::codec::numbers::Gaps::new(count.saturating_add(added), added),
             at: 0,
             last: count,
         }

@@ -1,113 +1,110 @@
-//! Paints as decisions: one description for writing and for reading.
+//! Edits as decisions: one description for writing and for reading.
 //!
-//! Both sides know the old content, so a paint is told by the interval of the old content in which
+//! Both sides know the old content, so a edit is told by the interval of the old content in which
 //! it starts, by where it lies in what is left of the interval, and by its value among those that
 //! are near.
 
 use rblmap::{Run, ValueId};
 
-use crate::coder::{Chance, Coder};
+use crate::codec::numbers::{Gamma, Gaps, pick};
+use crate::codec::range_coder::{Chance, Coder};
+use crate::codec::value_refs::{Guesses, Table};
+use crate::edit::base::Base;
+use crate::edit::extent::{Extent, Room};
 use crate::error::Error;
-use crate::extent::{Extent, Room};
-use crate::numbers::{Gamma, Gaps, pick};
-use crate::old::Old;
-use crate::paint::{Edit, Interval, Intervals};
-use crate::table::{Guesses, Table};
+use rblmap_content::{Edit, RunOrGap, RunsAndGaps};
 use rblmap_format::Address;
 
-/// How many intervals of each kind a delta starts paints in, and how many paints there are.
+/// How many runs and gaps of each kind a delta starts edits in, and how many edits there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Counts {
-    pub(crate) covered: u64,
-    pub(crate) free: u64,
-    pub(crate) paints: u64,
-    /// Whether any paint goes over more than one interval.
+    pub(crate) in_runs: u64,
+    pub(crate) in_gaps: u64,
+    pub(crate) edits: u64,
+    /// Whether any edit goes over more than one interval.
     pub(crate) spans: bool,
 }
 
-/// Where the paints of an edit start.
+/// Where the edits of an edit start.
 #[derive(Debug, Default)]
 struct Starts {
-    /// Ranks among the covered and among the free intervals, rising.
-    covered: Vec<u64>,
-    free: Vec<u64>,
-    /// Paints after the first, for each started interval in address order.
+    /// Ranks among the in_runs and among the in_gaps runs and gaps, rising.
+    in_runs: Vec<u64>,
+    in_gaps: Vec<u64>,
+    /// Edits after the first, for each started interval in address order.
     more: Vec<u64>,
 }
 
-/// From this many paints on contexts are fine-grained.
+/// From this many edits on contexts are fine-grained.
 const MANY: u64 = 2000;
 
 /// Counts what [`encode`] will write.
-pub(crate) fn count<A: Address>(old: &[Run<A>], paints: &[Edit<A>]) -> Counts {
-    let starts = starts(old, paints);
-    let mut ends = Intervals::new(old);
+pub(crate) fn count<A: Address>(old: &[Run<A>], edits: &[Edit<A>]) -> Counts {
+    let starts = starts(old, edits);
+    let mut ends = RunsAndGaps::new(old);
     let mut current = ends.next();
     let mut spans = false;
-    for paint in paints {
-        while current.is_some_and(|interval| interval.end < paint.start) {
+    for edit in edits {
+        while current.is_some_and(|interval| interval.end < edit.start) {
             current = ends.next();
         }
-        spans |= current.is_some_and(|interval| interval.end < paint.end);
+        spans |= current.is_some_and(|interval| interval.end < edit.end);
     }
     Counts {
-        covered: starts.covered.len() as u64,
-        free: starts.free.len() as u64,
-        paints: paints.len() as u64,
+        in_runs: starts.in_runs.len() as u64,
+        in_gaps: starts.in_gaps.len() as u64,
+        edits: edits.len() as u64,
         spans,
     }
 }
 
-/// Writes rising, disjoint paints, each of which changes all that it covers.
+/// Writes rising, disjoint edits, each of which changes all that it covers.
 pub(crate) fn encode<A: Address, C: Coder>(
     coder: &mut C,
     old: &[Run<A>],
     counts: Counts,
-    paints: &[Edit<A>],
+    edits: &[Edit<A>],
     table: &mut Table,
 ) -> Result<(), Error> {
-    if paints.is_empty() {
+    if edits.is_empty() {
         return Ok(());
     }
-    let starts = starts(old, paints);
-    code(coder, &old, counts, Some((&starts, paints)), table).map(drop)
+    let starts = starts(old, edits);
+    code(coder, &old, counts, Some((&starts, edits)), table).map(drop)
 }
 
-/// Reads paints.
+/// Reads edits.
 ///
 /// # Errors
 /// Bytes that nobody wrote, as far as that shows.
 pub(crate) fn decode<A: Address, C: Coder>(
     coder: &mut C,
-    old: &impl Old<A>,
+    old: &impl Base<A>,
     counts: Counts,
     table: &mut Table,
 ) -> Result<Vec<Edit<A>>, Error> {
     code(coder, old, counts, None, table)
 }
 
-fn starts<A: Address>(old: &[Run<A>], paints: &[Edit<A>]) -> Starts {
+fn starts<A: Address>(old: &[Run<A>], edits: &[Edit<A>]) -> Starts {
     let mut starts = Starts::default();
-    let (mut covered, mut free) = (0, 0);
-    let mut paints = paints.iter().peekable();
-    for interval in Intervals::new(old) {
+    let (mut in_runs, mut in_gaps) = (0, 0);
+    let mut edits = edits.iter().peekable();
+    for interval in RunsAndGaps::new(old) {
         let mut here = 0u64;
-        while paints
-            .next_if(|paint| paint.start <= interval.end)
-            .is_some()
-        {
+        while edits.next_if(|edit| edit.start <= interval.end).is_some() {
             here += 1;
         }
         let (rank, ranks) = match interval.value {
-            Some(_) => (&mut covered, &mut starts.covered),
-            None => (&mut free, &mut starts.free),
+            Some(_) => (&mut in_runs, &mut starts.in_runs),
+            None => (&mut in_gaps, &mut starts.in_gaps),
         };
         if here > 0 {
             ranks.push(*rank);
             starts.more.push(here - 1);
         }
         *rank += 1;
-        if paints.peek().is_none() {
+        if edits.peek().is_none() {
             break;
         }
     }
@@ -116,74 +113,78 @@ fn starts<A: Address>(old: &[Run<A>], paints: &[Edit<A>]) -> Starts {
 
 fn code<A: Address, C: Coder>(
     coder: &mut C,
-    old: &impl Old<A>,
+    old: &impl Base<A>,
     counts: Counts,
     given: Option<(&Starts, &[Edit<A>])>,
     table: &mut Table,
 ) -> Result<Vec<Edit<A>>, Error> {
     let starts = code_starts(coder, old.counts(), counts, given.map(|g| g.0))?;
-    let mut given = given.map_or(&[][..], |(_, paints)| paints).iter();
-    let mut painter = Painter::new(counts);
-    let mut paints: Vec<Edit<A>> = Vec::new();
+    let mut given = given.map_or(&[][..], |(_, edits)| edits).iter();
+    let mut edit_coder = EditCoder::new(counts);
+    let mut edits: Vec<Edit<A>> = Vec::new();
     let mut more = starts.more.iter();
-    old.each_started(&starts.covered, &starts.free, |before, interval, after| {
-        let here = 1 + more.next().copied().unwrap_or(0);
-        // Looked for once: it may lie far away.
-        let right = after.clone().next().and_then(|interval| interval.value);
-        for nth in 0..here {
-            let place = Place {
-                interval,
-                first: nth == 0,
-                before,
-                right,
-                after: after.clone(),
-                reached: paints.last().map(|paint| paint.end),
-                last: paints.last().and_then(|paint| paint.value),
-            };
-            paints.push(painter.paint(coder, place, given.next(), table)?);
-            coder.check()?;
-        }
-        Ok(())
-    })?;
+    old.each_started(
+        &starts.in_runs,
+        &starts.in_gaps,
+        |before, interval, after| {
+            let here = 1 + more.next().copied().unwrap_or(0);
+            // Looked for once: it may lie far away.
+            let right = after.clone().next().and_then(|interval| interval.value);
+            for nth in 0..here {
+                let place = Place {
+                    interval,
+                    first: nth == 0,
+                    before,
+                    right,
+                    after: after.clone(),
+                    reached: edits.last().map(|edit| edit.end),
+                    last: edits.last().and_then(|edit| edit.value),
+                };
+                edits.push(edit_coder.edit(coder, place, given.next(), table)?);
+                coder.check()?;
+            }
+            Ok(())
+        },
+    )?;
     // Lines that nobody writes hold fewer runs than are counted.
-    if paints.len() as u64 != counts.paints {
+    if edits.len() as u64 != counts.edits {
         return Err(Error::Malformed {
-            what: "count of paints",
+            what: "count of edits",
         });
     }
-    Ok(paints)
+    Ok(edits)
 }
 
 fn code_starts<C: Coder>(
     coder: &mut C,
-    (covered, free): (u64, u64),
+    (in_runs, in_gaps): (u64, u64),
     counts: Counts,
     given: Option<&Starts>,
 ) -> Result<Starts, Error> {
     let bad = Error::Malformed {
-        what: "count of paints",
+        what: "count of edits",
     };
     let mut starts = Starts::default();
     let ranks = |part: fn(&Starts) -> &Vec<u64>| given.map_or(&[][..], |starts| part(starts));
     let kinds = [
         (
-            covered,
-            counts.covered,
-            ranks(|starts| &starts.covered),
-            &mut starts.covered,
+            in_runs,
+            counts.in_runs,
+            ranks(|starts| &starts.in_runs),
+            &mut starts.in_runs,
         ),
         (
-            free,
-            counts.free,
-            ranks(|starts| &starts.free),
-            &mut starts.free,
+            in_gaps,
+            counts.in_gaps,
+            ranks(|starts| &starts.in_gaps),
+            &mut starts.in_gaps,
         ),
     ];
     for (of, chosen, given, out) in kinds {
         *out = code_ranks(coder, of, chosen, given)?;
     }
-    let started = starts.covered.len() + starts.free.len();
-    let Some(mut left) = counts.paints.checked_sub(started as u64) else {
+    let started = starts.in_runs.len() + starts.in_gaps.len();
+    let Some(mut left) = counts.edits.checked_sub(started as u64) else {
         return Err(bad);
     };
     let mut model = Gamma::new();
@@ -235,27 +236,27 @@ pub(crate) fn code_ranks<C: Coder>(
     Ok(ranks)
 }
 
-/// Where a paint is to go, as far as both sides know.
+/// Where a edit is to go, as far as both sides know.
 struct Place<A, B> {
-    interval: Interval<A>,
-    /// Whether it is the first paint that starts in the interval.
+    interval: RunOrGap<A>,
+    /// Whether it is the first edit that starts in the interval.
     first: bool,
     /// What the interval before says.
     before: Option<ValueId>,
     /// What the interval behind says.
     right: Option<ValueId>,
-    /// The intervals behind.
+    /// The runs and gaps behind.
     after: B,
-    /// The end of the paint before.
+    /// The end of the edit before.
     reached: Option<A>,
-    /// The value of the paint before.
+    /// The value of the edit before.
     last: Option<ValueId>,
 }
 
 impl<A: Address, B> Place<A, B> {
-    /// The values on both sides of a paint, the nearer first, and how far that is, as a context.
+    /// The values on both sides of a edit, the nearer first, and how far that is, as a context.
     fn sides(&self, start: A, end: A) -> ([Option<ValueId>; 2], usize) {
-        let Interval {
+        let RunOrGap {
             start: low,
             end: high,
             value,
@@ -277,32 +278,32 @@ impl<A: Address, B> Place<A, B> {
     }
 }
 
-/// The contexts of paints.
-struct Painter {
+/// The contexts of edits.
+struct EditCoder {
     counts: Counts,
     span: Gamma,
-    free: Extent,
-    covered: Extent,
+    in_gaps: Extent,
+    in_runs: Extent,
     removes: [Chance; 4],
     guesses: [Guesses<3>; 2],
-    /// How far apart the last two paints of one interval were, in bits.
+    /// How far apart the last two edits of one interval were, in bits.
     density: usize,
 }
 
-impl Painter {
-    fn new(counts: Counts) -> Painter {
-        Painter {
+impl EditCoder {
+    fn new(counts: Counts) -> EditCoder {
+        EditCoder {
             counts,
             span: Gamma::new(),
-            free: Extent::new(),
-            covered: Extent::new(),
+            in_gaps: Extent::new(),
+            in_runs: Extent::new(),
             removes: [Chance::EVEN; 4],
             guesses: [Guesses::new(), Guesses::new()],
             density: 0,
         }
     }
 
-    fn paint<A: Address, C: Coder, B: Iterator<Item = Interval<A>> + Clone>(
+    fn edit<A: Address, C: Coder, B: Iterator<Item = RunOrGap<A>> + Clone>(
         &mut self,
         coder: &mut C,
         place: Place<A, B>,
@@ -310,7 +311,7 @@ impl Painter {
         table: &mut Table,
     ) -> Result<Edit<A>, Error> {
         let bad = Error::Malformed {
-            what: "place of a paint",
+            what: "place of a edit",
         };
         let low = match place.reached.filter(|&end| end >= place.interval.start) {
             Some(end) => end
@@ -329,13 +330,13 @@ impl Painter {
             place.interval
         };
         let extent = if place.interval.value.is_some() {
-            &mut self.covered
+            &mut self.in_runs
         } else {
-            &mut self.free
+            &mut self.in_gaps
         };
-        let grain = if self.counts.paints < MANY { 4 } else { 1 };
+        let grain = if self.counts.edits < MANY { 4 } else { 1 };
         let density = if place.first { 0 } else { 1 + self.density / 2 };
-        let given_ends = given.map(|paint| (paint.start, paint.end));
+        let given_ends = given.map(|edit| (edit.start, edit.end));
         let (start, end) = if last == place.interval {
             extent.code(coder, room, given_ends, (grain, density))?
         } else {
@@ -354,16 +355,16 @@ impl Painter {
         Ok(Edit { start, end, value })
     }
 
-    /// The interval in which the paint ends.
-    fn span<A: Address, C: Coder, B: Iterator<Item = Interval<A>> + Clone>(
+    /// The interval in which the edit ends.
+    fn span<A: Address, C: Coder, B: Iterator<Item = RunOrGap<A>> + Clone>(
         &mut self,
         coder: &mut C,
         place: &Place<A, B>,
         given: Option<&Edit<A>>,
-    ) -> Result<Interval<A>, Error> {
-        let crossed = given.map_or(0, |paint| {
+    ) -> Result<RunOrGap<A>, Error> {
+        let crossed = given.map_or(0, |edit| {
             let ahead = place.after.clone();
-            let starts = ahead.take_while(|interval| interval.start <= paint.end);
+            let starts = ahead.take_while(|interval| interval.start <= edit.end);
             starts.count() as u64
         });
         let crossed = self.span.code(coder, crossed);
@@ -373,11 +374,11 @@ impl Painter {
         let nth = usize::try_from(crossed - 1).unwrap_or(usize::MAX);
         let last = place.after.clone().nth(nth);
         last.ok_or(Error::Malformed {
-            what: "span of a paint",
+            what: "span of a edit",
         })
     }
 
-    fn value<A: Address, C: Coder, B: Iterator<Item = Interval<A>> + Clone>(
+    fn value<A: Address, C: Coder, B: Iterator<Item = RunOrGap<A>> + Clone>(
         &mut self,
         coder: &mut C,
         place: &Place<A, B>,
@@ -398,13 +399,13 @@ impl Painter {
                 return if old.is_some() {
                     Ok(None)
                 } else {
-                    Err(Error::Malformed { what: "paint" })
+                    Err(Error::Malformed { what: "edit" })
                 };
             }
         }
         let (sides, context) = place.sides(start, end);
         let guesses = self.guesses.get_mut(usize::from(old.is_some()));
-        let guesses = guesses.ok_or(Error::Malformed { what: "paint" })?;
+        let guesses = guesses.ok_or(Error::Malformed { what: "edit" })?;
         let mut tried = [old, None, None];
         for (nth, guess) in sides.into_iter().chain([place.last]).enumerate() {
             if guess.is_none() || tried.contains(&guess) {
@@ -417,7 +418,7 @@ impl Painter {
                 *slot = guess;
             }
         }
-        let many = self.counts.paints >= MANY;
+        let many = self.counts.edits >= MANY;
         let beside = if old.is_some() {
             old
         } else {
@@ -426,7 +427,7 @@ impl Painter {
         let value = table.code(coder, beside, old.is_some(), given_value)?;
         if Some(value) == old {
             return Err(Error::Malformed {
-                what: "paint that changes nothing",
+                what: "edit that changes nothing",
             });
         }
         Ok(Some(value))

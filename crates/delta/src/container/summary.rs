@@ -2,19 +2,19 @@
 
 use rblmap::NameKey;
 
+use crate::container::limits::Limits;
+use crate::container::payload_head::Head;
+use crate::container::varint::take_uv;
+use crate::container::{frame, header};
 use crate::error::Error;
-use crate::head::Head;
-use crate::header::take_uv;
-use crate::limits::Limits;
-use crate::{frame, header};
 
 /// Counts and sizes of a snapshot or delta. What exactly changes only the base tells.
 ///
 /// ```
-/// # use rblmap_delta::{Epoch, Limits, Summary, pack};
+/// # use rblmap_delta::{Session, Limits, Summary, pack};
 /// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
-/// let summary = Summary::read(&pack(&image, Epoch(0))?, &Limits::default())?;
-/// assert_eq!((summary.values_added, summary.zones[0].v4_paints), (2, 1));
+/// let summary = Summary::read(&pack(&image, Session(0))?, &Limits::default())?;
+/// assert_eq!((summary.values_added, summary.zones[0].v4_edits), (2, 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,10 +34,10 @@ pub struct Summary {
 pub struct ZoneSummary {
     /// The name, where the file lists the zones: that is, where they change.
     pub name: Option<NameKey>,
-    /// Stretches of IPv4 addresses that get another value, or none.
-    pub v4_paints: u64,
+    /// Ranges of IPv4 addresses that get another value, or none.
+    pub v4_edits: u64,
     /// The same for IPv6.
-    pub v6_paints: u64,
+    pub v6_edits: u64,
     /// Names that come.
     pub names_added: u64,
     /// Names that go.
@@ -76,8 +76,8 @@ impl Summary {
             .enumerate()
             .map(|(index, part)| ZoneSummary {
                 name: name(index),
-                v4_paints: part.v4.paints,
-                v6_paints: part.v6.paints,
+                v4_edits: part.v4.edits,
+                v6_edits: part.v6.edits,
                 names_added: part.names.added,
                 names_removed: part.names.removed,
                 names_changed: part.names.changed,

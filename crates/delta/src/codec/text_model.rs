@@ -5,9 +5,9 @@
 //! 2005), in integers alone: chances on a logistic scale are added with weights that follow their
 //! errors.
 
-use crate::coder::{Coder, Trainer};
+use crate::codec::neighbours::common;
+use crate::codec::range_coder::{Coder, Trainer};
 use crate::error::Error;
-use crate::keys::common;
 
 /// How the bytes of added names and values are told.
 #[derive(Debug)]
@@ -405,7 +405,7 @@ fn squash(x: i64) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coder::{Decoder, Encoder};
+    use crate::codec::range_coder::{Decoder, Encoder};
 
     #[test]
     fn the_scale_goes_both_ways() {

@@ -5,7 +5,7 @@
 pub struct Limits {
     /// Bytes of the payload behind zstd, and of the texts and names that come of it.
     pub payload: u64,
-    /// Paints and names that a file may hold.
+    /// Edits and names that a file may hold.
     pub entries: u64,
 }
 

@@ -1,0 +1,49 @@
+//! Numbers in groups of 7 bits, as headers and payloads hold them.
+
+/// Appends a number in 7-bit groups, the lowest first, all but the last with the high bit set.
+pub(crate) fn push_uv(out: &mut Vec<u8>, number: u64) {
+    let mut rest = number;
+    while rest >= 0x80 {
+        out.push(u8::try_from(rest & 0x7f).unwrap_or(0) | 0x80);
+        rest >>= 7;
+    }
+    out.push(u8::try_from(rest).unwrap_or(0));
+}
+
+/// Reads what [`push_uv`] wrote; `None` for anything else, numbers spelled too long included.
+pub(crate) fn take_uv(rest: &mut &[u8]) -> Option<u64> {
+    let mut number = 0u64;
+    for (at, &byte) in rest.iter().enumerate().take(10) {
+        let group = u64::from(byte & 0x7f);
+        number |= group << (7 * at);
+        if byte & 0x80 == 0 {
+            let spelled_long = byte == 0 && at > 0;
+            let too_large = at == 9 && byte > 1;
+            *rest = rest.get(at + 1..)?;
+            return (!spelled_long && !too_large).then_some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_one_spelling() {
+        for number in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX] {
+            let mut bytes = Vec::new();
+            push_uv(&mut bytes, number);
+            let mut rest = &bytes[..];
+            assert_eq!(take_uv(&mut rest), Some(number));
+            assert!(rest.is_empty());
+            assert_eq!(take_uv(&mut &bytes[..bytes.len() - 1]), None);
+        }
+        assert_eq!(take_uv(&mut &[0x80, 0][..]), None);
+        assert_eq!(take_uv(&mut &[0xff; 11][..]), None);
+        let mut over = [0xff; 10];
+        over[9] = 2;
+        assert_eq!(take_uv(&mut &over[..]), None);
+    }
+}
