@@ -4,10 +4,13 @@ mod accept;
 mod apply;
 mod bench;
 mod build;
+mod check;
+mod check_against;
 mod completions;
 mod diff;
 mod dump;
 mod duration;
+mod filter;
 mod info;
 mod keygen;
 mod keys;
@@ -20,6 +23,7 @@ mod pack;
 mod publish;
 mod relay;
 mod rollback;
+mod serve;
 mod squash;
 mod status;
 mod unpack;
@@ -52,6 +56,9 @@ pub(crate) enum Command {
     Rollback(rollback::Args),
     Accept(accept::Args),
     Status(status::Args),
+    Serve(serve::Args),
+    Filter(filter::Args),
+    Check(check::Args),
     Bench(bench::Args),
     Completions(completions::Args),
     Manual(manual::Args),
@@ -78,6 +85,9 @@ impl Command {
             Command::Rollback(args) => rollback::run(args, output),
             Command::Accept(args) => accept::run(args, output),
             Command::Status(args) => status::run(args),
+            Command::Serve(args) => serve::run(&args),
+            Command::Filter(args) => filter::run(&args),
+            Command::Check(args) => check::run(args, output),
             Command::Bench(args) => bench::run(args, output),
             Command::Completions(args) => completions::run(args),
             Command::Manual(args) => manual::run(args, output),

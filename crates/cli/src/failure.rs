@@ -168,6 +168,29 @@ impl Classify for rblmap_feed::Error {
     }
 }
 
+impl Classify for rblmap_policy::Error {
+    fn exit(&self) -> Exit {
+        match self {
+            rblmap_policy::Error::Read { source, .. } => reading(source),
+            _ => Exit::BadInput,
+        }
+    }
+}
+
+impl Classify for rblmap_serve::Error {
+    fn exit(&self) -> Exit {
+        use rblmap_serve::Error;
+        match self {
+            Error::Policy(cause) => cause.exit(),
+            Error::Listen { source, .. } => reading(source),
+            Error::Taken { .. } => Exit::Locked,
+            Error::Root => Exit::Usage,
+            Error::System { .. } => Exit::Disk,
+            _ => Exit::BadInput,
+        }
+    }
+}
+
 /// Permissions are a matter of the disk, whatever else is wrong with a file is one of the input.
 fn reading(error: &io::Error) -> Exit {
     match error.kind() {

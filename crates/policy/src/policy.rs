@@ -139,6 +139,14 @@ impl Policy {
         self.zones.iter().position(is)
     }
 
+    /// Whether a decision may be to add a header.
+    pub fn may_tag(&self) -> bool {
+        let limited = |rule: &RecipientRule| rule.mode == Mode::Tag;
+        self.score.is_some_and(|score| score.tag.is_some())
+            || self.zones.iter().any(|zone| zone.mode == Mode::Tag)
+            || self.recipients.iter().any(limited)
+    }
+
     /// The mode of a zone for a recipient: its own, or the weaker one of the first rule for both.
     pub(crate) fn mode_for(&self, zone: usize, recipient: &str) -> Mode {
         let own = self.zones.get(zone).map_or(Mode::Off, |zone| zone.mode);

@@ -32,10 +32,9 @@ impl Score {
         Score(thousandths)
     }
 
-    /// The number as a float, for metrics and JSON.
-    #[expect(clippy::cast_precision_loss, reason = "for show")]
-    pub fn as_f64(self) -> f64 {
-        self.0 as f64 / 1000.0
+    /// The number in thousandths.
+    pub fn thousandths(self) -> i64 {
+        self.0
     }
 
     /// Without its sign.

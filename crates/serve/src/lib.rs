@@ -21,12 +21,24 @@
 //! - `metrics.number(FAMILY, labels)` gives a counter or gauge to keep; `log.say(level, line)`
 //!   writes a line without waiting for standard error.
 
-#![allow(dead_code, reason = "the server that uses these is being written")]
-
+mod connection;
+mod desk;
 mod dns;
 mod error;
+mod filter;
+mod follow;
+mod listener;
 mod log;
 mod metrics;
+mod notify;
+mod passed;
+mod server;
+mod session;
 mod shared;
+mod signals;
+mod table;
+pub mod wire;
 
 pub use error::Error;
+pub use filter::filter_opensmtpd;
+pub use server::{Options, host_name, serve};
