@@ -197,3 +197,25 @@ impl Address for u128 {
         Ipv6Addr::from_bits(self).into()
     }
 }
+
+/// The length of the prefix of the widest network around `address` that lies within `start` to
+/// `end`, which `address` does too.
+///
+/// ```
+/// use rblmap_format::address::widest;
+///
+/// assert_eq!(widest(0xc000_0201_u32, 0xc000_0200, 0xc000_02ff), 24);
+/// assert_eq!(widest(0xc000_0201_u32, 0xc000_0201, 0xc000_02ff), 32);
+/// ```
+pub fn widest<A: Address>(address: A, start: A, end: A) -> u32 {
+    let mut prefix = A::BITS;
+    while prefix > 0 {
+        let mask = A::low_mask(A::BITS - (prefix - 1));
+        let (first, last) = (address & !mask, address | mask);
+        if first < start || last > end {
+            break;
+        }
+        prefix -= 1;
+    }
+    prefix
+}

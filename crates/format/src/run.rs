@@ -16,6 +16,14 @@ pub struct Run<A> {
     pub value: ValueId,
 }
 
+impl<A: Copy + Ord> Run<A> {
+    /// What is left of the run from an address on.
+    pub(crate) fn from(self, first: A) -> Option<Run<A>> {
+        let start = self.start.max(first);
+        (start <= self.end).then_some(Run { start, ..self })
+    }
+}
+
 /// Names a value among those of one image or content: 1 for the first in byte order.
 ///
 /// Ids mean nothing outside the image or content they come from.

@@ -58,6 +58,12 @@ impl<'a> SortedStretches<'a> {
         SortedStretches { section, index: 0 }
     }
 
+    /// From the entry on that speaks of an address.
+    pub(crate) fn from<A: Address>(section: Sorted<'a>, first: A) -> SortedStretches<'a> {
+        let index = section.behind(first).saturating_sub(1);
+        SortedStretches { section, index }
+    }
+
     fn step<A: Address>(&mut self) -> Option<(A, A, u32)> {
         let stretch = self.section.stretch(self.index)?;
         self.index += 1;
@@ -95,7 +101,8 @@ pub(crate) struct LineStretches<'a> {
     lines: Lines<'a>,
     /// The /16 to read next; none after the last.
     block: Option<u16>,
-    next_line: usize,
+    /// The line that the next /16 with lines begins with; none where that is not known yet.
+    next_line: Option<usize>,
     found: Box<Stretches>,
     runs: Vec<Run<u32>>,
     index: usize,
@@ -106,10 +113,19 @@ impl<'a> LineStretches<'a> {
         LineStretches {
             lines,
             block: Some(0),
-            next_line: 0,
+            next_line: Some(0),
             found: Box::new(Stretches::new()),
             runs: Vec::new(),
             index: 0,
+        }
+    }
+
+    /// From the /16 of an address on.
+    pub(crate) fn from(lines: Lines<'a>, address: u32) -> LineStretches<'a> {
+        LineStretches {
+            block: u16::try_from(address >> 16).ok(),
+            next_line: None,
+            ..LineStretches::new(lines)
         }
     }
 }
@@ -128,8 +144,10 @@ impl Iterator for LineStretches<'_> {
             // Lines lie in the order of their /16. That the others are not read keeps a walk over
             // damaged bytes linear.
             match lines {
-                BlockLines::Lines { first, lines, .. } if first == self.next_line => {
-                    self.next_line += lines.len();
+                BlockLines::Lines { first, lines, .. }
+                    if self.next_line.is_none_or(|next| next == first) =>
+                {
+                    self.next_line = Some(first + lines.len());
                 }
                 BlockLines::Uniform(_) => {}
                 _ => return None,

@@ -83,6 +83,50 @@ impl<'a> Sorted<'a> {
         Some((start, end, id_at(self.ids, self.width, index)))
     }
 
+    /// The first and the last address around this one that say the same, or nothing as it does.
+    pub(crate) fn around<K: Address>(&self, address: K) -> (K, K) {
+        let id = self.lookup(address);
+        let (mut start, mut end) = self.piece(address);
+        while let Some(before) = start.previous().filter(|&before| self.lookup(before) == id) {
+            start = self.piece(before).0;
+        }
+        while let Some(after) = end.next().filter(|&after| self.lookup(after) == id) {
+            end = self.piece(after).1;
+        }
+        (start, end)
+    }
+
+    /// The addresses around this one that one entry speaks of, or none.
+    fn piece<K: Address>(&self, address: K) -> (K, K) {
+        let behind = self.behind(address);
+        let next = K::read(self.keys, behind).filter(|_| behind < self.count);
+        // Damaged keys do not rise.
+        let last = next.map_or(Some(K::LAST), Address::previous);
+        let last = last.unwrap_or(address).max(address);
+        let Some(at) = behind.checked_sub(1) else {
+            return (K::FIRST, last);
+        };
+        let key = K::read(self.keys, at).unwrap_or(address).min(address);
+        match (self.is_only(at), key == address) {
+            (true, true) => (key, key),
+            (true, false) => (key.next().unwrap_or(address), last),
+            (false, _) => (key, last),
+        }
+    }
+
+    /// How many entries have keys up to this address.
+    pub(crate) fn behind<K: Address>(&self, address: K) -> usize {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let mid = low.midpoint(high);
+            match K::read(self.keys, mid) {
+                Some(key) if key <= address => low = mid + 1,
+                _ => high = mid,
+            }
+        }
+        low
+    }
+
     fn is_only(&self, index: usize) -> bool {
         self.only
             .get(index / 8)

@@ -1,8 +1,9 @@
 //! What a lookup returns.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::image::Image;
+use crate::zone::Zone;
 use rblmap_format::ValueId;
 use rblmap_format::{Key, RawRecord, TextBuf};
 
@@ -13,6 +14,8 @@ use rblmap_format::{Key, RawRecord, TextBuf};
 #[derive(Debug, Clone, Copy)]
 pub struct Answer<'a> {
     image: &'a Image,
+    /// Which zone of the image.
+    zone: u32,
     /// Ids up to this one are known to list.
     listing: u32,
     parts: [Option<(ValueId, Key<'a>)>; 3],
@@ -22,11 +25,13 @@ impl<'a> Answer<'a> {
     #[inline]
     pub(crate) fn new(
         image: &'a Image,
+        zone: u32,
         listing: u32,
         parts: [Option<(ValueId, Key<'a>)>; 3],
     ) -> Answer<'a> {
         Answer {
             image,
+            zone,
             listing,
             parts,
         }
@@ -41,6 +46,23 @@ impl<'a> Answer<'a> {
         };
         let [run, inner, name] = &self.parts;
         lists(run) || lists(inner) || lists(name)
+    }
+
+    /// The zone that gave the answer.
+    pub(crate) fn zone(&self) -> Option<Zone<'a>> {
+        self.image.zone_at(self.zone as usize).ok()
+    }
+
+    /// The address that was looked up, where something is listed.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        let [run, inner, name] = &self.parts;
+        let of = |part: &Option<(ValueId, Key<'_>)>| match part.map(|(_, key)| key) {
+            Some(Key::V4(address)) => Some(Ipv4Addr::from_bits(address).into()),
+            Some(Key::V6(address)) => Some(Ipv6Addr::from_bits(address).into()),
+            Some(Key::Spelled { address, .. }) => Some(address),
+            Some(Key::Name(_)) | None => None,
+        };
+        of(run).or_else(|| of(name)).or_else(|| of(inner))
     }
 
     /// The records, in the order of the parts. Two records may have equal A or equal text: a

@@ -483,7 +483,7 @@ impl Image {
         }))
     }
 
-    fn zone_at(&self, index: usize) -> Result<Zone<'_>, Error> {
+    pub(crate) fn zone_at(&self, index: usize) -> Result<Zone<'_>, Error> {
         let record = self.zone_record(index)?;
         let name = NameKey::from_key(record.key).map_err(|_| {
             Error::new(ErrorKind::Field {
@@ -498,6 +498,7 @@ impl Image {
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         let width = layout::id_width(u32::try_from(self.values).unwrap_or(u32::MAX));
         let slot_width = layout::slot_width(u32::try_from(self.values).unwrap_or(u32::MAX));
+        zone.index = number;
         zone.v4 = self.v4(number, width)?;
         zone.v6 = self.v6(number, width)?;
         zone.names = self.names(number, slot_width)?;
@@ -528,6 +529,7 @@ impl Image {
         Zone {
             image: self,
             listing: self.listing,
+            index: 0,
             name,
             expires: 0,
             flags: 0,

@@ -37,10 +37,12 @@ mod image;
 #[cfg(unix)]
 mod live;
 mod many;
+mod network;
 mod owned;
 mod query;
 mod set;
 mod status;
+mod text;
 mod time;
 #[cfg(feature = "verify")]
 mod verify;
@@ -52,6 +54,7 @@ pub use error::{Error, ErrorKind};
 pub use image::Image;
 #[cfg(unix)]
 pub use live::{Current, Live, LiveAnswers, LiveBuilder, LiveReader, LiveSet, Status};
+pub use network::Network;
 pub use owned::OwnedZone;
 pub use rblmap_format::{
     Key, MAX_KEY, MAX_WIRE, NameError, NameKey, NamePointBuf, Run, Slot, TextBuf, Value, ValueId,
@@ -60,6 +63,7 @@ pub use set::{Answers, ImageSet};
 #[doc(hidden)]
 pub use status::layout as status_layout;
 pub use status::{Freshness, StatusPage};
+pub use text::{Name, Query, QueryError};
 pub use time::Timestamp;
 #[cfg(feature = "verify")]
 #[doc(hidden)]

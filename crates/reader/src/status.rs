@@ -16,6 +16,8 @@ use rblmap_format::bytes::u64_at;
 /// Whether the data of a zone still counts, at a time that the caller names. What is worse is
 /// greater: answers count while it is less than [`Freshness::Expired`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Freshness {
     /// The publisher vouches for the data, and nothing is known to be wrong.
@@ -53,6 +55,7 @@ impl fmt::Display for Freshness {
 /// assert_eq!(page.freshness_at(2000), Freshness::Expired);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct StatusPage {
     /// The publisher has given the zone up.
     pub retired: bool,

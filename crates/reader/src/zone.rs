@@ -25,6 +25,8 @@ pub struct Zone<'a> {
     pub(crate) image: &'a Image,
     /// Ids up to this one are known to be of values with an A record.
     pub(crate) listing: u32,
+    /// Which zone of the image.
+    pub(crate) index: u32,
     pub(crate) flags: u8,
     pub(crate) v4: V4<'a>,
     pub(crate) v6: V6<'a>,
@@ -119,6 +121,7 @@ impl<'a> Zone<'a> {
         let run = self.part(self.v4_id(address), Key::V4(address));
         Answer::new(
             self.image,
+            self.index,
             self.listing,
             [run, None, self.name_listing(name)],
         )
@@ -152,7 +155,7 @@ impl<'a> Zone<'a> {
         };
         let inner = inner.and_then(|v4| self.part(self.inner_id(v4), Key::V4(v4)));
         let name = self.name_part(NAMES_REACH_V6, Ipv6Addr::from_bits(address));
-        Answer::new(self.image, self.listing, [run, inner, name])
+        Answer::new(self.image, self.index, self.listing, [run, inner, name])
     }
 
     /// Looks a name up: the name itself, else the longest name above that lists what is below it.
@@ -183,6 +186,7 @@ impl<'a> Zone<'a> {
     {
         Answer::new(
             self.image,
+            self.index,
             self.listing,
             [self.name_listing(key), None, None],
         )
@@ -239,7 +243,7 @@ impl<'a> Zone<'a> {
     pub(crate) fn answer_v4(&self, address: u32, id: u32) -> Answer<'a> {
         let run = self.part(id, Key::V4(address));
         let name = self.name_part(NAMES_REACH_V4, Ipv4Addr::from_bits(address));
-        Answer::new(self.image, self.listing, [run, None, name])
+        Answer::new(self.image, self.index, self.listing, [run, None, name])
     }
 
     /// The IPv4 data as it lies in the image, for crates that write images.
@@ -321,6 +325,11 @@ impl<'a> Zone<'a> {
     #[inline(never)]
     fn inner_id(&self, address: u32) -> u32 {
         self.v4_id(address)
+    }
+
+    /// Whether a name says something of an address by spelling it backwards.
+    pub(crate) fn is_spelled(&self, flag: u8, address: IpAddr) -> bool {
+        self.name_part(flag, address).is_some()
     }
 
     #[inline]

@@ -1,5 +1,6 @@
 //! IPv6 data: sorted entries in small zones, lines in large ones.
 
+mod around;
 pub mod lookup;
 pub mod shape;
 mod walk;
@@ -23,6 +24,17 @@ pub enum V6<'a> {
 }
 
 impl<'a> V6<'a> {
+    /// The runs from an address on, the first one cut there. As [`V6::runs`] otherwise.
+    pub fn runs_from(self, first: u128) -> impl Iterator<Item = Run<u128>> + use<'a> {
+        let (sorted, lines) = match self {
+            V6::Empty => (None, None),
+            V6::Sorted(section) => (Some(SortedStretches::from(section, first)), None),
+            V6::Lines(lines) => (None, Some(LineStretches6::from(lines, first))),
+        };
+        let lines = lines.into_iter().flatten();
+        Runs::new(sorted.into_iter().flatten().chain(lines)).filter_map(move |run| run.from(first))
+    }
+
     /// The runs in address order; no two neighbours touch and have one value.
     pub fn runs(self) -> impl Iterator<Item = Run<u128>> + use<'a> {
         let (sorted, lines) = match self {

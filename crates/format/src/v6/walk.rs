@@ -33,28 +33,45 @@ struct Net {
 
 impl<'a> LineStretches6<'a> {
     pub(crate) fn new(lines: Lines6<'a>) -> LineStretches6<'a> {
-        let mut nets: Vec<Net> = lines
-            .wide
-            .iter()
-            .map(|row| Net {
-                first: u32_at(row, 0),
-                last: u32_at(row, 4),
-                what: u32_at(row, 8),
-                count: 0,
-            })
-            .collect();
-        for bucket in lines.top {
-            let used = bucket.get(USED_AT).copied().map_or(0, usize::from);
-            nets.extend((0..used.min(BUCKET)).map(|place| {
-                let net = u32_at(bucket, place * 4);
-                Net {
-                    first: net,
-                    last: net,
-                    what: u32_at(bucket, FIRST_AT + place * 4),
-                    count: u32_at(bucket, COUNT_AT + place * 4),
-                }
-            }));
+        LineStretches6::of(lines, nets(lines))
+    }
+
+    /// As [`LineStretches6::new`], from the /32 of an address on.
+    pub(crate) fn from(lines: Lines6<'a>, address: u128) -> LineStretches6<'a> {
+        let mut nets = nets(lines);
+        nets.retain(|net| u128::from(net.last) >= address >> 96);
+        LineStretches6::of(lines, nets)
+    }
+
+    /// The stretches of the /32s that are listed together with that of an address, and the first
+    /// and last address of these; or the ends of a range of /32s of which nothing is said.
+    #[expect(clippy::type_complexity, reason = "either what is walked or two ends")]
+    pub(crate) fn of_32(
+        lines: Lines6<'a>,
+        address: u128,
+    ) -> Result<((u128, u128), LineStretches6<'a>), (u128, u128)> {
+        let first = |net: u32| u128::from(net) << 96;
+        let last = |net: u32| u128::from(net) << 96 | u128::MAX >> 32;
+        let (mut start, mut end) = (0, u128::MAX);
+        for net in nets(lines) {
+            if address < first(net.first) {
+                end = end.min(first(net.first) - 1);
+            } else if address > last(net.last) {
+                start = start.max(last(net.last) + 1);
+            } else {
+                let own = if net.count == 0 {
+                    joined(lines, net)
+                } else {
+                    net
+                };
+                let ends = (first(own.first), last(own.last));
+                return Ok((ends, LineStretches6::of(lines, vec![own])));
+            }
         }
+        Err((start, end))
+    }
+
+    fn of(lines: Lines6<'a>, mut nets: Vec<Net>) -> LineStretches6<'a> {
         nets.sort_by_key(|net| net.first);
         LineStretches6 {
             lines,
@@ -197,4 +214,50 @@ impl Iterator for LineStretches6<'_> {
             }
         }
     }
+}
+
+/// Some /32s that say one thing, with those beside them that say the same.
+fn joined(lines: Lines6<'_>, own: Net) -> Net {
+    let mut same = nets(lines);
+    same.retain(|net| net.count == 0 && net.what == own.what);
+    same.sort_by_key(|net| net.first);
+    let at = same.partition_point(|net| net.first < own.first);
+    let (before, behind) = same.split_at_checked(at).unwrap_or_default();
+    let mut joined = own;
+    for net in behind.iter().skip(1) {
+        if joined.last.checked_add(1) != Some(net.first) {
+            break;
+        }
+        joined.last = net.last;
+    }
+    for net in before.iter().rev() {
+        if net.last.checked_add(1) != Some(joined.first) {
+            break;
+        }
+        joined.first = net.first;
+    }
+    joined
+}
+
+/// What the tables say, in no order.
+fn nets(lines: Lines6<'_>) -> Vec<Net> {
+    let wide = lines.wide.iter().map(|row| Net {
+        first: u32_at(row, 0),
+        last: u32_at(row, 4),
+        what: u32_at(row, 8),
+        count: 0,
+    });
+    let single = lines.top.iter().flat_map(|bucket| {
+        let used = bucket.get(USED_AT).copied().map_or(0, usize::from);
+        (0..used.min(BUCKET)).map(|place| {
+            let net = u32_at(bucket, place * 4);
+            Net {
+                first: net,
+                last: net,
+                what: u32_at(bucket, FIRST_AT + place * 4),
+                count: u32_at(bucket, COUNT_AT + place * 4),
+            }
+        })
+    });
+    wide.chain(single).collect()
 }
