@@ -197,7 +197,7 @@ fn v6(count: usize, rounds: usize) -> Result<(), Box<dyn Error>> {
     draft.zone_mut(&NameKey::ROOT).v6 = sweep(&list);
     let content = draft.finish()?;
     println!("IPv6: {} runs", content.base().v6().len());
-    let image = map(&content, list.len(), kind::V6_SORTED..=kind::V6_SUB)?;
+    let image = map(&content, list.len(), kind::V6_SORTED..=kind::V6_INSIDE_64)?;
     drop(content);
     let zone = image.base();
     let keys: Vec<(u128, u32)> = list.into_keys().collect();

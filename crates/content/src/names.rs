@@ -54,7 +54,7 @@ impl NameTable {
     }
 
     /// The points in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = NamePoint<'_>> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = NamePoint<'_>> + Clone {
         self.points.iter().map(|point| self.view(point))
     }
 

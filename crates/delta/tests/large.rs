@@ -17,7 +17,6 @@ use fastrand::Rng;
 use rblmap::{Image, NameKey};
 use rblmap_content::V4Runs;
 use rblmap_delta::{Error, Limits, Session, apply, diff, merge};
-use rblmap_format::V4Blocks;
 use rblmap_format::sections::kind;
 use rblmap_image::{Stamp, encode};
 
@@ -102,7 +101,7 @@ fn edit(rng: &mut Rng, model: &mut Model, edits: usize) {
 }
 
 fn has_lines(image: &Image) -> bool {
-    V4Blocks::of(image.base().v4()).is_some()
+    image.base().v4().blocks().is_some()
 }
 
 #[test]
@@ -298,7 +297,7 @@ fn damage_of_the_old_image_does_not_get_into_the_new_one() {
     let new = model.image();
     let delta = diff(&old, &new, Session(1)).unwrap();
     let sections: Vec<(u16, u32, u64, u64, u64)> = old.sections().collect();
-    for wanted in [kind::V4_TOP, kind::V4_MID, kind::V4_LINES] {
+    for wanted in [kind::V4_TOP, kind::V4_STARTS, kind::V4_LINES] {
         let (_, _, offset, len, _) = *sections.iter().find(|s| s.0 == wanted).unwrap();
         for _ in 0..6 {
             let mut bytes = old.as_bytes().to_vec();

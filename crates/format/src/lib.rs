@@ -9,8 +9,10 @@
 
 pub mod address;
 pub mod bytes;
+pub mod error;
 pub mod name;
 pub mod names;
+pub mod pieces;
 pub mod record;
 pub mod run;
 mod runs;
@@ -20,8 +22,10 @@ pub mod sorted;
 pub mod v4;
 pub mod v6;
 pub mod value;
+pub mod zones;
 
 pub use address::Address;
+pub use error::TooLarge;
 pub use name::{MAX_KEY, MAX_WIRE, NameError, NameKey};
 pub use run::{NamePoint, NamePointBuf, Run, Slot, ValueId};
 pub use simd::prefetch;

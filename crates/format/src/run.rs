@@ -115,3 +115,6 @@ pub struct NamePointBuf {
     /// What the names below are listed with, at any depth.
     pub below: Slot,
 }
+
+/// What a name says: of itself, and of the names below it.
+pub(crate) type Slots = (Slot, Slot);

@@ -58,9 +58,9 @@ pub mod kind {
     /// IPv4 in lines: what each /16 says, or where its lines are.
     pub const V4_TOP: u16 = 17;
     /// IPv4 in lines: where lines start within their /16; parameter: number of lines.
-    pub const V4_MID: u16 = 18;
+    pub const V4_STARTS: u16 = 18;
     /// IPv4 in lines: number of lines of a /16 that has 255 or more; parameter: how many such.
-    pub const V4_BIG: u16 = 19;
+    pub const V4_COUNTS: u16 = 19;
     /// IPv4 in lines: which /24 hold anything.
     pub const V4_BITS: u16 = 20;
     /// IPv4 in lines: the lines.
@@ -70,25 +70,25 @@ pub mod kind {
     /// IPv6 in lines: the /32s, hashed.
     pub const V6_TOP: u16 = 33;
     /// IPv6 in lines: many /32s in a row of one value; parameter: how many such.
-    pub const V6_WIDE: u16 = 34;
+    pub const V6_RANGES: u16 = 34;
     /// IPv6 in lines: where lines start within their /32; parameter: number of lines.
-    pub const V6_MID: u16 = 35;
+    pub const V6_STARTS: u16 = 35;
     /// IPv6 in lines: the lines.
     pub const V6_LINES: u16 = 36;
     /// IPv6 in lines: what lies inside /64s.
-    pub const V6_SUB: u16 = 37;
+    pub const V6_INSIDE_64: u16 = 37;
     /// Names in sorted entries; parameter: number of names.
     pub const NAMES_SORTED: u16 = 48;
     /// Names in lines: key of the hash, codes of symbols; parameter: number of names.
     pub const NAMES_MODEL: u16 = 49;
     /// Names in lines: common suffixes; parameter: places of the table.
-    pub const NAMES_HEAVY: u16 = 50;
+    pub const NAMES_COMMON_SUFFIXES: u16 = 50;
     /// Names in lines: which suffixes may be listed; parameter: number of blocks.
     pub const NAMES_FILTER: u16 = 51;
     /// Names in lines: the lines; parameter: number of lines.
     pub const NAMES_LINES: u16 = 52;
     /// Names in lines: names that no line has, as in [`NAMES_SORTED`].
-    pub const NAMES_REST: u16 = 53;
+    pub const NAMES_OVERFLOW: u16 = 53;
     /// Names in lines: where each is, in the order of keys; parameter: number of names.
     pub const NAMES_ORDER: u16 = 54;
 
@@ -100,22 +100,22 @@ pub mod kind {
             DIGESTS => "DIGESTS",
             V4_SORTED => "V4_SORTED",
             V4_TOP => "V4_TOP",
-            V4_MID => "V4_MID",
-            V4_BIG => "V4_BIG",
+            V4_STARTS => "V4_STARTS",
+            V4_COUNTS => "V4_COUNTS",
             V4_BITS => "V4_BITS",
             V4_LINES => "V4_LINES",
             V6_SORTED => "V6_SORTED",
             V6_TOP => "V6_TOP",
-            V6_WIDE => "V6_WIDE",
-            V6_MID => "V6_MID",
+            V6_RANGES => "V6_RANGES",
+            V6_STARTS => "V6_STARTS",
             V6_LINES => "V6_LINES",
-            V6_SUB => "V6_SUB",
+            V6_INSIDE_64 => "V6_INSIDE_64",
             NAMES_SORTED => "NAMES_SORTED",
             NAMES_MODEL => "NAMES_MODEL",
-            NAMES_HEAVY => "NAMES_HEAVY",
+            NAMES_COMMON_SUFFIXES => "NAMES_COMMON_SUFFIXES",
             NAMES_FILTER => "NAMES_FILTER",
             NAMES_LINES => "NAMES_LINES",
-            NAMES_REST => "NAMES_REST",
+            NAMES_OVERFLOW => "NAMES_OVERFLOW",
             NAMES_ORDER => "NAMES_ORDER",
             _ => "unknown",
         }
@@ -141,8 +141,8 @@ pub const V4_TOP_LEN: usize = 65_536 * 4;
 pub const V4_BITS_LEN: usize = 1 << 21;
 /// From this many bytes of lines on there is a [`kind::V4_BITS`] section.
 pub const V4_BITS_FROM: usize = 4 << 20;
-/// Entries of ffff behind the last one of [`kind::V4_MID`].
-pub const V4_MID_PAD: usize = 64;
+/// Entries of ffff behind the last one of [`kind::V4_STARTS`].
+pub const V4_STARTS_PAD: usize = 64;
 
 /// How many bytes a value id takes in runs: 1 to 4.
 pub const fn id_width(values: u32) -> usize {

@@ -3,8 +3,12 @@
 //! An entry says a value of one address only, or of all addresses from its key on to the next
 //! entry. A table over the first bits of the address narrows the search.
 
+use std::marker::PhantomData;
+
 use crate::address::Address;
-use crate::bytes::{id_at, u32_at};
+use crate::bytes::{id_at, push_id, u32_at};
+use crate::run::Run;
+use crate::sections::top_bits;
 use crate::simd::prefetch;
 
 /// One sorted section, cut into its parts.
@@ -131,5 +135,111 @@ impl<'a> Sorted<'a> {
         self.only
             .get(index / 8)
             .is_some_and(|byte| byte >> (index % 8) & 1 != 0)
+    }
+}
+
+/// The entries of a sorted section, each with the addresses that it holds for.
+pub(crate) struct SortedStretches<'a, A> {
+    section: Sorted<'a>,
+    index: usize,
+    address: PhantomData<A>,
+}
+
+impl<'a, A> SortedStretches<'a, A> {
+    pub(crate) fn new(section: Sorted<'a>) -> SortedStretches<'a, A> {
+        SortedStretches {
+            section,
+            index: 0,
+            address: PhantomData,
+        }
+    }
+
+    /// From the entry on that holds for an address.
+    pub(crate) fn from(section: Sorted<'a>, first: A) -> SortedStretches<'a, A>
+    where
+        A: Address,
+    {
+        let index = section.behind(first).saturating_sub(1);
+        SortedStretches {
+            index,
+            ..SortedStretches::new(section)
+        }
+    }
+}
+
+impl<A: Address> Iterator for SortedStretches<'_, A> {
+    type Item = (A, A, u32);
+
+    fn next(&mut self) -> Option<(A, A, u32)> {
+        let stretch = self.section.stretch(self.index)?;
+        self.index += 1;
+        Some(stretch)
+    }
+}
+
+/// One entry: a value for its key alone, or for all addresses from its key on.
+#[derive(Clone, Copy)]
+struct Entry<A> {
+    key: A,
+    only: bool,
+    id: u32,
+}
+
+/// How many entries the runs make.
+pub fn entry_count<A: Address>(runs: &[Run<A>]) -> usize {
+    let mut count = 0;
+    each_entry(runs, |_| count += 1);
+    count
+}
+
+/// Writes a section: its bytes, and its parameter.
+pub fn write<A: Address>(runs: &[Run<A>], width: usize) -> (Vec<u8>, u64) {
+    let count = entry_count(runs);
+    // A table over the first bits does not narrow the search among IPv6 addresses: these share them.
+    let bits = if A::BITS == 32 { top_bits(count) } else { 0 };
+    let mut top = vec![0u32; (1 << bits) + 1];
+    let mut keys = Vec::with_capacity(count * A::LEN);
+    let mut only = vec![0u8; count.div_ceil(8)];
+    let mut ids = Vec::with_capacity(count * width);
+    let mut index = 0usize;
+    each_entry(runs, |entry| {
+        entry.key.write(&mut keys);
+        push_id(&mut ids, width, entry.id);
+        let byte = only.get_mut(index / 8);
+        *byte.expect("a bit for each entry") |= u8::from(entry.only) << (index % 8);
+        let place = top.get_mut(entry.key.top(bits) + 1);
+        *place.expect("a place for each number of so many bits") += 1;
+        index += 1;
+    });
+    let mut out = Vec::with_capacity(top.len() * 4 + keys.len() + only.len() + ids.len());
+    let mut before = 0u32;
+    for count in top {
+        before += count;
+        out.extend(before.to_le_bytes());
+    }
+    out.append(&mut keys);
+    out.append(&mut only);
+    out.append(&mut ids);
+    (out, count as u64 | u64::from(bits) << 32)
+}
+
+fn each_entry<A: Address>(runs: &[Run<A>], mut see: impl FnMut(Entry<A>)) {
+    let mut rest = runs.iter().peekable();
+    while let Some(run) = rest.next() {
+        let only = run.start == run.end;
+        see(Entry {
+            key: run.start,
+            only,
+            id: run.value.get(),
+        });
+        let after = run.end.next();
+        let joined = rest.peek().map(|next| next.start) == after;
+        if let Some(key) = after.filter(|_| !only && !joined) {
+            see(Entry {
+                key,
+                only: false,
+                id: 0,
+            });
+        }
     }
 }

@@ -3,11 +3,15 @@
 use rayon::prelude::*;
 use rblmap::Image;
 use rblmap_content::{Content, ContentId, V4Runs, ZoneContent, ZoneName};
+use rblmap_format::bytes::put_bytes;
+use rblmap_format::names::{codes, sorted as sorted_names};
+use rblmap_format::pieces::Pieces;
 use rblmap_format::sections::{self as layout, SECTION_LEN, kind};
+use rblmap_format::{sorted, v4, v6};
 
 use crate::edited::{V4Source, V4View};
 use crate::error::Error;
-use crate::section::{self, Pieces, Section};
+use crate::section::{self, Section};
 use crate::stamp::Stamp;
 
 /// The bytes of the image of a content: a function of its arguments alone, not of threads, time
@@ -129,19 +133,19 @@ fn encode_v4<'a>(
     };
     // Each run makes one entry at least.
     let many = runs.len() > layout::V4_SORTED_MAX
-        || section::sorted::entry_count(&runs.to_list()) > layout::V4_SORTED_MAX;
+        || sorted::entry_count(&runs.to_list()) > layout::V4_SORTED_MAX;
     if many {
-        let lines = section::v4_lines::encode(runs, width)?;
+        let lines = section::v4::encode(runs, width)?;
         let len: usize = lines.lines.iter().map(Pieces::len).sum();
-        let count = (len / rblmap_format::v4::shape::LINE) as u64;
-        let bits = (len >= layout::V4_BITS_FROM).then(|| lines.bits(runs));
+        let count = (len / v4::shape::LINE) as u64;
+        let bits = (len >= layout::V4_BITS_FROM).then(|| section::v4::bits(&lines, runs));
         push(kind::V4_TOP, 0, vec![lines.top.into()]);
-        push(kind::V4_MID, count, vec![lines.mid.into()]);
-        if !lines.big.is_empty() {
+        push(kind::V4_STARTS, count, vec![lines.starts.into()]);
+        if !lines.counts.is_empty() {
             push(
-                kind::V4_BIG,
-                (lines.big.len() / 8) as u64,
-                vec![lines.big.into()],
+                kind::V4_COUNTS,
+                (lines.counts.len() / 8) as u64,
+                vec![lines.counts.into()],
             );
         }
         if let Some(bits) = bits {
@@ -149,7 +153,7 @@ fn encode_v4<'a>(
         }
         push(kind::V4_LINES, count, lines.lines);
     } else if !runs.is_empty() {
-        let (bytes, parameter) = section::sorted::encode(&runs.to_list(), width);
+        let (bytes, parameter) = sorted::write(&runs.to_list(), width);
         push(kind::V4_SORTED, parameter, vec![bytes.into()]);
     }
     Ok(())
@@ -169,22 +173,22 @@ fn encode_v6<V4: V4Runs>(
             bytes: vec![bytes.into()],
         });
     };
-    if section::sorted::entry_count(zone.v6()) > layout::V6_SORTED_MAX {
-        let lines = section::v6_lines::encode(zone.v6(), width)?;
-        let count = (lines.lines.len() / rblmap_format::v6::shape::LINE) as u64;
+    if sorted::entry_count(zone.v6()) > layout::V6_SORTED_MAX {
+        let lines = v6::write::write(zone.v6(), width)?;
+        let count = (lines.lines.len() / v6::shape::LINE) as u64;
         push(kind::V6_TOP, 0, lines.top);
-        if !lines.wide.is_empty() {
-            let rows = lines.wide.len() / rblmap_format::v6::shape::WIDE_LEN;
-            push(kind::V6_WIDE, rows as u64, lines.wide);
+        if !lines.ranges.is_empty() {
+            let rows = lines.ranges.len() / v6::shape::WIDE_LEN;
+            push(kind::V6_RANGES, rows as u64, lines.ranges);
         }
-        push(kind::V6_MID, count, lines.mid);
+        push(kind::V6_STARTS, count, lines.starts);
         push(kind::V6_LINES, count, lines.lines);
-        if !lines.sub.is_empty() {
-            let count = lines.sub.len() / rblmap_format::v6::shape::LINE;
-            push(kind::V6_SUB, count as u64, lines.sub);
+        if !lines.inside.is_empty() {
+            let count = lines.inside.len() / v6::shape::LINE;
+            push(kind::V6_INSIDE_64, count as u64, lines.inside);
         }
     } else if !zone.v6().is_empty() {
-        let (bytes, parameter) = section::sorted::encode(zone.v6(), width);
+        let (bytes, parameter) = sorted::write(zone.v6(), width);
         push(kind::V6_SORTED, parameter, bytes);
     }
     Ok(())
@@ -211,28 +215,32 @@ fn encode_names<V4: V4Runs>(
         return Ok(());
     }
     if names.len() <= layout::NAMES_SORTED_MAX {
-        let bytes = section::names::encode(names, width)?;
+        let bytes = sorted_names::write(names.iter(), width)?;
         push(kind::NAMES_SORTED, names.len(), bytes);
         return Ok(());
     }
     // Whoever adds names to a list cannot know the id that it will have with them.
     let key = id.as_bytes().first_chunk().copied().unwrap_or_default();
-    let lines = section::names_lines::encode(names, key, width)?;
-    push(kind::NAMES_MODEL, names.len(), lines.model);
-    push(kind::NAMES_HEAVY, lines.heavy_places, lines.heavy);
+    let (model, lines) = section::names::encode(names, key, width)?;
+    let (suffixes, places) = model.suffixes();
     push(
-        kind::NAMES_FILTER,
-        lines.filter.len() / rblmap_format::names::codes::LINE,
-        lines.filter,
+        kind::NAMES_MODEL,
+        names.len(),
+        model.section(names.find(b"")),
     );
+    push(kind::NAMES_COMMON_SUFFIXES, places, suffixes.to_vec());
+    let blocks = lines.filter.len() / codes::LINE;
+    push(kind::NAMES_FILTER, blocks, lines.filter);
     push(
         kind::NAMES_LINES,
-        lines.lines.len() / rblmap_format::names::codes::LINE,
+        lines.lines.len() / codes::LINE,
         lines.lines,
     );
-    if !lines.rest.is_empty() {
-        let bytes = section::names::encode(&lines.rest, width)?;
-        push(kind::NAMES_REST, lines.rest.len(), bytes);
+    if !lines.overflow.is_empty() {
+        let overflow = lines.overflow.iter();
+        let overflow = overflow.filter_map(|index| names.get(*index));
+        let bytes = sorted_names::write(overflow, width)?;
+        push(kind::NAMES_OVERFLOW, lines.overflow.len(), bytes);
     }
     if layout.name_index {
         push(kind::NAMES_ORDER, lines.order.len() / 4, lines.order);
@@ -260,7 +268,7 @@ fn assemble(name: &ZoneName, id: ContentId, stamp: Stamp, sections: Vec<Section<
     section::copy_all(&placed, &mut out);
     drop(placed);
     let digests = digests(out.get(table_end..end).unwrap_or_default());
-    put(&mut out, end, &digests);
+    put_bytes(&mut out, end, &digests);
     let last = Section {
         kind: kind::DIGESTS,
         zone: 0,
@@ -268,10 +276,10 @@ fn assemble(name: &ZoneName, id: ContentId, stamp: Stamp, sections: Vec<Section<
         bytes: vec![digests.clone().into()],
     };
     push_row(&mut table, &last, end);
-    put(&mut out, layout::HEADER_LEN, &table);
+    put_bytes(&mut out, layout::HEADER_LEN, &table);
     put_header(&mut out, (name, id), stamp, count);
     if let Some(root) = rblmap::root_digest(&out, table_end, &digests) {
-        put(&mut out, layout::ROOT_AT, &root);
+        put_bytes(&mut out, layout::ROOT_AT, &root);
     }
     out
 }
@@ -279,22 +287,22 @@ fn assemble(name: &ZoneName, id: ContentId, stamp: Stamp, sections: Vec<Section<
 fn put_header(out: &mut [u8], (name, id): (&ZoneName, ContentId), stamp: Stamp, sections: usize) {
     let name = name.as_str().as_bytes();
     let file_len = out.len() as u64;
-    put(out, 0, &layout::MAGIC);
-    put(out, layout::FORMAT_AT, &layout::FORMAT.to_le_bytes());
+    put_bytes(out, 0, &layout::MAGIC);
+    put_bytes(out, layout::FORMAT_AT, &layout::FORMAT.to_le_bytes());
     // Subzones are far fewer than 2^32.
     let sections = u32::try_from(sections).unwrap_or(u32::MAX);
-    put(out, layout::SECTION_COUNT_AT, &sections.to_le_bytes());
-    put(out, layout::FILE_LEN_AT, &file_len.to_le_bytes());
-    put(out, layout::SERIAL_AT, &stamp.serial.to_le_bytes());
-    put(out, layout::CREATED_AT, &stamp.created.to_le_bytes());
+    put_bytes(out, layout::SECTION_COUNT_AT, &sections.to_le_bytes());
+    put_bytes(out, layout::FILE_LEN_AT, &file_len.to_le_bytes());
+    put_bytes(out, layout::SERIAL_AT, &stamp.serial.to_le_bytes());
+    put_bytes(out, layout::CREATED_AT, &stamp.created.to_le_bytes());
     // A zone name has at most 253 bytes.
-    put(
+    put_bytes(
         out,
         layout::NAME_AT,
         &[u8::try_from(name.len()).unwrap_or(u8::MAX)],
     );
-    put(out, layout::NAME_AT + 1, name);
-    put(out, layout::CONTENT_ID_AT, id.as_bytes());
+    put_bytes(out, layout::NAME_AT + 1, name);
+    put_bytes(out, layout::CONTENT_ID_AT, id.as_bytes());
 }
 
 fn push_row(table: &mut Vec<u8>, section: &Section<'_>, offset: usize) {
@@ -322,10 +330,4 @@ fn digests(bytes: &[u8]) -> Vec<u8> {
         .map(|chunk| *blake3::hash(chunk).as_bytes())
         .collect();
     digests.concat()
-}
-
-fn put(out: &mut [u8], at: usize, bytes: &[u8]) {
-    if let Some(place) = out.get_mut(at..at + bytes.len()) {
-        place.copy_from_slice(bytes);
-    }
 }

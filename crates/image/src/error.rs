@@ -4,16 +4,9 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A section that the format cannot hold.
-    #[error("{what}: {size} is more than the image format holds ({limit})")]
-    TooLarge {
-        /// Which part.
-        what: &'static str,
-        /// Its size.
-        size: u64,
-        /// The largest size.
-        limit: u64,
-    },
+    /// More of something than the image format can hold.
+    #[error(transparent)]
+    TooLarge(#[from] rblmap_format::TooLarge),
     /// The image holds bytes that are no content in normal form.
     #[error("image holds {what} that the format does not allow")]
     NotNormal {

@@ -94,7 +94,7 @@ fn ask(image: Image, addresses: &[u32]) {
 
 /// Units are counted and walked one by one, for updates.
 fn count(zone: &Zone<'_>, addresses: &[u32]) {
-    let Some(blocks) = V4Blocks::of(zone.v4()) else {
+    let Some(blocks) = zone.v4().blocks() else {
         return;
     };
     for address in addresses {
@@ -160,7 +160,7 @@ fn every_kind_of_line_is_there() {
             assert!(counts[..7].iter().all(|&count| count > 0), "{counts:?}");
         }
         assert_eq!(counts[7], 0);
-        assert!(image.sections().any(|section| section.0 == kind::V4_BIG));
+        assert!(image.sections().any(|section| section.0 == kind::V4_COUNTS));
     }
 }
 
@@ -170,7 +170,7 @@ fn units_are_counted_as_they_are_walked() {
     for values in [1, 3, 200, 300, 70_000] {
         let content = content(rng, values);
         let image = Image::from_vec(encode(&content, Stamp::default()).unwrap()).unwrap();
-        let blocks = V4Blocks::of(image.base().v4()).unwrap();
+        let blocks = image.base().v4().blocks().unwrap();
         let (mut walk, mut whole) = (blocks.walk(), Vec::new());
         for block in 0..=u16::MAX {
             let of = blocks.block(block);
@@ -259,12 +259,12 @@ fn each_flipped_byte_of_a_line_is_read_in_bounds() {
             let Some(line) = (0..count).find(is_wanted) else {
                 continue;
             };
-            let unit = unit_of_line(&V4Blocks::of(whole.base().v4()).unwrap(), line);
+            let unit = unit_of_line(&whole.base().v4().blocks().unwrap(), line);
             for at in offset + line * 64..offset + line * 64 + 64 {
                 for flip in [1, 0x80, 0xff].into_iter().take(rounds(3)) {
                     bytes[at] ^= flip;
                     let image = Image::from_vec(bytes.clone()).unwrap();
-                    count_unit(&V4Blocks::of(image.base().v4()).unwrap(), unit);
+                    count_unit(&image.base().v4().blocks().unwrap(), unit);
                     ask(image, &addresses(rng, &content)[..8]);
                     bytes[at] ^= flip;
                 }

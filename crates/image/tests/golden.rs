@@ -173,7 +173,7 @@ fn lines_are_written_as_they_were() {
         let name = rblmap_format::sections::kind::name(kind);
         text.push_str(&format!("{name} {len} {hash}\n"));
     }
-    for kind in ["V6_LINES", "V6_SUB", "NAMES_LINES", "NAMES_ORDER"] {
+    for kind in ["V6_LINES", "V6_INSIDE_64", "NAMES_LINES", "NAMES_ORDER"] {
         assert!(text.contains(kind), "no {kind} in {text}");
     }
     compare("lines.txt", text.as_bytes());

@@ -150,7 +150,12 @@ fn lines_say_what_the_runs_say() {
         let content = content(&mut rng, count, values);
         let bytes = encode(&content, Stamp::default()).unwrap();
         let image = Image::from_vec(bytes.clone()).unwrap();
-        for kind in [kind::V6_TOP, kind::V6_WIDE, kind::V6_LINES, kind::V6_SUB] {
+        for kind in [
+            kind::V6_TOP,
+            kind::V6_RANGES,
+            kind::V6_LINES,
+            kind::V6_INSIDE_64,
+        ] {
             let count = content.base().v6().len();
             assert!(
                 has(&image, kind),
@@ -255,7 +260,7 @@ fn lines_with_damage_are_read_in_bounds() {
     let image = Image::from_vec(bytes.clone()).unwrap();
     let parts: Vec<(usize, usize)> = image
         .sections()
-        .filter(|section| (kind::V6_TOP..=kind::V6_SUB).contains(&section.0))
+        .filter(|section| (kind::V6_TOP..=kind::V6_INSIDE_64).contains(&section.0))
         .map(|section| (section.2 as usize, section.3 as usize))
         .collect();
     assert_eq!(parts.len(), 5);
@@ -291,7 +296,7 @@ fn any_byte_may_be_wrong() {
     drop(image);
     for (_, _, offset, len, _) in sections
         .into_iter()
-        .filter(|section| (kind::V6_TOP..=kind::V6_SUB).contains(&section.0))
+        .filter(|section| (kind::V6_TOP..=kind::V6_INSIDE_64).contains(&section.0))
     {
         for at in offset as usize..(offset + len) as usize {
             let mut damaged = bytes.clone();

@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 
+use rblmap_format::zones::ZoneRecord;
+
 use crate::error::{Error, ErrorKind};
 use crate::zone::Zone;
 use rblmap_format::Value;
@@ -516,8 +518,8 @@ impl Image {
         let part = |kind| self.find(zone, kind).map(|section| self.bytes_of(&section));
         let lines = Lines::new(
             self.bytes_of(&top),
-            part(kind::V4_MID).unwrap_or_default(),
-            part(kind::V4_BIG).unwrap_or_default(),
+            part(kind::V4_STARTS).unwrap_or_default(),
+            part(kind::V4_COUNTS).unwrap_or_default(),
             part(kind::V4_BITS),
             part(kind::V4_LINES).unwrap_or_default(),
             width,
@@ -589,33 +591,6 @@ impl Section {
             what,
             offset: self.offset,
             len: self.len,
-        })
-    }
-}
-
-/// What the zones section says of one zone.
-struct ZoneRecord<'a> {
-    key: &'a [u8],
-    expires: u64,
-    flags: u8,
-    facts: &'a [u8],
-}
-
-impl<'a> ZoneRecord<'a> {
-    fn read(section: &'a [u8], index: usize) -> Option<ZoneRecord<'a>> {
-        let at = u32_at(section.get(index.checked_mul(4)?..)?, 0) as usize;
-        let record = section.get(at..)?;
-        let (key_len, rest) = record.split_first_chunk::<2>()?;
-        let (key, rest) = rest.split_at_checked(u16::from_le_bytes(*key_len).into())?;
-        let (expires, rest) = rest.split_first_chunk::<8>()?;
-        let (&flags, rest) = rest.split_first()?;
-        let (facts_len, rest) = rest.split_first_chunk::<4>()?;
-        let facts = rest.get(..u32::from_le_bytes(*facts_len) as usize)?;
-        Some(ZoneRecord {
-            key,
-            expires: u64::from_le_bytes(*expires),
-            flags,
-            facts,
         })
     }
 }

@@ -26,10 +26,10 @@ impl Image {
         };
         let lines = Lines6::new(
             self.bytes_of(&top),
-            part(kind::V6_WIDE),
-            part(kind::V6_MID),
+            part(kind::V6_RANGES),
+            part(kind::V6_STARTS),
             part(kind::V6_LINES),
-            part(kind::V6_SUB),
+            part(kind::V6_INSIDE_64),
             width,
         );
         Ok(V6::Lines(lines.ok_or(top.bad("IPv6"))?))
@@ -54,16 +54,16 @@ impl Image {
             let section = self.find(zone, kind);
             section.map_or(&[][..], |section| self.bytes_of(&section))
         };
-        let heavy = self.find(zone, kind::NAMES_HEAVY);
+        let suffixes = self.find(zone, kind::NAMES_COMMON_SUFFIXES);
         let order = self.find(zone, kind::NAMES_ORDER);
         let parts = Parts {
             model: self.bytes_of(&model),
-            heavy: part(kind::NAMES_HEAVY),
-            heavy_places: heavy.map_or(0, |section| section.parameter),
+            suffixes: part(kind::NAMES_COMMON_SUFFIXES),
+            suffix_places: suffixes.map_or(0, |section| section.parameter),
             filter: part(kind::NAMES_FILTER),
             lines: part(kind::NAMES_LINES),
             count: model.parameter,
-            rest: sorted(kind::NAMES_REST)?,
+            overflow: sorted(kind::NAMES_OVERFLOW)?,
             order: order.map(|section| self.bytes_of(&section)),
         };
         let lines = NameLines::new(parts, width);

@@ -1,7 +1,7 @@
 //! Names in lines: how a name is hashed, how it is written in bits, and how lines are filled. The
 //! writer in `rblmap-image` and the reader both go through here.
 
-use crate::bytes::{array_at, u32_at, u64_at};
+use crate::bytes::{array_at, u64_at};
 
 /// Bytes of a line of [`crate::sections::kind::NAMES_LINES`], and of a block of [`crate::sections::kind::NAMES_FILTER`].
 pub const LINE: usize = 64;
@@ -18,7 +18,7 @@ pub const PROBES: usize = 6;
 /// A line in [`crate::sections::kind::NAMES_ORDER`] is shifted by so many bits; the entry is below.
 pub const ORDER_SHIFT: u32 = 4;
 /// The entry in [`crate::sections::kind::NAMES_ORDER`] that stands for a name of the rest.
-pub const OF_REST: u32 = 15;
+pub const IN_OVERFLOW: u32 = 15;
 
 /// An entry says this of its name: its first byte has the kind in the lowest two bits, above them
 /// the number of bytes of its code.
@@ -47,16 +47,6 @@ pub const ROOT_AT: usize = 16;
 pub const CODES_AT: usize = 24;
 /// Length of [`crate::sections::kind::NAMES_MODEL`].
 pub const MODEL_LEN: usize = CODES_AT + SYMBOLS * 4;
-
-/// Bytes of a place of the table of [`crate::sections::kind::NAMES_HEAVY`]: lower half of the hash, end of
-/// the key behind the table, code, length of the key (2), flags (2).
-pub const HEAVY_LEN: usize = 16;
-/// A common suffix is at most so many places behind its own.
-pub const HEAVY_STEPS: usize = 8;
-/// Most common suffixes.
-pub const HEAVY_MAX: usize = 2048;
-/// Flag of a common suffix: it is a listed name itself.
-pub const HEAVY_LISTED: u16 = 1;
 
 /// Bits of the filter that a name sets.
 pub const FILTER_BITS: u32 = 3;
@@ -212,81 +202,6 @@ fn last_bytes(key: &[u8], at: usize) -> u64 {
     bytes
         .rev()
         .fold(0, |word, &byte| word << 8 | u64::from(byte))
-}
-
-/// The common suffixes: a hash table, and behind it their keys.
-#[derive(Debug, Clone, Copy)]
-pub struct Heavy<'a> {
-    table: &'a [[u8; HEAVY_LEN]],
-    keys: &'a [u8],
-}
-
-/// A common suffix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeavySuffix<'a> {
-    /// Its key.
-    pub key: &'a [u8],
-    /// Its code.
-    pub code: Code,
-    /// Whether it is a listed name itself.
-    pub is_listed: bool,
-}
-
-impl<'a> Heavy<'a> {
-    /// Cuts a section with a table of `places`; `None` if it is too short, or `places` is no power
-    /// of two.
-    pub fn new(section: &'a [u8], places: usize) -> Option<Heavy<'a>> {
-        let (table, keys) = section.split_at_checked(places.checked_mul(HEAVY_LEN)?)?;
-        let (table, _) = table.as_chunks();
-        places.is_power_of_two().then_some(Heavy { table, keys })
-    }
-
-    /// The suffix with this key, which has this hash.
-    #[inline]
-    pub fn find(&self, hash: u64, key: &[u8]) -> Option<HeavySuffix<'a>> {
-        let start = self.place(hash);
-        for step in 0..HEAVY_STEPS {
-            let place = self.table.get((start + step) & (self.table.len() - 1))?;
-            if u64::from(u32_at(place, 0)) == hash & 0xffff_ffff {
-                let found = self.read(place).filter(|found| found.key == key);
-                if found.is_some() {
-                    return found;
-                }
-            }
-            if u32_at(place, 4) == 0 {
-                return None;
-            }
-        }
-        None
-    }
-
-    /// The place where a suffix with this hash goes if it is free.
-    #[inline]
-    pub fn place(&self, hash: u64) -> usize {
-        scale(hash, self.table.len())
-    }
-
-    /// All suffixes, in the order of their places.
-    pub fn iter(&self) -> impl Iterator<Item = HeavySuffix<'a>> + use<'a> {
-        let heavy = *self;
-        heavy
-            .table
-            .iter()
-            .filter_map(move |place| heavy.read(place))
-    }
-
-    #[inline]
-    fn read(&self, place: &[u8; HEAVY_LEN]) -> Option<HeavySuffix<'a>> {
-        let end = u32_at(place, 4) as usize;
-        let [.., len_low, len_high, flags_low, flags_high] = *place;
-        let len = usize::from(u16::from_le_bytes([len_low, len_high]));
-        let key = self.keys.get(end.checked_sub(len)?..end)?;
-        (!key.is_empty()).then_some(HeavySuffix {
-            key,
-            code: Code(u32_at(place, 8)),
-            is_listed: u16::from_le_bytes([flags_low, flags_high]) & HEAVY_LISTED != 0,
-        })
-    }
 }
 
 /// A name in bits: the code of its longest common suffix, then those of the bytes behind it, the

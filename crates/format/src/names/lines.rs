@@ -5,13 +5,13 @@
 //! damaged bytes give a wrong answer at worst.
 
 use crate::bytes::{id_at, u32_at};
-use crate::names::Slots;
 use crate::names::codes::{
-    CODES_AT, COUNT, Chain, Code, Coder, HashKey, Heavy, LINE, MODEL_LEN, NameCode, NoCode,
-    ROOT_AT, SYMBOLS, WENT_ON, entry, filter_bits, probes, scale,
+    CODES_AT, COUNT, Chain, Code, Coder, HashKey, LINE, MODEL_LEN, NameCode, NoCode, ROOT_AT,
+    SYMBOLS, WENT_ON, entry, filter_bits, probes, scale,
 };
 use crate::names::sorted::SortedNames;
-use crate::run::{Slot, ValueId};
+use crate::names::suffixes::CommonSuffixes;
+use crate::run::{Slot, Slots, ValueId};
 use crate::simd::prefetch;
 
 /// The sections of one zone's names in lines.
@@ -20,10 +20,10 @@ pub struct NameLines<'a> {
     key: HashKey,
     root: Slots,
     pub(crate) codes: &'a [[u8; 4]; SYMBOLS],
-    pub(crate) heavy: Heavy<'a>,
+    pub(crate) suffixes: CommonSuffixes<'a>,
     filter: &'a [[u8; LINE]],
     pub(crate) lines: &'a [[u8; LINE]],
-    pub(crate) rest: Option<SortedNames<'a>>,
+    pub(crate) overflow: Option<SortedNames<'a>>,
     /// Where each name is, in the order of keys; absent if the image was built without.
     pub(crate) order: Option<&'a [[u8; 4]]>,
     width: usize,
@@ -35,18 +35,18 @@ pub struct NameLines<'a> {
 pub struct Parts<'a> {
     /// NAMES_MODEL: key of the hash, codes of symbols.
     pub model: &'a [u8],
-    /// NAMES_HEAVY: common suffixes.
-    pub heavy: &'a [u8],
-    /// Places of the table in `heavy`.
-    pub heavy_places: u64,
+    /// NAMES_COMMON_SUFFIXES: common suffixes.
+    pub suffixes: &'a [u8],
+    /// Places of the table in `suffixes`.
+    pub suffix_places: u64,
     /// NAMES_FILTER: which suffixes may be listed.
     pub filter: &'a [u8],
     /// NAMES_LINES: the lines.
     pub lines: &'a [u8],
     /// How many names there are, those of the rest and the empty one included.
     pub count: u64,
-    /// NAMES_REST: names that no line has.
-    pub rest: Option<SortedNames<'a>>,
+    /// NAMES_OVERFLOW: names that no line has.
+    pub overflow: Option<SortedNames<'a>>,
     /// NAMES_ORDER: where each name is; absent if the image was built without.
     pub order: Option<&'a [u8]>,
 }
@@ -76,10 +76,13 @@ impl<'a> NameLines<'a> {
             key: HashKey::new(model),
             root: (slot(ROOT_AT), slot(ROOT_AT + 4)),
             codes: codes.try_into().ok()?,
-            heavy: Heavy::new(parts.heavy, usize::try_from(parts.heavy_places).ok()?)?,
+            suffixes: CommonSuffixes::new(
+                parts.suffixes,
+                usize::try_from(parts.suffix_places).ok()?,
+            )?,
             filter,
             lines,
-            rest: parts.rest,
+            overflow: parts.overflow,
             order,
             width,
             count: usize::try_from(parts.count).ok()?,
@@ -106,7 +109,7 @@ impl<'a> NameLines<'a> {
         while depth < labels {
             let end = chain.end(depth + 1);
             let suffix = key.get(..end).unwrap_or_default();
-            let Some(found) = self.heavy.find(chain.hash(depth + 1), suffix) else {
+            let Some(found) = self.suffixes.find(chain.hash(depth + 1), suffix) else {
                 break;
             };
             depth += 1;
@@ -166,12 +169,12 @@ impl<'a> NameLines<'a> {
             let code = if labels > depth {
                 self.code(suffix, chain.end(depth), above)
             } else {
-                let own = self.heavy.find(chain.hash(labels), suffix);
+                let own = self.suffixes.find(chain.hash(labels), suffix);
                 self.code(suffix, suffix.len(), own.map(|own| own.code))
             };
             let slots = match code {
                 Ok(code) => self.find(chain.hash(labels), &code, suffix),
-                Err(NoCode::TooLong) => self.of_rest(suffix),
+                Err(NoCode::TooLong) => self.in_overflow(suffix),
                 Err(NoCode::NoSymbol) => None,
             };
             let slot = match slots {
@@ -211,11 +214,11 @@ impl<'a> NameLines<'a> {
                 return None;
             }
         }
-        self.of_rest(name)
+        self.in_overflow(name)
     }
 
-    fn of_rest(&self, name: &[u8]) -> Option<Slots> {
-        self.rest.and_then(|rest| rest.find(name))
+    fn in_overflow(&self, name: &[u8]) -> Option<Slots> {
+        self.overflow.and_then(|overflow| overflow.find(name))
     }
 
     /// The entries of a line.

@@ -1,46 +1,19 @@
-//! Looks names up: the name itself first, then the longest name above that speaks for those below.
-//! Small zones have their names sorted, large ones in lines.
+//! Names: sorted in small zones, in hashed lines in large ones.
+//!
+//! - [`lookup`]: the two layouts as one
+//! - [`sorted`]: sorted names, read and written
+//! - [`lines`]: names in lines: look up; [`write`]: write them
+//! - [`codes`]: how a name is hashed, and how it is written in bits; [`huffman`] makes the codes
+//! - [`suffixes`]: common suffixes: look up, choose, write
+//! - [`walk`]: all names in the order of their keys
 
 pub mod codes;
+pub mod huffman;
 pub mod lines;
+pub mod lookup;
 pub mod sorted;
+pub mod suffixes;
 pub mod walk;
+pub mod write;
 
-use crate::names::lines::NameLines;
-use crate::names::sorted::SortedNames;
-use crate::run::{Slot, ValueId};
-
-/// The layouts of names.
-#[derive(Debug, Clone, Copy)]
-pub enum Names<'a> {
-    /// The zone lists no name.
-    Empty,
-    /// Sorted names: few.
-    Sorted(SortedNames<'a>),
-    /// Lines: many names.
-    Lines(NameLines<'a>),
-}
-
-/// What a name says: of itself, and of the names below it.
-pub(crate) type Slots = (Slot, Slot);
-
-impl Names<'_> {
-    /// The value for a name, and the length of the key that it is listed under, a prefix of `key`.
-    #[inline]
-    pub fn lookup(&self, key: &[u8]) -> Option<(ValueId, usize)> {
-        match self {
-            Names::Empty => None,
-            Names::Sorted(names) => names.lookup(key),
-            Names::Lines(names) => names.lookup(key),
-        }
-    }
-
-    /// How many names there are.
-    pub fn len(&self) -> usize {
-        match self {
-            Names::Empty => 0,
-            Names::Sorted(names) => names.len(),
-            Names::Lines(names) => names.len(),
-        }
-    }
-}
+pub use lookup::Names;

@@ -1,9 +1,9 @@
 //! Looks names up in sorted names: those of small zones, and the few of large ones that no line has.
 
-use crate::bytes::{id_at, u32_at};
+use crate::bytes::{id_at, push_id, u32_at};
+use crate::error::{TooLarge, u32_of};
 use crate::name::parent_key;
-use crate::names::Slots;
-use crate::run::{Slot, ValueId};
+use crate::run::{NamePoint, Slot, Slots, ValueId};
 
 /// A section of sorted names, cut into its parts.
 #[derive(Debug, Clone, Copy)]
@@ -97,4 +97,32 @@ impl<'a> SortedNames<'a> {
         self.keys
             .get(index.checked_sub(1).map_or(0, end)..end(index))
     }
+}
+
+/// Writes a section: ends of keys, what each name says of itself and of those below, keys. The names
+/// come in the order of their keys, and slots have `width` bytes. The section's parameter is the
+/// number of names.
+///
+/// # Errors
+/// 4 GiB of keys or more.
+pub fn write<'k>(
+    names: impl Iterator<Item = NamePoint<'k>> + Clone,
+    width: usize,
+) -> Result<Vec<u8>, TooLarge> {
+    let mut out = Vec::new();
+    let mut end = 0;
+    for point in names.clone() {
+        end += point.key.len();
+        out.extend(u32_of("keys of names", end)?.to_le_bytes());
+    }
+    for point in names.clone() {
+        push_id(&mut out, width, point.exact.code());
+    }
+    for point in names.clone() {
+        push_id(&mut out, width, point.below.code());
+    }
+    for point in names {
+        out.extend_from_slice(point.key);
+    }
+    Ok(out)
 }

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use crate::bytes::u32_at;
 use crate::name::{MAX_KEY, NameKey};
-use crate::names::codes::{BARE, Code, END, OF_REST, ORDER_SHIFT, SYMBOL_BITS};
+use crate::names::codes::{BARE, Code, END, IN_OVERFLOW, ORDER_SHIFT, SYMBOL_BITS};
 use crate::names::lines::{Entry, NameLines};
-use crate::names::{Names, Slots};
-use crate::run::{NamePointBuf, Slot};
+use crate::names::lookup::Names;
+use crate::run::{NamePointBuf, Slot, Slots};
 
 /// The names of a zone, each once, in the order of their keys; without what is no name (only
 /// damaged images have such).
@@ -126,7 +126,7 @@ impl<'a> Decoder<'a> {
         let mut keys: Vec<&[u8]> = vec![b""];
         let bare = codes.clone().nth(BARE).unwrap_or_default();
         fill(&mut suffixes, 0, bare);
-        for (number, suffix) in (1u16..).zip(lines.heavy.iter()) {
+        for (number, suffix) in (1u16..).zip(lines.suffixes.iter()) {
             fill(&mut suffixes, number, suffix.code);
             keys.push(suffix.key);
         }
@@ -144,9 +144,9 @@ impl<'a> Decoder<'a> {
             return point_of((b"", self.lines.root()));
         };
         let place = u32::from_le_bytes(*self.lines.order?.get(index)?);
-        let (at, entry) = ((place >> ORDER_SHIFT) as usize, place & OF_REST);
-        if entry == OF_REST {
-            return self.lines.rest?.point(at).and_then(point_of);
+        let (at, entry) = ((place >> ORDER_SHIFT) as usize, place & IN_OVERFLOW);
+        if entry == IN_OVERFLOW {
+            return self.lines.overflow?.point(at).and_then(point_of);
         }
         let mut entries = self.lines.entries(self.lines.lines.get(at)?);
         self.read(&entries.nth(entry as usize)?)
@@ -163,8 +163,8 @@ impl<'a> Decoder<'a> {
                 sorted.push(key, entry.slots);
             }
         }
-        let rest = self.lines.rest;
-        for (key, slots) in (0..).map_while(|index| rest?.point(index)) {
+        let overflow = self.lines.overflow;
+        for (key, slots) in (0..).map_while(|index| overflow?.point(index)) {
             sorted.push(key, slots);
         }
         sorted.sort();

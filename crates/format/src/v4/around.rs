@@ -4,7 +4,7 @@ use super::V4;
 use super::lookup::{BlockLines, Lines};
 use crate::address::widest;
 use crate::run::{Run, ValueId};
-use crate::v4::walk::Stretches;
+use crate::v4::stretches::Stretches;
 
 /// How many bits of an address name its /16.
 const BLOCK_BITS: u32 = 16;

@@ -5,21 +5,22 @@ use std::ops::Range;
 
 use crate::run::{Run, ValueId};
 use crate::sections::{V4_BITS_LEN, V4_TOP_LEN};
-use crate::v4::V4;
 use crate::v4::lookup::{BlockLines, Lines};
 use crate::v4::outline::Outline;
 use crate::v4::shape::{BLOCK, LINE};
-use crate::v4::walk::Stretches;
+use crate::v4::stretches::Stretches;
 
 /// The lines of a zone's IPv4 data.
 ///
 /// ```
 /// # use rblmap_format::Run;
 /// use rblmap_format::V4Blocks;
+/// use rblmap_format::v4::V4;
 /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
 /// let zone = image.base();
 /// // Small zones have no lines.
-/// let Some(blocks) = V4Blocks::of(zone.v4()) else { return Ok(()) };
+/// let V4::Lines(lines) = zone.v4() else { return Ok(()) };
+/// let blocks = V4Blocks::of(lines).ok_or("damaged")?;
 /// let mut walk = blocks.walk();
 /// for block in 0..=u16::MAX {
 ///     for run in walk.runs(block) {
@@ -85,13 +86,10 @@ impl V4Block<'_> {
 }
 
 impl<'a> V4Blocks<'a> {
-    /// The blocks of a zone; `None` if its IPv4 data has no lines, or lines that do not lie in the
-    /// order of their /16s one after the other, as only damaged images have them. Looks at the
+    /// The /16s of lines; `None` if the lines do not lie in the order of their /16s one after the
+    /// other, as only in damaged images. Looks at the
     /// 65,536 entries of the top table.
-    pub fn of(v4: V4<'a>) -> Option<V4Blocks<'a>> {
-        let V4::Lines(lines) = v4 else {
-            return None;
-        };
+    pub fn of(lines: Lines<'a>) -> Option<V4Blocks<'a>> {
         let mut next = 0;
         for block in 0..=u16::MAX {
             match lines.lines_of(block) {

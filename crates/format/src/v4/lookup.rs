@@ -6,13 +6,13 @@
 
 use std::hint::select_unpredictable;
 
-use crate::bytes::{u16_at, u32_at, u64_at};
+use super::kind::{DIRECT, DIRECT2, Form, Kind, LIST, MIXED, RAW, SHORT, TURNS, form_of, small};
+use crate::bytes::u32_at;
 use crate::run::ValueId;
-use crate::sections::{V4_BITS_LEN, V4_MID_PAD, V4_TOP_LEN};
-use crate::simd::{Compare, Keys, Level, Task, Window, prefetch};
-use crate::v4::shape::{
-    DIRECT, DIRECT2, ENTRY_BITS, LINE, LIST, MAP, MIXED, RAW, SHORT, Shape, TURNS,
-};
+use crate::sections::{V4_BITS_LEN, V4_STARTS_PAD, V4_TOP_LEN};
+use crate::simd::compare::{Compare, Task};
+use crate::simd::{Level, prefetch};
+use crate::v4::shape::{LINE, Shape};
 
 /// The sections of one zone's IPv4 lines. In the order of need: a cold lookup reads two lines of
 /// memory of this.
@@ -24,70 +24,14 @@ pub struct Lines<'a> {
     mid: &'a [[u8; 2]],
     lines: &'a [[u8; LINE]],
     /// The bits before an id in the four bytes that end with it.
-    id_shift: u32,
+    pub(super) id_shift: u32,
     pub(super) level: Level,
     /// Bytes of an id.
     pub(super) width: u8,
-    default_at: u8,
+    pub(super) default_at: u8,
     pub(super) palette_at: u8,
     pub(super) kinds: [Kind; 8],
     big: &'a [u8],
-}
-
-/// How to read one kind of line.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Kind {
-    /// Where the keys lie, or the map of windows; and how many entries or addresses there are.
-    pub(super) keys: Keys,
-    /// Where the ids, or the places of them in the palette, lie.
-    pub(super) at: u8,
-    /// What else there is to know.
-    form: Form,
-}
-
-/// What a form says. A byte each: tested together in a vector, bits would need a constant, which is one
-/// more page of memory where lookups are rare.
-#[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "they are independent")]
-pub(super) struct Form {
-    each: bool,
-    four: bool,
-    windows: bool,
-    either: bool,
-}
-
-impl Form {
-    #[inline(always)]
-    pub(super) const fn of(form: u8) -> Form {
-        Form {
-            each: form & EACH != 0,
-            four: form & FOUR != 0,
-            windows: form & WINDOWS != 0,
-            either: form & EITHER != 0,
-        }
-    }
-}
-
-/// Each address has a place of its own.
-pub(super) const EACH: u8 = 1;
-/// There is a palette of four values.
-pub(super) const FOUR: u8 = 2;
-/// The keys have 8 bits, and there is a map of windows.
-pub(super) const WINDOWS: u8 = 4;
-/// A bit for each entry says whether it is of its key only.
-pub(super) const EITHER: u8 = 8;
-
-/// Which of these hold for a kind; of kinds that do not exist none.
-pub(super) const fn form_of(kind: u8) -> u8 {
-    match kind {
-        LIST => FOUR,
-        DIRECT2 => EACH | FOUR,
-        DIRECT => EACH,
-        SHORT => FOUR | WINDOWS,
-        TURNS => WINDOWS,
-        MIXED => WINDOWS | EITHER,
-        _ => 0,
-    }
 }
 
 /// What a /16 says of an address.
@@ -117,7 +61,7 @@ pub(crate) enum BlockLines<'a> {
 }
 
 /// Most starts that are compared at once.
-const AT_ONCE: usize = V4_MID_PAD;
+const AT_ONCE: usize = V4_STARTS_PAD;
 
 impl<'a> Lines<'a> {
     /// `None` if the sections do not fit together.
@@ -131,7 +75,7 @@ impl<'a> Lines<'a> {
     ) -> Option<Lines<'a>> {
         let (mid, odd) = mid.as_chunks::<2>();
         let (lines, rest) = lines.as_chunks::<LINE>();
-        if !odd.is_empty() || !rest.is_empty() || mid.len() != lines.len() + V4_MID_PAD {
+        if !odd.is_empty() || !rest.is_empty() || mid.len() != lines.len() + V4_STARTS_PAD {
             return None;
         }
         let bits = match bits {
@@ -150,7 +94,7 @@ impl<'a> Lines<'a> {
             width: small(width),
             default_at: small(shape.default_at),
             palette_at: small(shape.palette_at),
-            kinds: std::array::from_fn(|kind| Kind::new(kind, &shape)),
+            kinds: std::array::from_fn(|kind| Kind::new(small(kind), &shape)),
         })
     }
 
@@ -305,113 +249,21 @@ impl<'a> Lines<'a> {
         let (lines, Some(&kind)) = (*self, self.kinds.get(usize::from(number))) else {
             return;
         };
-        let of = |form| OneKind {
+        let of = |number| OneKind {
             lines,
             kind,
-            form: Form::of(form),
+            form: form_of(number),
             compare,
         };
         match number {
-            LIST => each.run(of(form_of(LIST))),
-            DIRECT2 => each.run(of(form_of(DIRECT2))),
-            DIRECT => each.run(of(form_of(DIRECT))),
-            SHORT => each.run(of(form_of(SHORT))),
-            TURNS => each.run(of(form_of(TURNS))),
-            MIXED => each.run(of(form_of(MIXED))),
-            _ => each.run(of(form_of(RAW))),
+            LIST => each.run(of(LIST)),
+            DIRECT2 => each.run(of(DIRECT2)),
+            DIRECT => each.run(of(DIRECT)),
+            SHORT => each.run(of(SHORT)),
+            TURNS => each.run(of(TURNS)),
+            MIXED => each.run(of(MIXED)),
+            _ => each.run(of(RAW)),
         }
-    }
-
-    #[inline(always)]
-    #[expect(clippy::indexing_slicing, reason = "cut to the length of the array")]
-    fn read_line(&self, line: &[u8; LINE], address: u32, compare: impl Compare) -> u32 {
-        let kind = &self.kinds[usize::from(line[0] & 7)];
-        self.read_as(line, kind, kind.form, address, compare)
-    }
-
-    /// Reads a line of a kind, of which `form` is the form: said again, since it may be constant.
-    #[inline(always)]
-    fn read_as(
-        &self,
-        line: &[u8; LINE],
-        kind: &Kind,
-        form: Form,
-        address: u32,
-        compare: impl Compare,
-    ) -> u32 {
-        let head = line[0];
-        let [low, high, ..] = address.to_le_bytes();
-        let x = u16::from_le_bytes([low, high]).wrapping_sub(u16_at(line, 2));
-        let window = kind.window(line, form, x);
-        let (below, equal) = compare.either(line, &kind.keys, x, &window, form.windows);
-        // Without a key up to x this is beyond every capacity.
-        let index = select_unpredictable(form.each, u32::from(x), below.wrapping_sub(1));
-        let held = index < u32::from(kind.keys.count());
-        let index = select_unpredictable(held, index as usize, 0);
-        // Where no entry is of the key itself, the last one before that goes on.
-        let onward = self.onward_bits(line, kind) << (63 - index % 64);
-        let either = form.either & !equal;
-        let held = held & (!either | (onward != 0));
-        let back = select_unpredictable(either, onward.leading_zeros() as usize % 64, 0);
-        // The highest of those bits is at most that of the entry itself.
-        let index = index - back;
-        let (at, flag) = self.place(line, kind, form, index);
-        let only = head >> flag & 1 != 0;
-        let listed = held & (equal | !only);
-        select_unpredictable(listed, self.read_id(line, at), self.read_default(line))
-    }
-
-    /// Of a line in which some entries are of their key only, a bit for each that is not.
-    #[inline(always)]
-    pub(super) fn onward_bits(&self, line: &[u8; LINE], kind: &Kind) -> u64 {
-        !u64_at(
-            line,
-            (usize::from(kind.keys.at()) + MAP + ENTRY_BITS).min(LINE - 8),
-        )
-    }
-
-    /// Where the id of an entry lies, and the number of the bit of the line's head that says whether
-    /// it is of its key only.
-    #[inline(always)]
-    #[expect(clippy::indexing_slicing, reason = "cut to the length of the array")]
-    pub(super) fn place(
-        &self,
-        line: &[u8; LINE],
-        kind: &Kind,
-        form: Form,
-        index: usize,
-    ) -> (usize, usize) {
-        let (at, width) = (usize::from(kind.at), usize::from(self.width));
-        let byte = line[(at + index / 4) % LINE];
-        let of_four = usize::from(byte >> (2 * (index % 4)) & 3);
-        let turns = u64_at(line, (usize::from(kind.keys.at()) + MAP).min(LINE - 8));
-        // The first entry is a turn.
-        let turn = (turns << (63 - index % 64)).count_ones() as usize;
-        // All three are worked out: which one it is cannot be predicted.
-        let Form { four, windows, .. } = form;
-        // The ids of turns lie from the end down.
-        let down = LINE.wrapping_sub(turn * width);
-        let of_four_at = usize::from(self.palette_at) + of_four * width;
-        let at = select_unpredictable(windows, down, at + index * width);
-        (
-            select_unpredictable(four, of_four_at, at),
-            select_unpredictable(four, 4 + of_four, 4),
-        )
-    }
-
-    /// The id of an entry at a byte of a line: the last bytes of the four that end where it ends.
-    /// They lie in the line, since no entry's id lies in its first four.
-    #[inline(always)]
-    pub(super) fn read_id(&self, line: &[u8; LINE], at: usize) -> u32 {
-        let from = at.wrapping_add(usize::from(self.width)).wrapping_sub(4);
-        u32_at(line, from.min(LINE - 4)) >> (self.id_shift & 31)
-    }
-
-    /// The default id of a line, which lies in its first eight bytes.
-    #[inline(always)]
-    pub(super) fn read_default(&self, line: &[u8; LINE]) -> u32 {
-        let from = usize::from(self.default_at).min(LINE - 4);
-        u32_at(line, from) & u32::MAX >> (self.id_shift & 31)
     }
 
     /// What a /16 says, and where its lines lie.
@@ -471,50 +323,6 @@ fn narrow(mid: &[[u8; 2]], big: &[u8], entry: u32, address: u32) -> (u32, u32) {
     (number(at), number(count))
 }
 
-impl Kind {
-    /// What `docs/format.md` says of the kind; of kinds that do not exist, that they hold nothing.
-    fn new(kind: usize, shape: &Shape) -> Kind {
-        let short_slots = shape.palette_end + MAP + shape.short;
-        let kind = small(kind);
-        let (keys_at, count, at) = match kind {
-            RAW => (shape.head, shape.raw, shape.head + 2 * shape.raw),
-            LIST => {
-                let slots = shape.palette_end + 2 * shape.list;
-                (shape.palette_end, shape.list, slots)
-            }
-            DIRECT2 => (LINE, shape.direct2, shape.palette_end),
-            DIRECT => (LINE, shape.direct, shape.head),
-            SHORT => (shape.palette_end, shape.short, short_slots),
-            TURNS | MIXED => (shape.head, shape.turns, 0),
-            _ => (LINE, 0, 0),
-        };
-        Kind {
-            keys: Keys::new(small(keys_at / 2), small(count)),
-            at: small(at),
-            form: Form::of(form_of(kind)),
-        }
-    }
-
-    /// What a line with short keys is asked for an address `x` behind its base.
-    #[inline(always)]
-    pub(super) fn window(&self, line: &[u8; LINE], form: Form, x: u16) -> Window {
-        let [x, number] = x.to_le_bytes();
-        let map_at = self.keys.at();
-        // In lines without a palette a bit or two for each entry.
-        let bits = match (form.four, form.either) {
-            (true, _) => 0,
-            (false, false) => ENTRY_BITS,
-            (false, true) => 2 * ENTRY_BITS,
-        };
-        Window {
-            map: u64_at(line, usize::from(map_at).min(LINE - MAP)),
-            number: u32::from(number) % 64,
-            keys_at: u32::from(map_at) + u32::from(small(MAP + bits)),
-            x,
-        }
-    }
-}
-
 /// Reads lines of one kind.
 #[derive(Clone, Copy)]
 pub(crate) struct OneKind<'a, C> {
@@ -543,11 +351,6 @@ impl<C: Compare> OneKind<'_, C> {
 /// is compiled for each form: `run` has to be `#[inline(always)]`.
 pub(crate) trait Each {
     fn run(self, lines: OneKind<'_, impl Compare>);
-}
-
-/// Offsets in a line and numbers of entries are below 256.
-fn small(number: usize) -> u8 {
-    u8::try_from(number).unwrap_or(0)
 }
 
 /// One address in a /24 that may have a value.

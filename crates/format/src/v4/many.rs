@@ -6,7 +6,7 @@
 
 use super::lookup::{Each, Lines, OneKind};
 use crate::run::ValueId;
-use crate::simd::{Compare, Task};
+use crate::simd::compare::{Compare, Task};
 
 /// How many addresses wait together: as many as a number has bits. Two such blocks are on their way,
 /// and all that they ask for stays in the nearest caches.

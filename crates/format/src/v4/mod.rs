@@ -2,20 +2,31 @@
 
 mod around;
 pub mod by16;
+mod candidates;
+mod choose;
 mod count;
+mod decode;
+mod entries;
+pub mod kind;
+mod line;
 pub mod lookup;
 mod many;
 pub mod outline;
+pub mod reencode;
 pub mod shape;
-pub(crate) mod walk;
+mod stretches;
+mod values;
+mod walk;
+pub mod write;
 
 use crate::run::Run;
-use crate::runs::{LineStretches, Runs, SortedStretches, V4Stretches};
-use crate::sorted::Sorted;
+use crate::runs::Runs;
+use crate::sorted::{Sorted, SortedStretches};
 
 pub use by16::{V4Block, V4Blocks, V4Walk};
 pub use lookup::Lines;
 pub use outline::Outline;
+use walk::LineStretches;
 
 /// The IPv4 data of a zone, in whichever layout it has.
 #[derive(Debug, Clone, Copy)]
@@ -31,21 +42,32 @@ pub enum V4<'a> {
 impl<'a> V4<'a> {
     /// The runs from an address on, the first one cut there. As [`V4::runs`] otherwise.
     pub fn runs_from(self, first: u32) -> impl Iterator<Item = Run<u32>> + use<'a> {
-        let stretches = match self {
-            V4::Empty => None,
-            V4::Sorted(section) => Some(V4Stretches::Sorted(SortedStretches::from(section, first))),
-            V4::Lines(lines) => Some(V4Stretches::Lines(LineStretches::from(lines, first))),
+        let (sorted, lines) = match self {
+            V4::Empty => (None, None),
+            V4::Sorted(section) => (Some(SortedStretches::from(section, first)), None),
+            V4::Lines(lines) => (None, Some(LineStretches::from(lines, first))),
         };
-        Runs::new(stretches.into_iter().flatten()).filter_map(move |run| run.from(first))
+        let lines = lines.into_iter().flatten();
+        Runs::new(sorted.into_iter().flatten().chain(lines)).filter_map(move |run| run.from(first))
     }
 
     /// The runs in address order; no two neighbours touch and have one value.
     pub fn runs(self) -> impl Iterator<Item = Run<u32>> + use<'a> {
-        let stretches = match self {
-            V4::Empty => None,
-            V4::Sorted(section) => Some(V4Stretches::Sorted(SortedStretches::new(section))),
-            V4::Lines(lines) => Some(V4Stretches::Lines(LineStretches::new(lines))),
+        let (sorted, lines) = match self {
+            V4::Empty => (None, None),
+            V4::Sorted(section) => (Some(SortedStretches::new(section)), None),
+            V4::Lines(lines) => (None, Some(LineStretches::new(lines))),
         };
-        Runs::new(stretches.into_iter().flatten())
+        let lines = lines.into_iter().flatten();
+        Runs::new(sorted.into_iter().flatten().chain(lines))
+    }
+
+    /// The /16s of a zone in lines; `None` for other layouts, and for lines that do not lie in the
+    /// order of their /16s, as only in damaged images.
+    pub fn blocks(self) -> Option<V4Blocks<'a>> {
+        match self {
+            V4::Lines(lines) => V4Blocks::of(lines),
+            V4::Empty | V4::Sorted(_) => None,
+        }
     }
 }

@@ -11,29 +11,10 @@ pub const BLOCK: u32 = 65_536;
 /// Values that a palette holds.
 pub const PALETTE: usize = 4;
 
-/// Keys of 16 bits, each with its value.
-pub const RAW: u8 = 0;
-/// Keys of 16 bits, each with the number of its value in a palette of four.
-pub const LIST: u8 = 1;
-/// Two bits an address: the number of its value in a palette of four.
-pub const DIRECT2: u8 = 2;
-/// One value an address.
-pub const DIRECT: u8 = 3;
-/// Keys of 8 bits in windows of 256 addresses, each with the number of its value in a palette of
-/// four; which entries are in which window says a map of [`MAP`] bytes.
-pub const SHORT: u8 = 4;
-
-/// Keys of 8 bits in windows, as in a [`SHORT`] line, before them a bit a key that says whether its
-/// value is another than that of the key before; those values, from the end of the line down.
-pub const TURNS: u8 = 5;
-/// As [`TURNS`], and a second bit a key: its entry is of its key only. Where an address has no such
-/// entry, the last of the others speaks for it.
-pub const MIXED: u8 = 6;
-
-/// Bytes of the map of a [`SHORT`] line: for each window a bit set for each entry in it, then a clear
+/// Bytes of the map of a [`SHORT`](super::kind::SHORT) line: for each window a bit set for each entry in it, then a clear
 /// one.
 pub const MAP: usize = 8;
-/// Bytes of a bit for each entry of a [`TURNS`] or [`MIXED`] line.
+/// Bytes of a bit for each entry of a [`TURNS`](super::kind::TURNS) or [`MIXED`](super::kind::MIXED) line.
 pub const ENTRY_BITS: usize = 5;
 
 /// Where the parts of a line lie, for one width of value ids.
@@ -49,17 +30,17 @@ pub struct Shape {
     pub palette_at: usize,
     /// Offset of what follows the palette.
     pub palette_end: usize,
-    /// Entries of a [`RAW`] line.
+    /// Entries of a [`RAW`](super::kind::RAW) line.
     pub raw: usize,
-    /// Entries of a [`LIST`] line.
+    /// Entries of a [`LIST`](super::kind::LIST) line.
     pub list: usize,
-    /// Addresses of a [`DIRECT2`] line.
+    /// Addresses of a [`DIRECT2`](super::kind::DIRECT2) line.
     pub direct2: usize,
-    /// Addresses of a [`DIRECT`] line.
+    /// Addresses of a [`DIRECT`](super::kind::DIRECT) line.
     pub direct: usize,
-    /// Entries of a [`SHORT`] line.
+    /// Entries of a [`SHORT`](super::kind::SHORT) line.
     pub short: usize,
-    /// Most entries of a [`TURNS`] or [`MIXED`] line; it has room for fewer if its values turn often.
+    /// Most entries of a [`TURNS`](super::kind::TURNS) or [`MIXED`](super::kind::MIXED) line; it has room for fewer if its values turn often.
     pub turns: usize,
 }
 
@@ -87,12 +68,12 @@ impl Shape {
         }
     }
 
-    /// Whether a [`TURNS`] line has room for so many keys, and so many turns to another value.
+    /// Whether a [`TURNS`](super::kind::TURNS) line has room for so many keys, and so many turns to another value.
     pub const fn turns_hold(&self, keys: usize, turns: usize) -> bool {
         self.hold(ENTRY_BITS, keys, turns)
     }
 
-    /// Whether a [`MIXED`] line has.
+    /// Whether a [`MIXED`](super::kind::MIXED) line has.
     pub const fn mixed_hold(&self, keys: usize, turns: usize) -> bool {
         self.hold(2 * ENTRY_BITS, keys, turns)
     }

@@ -4,7 +4,8 @@
 //! Every access is checked or clamped: damaged bytes give a wrong answer at worst.
 
 use crate::bytes::{id_at, u32_at, u64_at};
-use crate::simd::{Compare, Level, Task, prefetch};
+use crate::simd::compare::{Compare, Task};
+use crate::simd::{Level, prefetch};
 use crate::v6::shape::{
     BIG, BIG_KEYS, BUCKET, COUNT_AT, FIRST_AT, FROM, KEYS_AT, LINE, MID_PAD, ONLY_48, ONLY_64,
     SLOT_BITS, SLOT_IDS_AT, Shape6, USED_AT, WENT_ON_AT, WIDE_LEN, bucket_of,

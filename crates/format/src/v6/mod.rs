@@ -1,13 +1,16 @@
 //! IPv6 data: sorted entries in small zones, lines in large ones.
 
 mod around;
+mod groups;
 pub mod lookup;
+mod parts;
 pub mod shape;
 mod walk;
+pub mod write;
 
 use crate::run::Run;
-use crate::runs::{Runs, SortedStretches};
-use crate::sorted::Sorted;
+use crate::runs::Runs;
+use crate::sorted::{Sorted, SortedStretches};
 
 pub use lookup::Lines6;
 use walk::LineStretches6;

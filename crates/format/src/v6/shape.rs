@@ -2,7 +2,7 @@
 //!
 //! The upper half of an address is cut in two: its first 32 bits, the /32, and *x*, the number of
 //! the /64 in it. A line of [`crate::sections::kind::V6_LINES`] speaks of some /64s of one /32; a line of
-//! [`crate::sections::kind::V6_SUB`] of addresses inside a /64.
+//! [`crate::sections::kind::V6_INSIDE_64`] of addresses inside a /64.
 
 /// Bytes of a line.
 pub const LINE: usize = 64;
@@ -18,11 +18,11 @@ pub const USED_AT: usize = 3 * BUCKET * 4;
 pub const WENT_ON_AT: usize = USED_AT + 1;
 /// Most /32s for one bucket, on average.
 pub const BUCKET_LOAD: usize = 3;
-/// More /32s of one value in a row than this make a row of [`crate::sections::kind::V6_WIDE`].
+/// More /32s of one value in a row than this make a row of [`crate::sections::kind::V6_RANGES`].
 pub const WIDE_FROM: u32 = 16;
-/// Bytes of a row of [`crate::sections::kind::V6_WIDE`]: first /32, last /32, id.
+/// Bytes of a row of [`crate::sections::kind::V6_RANGES`]: first /32, last /32, id.
 pub const WIDE_LEN: usize = 12;
-/// Entries of `ffffffff` behind the last one of [`crate::sections::kind::V6_MID`].
+/// Entries of `ffffffff` behind the last one of [`crate::sections::kind::V6_STARTS`].
 pub const MID_PAD: usize = 16;
 
 /// An entry speaks of all /64s from its key on.
@@ -38,7 +38,7 @@ pub const INSIDE: u8 = 3;
 pub const SLOT_BITS: u32 = 3;
 /// The slot of a group with lines of its own.
 pub const BIG: u32 = 7;
-/// A line reaches so many lines of [`crate::sections::kind::V6_SUB`] from its first on.
+/// A line reaches so many lines of [`crate::sections::kind::V6_INSIDE_64`] from its first on.
 pub const REACH: usize = 32;
 /// Keys of the first line of a group with lines of its own.
 pub const BIG_KEYS: usize = 7;

@@ -39,7 +39,7 @@ impl<'a> Blocks<'a> {
     /// lines out of order, or values that it does not have. Counts
     /// all runs once, on all cores.
     pub(crate) fn of(zone: &Zone<'a>, values: usize) -> Option<Blocks<'a>> {
-        let image = V4Blocks::of(zone.v4())?;
+        let image = zone.v4().blocks()?;
         let uses = Pool::new();
         let none_used = || vec![0; values];
         let is_damaged = AtomicBool::new(false);

@@ -20,9 +20,8 @@ use std::sync::atomic::AtomicBool;
 use rayon::prelude::*;
 use rblmap::{Run, ValueId, Zone};
 use rblmap_content::{V4Runs, leaves, mark};
-use rblmap_format::V4Blocks;
 
-pub(crate) use by16::{BLOCKS, blocks_by_top};
+pub(crate) use by16::blocks_by_top;
 pub use by16::{Blocks, block_of};
 pub use rank::Behind;
 pub use reader::BlockReader;
@@ -68,7 +67,7 @@ impl V4Source for V4Image<'_> {
 
 /// The IPv4 runs of a zone of an image, read on all cores.
 pub(crate) fn list_of(zone: &Zone<'_>) -> Vec<Run<u32>> {
-    let Some(blocks) = V4Blocks::of(zone.v4()) else {
+    let Some(blocks) = zone.v4().blocks() else {
         return zone.v4_runs().collect();
     };
     let parts: Vec<Vec<Run<u32>>> = blocks_by_top()

@@ -1,35 +1,47 @@
-//! Writes names: ends of keys, what each name says of itself and of those below, keys.
+//! Writes names in lines on all cores, each thread some names at a time.
 
-use super::push_id;
-use crate::error::Error;
+use rayon::prelude::*;
 use rblmap_content::NameTable;
+use rblmap_format::names::suffixes;
+use rblmap_format::names::write::{Coded, Counts, Model, NameSections, Writer};
 
-/// The section's bytes; its parameter is the number of names.
-pub(crate) fn encode(names: &NameTable, width: usize) -> Result<Vec<u8>, Error> {
-    let key_len: u64 = names.iter().map(|point| point.key.len() as u64).sum();
-    if u32::try_from(key_len).is_err() {
-        let limit = u32::MAX.into();
-        return Err(Error::TooLarge {
-            what: "keys of names",
-            size: key_len,
-            limit,
-        });
-    }
-    let mut out = Vec::new();
-    let mut end = 0u32;
-    for point in names.iter() {
-        // The sum fits, so does each.
-        end += u32::try_from(point.key.len()).unwrap_or(0);
-        out.extend(end.to_le_bytes());
-    }
-    names
-        .iter()
-        .for_each(|point| push_id(&mut out, width, point.exact.code()));
-    names
-        .iter()
-        .for_each(|point| push_id(&mut out, width, point.below.code()));
-    names
-        .iter()
-        .for_each(|point| out.extend_from_slice(point.key));
-    Ok(out)
+use crate::error::Error;
+
+/// Names that one thread takes at once.
+const PART: usize = 1 << 15;
+
+/// Encodes the names of a zone. `key` is what they are hashed with, and slots have `width` bytes.
+pub(crate) fn encode(
+    names: &NameTable,
+    key: [u8; 16],
+    width: usize,
+) -> Result<(Model, NameSections), Error> {
+    let common = suffixes::choose(names.iter().map(|point| point.key));
+    let mut model = Model::new(key, &common);
+    let counts = counts(names, &model);
+    model.set_codes(&counts);
+    let parts: Vec<usize> = (0..names.len().div_ceil(PART)).collect();
+    let coded: Vec<Coded> = parts
+        .into_par_iter()
+        .map(|part| {
+            let mut coded = Coded::default();
+            for point in (part * PART..(part + 1) * PART).map_while(|index| names.get(index)) {
+                coded.add(&model, &point, width);
+            }
+            coded
+        })
+        .collect();
+    let sections = Writer::put_all(names.iter(), &coded)?;
+    Ok((model, sections))
+}
+
+fn counts(names: &NameTable, model: &Model) -> Counts {
+    let empty = || model.counts();
+    let count = |mut counts: Counts, index| {
+        let key = names.get(index).map_or(&b""[..], |point| point.key);
+        counts.add(model, key);
+        counts
+    };
+    let parts = (0..names.len()).into_par_iter().fold(empty, count);
+    parts.reduce(empty, Counts::and)
 }

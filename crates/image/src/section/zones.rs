@@ -1,24 +1,32 @@
 //! Writes the zone records and the values.
 
 use rblmap::{NameKey, Slot};
+use rblmap_content::{Content, NameTable, V4Runs, Values};
 use rblmap_format::NamePoint;
+use rblmap_format::error::u32_of;
+use rblmap_format::pieces::{Piece, Pieces};
 use rblmap_format::sections::{NAMES_REACH_V4, NAMES_REACH_V6, SOME_WITHOUT_A};
+use rblmap_format::zones::{self, ZoneRecord};
 
 use crate::error::Error;
-use crate::section::{Piece, Pieces};
-use rblmap_content::{Content, NameTable, V4Runs, Values, ZoneContent};
 
-/// Offsets of the records, then the records.
+/// The ZONES section of a content.
 pub(crate) fn encode_zones<V4: V4Runs>(content: &Content<V4>) -> Result<Vec<u8>, Error> {
-    let mut records = Vec::new();
-    let mut out = Vec::new();
-    let head = content.zones().len() * 4;
-    for zone in content.zones() {
-        out.extend(u32_of("zone records", head + records.len())?.to_le_bytes());
-        push_record(&mut records, zone)?;
-    }
-    out.append(&mut records);
-    Ok(out)
+    let facts: Vec<Vec<u8>> = content
+        .zones()
+        .iter()
+        .map(|zone| zone.facts().encode())
+        .collect();
+    let zones = content.zones().iter().zip(&facts);
+    let records: Vec<ZoneRecord<'_>> = zones
+        .map(|(zone, facts)| ZoneRecord {
+            key: zone.name().as_bytes(),
+            expires: zone.expires().unwrap_or(0),
+            flags: reach(zone.names()),
+            facts,
+        })
+        .collect();
+    Ok(zones::write(&records)?)
 }
 
 /// The number of values, and whether each lists what has it.
@@ -41,19 +49,6 @@ pub(crate) fn encode_values(values: &Values) -> Result<Pieces<'_>, Error> {
     }
     let order = vec![Piece::New(ends.len()), Piece::Other(values.as_bytes())];
     Ok(Pieces::new(ends, order))
-}
-
-fn push_record<V4: V4Runs>(out: &mut Vec<u8>, zone: &ZoneContent<V4>) -> Result<(), Error> {
-    let key = zone.name().as_bytes();
-    // Keys have at most MAX_KEY bytes.
-    out.extend(u16::try_from(key.len()).unwrap_or(u16::MAX).to_le_bytes());
-    out.extend(key);
-    out.extend(zone.expires().unwrap_or(0).to_le_bytes());
-    out.push(reach(zone.names()));
-    let facts = zone.facts().encode();
-    out.extend(u32_of("zone facts", facts.len())?.to_le_bytes());
-    out.extend(facts);
-    Ok(())
 }
 
 /// Whether a lookup of an address must also look for a name that spells it backwards.
@@ -96,12 +91,4 @@ fn is_octet(label: &[u8]) -> bool {
 
 fn is_nibble(label: &[u8]) -> bool {
     matches!(label, [b'0'..=b'9' | b'a'..=b'f'])
-}
-
-fn u32_of(what: &'static str, size: usize) -> Result<u32, Error> {
-    u32::try_from(size).map_err(|_| Error::TooLarge {
-        what,
-        size: size as u64,
-        limit: u32::MAX.into(),
-    })
 }

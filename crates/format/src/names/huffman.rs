@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use rblmap_format::names::codes::{Code, SYMBOL_BITS};
+use super::codes::{Code, SYMBOL_BITS};
 
 /// A code for each symbol that occurs; none for the others.
-pub(super) fn codes(counts: &[u64]) -> Vec<Code> {
+pub fn codes(counts: &[u64]) -> Vec<Code> {
     let mut counts = counts.to_vec();
     loop {
         let lengths = lengths(&counts);

@@ -9,42 +9,47 @@
     reason = "parts of addresses and places in a line are meant"
 )]
 
-mod group;
-mod pieces;
-
-use rblmap::Run;
-use rblmap_format::v6::shape::{
+use super::groups::{Groups, Mark};
+use super::parts::{Part, Parts};
+use super::shape::{
     BUCKET_LOAD, COUNT_AT, FIRST_AT, FROM, INSIDE, KEYS_AT, LINE, MID_PAD, ONLY_48, ONLY_64,
     Shape6, USED_AT, WENT_ON_AT, WIDE_FROM, bucket_of,
 };
 
-use self::group::Groups;
-use self::pieces::{Piece, Pieces};
-use super::put_id;
-use crate::error::Error;
+use crate::bytes::{put_bytes, put_id};
+use crate::error::{TooLarge, u32_of};
+use crate::run::Run;
 
 /// The sections of one zone's lines.
-#[derive(Default)]
-pub(crate) struct V6Lines {
-    pub(crate) top: Vec<u8>,
-    pub(crate) wide: Vec<u8>,
-    pub(crate) mid: Vec<u8>,
-    pub(crate) lines: Vec<u8>,
-    pub(crate) sub: Vec<u8>,
+#[derive(Debug, Default)]
+pub struct V6Sections {
+    /// V6_TOP.
+    pub top: Vec<u8>,
+    /// V6_RANGES; may be empty.
+    pub ranges: Vec<u8>,
+    /// V6_STARTS.
+    pub starts: Vec<u8>,
+    /// V6_LINES.
+    pub lines: Vec<u8>,
+    /// V6_INSIDE_64; may be empty.
+    pub inside: Vec<u8>,
 }
 
-/// Default values are looked for among so many pieces.
+/// Default values are looked for among so many parts.
 const LOOK_AHEAD: usize = 24;
 
-/// Encodes the runs of a zone.
-pub(crate) fn encode(runs: &[Run<u128>], width: usize) -> Result<V6Lines, Error> {
+/// Writes the runs of a zone, whose ids have `width` bytes.
+///
+/// # Errors
+/// More than 2^32 lines.
+pub fn write(runs: &[Run<u128>], width: usize) -> Result<V6Sections, TooLarge> {
     let mut writer = Writer {
         shape: Shape6::new(width),
-        out: V6Lines::default(),
+        out: V6Sections::default(),
         groups: Groups::new(Shape6::new(width)),
         nets: Vec::new(),
     };
-    let mut pieces = Pieces::default();
+    let mut parts = Parts::default();
     // The part of the last run's /32, if it is not all of it, and those before it.
     let mut net = 0;
     for run in runs {
@@ -52,29 +57,29 @@ pub(crate) fn encode(runs: &[Run<u128>], width: usize) -> Result<V6Lines, Error>
         let starts_whole = run.start & LOW == 0;
         let ends_whole = run.end & LOW == LOW;
         if first != net {
-            writer.flush(net, &mut pieces)?;
+            writer.flush(net, &mut parts)?;
             net = first;
         }
         if first == last && !(starts_whole && ends_whole) {
-            pieces.push(run.start & LOW, run.end & LOW, run.value.get());
+            parts.push(run.start & LOW, run.end & LOW, run.value.get());
             continue;
         }
         let mut whole = u64::from(first)..u64::from(last) + 1;
         if !starts_whole {
-            pieces.push(run.start & LOW, LOW, run.value.get());
+            parts.push(run.start & LOW, LOW, run.value.get());
             whole.start += 1;
         }
-        writer.flush(net, &mut pieces)?;
+        writer.flush(net, &mut parts)?;
         if !ends_whole {
             whole.end -= 1;
         }
         writer.whole(whole, run.value.get());
         if !ends_whole {
             net = last;
-            pieces.push(0, run.end & LOW, run.value.get());
+            parts.push(0, run.end & LOW, run.value.get());
         }
     }
-    writer.flush(net, &mut pieces)?;
+    writer.flush(net, &mut parts)?;
     writer.finish()
 }
 
@@ -83,7 +88,7 @@ const LOW: u128 = u128::MAX >> 32;
 
 struct Writer {
     shape: Shape6,
-    out: V6Lines,
+    out: V6Sections,
     groups: Groups,
     /// Number, first line or id, number of lines; rising.
     nets: Vec<(u32, u32, u32)>,
@@ -94,8 +99,8 @@ struct Plan {
     default: u32,
     entries: Vec<(u32, u8, u32)>,
     /// The groups as they would be.
-    groups: group::Mark,
-    /// The first piece that is not in the line.
+    groups: Mark,
+    /// The first part that is not in the line.
     end: usize,
 }
 
@@ -107,7 +112,7 @@ impl Writer {
         };
         if nets.end - nets.start > WIDE_FROM.into() {
             for part in [nets.start as u32, last as u32, id] {
-                self.out.wide.extend(part.to_le_bytes());
+                self.out.ranges.extend(part.to_le_bytes());
             }
         } else {
             self.nets.extend(nets.map(|net| (net as u32, id, 0)));
@@ -115,49 +120,49 @@ impl Writer {
     }
 
     /// Writes the lines of a /32.
-    fn flush(&mut self, net: u32, pieces: &mut Pieces) -> Result<(), Error> {
-        if pieces.is_empty() {
+    fn flush(&mut self, net: u32, parts: &mut Parts) -> Result<(), TooLarge> {
+        if parts.is_empty() {
             return Ok(());
         }
-        pieces.close();
+        parts.close();
         let first = self.out.lines.len() / LINE;
         let mut at = 0;
-        while let Some(piece) = pieces.get(at) {
-            let start = piece.first();
-            let plan = self.plan(pieces, at);
+        while let Some(part) = parts.get(at) {
+            let start = part.first();
+            let plan = self.plan(parts, at);
             at = plan.end;
-            self.write(start, plan, pieces);
+            self.write(start, plan, parts);
         }
         let count = self.out.lines.len() / LINE - first;
         self.nets.push((
             net,
-            number("lines of IPv6", first)?,
-            number("lines of IPv6", count)?,
+            u32_of("lines of IPv6", first)?,
+            u32_of("lines of IPv6", count)?,
         ));
-        pieces.clear();
+        parts.clear();
         Ok(())
     }
 
-    /// The line that reaches farthest from a piece on.
-    fn plan(&self, pieces: &Pieces, from: usize) -> Plan {
-        let plain = self.plan_with(pieces, from, 0);
-        let longest = pieces
+    /// The line that reaches farthest from a part on.
+    fn plan(&self, parts: &Parts, from: usize) -> Plan {
+        let plain = self.plan_with(parts, from, 0);
+        let longest = parts
             .ahead(from, LOOK_AHEAD)
-            .filter_map(|piece| match piece {
-                Piece::Span { first, last, id } => Some((last - first, id)),
-                Piece::Inside { .. } => None,
+            .filter_map(|part| match part {
+                Part::Nets { first, last, id } => Some((last - first, id)),
+                Part::Inside { .. } => None,
             })
             .reduce(|best, next| if next.0 > best.0 { next } else { best });
         match longest.filter(|(_, id)| *id != 0) {
             Some((_, id)) => {
-                let other = self.plan_with(pieces, from, id);
+                let other = self.plan_with(parts, from, id);
                 if other.end > plain.end { other } else { plain }
             }
             None => plain,
         }
     }
 
-    fn plan_with(&self, pieces: &Pieces, from: usize, default: u32) -> Plan {
+    fn plan_with(&self, parts: &Parts, from: usize, default: u32) -> Plan {
         let mut plan = Plan {
             default,
             entries: Vec::with_capacity(self.shape.entries),
@@ -166,14 +171,14 @@ impl Writer {
         };
         // Whether the last entry speaks of what follows, too.
         let mut goes_on = false;
-        while let Some(piece) = pieces.get(plan.end) {
+        while let Some(part) = parts.get(plan.end) {
             let room = self.shape.entries > plan.entries.len();
-            let entry = match piece {
-                Piece::Span { id, .. } if id == default && !goes_on => {
+            let entry = match part {
+                Part::Nets { id, .. } if id == default && !goes_on => {
                     plan.end += 1;
                     continue;
                 }
-                Piece::Span { first, last, id } => {
+                Part::Nets { first, last, id } => {
                     let kind = match last - first {
                         _ if id == default => FROM,
                         0 => ONLY_64,
@@ -182,12 +187,12 @@ impl Writer {
                     };
                     Some((first, kind, id))
                 }
-                Piece::Inside { x, .. } if room => {
-                    let inside = pieces.inside(piece);
+                Part::Inside { x, .. } if room => {
+                    let inside = parts.inside(part);
                     let place = self.groups.place(&mut plan.groups, inside, default);
                     place.map(|place| (x, INSIDE, place))
                 }
-                Piece::Inside { .. } => None,
+                Part::Inside { .. } => None,
             };
             let Some(entry) = entry.filter(|_| room) else {
                 break;
@@ -199,38 +204,37 @@ impl Writer {
         plan
     }
 
-    fn write(&mut self, start: u32, plan: Plan, pieces: &Pieces) {
+    fn write(&mut self, start: u32, plan: Plan, parts: &Parts) {
         let shape = self.shape;
         // The first line of a /32 starts with it.
-        self.out.mid.extend(start.to_le_bytes());
+        self.out.starts.extend(start.to_le_bytes());
         let mut line = [0u8; LINE];
-        put(&mut line, 0, &plan.groups.first.to_le_bytes());
-        put_id(&mut line, shape.default_at, shape.width, 0, plan.default);
+        put_bytes(&mut line, 0, &plan.groups.first.to_le_bytes());
+        put_id(&mut line, shape.default_at, shape.width, plan.default);
         let none = (u32::MAX, FROM, plan.default);
         let last = plan.entries.last().copied().unwrap_or(none);
         let entries = plan.entries.iter().copied().chain(std::iter::repeat(last));
         for (at, (key, kind, id)) in entries.take(shape.entries).enumerate() {
-            put(&mut line, KEYS_AT + at * 4, &key.to_le_bytes());
-            put_id(&mut line, shape.ids_at, shape.width, at, id);
-            if let Some(types) = line.get_mut(shape.types_at + at / 4) {
-                *types |= kind << (at % 4 * 2);
-            }
+            put_bytes(&mut line, KEYS_AT + at * 4, &key.to_le_bytes());
+            put_id(&mut line, shape.ids_at + at * shape.width, shape.width, id);
+            let types = line.get_mut(shape.types_at + at / 4);
+            *types.expect("two bits for each entry") |= kind << (at % 4 * 2);
         }
         self.out.lines.extend(line);
         let insides = plan.entries.iter().filter(|entry| entry.1 == INSIDE);
         for (x, _, place) in insides {
-            let inside = pieces.inside_of(*x);
+            let inside = parts.inside_of(*x);
             self.groups
                 .write(plan.groups.first, *place, inside, plan.default);
         }
     }
 
-    fn finish(mut self) -> Result<V6Lines, Error> {
+    fn finish(mut self) -> Result<V6Sections, TooLarge> {
         let pad = [0xff; MID_PAD * 4];
-        self.out.mid.extend(pad);
+        self.out.starts.extend(pad);
         self.out.top = table(&self.nets);
-        self.out.sub = self.groups.finish();
-        number("lines inside a /64", self.out.sub.len() / LINE)?;
+        self.out.inside = self.groups.finish();
+        u32_of("lines inside a /64", self.out.inside.len() / LINE)?;
         Ok(self.out)
     }
 }
@@ -245,29 +249,15 @@ fn table(nets: &[(u32, u32, u32)]) -> Vec<u8> {
             let used = bucket.get(USED_AT).copied().unwrap_or(0);
             let place = usize::from(used) * 4;
             if place < FIRST_AT {
-                put(bucket, place, &net.to_le_bytes());
-                put(bucket, FIRST_AT + place, &first.to_le_bytes());
-                put(bucket, COUNT_AT + place, &count.to_le_bytes());
-                put(bucket, USED_AT, &[used + 1]);
+                put_bytes(bucket, place, &net.to_le_bytes());
+                put_bytes(bucket, FIRST_AT + place, &first.to_le_bytes());
+                put_bytes(bucket, COUNT_AT + place, &count.to_le_bytes());
+                put_bytes(bucket, USED_AT, &[used + 1]);
                 break;
             }
-            put(bucket, WENT_ON_AT, &[1]);
+            put_bytes(bucket, WENT_ON_AT, &[1]);
             at = (at + 1) & (buckets - 1);
         }
     }
     top.concat()
-}
-
-fn put(line: &mut [u8], at: usize, bytes: &[u8]) {
-    if let Some(place) = line.get_mut(at..at + bytes.len()) {
-        place.copy_from_slice(bytes);
-    }
-}
-
-fn number(what: &'static str, size: usize) -> Result<u32, Error> {
-    u32::try_from(size).map_err(|_| Error::TooLarge {
-        what,
-        size: size as u64,
-        limit: u32::MAX.into(),
-    })
 }

@@ -1,52 +1,92 @@
-//! Writes the IPv4 lines of a /16 that paints lie in: those that say what they said are copied.
+//! Writes the IPv4 lines of a /16 that edits lie in: lines that stay as they were are copied.
 //!
-//! A line depends on where it starts and on what some addresses from there on say ([`seen_to`]). So
-//! those well before a paint are as they were, and so are those behind it from the first on that
-//! starts where one did.
+//! A line depends on where it starts, and on some addresses from there on ([`seen_to`]). So lines
+//! well before an edit are as they were, and so are the lines behind it from the first one on that
+//! starts where a line started before.
 
-use rblmap::Run;
-use rblmap_format::V4Block;
-use rblmap_format::v4::shape::{BLOCK, LINE, Shape};
+use std::ops::RangeInclusive;
 
-use super::v4_lines::{Part, behind};
-use super::v4_unit::{Entries, LOOK_AHEAD};
-use rblmap_content::Edit;
+use super::by16::V4Block;
+use super::choose::LOOK_AHEAD;
+use super::entries::Entries;
+use super::write::{BITS_OF_16, Sixteens, behind};
+use crate::run::Run;
+use crate::v4::shape::{BLOCK, LINE, Shape};
 
-/// Writes the lines of a /16 with paints, of which these are the runs, from those that it has in the
-/// image.
-pub(super) fn patch_lines<'a>(
+/// What an update finds of a /16 in an image, and what it changes.
+pub struct Edited<'a, E> {
+    /// The lines, at least one.
+    pub lines: &'a [[u8; LINE]],
+    /// Where each line but the first starts, then a place that says nothing.
+    pub starts: &'a [[u8; 2]],
+    /// The first and the last address of each edit, rising and disjoint.
+    pub edits: E,
+}
+
+impl<'a> Sixteens<'a> {
+    /// Writes a /16 of an image in which edits lie, from its runs with the edits made. `bits` are the
+    /// bits of its /24s in the image, if it has such.
+    pub fn reencode<E>(
+        &mut self,
+        runs: &[Run<u32>],
+        block: u16,
+        edited: Edited<'a, E>,
+        bits: Option<&[u8; BITS_OF_16]>,
+        shape: Shape,
+    ) where
+        E: Iterator<Item = RangeInclusive<u32>> + Clone,
+    {
+        let before = self.count();
+        let edits = edited.edits.clone();
+        reencode(runs, block, edited, shape, self);
+        self.end_block(before);
+        if let Some(bits) = bits {
+            let mut bits = *bits;
+            patch_bits(runs, edits, &mut bits);
+            self.push_edited_bits(block, bits);
+        }
+    }
+}
+
+/// Writes the lines of a /16 with edits. `runs` are those of the /16 with the edits made.
+pub(super) fn reencode<'a, E>(
     runs: &[Run<u32>],
     block: u16,
-    (lines, starts): (&'a [[u8; LINE]], &'a [[u8; 2]]),
-    paints: &[Edit<u32>],
+    edited: Edited<'a, E>,
     shape: Shape,
-    part: &mut Part<'a>,
-) {
+    out: &mut Sixteens<'a>,
+) where
+    E: Iterator<Item = RangeInclusive<u32>>,
+{
+    let Edited {
+        lines,
+        starts,
+        edits,
+    } = edited;
     let in_image = V4Block::Lines { lines, starts };
     let first = u32::from(block) << 16;
     let mut entries = Entries::default();
-    let (mut rest, mut paints) = (runs, paints);
-    // Where the next line starts, and the first in the image that does not start before.
+    let mut edits = edits.peekable();
+    let mut rest = runs;
+    // Where the next line starts, and the first line of the image that does not start before.
     let (mut at, mut line) = (0, 0);
     while at < BLOCK {
-        while paints.first().is_some_and(|paint| paint.end < first | at) {
-            paints.split_off_first();
-        }
+        while edits.next_if(|edit| *edit.end() < first | at).is_some() {}
         if in_image.start_of(line) == at {
-            let kept = match paints.first() {
-                Some(paint) => line..first_that_sees(in_image, rest, line, paint.start),
+            let kept = match edits.peek() {
+                Some(edit) => line..first_that_sees(in_image, rest, line, *edit.start()),
                 None => line..lines.len(),
             };
             if !kept.is_empty() {
                 line = kept.end;
                 at = in_image.start_of(line);
-                let copied = (lines.get(kept.clone()), starts.get(kept));
-                part.copy_lines(copied.0.unwrap_or_default(), copied.1.unwrap_or_default());
+                let lines = lines.get(kept.clone()).unwrap_or_default();
+                out.copy_lines(lines, starts.get(kept).unwrap_or_default());
                 rest = behind(rest, block.into(), at);
                 continue;
             }
         }
-        at = part.encode_line(rest, (block.into(), at), shape, &mut entries);
+        at = out.encode_line(rest, (block.into(), at), shape, &mut entries);
         rest = behind(rest, block.into(), at);
         while in_image.start_of(line) < at {
             line += 1;
@@ -73,11 +113,11 @@ fn first_that_sees(in_image: V4Block<'_>, runs: &[Run<u32>], line: usize, change
 /// The last address that a line sees which speaks for those from one to before another of its /16.
 fn seen_to(runs: &[Run<u32>], at: u32, reach: u32) -> u32 {
     // Of each piece it sees the end, so the address behind.
-    let mut pieces = pieces(runs, at);
-    let default = pieces.by_ref().take(LOOK_AHEAD).last();
+    let mut parts = parts(runs, at);
+    let default = parts.by_ref().take(LOOK_AHEAD).last();
     let mut last = default.unwrap_or(at);
     while last <= reach
-        && let Some(next) = pieces.next()
+        && let Some(next) = parts.next()
     {
         last = next;
     }
@@ -85,7 +125,7 @@ fn seen_to(runs: &[Run<u32>], at: u32, reach: u32) -> u32 {
 }
 
 /// The address behind each run and gap of a /16 from an address on; `u32::MAX` behind the last.
-fn pieces(runs: &[Run<u32>], at: u32) -> impl Iterator<Item = u32> {
+fn parts(runs: &[Run<u32>], at: u32) -> impl Iterator<Item = u32> {
     let from = runs.partition_point(|run| run.end < at);
     let mut runs = runs.get(from..).unwrap_or_default().iter().peekable();
     let end = at | 0xffff;
@@ -101,17 +141,21 @@ fn pieces(runs: &[Run<u32>], at: u32) -> impl Iterator<Item = u32> {
     })
 }
 
-/// Puts the bits of the /24s of a /16 right in which paints lie.
-pub(super) fn patch_bits(runs: &[Run<u32>], paints: &[Edit<u32>], bits: &mut [u8]) {
-    for paint in paints {
-        for of_24 in paint.start >> 8..=paint.end >> 8 {
-            let (first, last) = (of_24 << 8, of_24 << 8 | 0xff);
+/// Puts the bits of the /24s right that edits touch.
+fn patch_bits(
+    runs: &[Run<u32>],
+    edits: impl Iterator<Item = RangeInclusive<u32>>,
+    bits: &mut [u8; BITS_OF_16],
+) {
+    for edit in edits {
+        for number in edit.start() >> 8..=edit.end() >> 8 {
+            let (first, last) = (number << 8, number << 8 | 0xff);
             let next = runs.partition_point(|run| run.end < first);
             let has_value = runs.get(next).is_some_and(|run| run.start <= last);
-            if let Some(byte) = bits.get_mut((of_24 as usize & 0xff) >> 3) {
-                let bit = 1 << (of_24 & 7);
-                *byte = if has_value { *byte | bit } else { *byte & !bit };
-            }
+            let byte = bits.get_mut((number as usize & 0xff) >> 3);
+            let byte = byte.expect("32 bytes have a bit for each of 256 /24s");
+            let bit = 1 << (number & 7);
+            *byte = if has_value { *byte | bit } else { *byte & !bit };
         }
     }
 }
@@ -120,10 +164,10 @@ pub(super) fn patch_bits(runs: &[Run<u32>], paints: &[Edit<u32>], bits: &mut [u8
 #[allow(clippy::cast_possible_truncation, reason = "addresses of a /16")]
 mod tests {
     use fastrand::Rng;
-    use rblmap::ValueId;
 
-    use super::super::v4_unit::Unit;
     use super::*;
+    use crate::run::ValueId;
+    use crate::v4::choose::Unit;
 
     /// Adds runs of one kind of list up to the end of a /16.
     fn push(rng: &mut Rng, mut next: u32, runs: &mut Vec<Run<u32>>) {

@@ -1,11 +1,9 @@
 //! Groups: what lies inside a /64. A few single addresses share a line with other groups; more of
-//! them, or longer intervals, have lines of their own.
+//! them, or longer ranges, have lines of their own.
 
-use rblmap_format::v6::shape::{BIG, BIG_KEYS, LINE, REACH, SLOT_BITS, SLOT_IDS_AT, Shape6};
-
-use super::pieces::Interval;
-use super::put;
-use crate::section::put_id;
+use super::parts::Start;
+use super::shape::{BIG, BIG_KEYS, LINE, REACH, SLOT_BITS, SLOT_IDS_AT, Shape6};
+use crate::bytes::{put_bytes, put_id};
 
 /// The lines of all groups so far.
 pub(super) struct Groups {
@@ -51,7 +49,7 @@ impl Groups {
     }
 
     /// The place of a group, and the mark behind it; `None` if it is out of reach.
-    pub(super) fn place(&self, mark: &mut Mark, inside: &[Interval], default: u32) -> Option<u32> {
+    pub(super) fn place(&self, mark: &mut Mark, inside: &[Start], default: u32) -> Option<u32> {
         let slots = entries(inside, default);
         let small = slots.len() <= self.shape.slots && slots.iter().all(|slot| slot.only);
         let first = mark.first as usize;
@@ -74,7 +72,7 @@ impl Groups {
     }
 
     /// Writes a group at the place that [`Groups::place`] gave it.
-    pub(super) fn write(&mut self, first: u32, place: u32, inside: &[Interval], default: u32) {
+    pub(super) fn write(&mut self, first: u32, place: u32, inside: &[Start], default: u32) {
         let slots = entries(inside, default);
         let at = first as usize + (place >> SLOT_BITS) as usize;
         if place & BIG == BIG {
@@ -89,15 +87,14 @@ impl Groups {
             self.used = 0;
         }
         let shape = self.shape;
-        let Some(line) = self.lines.last_mut() else {
-            return;
-        };
+        let line = self.lines.last_mut();
+        let line = line.expect("a group that shares a line comes behind its first one");
         let end = self.used + slots.len();
         let [starts, ..] = line;
         *starts |= 1 << self.used | 1 << end;
         for (at, slot) in (self.used..).zip(&slots) {
-            put(line, shape.slot_keys_at + at * 8, &slot.key.to_le_bytes());
-            put_id(line, SLOT_IDS_AT, shape.width, at, slot.id);
+            put_bytes(line, shape.slot_keys_at + at * 8, &slot.key.to_le_bytes());
+            put_id(line, SLOT_IDS_AT + at * shape.width, shape.width, slot.id);
         }
         self.used = end;
     }
@@ -111,9 +108,9 @@ impl Groups {
         let parts = slots.chunks(shape.slots);
         let step = parts.len().div_ceil(BIG_KEYS);
         let mut head = [0xff; LINE];
-        put(&mut head, 0, &(parts.len() as u64).to_le_bytes());
+        put_bytes(&mut head, 0, &(parts.len() as u64).to_le_bytes());
         for (at, slot) in slots.iter().step_by(step * shape.slots).enumerate() {
-            put(&mut head, 8 + at * 8, &slot.key.to_le_bytes());
+            put_bytes(&mut head, 8 + at * 8, &slot.key.to_le_bytes());
         }
         self.lines.push(head);
         for part in parts {
@@ -123,12 +120,17 @@ impl Groups {
             for (at, slot) in filled.take(shape.slots).enumerate() {
                 let [only, ..] = &mut line;
                 *only |= u8::from(slot.only) << at;
-                put(
+                put_bytes(
                     &mut line,
                     shape.slot_keys_at + at * 8,
                     &slot.key.to_le_bytes(),
                 );
-                put_id(&mut line, SLOT_IDS_AT, shape.width, at, slot.id);
+                put_id(
+                    &mut line,
+                    SLOT_IDS_AT + at * shape.width,
+                    shape.width,
+                    slot.id,
+                );
             }
             self.lines.push(line);
         }
@@ -137,24 +139,24 @@ impl Groups {
 }
 
 /// What has to be said of the inside of a /64 where the default holds else.
-fn entries(inside: &[Interval], default: u32) -> Vec<Slot> {
+fn entries(inside: &[Start], default: u32) -> Vec<Slot> {
     let mut slots = Vec::new();
     let mut goes_on = false;
     let ends = inside
         .iter()
         .skip(1)
-        .map(|next| next.start - 1)
+        .map(|next| next.low - 1)
         .chain([u64::MAX]);
-    for (interval, end) in inside.iter().zip(ends) {
-        if interval.id == default && !goes_on {
+    for (start, end) in inside.iter().zip(ends) {
+        if start.id == default && !goes_on {
             continue;
         }
-        let only = interval.start == end && interval.id != default;
-        goes_on = !only && interval.id != default;
+        let only = start.low == end && start.id != default;
+        goes_on = !only && start.id != default;
         slots.push(Slot {
-            key: interval.start,
+            key: start.low,
             only,
-            id: interval.id,
+            id: start.id,
         });
     }
     slots

@@ -1,0 +1,233 @@
+//! Common suffixes: names with many names below, such as `com`. Each has a code of its own, and the
+//! names below it are spread over all blocks of the filter.
+
+use super::codes::{Chain, Code, HashKey, scale};
+use crate::bytes::{put_bytes, u32_at};
+
+/// Bytes of a place of the table of [`crate::sections::kind::NAMES_COMMON_SUFFIXES`]: lower half of the hash, end of
+/// the key behind the table, code, length of the key (2), flags (2).
+pub const SUFFIX_LEN: usize = 16;
+/// A common suffix is at most so many places behind its own.
+pub const SUFFIX_STEPS: usize = 8;
+/// Most common suffixes.
+pub const SUFFIX_MAX: usize = 2048;
+/// Flag of a common suffix: it is a listed name itself.
+pub const SUFFIX_LISTED: u16 = 1;
+
+/// The common suffixes: a hash table, and behind it their keys.
+#[derive(Debug, Clone, Copy)]
+pub struct CommonSuffixes<'a> {
+    table: &'a [[u8; SUFFIX_LEN]],
+    keys: &'a [u8],
+}
+
+/// A common suffix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommonSuffix<'a> {
+    /// Its key.
+    pub key: &'a [u8],
+    /// Its code.
+    pub code: Code,
+    /// Whether it is a listed name itself.
+    pub is_listed: bool,
+}
+
+impl<'a> CommonSuffixes<'a> {
+    /// Cuts a section with a table of `places`; `None` if it is too short, or `places` is no power
+    /// of two.
+    pub fn new(section: &'a [u8], places: usize) -> Option<CommonSuffixes<'a>> {
+        let (table, keys) = section.split_at_checked(places.checked_mul(SUFFIX_LEN)?)?;
+        let (table, _) = table.as_chunks();
+        places
+            .is_power_of_two()
+            .then_some(CommonSuffixes { table, keys })
+    }
+
+    /// The suffix with this key, which has this hash.
+    #[inline]
+    pub fn find(&self, hash: u64, key: &[u8]) -> Option<CommonSuffix<'a>> {
+        let start = self.place(hash);
+        for step in 0..SUFFIX_STEPS {
+            let place = self.table.get((start + step) & (self.table.len() - 1))?;
+            if u64::from(u32_at(place, 0)) == hash & 0xffff_ffff {
+                let found = self.read(place).filter(|found| found.key == key);
+                if found.is_some() {
+                    return found;
+                }
+            }
+            if u32_at(place, 4) == 0 {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// The place where a suffix with this hash goes if it is free.
+    #[inline]
+    pub fn place(&self, hash: u64) -> usize {
+        scale(hash, self.table.len())
+    }
+
+    /// All suffixes, in the order of their places.
+    pub fn iter(&self) -> impl Iterator<Item = CommonSuffix<'a>> + use<'a> {
+        let suffixes = *self;
+        suffixes
+            .table
+            .iter()
+            .filter_map(move |place| suffixes.read(place))
+    }
+
+    #[inline]
+    fn read(&self, place: &[u8; SUFFIX_LEN]) -> Option<CommonSuffix<'a>> {
+        let end = u32_at(place, 4) as usize;
+        let [.., len_low, len_high, flags_low, flags_high] = *place;
+        let len = usize::from(u16::from_le_bytes([len_low, len_high]));
+        let key = self.keys.get(end.checked_sub(len)?..end)?;
+        (!key.is_empty()).then_some(CommonSuffix {
+            key,
+            code: Code(u32_at(place, 8)),
+            is_listed: u16::from_le_bytes([flags_low, flags_high]) & SUFFIX_LISTED != 0,
+        })
+    }
+}
+
+/// So many names below make a suffix common.
+const MANY: u64 = 24;
+
+/// The key of a common suffix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommonKey {
+    /// The key.
+    pub key: Vec<u8>,
+    /// Whether it is a listed name itself.
+    pub is_listed: bool,
+}
+
+/// A table of suffixes, to be written. It is read as [`CommonSuffixes`] reads it.
+#[derive(Debug)]
+pub struct Suffixes {
+    /// The bytes of the section.
+    pub section: Vec<u8>,
+    /// How many places the table has.
+    pub places: usize,
+    /// Where each suffix is in the table, and its hash.
+    at: Vec<usize>,
+}
+
+/// The keys of the most common suffixes, in their order. With a suffix all above it are there.
+pub fn choose<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Vec<CommonKey> {
+    let mut found: Vec<(u64, CommonKey)> = Vec::new();
+    // Suffixes of the last name: where they end, names below, whether it is a name itself.
+    let mut open: Vec<(usize, u64, bool)> = Vec::new();
+    let mut last: &[u8] = b"";
+    for key in keys.chain([&b""[..]]) {
+        while let Some(&(end, below, is_name)) = open.last() {
+            let suffix = last.get(..end).unwrap_or_default();
+            if key.starts_with(suffix) {
+                break;
+            }
+            open.pop();
+            if let Some(above) = open.last_mut() {
+                above.1 += below + u64::from(is_name);
+            }
+            if below >= MANY {
+                let key = CommonKey {
+                    key: suffix.to_vec(),
+                    is_listed: is_name,
+                };
+                found.push((below, key));
+            }
+        }
+        let from = open.last().map_or(0, |(end, ..)| *end);
+        let ends = key
+            .iter()
+            .enumerate()
+            .skip(from)
+            .filter(|(_, byte)| **byte == 0);
+        open.extend(ends.map(|(at, _)| (at + 1, 0, at + 1 == key.len())));
+        last = key;
+    }
+    // With a suffix comes the one above it: it has no fewer names below, and a lower key.
+    found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.key.cmp(&b.1.key)));
+    found.truncate(SUFFIX_MAX);
+    let mut keys: Vec<CommonKey> = found.into_iter().map(|(_, key)| key).collect();
+    keys.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+    keys
+}
+
+impl Suffixes {
+    /// Puts each suffix into the first free place from its own on; in place of the code stands its
+    /// number for now.
+    pub fn new(keys: &[CommonKey], with: HashKey) -> Suffixes {
+        let mut places = (keys.len() * 2).next_power_of_two();
+        loop {
+            if let Some(suffixes) = Suffixes::with_places(keys, with, places) {
+                return suffixes;
+            }
+            places *= 2;
+        }
+    }
+
+    fn with_places(keys: &[CommonKey], with: HashKey, places: usize) -> Option<Suffixes> {
+        let mut table = vec![[0u8; SUFFIX_LEN]; places];
+        let mut all = Vec::new();
+        let mut taken = Vec::with_capacity(keys.len());
+        for (number, key) in (0u32..).zip(keys) {
+            let chain = Chain::new(&key.key, with);
+            let hash = chain.hash(chain.labels());
+            all.extend_from_slice(&key.key);
+            let start = CommonSuffixes::new(table.as_flattened(), places)?.place(hash);
+            let is_free = |at: &usize| {
+                table
+                    .get(*at)
+                    .is_some_and(|place| *place == [0; SUFFIX_LEN])
+            };
+            let near = (start..start + SUFFIX_STEPS).map(|at| at & (places - 1));
+            let at = near.into_iter().find(is_free)?;
+            let place = table.get_mut(at)?;
+            let len = u16::try_from(key.key.len()).expect("keys have at most 510 bytes");
+            let end = u32::try_from(all.len()).expect("2,048 keys have less than 4 GiB");
+            let flags = if key.is_listed { SUFFIX_LISTED } else { 0 };
+            let [low, ..] = *hash.to_le_bytes().as_chunks::<4>().0 else {
+                continue;
+            };
+            put_bytes(place, 0, &low);
+            put_bytes(place, 4, &end.to_le_bytes());
+            put_bytes(place, 8, &number.to_le_bytes());
+            put_bytes(place, 12, &len.to_le_bytes());
+            put_bytes(place, 14, &flags.to_le_bytes());
+            taken.push(at);
+        }
+        let mut section = table.concat();
+        section.extend(all);
+        Some(Suffixes {
+            section,
+            places,
+            at: taken,
+        })
+    }
+
+    /// How many suffixes there are.
+    pub fn len(&self) -> usize {
+        self.at.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.at.is_empty()
+    }
+
+    /// The table, for reading.
+    pub fn table(&self) -> CommonSuffixes<'_> {
+        // Made with so many places.
+        CommonSuffixes::new(&self.section, self.places).expect("the section begins with its table")
+    }
+
+    /// Gives each suffix its code.
+    pub fn set_codes(&mut self, codes: &[Code]) {
+        for (at, code) in self.at.iter().zip(codes) {
+            let at = at * SUFFIX_LEN + 8;
+            put_bytes(&mut self.section, at, &code.0.to_le_bytes());
+        }
+    }
+}

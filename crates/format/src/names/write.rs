@@ -1,0 +1,334 @@
+//! Writes names in lines: each name in bits, in the first line with room of the six that its hash
+//! picks; a filter over all of them; and where each one is, in the order of keys.
+//!
+//! Names are put into lines in the order of their keys, so equal names make equal bytes. The work
+//! has three steps, of which a caller may do the first two for several parts of the names at once:
+//! count symbols ([`Counts::add`]), write each name in bits ([`Coded::add`]), and put the names
+//! into lines ([`Writer::put`]).
+
+use super::codes::{
+    CODE_MAX, COUNT, Chain, Code, Coder, END, ENTRIES, HashKey, IN_OVERFLOW, LINE, ORDER_SHIFT,
+    SYMBOLS, WENT_ON, entry, filter_bits, probes, scale,
+};
+use super::huffman;
+use super::suffixes::{CommonKey, CommonSuffixes, Suffixes};
+use crate::bytes::{push_id, put_bytes};
+use crate::error::TooLarge;
+use crate::run::{NamePoint, Slot};
+
+/// How full the lines are to be, in percent.
+const FILLED: usize = 76;
+/// Bits of the filter for each name.
+const FILTER_BITS: usize = 10;
+
+/// How a list of names is written: its hash key, its common suffixes, and the codes of both.
+#[derive(Debug)]
+pub struct Model {
+    key: [u8; 16],
+    with: HashKey,
+    suffixes: Suffixes,
+    codes: [[u8; 4]; SYMBOLS],
+}
+
+/// How often each symbol is written.
+#[derive(Debug, Clone)]
+pub struct Counts {
+    symbols: Vec<u64>,
+    /// Of each common suffix, and last of none.
+    suffixes: Vec<u64>,
+}
+
+impl Model {
+    /// A model without codes: these come from [`Model::set_codes`]. `key` is what names are hashed
+    /// with.
+    pub fn new(key: [u8; 16], common: &[CommonKey]) -> Model {
+        let with = HashKey::new(&key);
+        Model {
+            key,
+            with,
+            suffixes: Suffixes::new(common, with),
+            codes: [[0; 4]; SYMBOLS],
+        }
+    }
+
+    /// No symbol counted.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            symbols: vec![0; END + 1],
+            suffixes: vec![0; self.suffixes.len() + 1],
+        }
+    }
+
+    /// Chooses the codes: the more often a symbol is written, the shorter.
+    pub fn set_codes(&mut self, counts: &Counts) {
+        let symbols = huffman::codes(&counts.symbols);
+        // Suffixes and "none" share one set of codes; they come first in a name.
+        let mut firsts = huffman::codes(&counts.suffixes);
+        let bare = firsts.pop().unwrap_or_default();
+        self.suffixes.set_codes(&firsts);
+        let all = symbols.into_iter().chain([bare]);
+        let all = all.map(|code| code.0.to_le_bytes());
+        self.codes
+            .iter_mut()
+            .zip(all)
+            .for_each(|(to, code)| *to = code);
+    }
+
+    /// The common suffixes, and how many places their table has.
+    pub fn suffixes(&self) -> (&[u8], usize) {
+        (&self.suffixes.section, self.suffixes.places)
+    }
+
+    /// The bytes of NAMES_MODEL. `root` is the empty name, if it has a rule.
+    pub fn section(&self, root: Option<NamePoint<'_>>) -> Vec<u8> {
+        let (exact, below) = root.map_or((Slot::Inherit, Slot::Inherit), |root| {
+            (root.exact, root.below)
+        });
+        let mut model = self.key.to_vec();
+        model.extend(exact.code().to_le_bytes());
+        model.extend(below.code().to_le_bytes());
+        model.extend(self.codes.as_flattened());
+        model
+    }
+}
+
+impl Counts {
+    /// Counts the symbols of a name. The suffixes of `model` still have their numbers in place of
+    /// codes.
+    pub fn add(&mut self, model: &Model, key: &[u8]) {
+        let chain = Chain::new(key, model.with);
+        let (depth, number) = common(&chain, key, model.suffixes.table());
+        let none = self.suffixes.len() - 1;
+        let number = number.map_or(none, |number| number.0 as usize);
+        let bytes = own_bytes(&chain, key, depth).iter();
+        for symbol in bytes.map(|&byte| usize::from(byte)).chain([END]) {
+            let count = self.symbols.get_mut(symbol);
+            *count.expect("a count for each byte and the end") += 1;
+        }
+        let count = self.suffixes.get_mut(number);
+        *count.expect("a count for each common suffix") += 1;
+    }
+
+    /// Adds what was counted elsewhere.
+    #[must_use]
+    pub fn and(mut self, other: Counts) -> Counts {
+        let add = |a: &mut Vec<u64>, b: Vec<u64>| a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+        add(&mut self.symbols, other.symbols);
+        add(&mut self.suffixes, other.suffixes);
+        self
+    }
+}
+
+/// How many labels of a name are its longest common suffix, and the number of that one.
+fn common(chain: &Chain, key: &[u8], suffixes: CommonSuffixes<'_>) -> (usize, Option<Code>) {
+    let (mut depth, mut code) = (0, None);
+    while depth < chain.labels() {
+        let suffix = key.get(..chain.end(depth + 1)).unwrap_or_default();
+        let Some(found) = suffixes.find(chain.hash(depth + 1), suffix) else {
+            break;
+        };
+        depth += 1;
+        code = Some(found.code);
+    }
+    (depth, code)
+}
+
+/// The bytes of a name behind its common suffix, without the one that closes the last label.
+fn own_bytes<'a>(chain: &Chain, key: &'a [u8], depth: usize) -> &'a [u8] {
+    let range = chain.end(depth)..key.len().saturating_sub(1);
+    key.get(range).unwrap_or_default()
+}
+
+/// Some names in bits.
+#[derive(Debug, Default)]
+pub struct Coded {
+    names: Vec<CodedName>,
+    bytes: Vec<u8>,
+}
+
+/// Where a name goes, and where its entry ends in the bytes of [`Coded`].
+#[derive(Debug, Clone, Copy)]
+struct CodedName {
+    hash: u64,
+    /// The hash that picks its block of the filter; none for a common suffix.
+    anchor: Option<u64>,
+    end: usize,
+}
+
+impl Coded {
+    /// Writes a name in bits. Slots have `width` bytes.
+    pub fn add(&mut self, model: &Model, point: &NamePoint<'_>, width: usize) {
+        let chain = Chain::new(point.key, model.with);
+        let (depth, code) = common(&chain, point.key, model.suffixes.table());
+        let own = own_bytes(&chain, point.key, depth);
+        // The empty name is in the model; names that are too long go into the overflow.
+        if !point.key.is_empty() {
+            push_entry(&mut self.bytes, point, &model.codes, (code, own), width);
+        }
+        self.names.push(CodedName {
+            hash: chain.hash(chain.labels()),
+            anchor: (depth < chain.labels()).then(|| chain.hash(depth + 1)),
+            end: self.bytes.len(),
+        });
+    }
+
+    /// The names with their entries, empty for those that are in no line.
+    fn iter(&self) -> impl Iterator<Item = (CodedName, &[u8])> {
+        let mut start = 0;
+        self.names.iter().map(move |name| {
+            let entry = self.bytes.get(start..name.end).unwrap_or_default();
+            start = name.end;
+            (*name, entry)
+        })
+    }
+}
+
+/// Writes an entry, if the name has a code that lines can hold.
+fn push_entry(
+    out: &mut Vec<u8>,
+    point: &NamePoint<'_>,
+    codes: &[[u8; 4]; SYMBOLS],
+    (suffix, own): (Option<Code>, &[u8]),
+    width: usize,
+) {
+    let code = Coder::new(codes, suffix).and_then(|mut coder| {
+        coder.push_key(own)?;
+        coder.end()
+    });
+    let Ok(code) = code else {
+        return;
+    };
+    let (kind, slots) = match (point.exact, point.below) {
+        (exact, below) if exact == below => (entry::ALIKE, [Some(exact), None]),
+        (exact, Slot::Inherit) => (entry::EXACT, [Some(exact), None]),
+        (Slot::Inherit, below) => (entry::BELOW, [Some(below), None]),
+        (exact, below) => (entry::BOTH, [Some(exact), Some(below)]),
+    };
+    // At most CODE_MAX bytes, which fit six bits.
+    const { assert!(CODE_MAX < 64) };
+    let len = u8::try_from(code.as_bytes().len()).expect("below 64");
+    out.push(kind | len << 2);
+    slots
+        .iter()
+        .flatten()
+        .for_each(|slot| push_id(out, width, slot.code()));
+    out.extend_from_slice(code.as_bytes());
+}
+
+/// Puts names into lines.
+#[derive(Debug)]
+pub struct Writer {
+    lines: Vec<[u8; LINE]>,
+    used: Vec<u8>,
+    filter: Vec<[u8; LINE]>,
+    order: Vec<u8>,
+    /// The indices of the names that no line has.
+    overflow: Vec<usize>,
+}
+
+/// The sections that [`Writer`] fills.
+#[derive(Debug)]
+pub struct NameSections {
+    /// NAMES_FILTER.
+    pub filter: Vec<u8>,
+    /// NAMES_LINES.
+    pub lines: Vec<u8>,
+    /// NAMES_ORDER.
+    pub order: Vec<u8>,
+    /// The indices, among all names, of those that belong into NAMES_OVERFLOW.
+    pub overflow: Vec<usize>,
+}
+
+impl Writer {
+    /// Makes room for names that are written in bits.
+    ///
+    /// # Errors
+    /// More than 2^28 names or lines.
+    fn new(coded: &[Coded], names: usize) -> Result<Writer, TooLarge> {
+        let bytes: usize = coded.iter().map(|part| part.bytes.len()).sum();
+        let lines = (bytes * 100)
+            .div_ceil((LINE - 1) * FILLED)
+            .max(1)
+            .next_multiple_of(2);
+        let limit = 1usize << (32 - ORDER_SHIFT);
+        if lines.max(names) > limit {
+            return Err(TooLarge {
+                what: "names",
+                size: names as u64,
+                limit: limit as u64,
+            });
+        }
+        let blocks = (names * FILTER_BITS).div_ceil(LINE * 8).max(1);
+        Ok(Writer {
+            lines: vec![[0; LINE]; lines],
+            used: vec![1; lines],
+            filter: vec![[0; LINE]; blocks],
+            overflow: Vec::new(),
+            order: Vec::with_capacity(names * 4),
+        })
+    }
+
+    /// Puts all names into lines, in the order of their keys.
+    ///
+    /// # Errors
+    /// More than 2^28 names or lines.
+    pub fn put_all<'k>(
+        names: impl ExactSizeIterator<Item = NamePoint<'k>>,
+        coded: &[Coded],
+    ) -> Result<NameSections, TooLarge> {
+        let mut writer = Writer::new(coded, names.len())?;
+        let all = coded.iter().flat_map(Coded::iter);
+        for (index, (point, name)) in names.zip(all).enumerate() {
+            if !point.key.is_empty() {
+                writer.put(index, name);
+            }
+        }
+        Ok(NameSections {
+            filter: writer.filter.concat(),
+            lines: writer.lines.concat(),
+            order: writer.order,
+            overflow: writer.overflow,
+        })
+    }
+
+    /// Puts a name into a line, or into the overflow.
+    fn put(&mut self, index: usize, (name, entry): (CodedName, &[u8])) {
+        if let Some(anchor) = name.anchor {
+            let block = scale(anchor, self.filter.len());
+            let block = self.filter.get_mut(block);
+            let block = block.expect("a hash is scaled to the number of blocks");
+            for bit in filter_bits(name.hash) {
+                let byte = block.get_mut(bit / 8);
+                *byte.expect("a block has 512 bits") |= 1 << (bit % 8);
+            }
+        }
+        let place = self.put_entry(name.hash, entry).unwrap_or_else(|| {
+            self.overflow.push(index);
+            (self.overflow.len() - 1) << ORDER_SHIFT | IN_OVERFLOW as usize
+        });
+        let place = u32::try_from(place).expect("lines and names were counted");
+        self.order.extend(place.to_le_bytes());
+    }
+
+    /// The line and the number of the entry in it, as the order has them.
+    fn put_entry(&mut self, hash: u64, entry: &[u8]) -> Option<usize> {
+        if entry.is_empty() {
+            return None;
+        }
+        for at in probes(hash, self.lines.len()) {
+            let (line, used) = (self.lines.get_mut(at)?, self.used.get_mut(at)?);
+            let start = usize::from(*used);
+            let [head, ..] = line;
+            let number = usize::from(*head & COUNT);
+            if number == ENTRIES || start + entry.len() > LINE {
+                *head |= WENT_ON;
+                continue;
+            }
+            *head += 1;
+            put_bytes(line, start, entry);
+            *used = u8::try_from(start + entry.len()).expect("a line has 64 bytes");
+            return Some(at << ORDER_SHIFT | number);
+        }
+        None
+    }
+}

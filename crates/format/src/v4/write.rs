@@ -1,0 +1,229 @@
+//! Writes the IPv4 sections of large zones, some /16s at a time.
+//!
+//! Each /16 is written on its own, so that all can be written at once on many threads, and an
+//! update can copy those it does not touch. [`Sixteens`] takes the /16s of one thread in address
+//! order; [`assemble`] puts those of all threads together.
+
+use super::by16::V4Block;
+use super::choose::Unit;
+use super::entries::Entries;
+use crate::error::TooLarge;
+use crate::pieces::{Piece, Pieces};
+use crate::run::{Run, ValueId};
+use crate::sections::{V4_BITS_LEN, V4_STARTS_PAD, V4_TOP_LEN};
+use crate::v4::shape::{BLOCK, LINE, Shape};
+
+/// The number of /16s.
+pub const BLOCKS: usize = 65_536;
+/// Bytes of the bits of the /24s of a /16.
+pub const BITS_OF_16: usize = V4_BITS_LEN / BLOCKS;
+/// Lines are counted in 24 bits.
+const MAX_LINES: usize = 1 << 24;
+
+/// The sections of one zone's lines.
+pub struct V4Sections<'a> {
+    /// V4_TOP.
+    pub top: Vec<u8>,
+    /// V4_STARTS.
+    pub starts: Vec<u8>,
+    /// V4_COUNTS; empty if no /16 has 255 lines.
+    pub counts: Vec<u8>,
+    /// V4_LINES, in parts that follow each other.
+    pub lines: Vec<Pieces<'a>>,
+    /// The bits of the /24s of the /16s that were edited, rising.
+    pub edited_bits: Vec<(u16, [u8; BITS_OF_16])>,
+}
+
+/// The lines of some /16s, in address order.
+#[derive(Default)]
+pub struct Sixteens<'a> {
+    blocks: Vec<Block>,
+    /// Lines that no image had.
+    new: Vec<[u8; LINE]>,
+    order: Vec<Piece<'a>>,
+    /// For each line two bytes: where the next one of its /16 starts, 0 if there is none.
+    starts: Vec<u8>,
+    /// How many lines there are.
+    count: usize,
+    edited_bits: Vec<(u16, [u8; BITS_OF_16])>,
+}
+
+/// What a /16 is made of.
+enum Block {
+    /// All of it has one value, or none: 0.
+    Uniform(u32),
+    /// So many lines, at most 65,536.
+    Lines(u32),
+}
+
+impl<'a> Sixteens<'a> {
+    /// Writes a /16 from runs that do not end before it.
+    pub fn encode(&mut self, runs: &[Run<u32>], block: u16, shape: Shape) {
+        match uniform(runs, block.into()) {
+            // The top table has 24 bits for an id.
+            Some(id) if id < 1 << 24 => self.blocks.push(Block::Uniform(id)),
+            _ => {
+                let before = self.count;
+                let (mut rest, mut at) = (runs, 0);
+                let mut entries = Entries::default();
+                while at < BLOCK {
+                    at = self.encode_line(rest, (block.into(), at), shape, &mut entries);
+                    rest = behind(rest, block.into(), at);
+                }
+                self.end_block(before);
+            }
+        }
+    }
+
+    /// Takes a /16 of an image over as it is.
+    pub fn copy(&mut self, block: V4Block<'a>) {
+        match block {
+            V4Block::Uniform(value) => {
+                let id = value.map_or(0, ValueId::get);
+                self.blocks.push(Block::Uniform(id));
+            }
+            V4Block::Lines { lines, starts } => {
+                let before = self.count;
+                self.copy_lines(lines, starts);
+                self.end_block(before);
+            }
+        }
+    }
+
+    /// Writes the line that starts at a place of a /16, from runs that do not end before it. Returns
+    /// where the next one starts.
+    pub(super) fn encode_line(
+        &mut self,
+        runs: &[Run<u32>],
+        at: (u32, u32),
+        shape: Shape,
+        entries: &mut Entries,
+    ) -> u32 {
+        let unit = Unit::new(runs, at, shape);
+        let plan = unit.best(entries);
+        self.new.push(unit.line(&plan, entries.as_slice()));
+        match self.order.last_mut() {
+            Some(Piece::New(len)) => *len += LINE,
+            _ => self.order.push(Piece::New(LINE)),
+        }
+        // Of the end of the /16 the low half is left, which is 0.
+        let [low, high, ..] = plan.reach.to_le_bytes();
+        self.starts.extend([low, high]);
+        self.count += 1;
+        plan.reach
+    }
+
+    /// Takes some lines of a /16 over as they are, with the starts of the lines behind them.
+    pub(super) fn copy_lines(&mut self, lines: &'a [[u8; LINE]], starts: &[[u8; 2]]) {
+        if !lines.is_empty() {
+            self.order.push(Piece::Other(lines.as_flattened()));
+            self.starts.extend_from_slice(starts.as_flattened());
+            self.count += lines.len();
+        }
+    }
+
+    /// How many lines there are so far.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Notes the bits of the /24s of a /16 that was edited.
+    pub(super) fn push_edited_bits(&mut self, block: u16, bits: [u8; BITS_OF_16]) {
+        self.edited_bits.push((block, bits));
+    }
+
+    /// Ends a /16 of lines, before which there were so many.
+    pub(super) fn end_block(&mut self, before: usize) {
+        let count = u32::try_from(self.count - before);
+        let count = count.expect("a /16 has no more lines than addresses");
+        self.blocks.push(Block::Lines(count));
+    }
+}
+
+/// Puts the lines of all /16s together.
+///
+/// # Errors
+/// More than 2^24 lines, which is 1 GiB.
+pub fn assemble(parts: Vec<Sixteens<'_>>) -> Result<V4Sections<'_>, TooLarge> {
+    let count: usize = parts.iter().map(|part| part.count).sum();
+    if count > MAX_LINES {
+        return Err(TooLarge {
+            what: "lines of IPv4",
+            size: count as u64,
+            limit: MAX_LINES as u64,
+        });
+    }
+    let mut top = Vec::with_capacity(V4_TOP_LEN);
+    let mut starts = Vec::with_capacity((count + V4_STARTS_PAD) * 2);
+    let mut counts = Vec::new();
+    let mut first = 0u32; // below MAX_LINES
+    for (number, block) in (0u32..).zip(parts.iter().flat_map(|part| &part.blocks)) {
+        match *block {
+            Block::Uniform(id) => top.extend((id << 8).to_le_bytes()),
+            Block::Lines(count) => {
+                if count >= 0xff {
+                    counts.extend(number.to_le_bytes());
+                    counts.extend(count.to_le_bytes());
+                }
+                top.extend((first << 8 | count.min(0xff)).to_le_bytes());
+                first += count;
+            }
+        }
+    }
+    assert_eq!(top.len(), V4_TOP_LEN, "every /16 is written once");
+    parts
+        .iter()
+        .for_each(|part| starts.extend_from_slice(&part.starts));
+    starts.resize(starts.len() + V4_STARTS_PAD * 2, 0xff);
+    let edited_bits = parts.iter().flat_map(|part| &part.edited_bits);
+    let edited_bits = edited_bits.copied().collect();
+    Ok(V4Sections {
+        top,
+        starts,
+        counts,
+        edited_bits,
+        lines: parts
+            .into_iter()
+            .map(|part| Pieces::new(part.new.into_flattened(), part.order))
+            .collect(),
+    })
+}
+
+/// Sets the bits of the /24s in which runs have an address. `bits` are of the addresses from `first`
+/// to `last`, and the first of the runs does not end before these.
+pub fn set_bits(bits: &mut [u8], (first, last): (u32, u32), runs: &[Run<u32>]) {
+    for run in runs.iter().take_while(|run| run.start <= last) {
+        let (start, end) = (run.start.max(first) - first, run.end.min(last) - first);
+        for number in start >> 8..=end >> 8 {
+            let byte = bits.get_mut((number >> 3) as usize);
+            *byte.expect("a bit for each /24 up to the last address") |= 1 << (number & 7);
+        }
+    }
+}
+
+/// The one value of a /16, 0 for none, if it has only one. No run ends before it.
+fn uniform(runs: &[Run<u32>], block: u32) -> Option<u32> {
+    let (first, last) = (block << 16, block << 16 | 0xffff);
+    match runs.first() {
+        Some(run) if run.start <= first && run.end >= last => Some(run.value.get()),
+        Some(run) if run.start <= last => None,
+        _ => Some(0),
+    }
+}
+
+/// The runs that do not end before an address of a /16, of runs of which none ends before the /16.
+pub(super) fn behind(runs: &[Run<u32>], block: u32, address: u32) -> &[Run<u32>] {
+    let before = |run: &Run<u32>| run.end - (block << 16) < address;
+    let mut rest = runs;
+    while let Some((run, after)) = rest.split_first()
+        && before(run)
+    {
+        rest = after;
+    }
+    rest
+}
+
+/// As [`behind`], for a whole /16: the runs that do not end in it.
+pub fn behind_16(runs: &[Run<u32>], block: u16) -> &[Run<u32>] {
+    behind(runs, block.into(), BLOCK)
+}

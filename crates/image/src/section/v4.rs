@@ -1,0 +1,105 @@
+//! Writes the IPv4 lines of a zone on all cores, each thread some /16s at a time.
+
+use std::ops::RangeInclusive;
+
+use rayon::prelude::*;
+use rblmap::Run;
+use rblmap_format::V4Block;
+use rblmap_format::sections::{V4_BITS_LEN, id_width};
+use rblmap_format::v4::reencode::Edited;
+use rblmap_format::v4::shape::Shape;
+use rblmap_format::v4::write::{BITS_OF_16, Sixteens, V4Sections, assemble, behind_16, set_bits};
+
+use crate::edited::{BlockReader, Blocks, V4View, blocks_by_top};
+use crate::error::Error;
+
+/// Encodes the runs of a zone.
+pub(crate) fn encode(runs: V4View<'_>, width: usize) -> Result<V4Sections<'_>, Error> {
+    let shape = Shape::new(width);
+    let parts: Vec<Sixteens<'_>> = match runs {
+        V4View::List(runs) => blocks_by_top()
+            .map(|blocks| of_list(runs, blocks, shape))
+            .collect(),
+        V4View::Blocks(of) => blocks_by_top()
+            .map_init(
+                || of.reader(),
+                |reader, blocks| of_blocks(of, reader, blocks, shape),
+            )
+            .collect(),
+    };
+    Ok(assemble(parts)?)
+}
+
+/// One bit for every /24, set if an address of it has a value.
+pub(crate) fn bits(sections: &V4Sections<'_>, runs: V4View<'_>) -> Vec<u8> {
+    let mut bits = vec![0u8; V4_BITS_LEN];
+    let parts = bits.par_chunks_mut(V4_BITS_LEN / 256).zip(blocks_by_top());
+    match runs {
+        V4View::List(runs) => parts.for_each(|(part, blocks)| {
+            let first = u32::from(*blocks.start()) << 16;
+            let from = runs.partition_point(|run| run.end < first);
+            let runs = runs.get(from..).unwrap_or_default();
+            set_bits(part, (first, first | 0x00ff_ffff), runs);
+        }),
+        V4View::Blocks(of) => parts.for_each_init(
+            || of.reader(),
+            |reader, (part, blocks)| {
+                let edited = &sections.edited_bits;
+                let from = edited.partition_point(|(of, _)| of < blocks.start());
+                let mut edited = edited.get(from..).unwrap_or_default().iter().peekable();
+                for (part, block) in part.chunks_mut(BITS_OF_16).zip(blocks) {
+                    let first = u32::from(block) << 16;
+                    let edited = edited.next_if(|(of, _)| *of == block);
+                    let edited = edited.map(|(_, bits)| bits.as_slice());
+                    let in_image = of.bits_in_image(block);
+                    match edited.or(in_image.filter(|_| of.edits(block).is_empty())) {
+                        Some(bits) => part.copy_from_slice(bits),
+                        None => set_bits(part, (first, first | 0xffff), reader.runs(block)),
+                    }
+                }
+            },
+        ),
+    }
+    bits
+}
+
+fn of_list<'a>(runs: &[Run<u32>], blocks: RangeInclusive<u16>, shape: Shape) -> Sixteens<'a> {
+    let mut out = Sixteens::default();
+    let first = u32::from(*blocks.start()) << 16;
+    let mut rest = runs
+        .get(runs.partition_point(|run| run.end < first)..)
+        .unwrap_or_default();
+    for block in blocks {
+        out.encode(rest, block, shape);
+        rest = behind_16(rest, block);
+    }
+    out
+}
+
+fn of_blocks<'a>(
+    of: &Blocks<'a>,
+    reader: &mut BlockReader<'_, '_>,
+    blocks: RangeInclusive<u16>,
+    shape: Shape,
+) -> Sixteens<'a> {
+    let mut out = Sixteens::default();
+    let same_width = id_width(u32::try_from(of.image_values()).unwrap_or(u32::MAX)) == shape.width;
+    for block in blocks {
+        let in_image = of.in_image(block).filter(|_| same_width);
+        match in_image {
+            Some(in_image) if of.edits(block).is_empty() => out.copy(in_image),
+            Some(V4Block::Lines { lines, starts }) if !of.outline(block).is_uniform() => {
+                let edits = of.edits(block).iter();
+                let edited = Edited {
+                    lines,
+                    starts,
+                    edits: edits.map(|edit| edit.start..=edit.end),
+                };
+                let bits = of.bits_in_image(block).and_then(<[u8]>::first_chunk);
+                out.reencode(reader.runs(block), block, edited, bits, shape);
+            }
+            _ => out.encode(reader.runs(block), block, shape),
+        }
+    }
+    out
+}
