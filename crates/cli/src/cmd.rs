@@ -20,6 +20,7 @@ mod mirror;
 mod networks;
 mod open;
 mod pack;
+mod page;
 mod publish;
 mod relay;
 mod rollback;
@@ -46,6 +47,7 @@ pub(crate) enum Command {
     Diff(diff::Args),
     Apply(apply::Args),
     Pack(pack::Args),
+    Page(page::Args),
     Unpack(unpack::Args),
     Squash(squash::Args),
     Keygen(keygen::Args),
@@ -75,6 +77,7 @@ impl Command {
             Command::Diff(args) => diff::run(args, output),
             Command::Apply(args) => apply::run(args, output),
             Command::Pack(args) => pack::run(args, output),
+            Command::Page(args) => page::run(args, output),
             Command::Unpack(args) => unpack::run(args, output),
             Command::Squash(args) => squash::run(args, output),
             Command::Keygen(args) => keygen::run(args, output),

@@ -15,3 +15,8 @@ pub mod exports;
 mod reply;
 
 pub use reply::{Reply, Session};
+
+/// A smaller allocator than that of the standard library, which makes the module a tenth smaller.
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();

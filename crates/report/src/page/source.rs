@@ -1,0 +1,126 @@
+//! The images of a feed or of a mirror's folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rblmap::Image;
+
+use super::config::{ImageForm, ZoneConfig};
+use super::error::Error;
+
+/// Whose page it is: that decides how it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Of an operator: the source is a feed.
+    Operator,
+    /// Of a provider who uses lists: the source is a mirror's folder.
+    Provider,
+}
+
+/// What the page knows of a zone beside its configuration.
+#[derive(Debug)]
+pub(super) struct Zone<'c> {
+    pub(super) config: &'c ZoneConfig,
+    pub(super) serial: u64,
+    /// Seconds since 1970; 0 if it is not known.
+    pub(super) created: u64,
+    pub(super) counts: Counts,
+    pub(super) retired: bool,
+    /// The file that the browser loads, if any.
+    pub(super) image: Option<Vec<u8>>,
+}
+
+/// How much a zone lists, subzones aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// IPv4 addresses.
+    pub(super) v4: u64,
+    /// Runs of IPv6 addresses.
+    pub(super) v6: usize,
+    /// Names.
+    pub(super) names: usize,
+}
+
+/// A publisher's feed has a signed index; a mirror's folder has none.
+pub(super) fn kind(source: &Path) -> Kind {
+    if source.join("index.minisig").exists() {
+        Kind::Operator
+    } else {
+        Kind::Provider
+    }
+}
+
+/// Reads the newest image of a zone.
+pub(super) fn zone<'c>(source: &Path, config: &'c ZoneConfig) -> Result<Zone<'c>, Error> {
+    let name = config.name.get_ref();
+    let (path, image) = newest(source, name)?;
+    let base = image.base();
+    let counts = Counts {
+        v4: base
+            .v4_runs()
+            .map(|run| u64::from(run.end - run.start) + 1)
+            .sum(),
+        v6: base.v6_runs().count(),
+        names: base.name_count(),
+    };
+    let bytes = match config.image {
+        ImageForm::None => None,
+        ImageForm::Whole => Some(fs::read(&path).map_err(|cause| Error::Reading { path, cause })?),
+    };
+    Ok(Zone {
+        config,
+        serial: image.serial(),
+        created: image.created(),
+        counts,
+        retired: is_retired(source, name),
+        image: bytes,
+    })
+}
+
+/// The newest image of the zone: a mirror keeps it as `ZONE.rbl`, a publisher beside the feed's
+/// other files, if it is published, and in `.state/ZONE/` in any case.
+fn newest(source: &Path, zone: &str) -> Result<(PathBuf, Image), Error> {
+    let file = format!("{zone}.rbl");
+    let mut paths = vec![source.join(&file), source.join(zone).join(&file)];
+    if let Ok(entries) = fs::read_dir(source.join(".state").join(zone)) {
+        paths.extend(entries.flatten().map(|entry| entry.path()));
+    }
+    let mut newest: Option<(PathBuf, Image)> = None;
+    for path in paths {
+        if path.extension().is_none_or(|extension| extension != "rbl") || !path.is_file() {
+            continue;
+        }
+        let image = Image::read(&path).map_err(|cause| Error::Image {
+            path: path.clone(),
+            cause,
+        })?;
+        if newest
+            .as_ref()
+            .is_none_or(|(_, other)| other.serial() < image.serial())
+        {
+            newest = Some((path, image));
+        }
+    }
+    newest.ok_or_else(|| Error::NoZone {
+        source_folder: source.to_owned(),
+        zone: zone.to_owned(),
+    })
+}
+
+/// Whether the newest manifest of a feed, or the state of a mirror, says that the zone is given up.
+fn is_retired(source: &Path, zone: &str) -> bool {
+    let issue = |path: &Path| -> Option<u64> {
+        path.file_stem()?.to_str()?.split_once('-')?.0.parse().ok()
+    };
+    let manifest = fs::read_dir(source.join(zone).join("m"))
+        .into_iter()
+        .flat_map(|entries| entries.flatten().map(|entry| entry.path()))
+        .filter_map(|path| Some((issue(&path)?, path)))
+        .max();
+    let path = manifest.map_or(source.join(format!("{zone}.state.json")), |(_, path)| path);
+    fs::read(path)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
+        .and_then(|json| json.get("retired").map(|retired| !retired.is_null()))
+        .unwrap_or(false)
+}

@@ -1,0 +1,194 @@
+// Looks an address up in the lists of this page, inside the browser. SITE comes from site.js and
+// TEXT from the file of the language. Nothing that is asked leaves the device: an image is loaded
+// whole, and the question of a link stands behind its #, which no browser sends.
+"use strict";
+(() => {
+const LISTED = 1, EXPIRED = 2, BAD_KEY = -1, NEWER = -4;
+const root = document.currentScript.src.replace(/[^/]*$/, "");
+const form = document.getElementById("ask"), field = document.getElementById("key"), out = document.getElementById("answer");
+if (!form) return;
+
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
+const bytes = base64 => Uint8Array.from(atob(base64), letter => letter.charCodeAt(0));
+async function load(name, inlined) {
+  if (inlined) return bytes(inlined);
+  const response = await fetch(root + name, { credentials: "omit" });
+  if (!response.ok) throw new Error(response.status);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+// A module has one image open. Each zone gets a module of its own, when it is first asked.
+let compiled;
+const opened = new Map();
+function open(zone) {
+  if (!opened.has(zone)) {
+    const reader = openZone(zone);
+    opened.set(zone, reader);
+    reader.catch(() => opened.delete(zone));
+  }
+  return opened.get(zone);
+}
+async function openZone(zone) {
+  compiled ??= load("reader.wasm", SITE.module).then(module => WebAssembly.compile(module));
+  compiled.catch(() => { compiled = undefined; });
+  const [module, image] = await Promise.all([compiled, load(zone.image, zone.inlined)]);
+  const call = (await WebAssembly.instantiate(module, {})).exports;
+  const give = data => {
+    const at = call.rblmap_alloc(data.length);
+    new Uint8Array(call.memory.buffer, at, data.length).set(data);
+    return at;
+  };
+  const left = () => new Uint8Array(call.memory.buffer, call.rblmap_out_at(), call.rblmap_out_len()).slice();
+  const state = call.rblmap_open(give(image), image.length);
+  if (state < 0) return { state };
+  const facts = new DataView(left().buffer);
+  return {
+    state, serial: facts.getBigUint64(0, true), created: Number(facts.getBigUint64(8, true)),
+    lookup(key) {
+      const data = new TextEncoder().encode(key), now = BigInt(Math.floor(Date.now() / 1000));
+      return { state: call.rblmap_lookup(0, give(data), data.length, now), records: records(left()) };
+    },
+  };
+}
+function records(data) {
+  const found = [];
+  for (let at = 0; at + 5 <= data.length; at += 5 + data[at + 4]) {
+    const text = new TextDecoder().decode(data.subarray(at + 5, at + 5 + data[at + 4]));
+    found.push({ a: data.slice(at, at + 4).join("."), text });
+  }
+  return found;
+}
+
+function element(name, text, ...children) {
+  const made = document.createElement(name);
+  if (text) made.textContent = text;
+  made.append(...children);
+  return made;
+}
+function link(text, href) {
+  const made = element("a", text);
+  made.href = href;
+  return made;
+}
+// The places of the URL templates are those of the mail policy: %a the key, %z the zone.
+const expand = (url, key, zone) =>
+  url.replace(/%([az])/g, (all, what) => encodeURIComponent(what === "a" ? key : zone.name));
+
+function card(zone, key, reader, answer) {
+  const values = { key, zone: zone.title, serial: String(reader.serial ?? ""), made: day(reader.created) };
+  const made = element("section");
+  made.className = "card";
+  const say = text => made.append(element("p", fill(text, values)));
+  const head = text => made.append(element("h2", fill(text, values)));
+  const { state } = answer;
+  if (state === LISTED) {
+    made.classList.add("listed");
+    head(TEXT.listed);
+    for (const text of new Set(answer.records.map(record => record.text).filter(Boolean)))
+      made.append(element("blockquote", "", ...linked(text)));
+    say(TEXT.listed_what);
+    const help = element("ul");
+    if (zone.removal_url) help.append(element("li", "", link(TEXT.remove, expand(zone.removal_url, key, zone))));
+    if (zone.evidence_url) help.append(element("li", "", link(TEXT.evidence, expand(zone.evidence_url, key, zone))));
+    made.append(help, element("h3", TEXT.report_title), reports(zone, key, values, answer));
+  } else if (state === 0) {
+    made.classList.add("clear");
+    head(TEXT.not_listed);
+    say(TEXT.not_listed_what);
+  } else head(state === EXPIRED ? TEXT.expired : state === NEWER ? TEXT.newer : TEXT.damaged);
+  if (reader.serial !== undefined) say(TEXT.edition);
+  return made;
+}
+const day = seconds => seconds ? new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ") + " UTC" : "–";
+const linked = text => text.split(/(https?:\/\/[^\s<>"]+)/).map((part, at) => at % 2 ? link(part, part) : part);
+
+function reports(zone, key, values, answer) {
+  const text = answer.records.map(record => [record.a, record.text].filter(Boolean).join(" ")).join("; ");
+  const filled = { ...values, zone: zone.name, text };
+  const subject = fill(TEXT.report_subject, filled), body = fill(TEXT.report_body, filled);
+  const list = element("ul");
+  if (SITE.contact.includes("@")) {
+    const to = `mailto:${SITE.contact}?subject=${encodeURIComponent(subject)}&body=${encodeURIComponent(body.replace(/\n/g, "\r\n"))}`;
+    list.append(element("li", "", link(TEXT.report_mail, to)));
+  }
+  list.append(saving(TEXT.report_xarf, "report.xarf.json", "application/json", () => xarf(zone, key, text)),
+    saving(TEXT.report_arf, "report.eml", "message/rfc822", () => arf(zone, key, subject, body)));
+  return list;
+}
+function saving(label, name, type, content) {
+  const button = element("button", label);
+  button.type = "button";
+  button.className = "link";
+  button.addEventListener("click", () => {
+    const made = link("", URL.createObjectURL(new Blob([content()], { type })));
+    made.download = name;
+    made.click();
+    setTimeout(() => URL.revokeObjectURL(made.href), 1000);
+  });
+  return element("li", "", button);
+}
+// XARF 4: xarf.org. Whoever sends the report fills in who they are.
+function xarf(zone, key, text) {
+  const who = { org: "", contact: "", domain: "" };
+  return JSON.stringify({
+    xarf_version: "4.0.0", report_id: crypto.randomUUID?.() ?? String(Date.now()), timestamp: new Date().toISOString(),
+    reporter: who, sender: who, source_identifier: key, category: "reputation", type: "blocklist",
+    evidence_source: "user_report", blocklist_name: zone.name, reason: text, description: "This listing is wrong.",
+  }, null, 2) + "\n";
+}
+// ARF: RFC 5965, with the type not-spam of RFC 6430.
+function arf(zone, key, subject, body) {
+  const mark = "=_rblmap_report", date = new Date().toUTCString().replace("GMT", "+0000");
+  const source = key.includes(":") || /^[\d.]+$/.test(key) ? `Source-IP: ${key}` : `Reported-Domain: ${key}`;
+  const encoded = text => /^[\x20-\x7e]*$/.test(text) ? text
+    : `=?UTF-8?B?${btoa(String.fromCharCode(...new TextEncoder().encode(text)))}?=`;
+  return [`To: ${SITE.contact}`, `Subject: ${encoded(subject)}`, `Date: ${date}`, "MIME-Version: 1.0",
+    `Content-Type: multipart/report; report-type=feedback-report; boundary="${mark}"`, "",
+    `--${mark}`, "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit", "", ...body.split("\n"),
+    `--${mark}`, "Content-Type: message/feedback-report", "", "Feedback-Type: not-spam", "User-Agent: rblmap-page/1",
+    "Version: 1", `Arrival-Date: ${date}`, source, `Reporting-MTA: dns; ${zone.name}`, "",
+    `--${mark}`, "Content-Type: text/rfc822-headers", "", "", `--${mark}--`, ""].join("\r\n");
+}
+
+async function show(key, only) {
+  const zones = SITE.zones.filter(zone => !only || zone.name === only);
+  field.removeAttribute("aria-invalid");
+  const cards = [];
+  out.replaceChildren(element("p", TEXT.loading));
+  for (const zone of zones.length ? zones : SITE.zones) {
+    if (!zone.image) {
+      if (only) cards.push(element("p", fill(TEXT.no_image, { zone: zone.title })));
+      continue;
+    }
+    try {
+      const reader = await open(zone);
+      const answer = reader.state < 0 ? reader : reader.lookup(key);
+      if (answer.state === BAD_KEY) {
+        field.setAttribute("aria-invalid", "true");
+        return out.replaceChildren(element("p", TEXT.bad_key));
+      }
+      cards.push(card(zone, key, reader, answer));
+    } catch (error) {
+      cards.push(element("p", `${zone.title}: ${fill(TEXT.failed, { cause: error.message })}`));
+    }
+  }
+  // What is listed comes first.
+  cards.sort((one, other) => other.classList.contains("listed") - one.classList.contains("listed"));
+  out.replaceChildren(...cards);
+}
+const ownZone = SITE.zones.find(zone => location.pathname.endsWith(`/${zone.name}.html`))?.name;
+function fromLink() {
+  const asked = new URLSearchParams(location.hash.slice(1)), key = asked.get("a")?.trim();
+  if (!key) return;
+  field.value = key;
+  show(key, asked.get("z") || ownZone);
+}
+form.hidden = false;
+form.addEventListener("submit", event => {
+  event.preventDefault();
+  const key = field.value.trim();
+  if (key) show(key, ownZone); else field.focus();
+});
+addEventListener("hashchange", fromLink);
+fromLink();
+})();
