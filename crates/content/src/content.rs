@@ -100,9 +100,10 @@ impl<V4: V4Runs> Draft<V4> {
         self.zones.entry(*name).or_default()
     }
 
-    /// Takes away what zones say of which the name is not one of these.
+    /// Removes the zones whose name is not one of these, which rise. Linear in both, but for a logarithm.
     pub fn retain_zones(&mut self, names: &[NameKey]) {
-        self.zones.retain(|name, _| names.contains(name));
+        self.zones
+            .retain(|name, _| names.binary_search(name).is_ok());
         // There is always a base.
         self.zone_mut(&NameKey::ROOT);
     }

@@ -1,20 +1,45 @@
-//! Reads snapshots and deltas: what comes of a payload, and the image of the result.
+//! Applies snapshots and deltas: from their decisions to the image of the result.
+//!
+//! ```text
+//!   base image ──edited──► content, runs left in the image ──┐
+//!                                                            ├─► edits kept by /16 ──encode──► new image
+//!   deltas: header, frame ──► head, decisions ──edit coder───┘    (lines without edits are copied)
+//! ```
+//!
+//! A large IPv4 list is never read as a whole. For each /16 is known how many runs and gaps it has, what
+//! it begins and ends with, and how many runs each value has (`rblmap_image::Blocks`). That is all that
+//! the ranks and references of a delta need: a rank leads to its /16, the counts of the lines there lead
+//! to the line, and that line alone is read.
+//!
+//! The edits of a chain of deltas are laid over each other, and no image is made between. At the end a
+//! /16 without edits has the lines that it had, as long as its values keep their ids. In one with edits
+//! a line is copied that ends well before an edit, and so are those from the first one on that starts
+//! where an old line did; the lines between are made anew. So that no damage is copied with them, the
+//! digests of the base are compared first.
+//!
+//! Nothing is believed before it is checked: the check of the header, zone and base of each delta, then
+//! each count against the limits, each decision for being possible, and at the end the root of the
+//! image against the one that the last delta names.
 
-use rblmap::{Image, Run};
-use rblmap_content::{Content, ContentId, Draft, DraftZone, Facts, V4Runs, edit_runs};
+use rayon::prelude::*;
+use rblmap::{Image, NameKey};
+use rblmap_content::{Content, ContentId, Draft, DraftZone, Edit, Facts, edit_runs};
 use rblmap_format::Address;
-use rblmap_image::{Layout, V4Image, V4Source, encode_named};
+use rblmap_image::{EditedContent, Layout, V4Image, V4Source, encode_named};
 
-use crate::MODEL_MAX;
 use crate::codec::range_coder::Decoder;
+use crate::codec::text_model::{MODEL_MAX, TextRoom};
 use crate::codec::value_refs::Table;
 use crate::container::frame;
 use crate::container::header::{self, Header, Kind};
 use crate::container::ids::{IdPrefix, ImageRoot};
 use crate::container::limits::Limits;
-use crate::container::payload_head::{Head, Part};
+use crate::container::payload_head::{Head, Part, may_have_streams};
 use crate::container::varint::take_uv;
-use crate::edit::{addresses, names, values};
+use crate::edit::addresses::{self, Stream};
+use crate::edit::base::Base;
+use crate::edit::names::NameCounts;
+use crate::edit::{names, values};
 use crate::error::Error;
 
 /// The bytes of the image that a snapshot was packed from, checked.
@@ -38,11 +63,15 @@ pub fn unpack(snapshot: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
         let (found, expected) = ("a delta", "a snapshot");
         return Err(Error::Kind { found, expected });
     }
-    let empty = Draft::new(header.zone.clone()).finish()?;
-    let content = read(empty, &frame::open(body, limits)?, limits)?;
-    // Next to the rest it costs nothing, and nobody has looked at the content before.
-    check_result(&header, &content)?;
-    checked_image(&header, &content, Layout::default())
+    let empty = Draft::empty(header.zone.clone()).finish()?;
+    let content = read(empty, body, limits)?;
+    let layout = Layout::default();
+    // Nobody has looked at the content before, and it costs next to nothing beside the rest.
+    let (checked, image) = rayon::join(
+        || check_result(&header, &content),
+        || checked_image(&header, &content, layout),
+    );
+    checked.and(image)
 }
 
 /// The bytes of the image that deltas lead to from `old`, one after the other, checked: they have the
@@ -79,12 +108,12 @@ pub fn apply(old: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, 
 }
 
 /// The content at the end of a chain of deltas, and the header of the last.
-pub(crate) fn follow<V4: EditRuns>(
-    base: Content<V4>,
+pub(crate) fn follow<'a>(
+    base: EditedContent<'a>,
     image: &Image,
     deltas: &[&[u8]],
     limits: &Limits,
-) -> Result<(Header, Content<V4>), Error> {
+) -> Result<(Header, EditedContent<'a>), Error> {
     let mut at = ContentId::from_bytes(image.content_id());
     // The whole chain is looked at before any of it costs anything.
     let mut chain = Vec::with_capacity(deltas.len());
@@ -112,7 +141,7 @@ pub(crate) fn follow<V4: EditRuns>(
     let mut content = base;
     let mut last = None;
     for (header, body) in chain {
-        content = read(content, &frame::open(body, limits)?, limits)?;
+        content = read(content, body, limits)?;
         last = Some(header);
     }
     Ok((last.ok_or(Error::NoDelta)?, content))
@@ -137,7 +166,7 @@ fn checked_image<V4: V4Source>(
     }
 }
 
-pub(crate) fn check_result<V4: V4Runs>(
+pub(crate) fn check_result<V4: V4Source>(
     header: &Header,
     content: &Content<V4>,
 ) -> Result<(), Error> {
@@ -147,44 +176,41 @@ pub(crate) fn check_result<V4: V4Runs>(
     }
     Err(Error::Result { expected, found })
 }
-/// The content that a payload makes of `old`.
+/// The content that the frame of a payload, and the streams behind it, make of `old`.
 ///
 /// # Errors
-/// Bytes that nobody wrote, as far as that shows: the caller compares the content's id.
-pub(crate) fn read<V4: EditRuns>(
-    old: Content<V4>,
-    payload: &[u8],
+/// Bytes that nobody wrote, as far as that shows: the caller compares root or content id.
+fn read<'a>(
+    old: EditedContent<'a>,
+    body: &[u8],
     limits: &Limits,
-) -> Result<Content<V4>, Error> {
-    let mut rest = payload;
-    let head = Head::read(&mut rest)?;
-    check_limits(&head, limits)?;
+) -> Result<EditedContent<'a>, Error> {
+    let (payload, streams) = frame::open(body, limits)?;
+    let mut rest = payload.as_slice();
+    let head = Head::read(&mut rest, Some(old.zones().len()), limits)?;
+    check_modelled(&head)?;
     let bad = || Error::Malformed {
         what: "length of the decisions",
     };
-    let len = take_uv(&mut rest)
-        .and_then(|len| usize::try_from(len).ok())
+    let len = take_uv(&mut rest).and_then(|len| usize::try_from(len).ok());
+    let (decisions, text) = len
+        .and_then(|len| rest.split_at_checked(len))
         .ok_or_else(bad)?;
-    let (decisions, text) = rest.split_at_checked(len).ok_or_else(bad)?;
     let mut decoder = Decoder::new(decisions, text);
     let added = u32::try_from(head.values).map_err(|_| Error::Malformed {
         what: "count of values",
     })?;
-    let added = values::code(
-        &mut decoder,
-        old.values(),
-        added,
-        &[],
-        (limits.payload, head.modelled),
-    )?;
-    let mut table = Table::new(&old).with_added(u32::try_from(added.len()).unwrap_or(u32::MAX));
+    let mut room = TextRoom::new(limits.payload, head.modelled);
+    let added = values::code(&mut decoder, old.values(), added, &[], &mut room)?;
+    let count = u32::try_from(added.len()).unwrap_or(u32::MAX); // as many as `head.values`
+    let mut reader = ZoneReader {
+        decoder,
+        streams,
+        table: Table::new(&old).with_added(count),
+        room,
+    };
     let old_zones = old.zones().iter().map(|zone| *zone.name());
-    let zones = head.zones.clone().unwrap_or_else(|| old_zones.collect());
-    if zones.len() != head.parts.len() {
-        return Err(Error::Malformed {
-            what: "count of zones",
-        });
-    }
+    let zones: Vec<NameKey> = head.zones.unwrap_or_else(|| old_zones.collect());
     // What the old content says stays, but where the payload says otherwise.
     let mut draft = old.into_draft();
     // Behind those of the old content, so that ids are those of the payload.
@@ -195,137 +221,122 @@ pub(crate) fn read<V4: EditRuns>(
         });
     }
     draft.retain_zones(&zones);
-    for (name, part) in zones.iter().zip(&head.parts) {
-        let mut reader = ZoneReader {
-            coder: &mut decoder,
-            table: &mut table,
-            limits,
-            modelled: head.modelled,
-        };
+    for zone in &zones {
+        draft.zone_mut(zone);
+    }
+    for (place, part) in &head.parts {
+        let name = zones.get(*place).ok_or(Error::Malformed {
+            what: "number of a zone",
+        })?;
         reader.zone(part, draft.zone_mut(name))?;
     }
-    if !decoder.is_at_end() {
+    if !reader.streams.is_empty() {
+        return Err(Error::Frame);
+    }
+    if !reader.decoder.is_at_end() {
         return Err(Error::Malformed { what: "length" });
     }
     Ok(draft.finish()?)
 }
 
-/// IPv4 runs that edits can be read and laid over.
-pub(crate) trait EditRuns: V4Runs {
-    /// Reads edits and lays them over.
-    ///
-    /// # Errors
-    /// Bytes that nobody wrote, as far as that shows.
-    fn edit(
-        self,
-        coder: &mut Decoder<'_>,
-        counts: addresses::Counts,
-        table: &mut Table,
-    ) -> Result<Self, Error>;
+/// Reads the parts of one zone after the other.
+struct ZoneReader<'b> {
+    decoder: Decoder<'b>,
+    /// Streams of edits that were not read yet.
+    streams: &'b [u8],
+    table: Table,
+    room: TextRoom,
 }
 
-impl EditRuns for Vec<Run<u32>> {
-    fn edit(
-        self,
-        coder: &mut Decoder<'_>,
-        counts: addresses::Counts,
-        table: &mut Table,
-    ) -> Result<Self, Error> {
-        edited(&self, coder, counts, table)
-    }
-}
-
-impl EditRuns for V4Image<'_> {
-    fn edit(
-        self,
-        coder: &mut Decoder<'_>,
-        counts: addresses::Counts,
-        table: &mut Table,
-    ) -> Result<Self, Error> {
-        match self {
-            V4Image::List(runs) => Ok(V4Image::List(runs.edit(coder, counts, table)?)),
-            V4Image::Blocks(mut blocks) => {
-                let edits = addresses::decode(coder, &&*blocks, counts, table)?;
-                let laid = blocks.edit(&edits);
-                laid.map_err(|_| Error::Malformed { what: "edits" })?;
-                Ok(V4Image::Blocks(blocks))
-            }
-        }
-    }
-}
-
-fn edited<A: Address>(
-    old: &[Run<A>],
-    coder: &mut Decoder<'_>,
-    counts: addresses::Counts,
-    table: &mut Table,
-) -> Result<Vec<Run<A>>, Error> {
-    let edits = addresses::decode(coder, &old, counts, table)?;
-    Ok(edit_runs(old, &edits))
-}
-
-/// Reads the parts of one zone.
-struct ZoneReader<'r, 'b> {
-    coder: &'r mut Decoder<'b>,
-    table: &'r mut Table,
-    limits: &'r Limits,
-    modelled: bool,
-}
-
-impl ZoneReader<'_, '_> {
+impl ZoneReader<'_> {
     /// Makes the old zone the new one.
-    fn zone<V4: EditRuns>(&mut self, part: &Part, zone: &mut DraftZone<V4>) -> Result<(), Error> {
+    fn zone(&mut self, part: &Part, zone: &mut DraftZone<V4Image<'_>>) -> Result<(), Error> {
         if part.expires.is_some() {
             zone.expires = part.expires.filter(|&expires| expires != 0);
         }
         if let Some(bytes) = &part.facts {
             zone.facts = Facts::decode(bytes).ok_or(Error::Malformed { what: "zone facts" })?;
         }
-        if part.v4.edits > 0 {
-            let runs = std::mem::take(&mut zone.v4);
-            zone.v4 = runs.edit(self.coder, part.v4, self.table)?;
+        if !part.v4.is_empty() {
+            match &mut zone.v4 {
+                V4Image::List(runs) => {
+                    let edits = self.edits(&runs.as_slice(), &part.v4)?;
+                    *runs = edit_runs(runs, &edits);
+                }
+                V4Image::Blocks(blocks) => {
+                    let edits = self.edits(&&**blocks, &part.v4)?;
+                    let done = blocks.edit(&edits);
+                    done.map_err(|_| Error::Malformed { what: "edits" })?;
+                }
+            }
         }
-        if part.v6.edits > 0 {
-            zone.v6 = edited(&zone.v6, self.coder, part.v6, self.table)?;
+        if !part.v6.is_empty() {
+            let edits = self.edits(&zone.v6.as_slice(), &part.v6)?;
+            zone.v6 = edit_runs(&zone.v6, &edits);
         }
-        if part.names != names::Counts::default() {
-            zone.names = names::code(
-                self.coder,
-                &zone.names,
-                part.names,
-                None,
-                (self.table, self.modelled),
-                self.limits.payload,
-            )?;
+        if part.names != NameCounts::default() {
+            let (table, room) = (&mut self.table, &mut self.room);
+            let counts = part.names;
+            zone.names = names::code(&mut self.decoder, &zone.names, counts, None, table, room)?;
         }
         Ok(())
     }
-}
 
-fn check_limits(head: &Head, limits: &Limits) -> Result<(), Error> {
-    let mut size = head.values;
-    for part in &head.parts {
-        if head.modelled && part.names.added > MODEL_MAX as u64 {
+    /// Reads edits: one stream of them among the other decisions, several on all cores.
+    fn edits<A: Address, B: Base<A> + Sync>(
+        &mut self,
+        base: &B,
+        streams: &[Stream<A>],
+    ) -> Result<Vec<Edit<A>>, Error> {
+        if let [stream] = streams {
+            return addresses::decode(&mut self.decoder, base, stream, &mut self.table);
+        }
+        let count = streams.iter().map(|stream| stream.counts.edits).sum();
+        if !may_have_streams(count, self.table.len()) {
             return Err(Error::Malformed {
-                what: "count of names under a model",
+                what: "count of streams",
             });
         }
-        for count in [
-            part.v4.edits,
-            part.v6.edits,
-            part.names.changed,
-            part.names.added,
-        ] {
-            size = size.saturating_add(count);
+        let mut parts = Vec::with_capacity(streams.len());
+        for stream in streams {
+            let len = usize::try_from(stream.len).ok();
+            let split = len.and_then(|len| self.streams.split_at_checked(len));
+            let (decisions, rest) = split.ok_or(Error::Malformed {
+                what: "length of a stream",
+            })?;
+            self.streams = rest;
+            parts.push((stream, decisions));
+        }
+        let table = &self.table;
+        let read = |(stream, decisions): &(&Stream<A>, &[u8])| {
+            let (mut decoder, mut table) = (Decoder::new(decisions, &[]), table.clone());
+            let edits = addresses::decode(&mut decoder, base, stream, &mut table)?;
+            match decoder.is_at_end() {
+                true => Ok(edits),
+                false => Err(Error::Malformed { what: "length" }),
+            }
+        };
+        let read: Result<Vec<Vec<Edit<A>>>, Error> = parts.par_iter().map(read).collect();
+        let edits = read?.concat();
+        // Each stream rises; each begins behind the end of the one before.
+        let rises = |pair: &[Edit<A>]| matches!(pair, [a, b] if a.end < b.start);
+        match edits.par_windows(2).all(rises) {
+            true => Ok(edits),
+            false => Err(Error::Malformed {
+                what: "order of streams",
+            }),
         }
     }
-    if size > limits.entries {
-        let limit = limits.entries;
-        return Err(Error::Limit {
-            what: "changes",
-            size,
-            limit,
-        });
+}
+
+/// A model is asked for each byte of text, and learns from names around each added one.
+fn check_modelled(head: &Head) -> Result<(), Error> {
+    let added = head.parts.iter().map(|(_, part)| part.names.added);
+    let added = added.fold(head.values, u64::saturating_add);
+    match head.modelled && added > MODEL_MAX {
+        true => Err(Error::Malformed {
+            what: "count of names and values under a model",
+        }),
+        false => Ok(()),
     }
-    Ok(())
 }

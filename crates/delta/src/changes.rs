@@ -3,7 +3,7 @@
 use rblmap::{NameKey, Slot, Value, ValueId};
 use rblmap_content::{Content, NameTable, ZoneContent};
 
-use crate::diff::{number, renumbered, runs4, runs6};
+use crate::diff::{number, renumbered, runs6};
 use crate::edit::find;
 
 /// One difference between two contents.
@@ -92,8 +92,8 @@ pub fn changes<'a>(old: &'a Content, new: &'a Content, mut see: impl FnMut(Chang
                 is,
             })
         };
-        let runs = renumbered(runs4(to), |id| values.common(id));
-        find::differences(runs4(from), &runs, |was, is| {
+        let runs = renumbered(to.map_or(&[][..], ZoneContent::v4), |id| values.common(id));
+        find::differences(from.map_or(&[], ZoneContent::v4), &runs, |was, is| {
             let what = Changed::V4(was.start, was.end);
             see(what, values.says(was.value), values.says(is));
         });

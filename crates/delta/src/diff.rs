@@ -1,17 +1,29 @@
 //! Makes snapshots and deltas: finds the change between two contents and writes it.
+//!
+//! ```text
+//!   old ─┐
+//!        ├─► Change::find ──► Change::write ──► head ────────┐
+//!   new ─┘   values, edits,    (with texts plain,  decisions ─┼─► zstd frame ─┐
+//!            names, facts       under the model)   text ──────┘                ├─► file
+//!                                                  streams of edits, if many ──┘
+//! ```
 
+use rayon::prelude::*;
 use rblmap::{Image, NameKey, Run, Slot, ValueId};
-use rblmap_content::{Content, ContentId, Draft, Edit, NameTable, ZoneContent};
-use rblmap_format::Address;
+use rblmap_content::{Content, ContentId, Draft, Edit, NameTable, V4Runs, ZoneContent};
+use rblmap_format::{Address, sections};
+use rblmap_image::{EditedContent, V4Image, V4Source, V4View};
 
-use crate::MODEL_MAX;
-use crate::codec::range_coder::{Coder, Encoder};
+use crate::codec::range_coder::Encoder;
+use crate::codec::text_model::{MODEL_MAX, TextRoom};
 use crate::codec::value_refs::Table;
 use crate::container::frame;
 use crate::container::header::{Header, Kind};
 use crate::container::ids::{IdPrefix, ImageRoot, Session};
-use crate::container::payload_head::{Head, Part};
+use crate::container::payload_head::{Head, Part, STREAM_EDITS, may_have_streams};
 use crate::container::varint::push_uv;
+use crate::edit::addresses::Stream;
+use crate::edit::base::Base;
 use crate::edit::{addresses, find, names, values};
 use crate::error::Error;
 
@@ -27,10 +39,11 @@ use crate::error::Error;
 /// # Errors
 /// An image that is damaged, or that holds no content in normal form.
 pub fn pack(image: &Image, session: Session) -> Result<Vec<u8>, Error> {
-    image.verify().map_err(rblmap_image::Error::from)?;
-    let content = rblmap_image::decode(image)?;
-    let empty = Draft::new(content.name().clone()).finish()?;
-    let result = content.id();
+    let (whole, content) = rayon::join(|| image.verify(), || rblmap_image::edited(image));
+    whole.map_err(rblmap_image::Error::from)?;
+    let content = content?;
+    let empty = Draft::empty(content.name().clone()).finish()?;
+    let (result, written) = rayon::join(|| content.id(), || write(&empty, &content));
     let header = Header {
         kind: Kind::Snapshot,
         zone: content.name().clone(),
@@ -40,7 +53,7 @@ pub fn pack(image: &Image, session: Session) -> Result<Vec<u8>, Error> {
         image: ImageRoot::of(image, &result),
         result,
     };
-    Ok(header.seal(&frame::close(&write(&empty, &content)?)?))
+    Ok(header.seal(&written?))
 }
 
 /// The change from one image of a zone to another: a delta (`.rbd`).
@@ -56,9 +69,9 @@ pub fn pack(image: &Image, session: Session) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// Images of different zones, that are damaged, or that hold no content in normal form.
 pub fn diff(old: &Image, new: &Image, session: Session) -> Result<Vec<u8>, Error> {
-    let verified = |which, image: &Image| {
-        let whole = image.verify().map_err(rblmap_image::Error::from);
-        let content = whole.and_then(|()| rblmap_image::decode(image));
+    let verified = |which, image| {
+        let (whole, content) = rayon::join(|| Image::verify(image), || rblmap_image::edited(image));
+        let content = whole.map_err(rblmap_image::Error::from).and(content);
         content.map_err(|source| Error::Side { which, source })
     };
     let (from, to) = rayon::join(|| verified("old", old), || verified("new", new));
@@ -69,7 +82,7 @@ pub fn diff(old: &Image, new: &Image, session: Session) -> Result<Vec<u8>, Error
             found: to.name().to_string(),
         });
     }
-    let (result, payload) = rayon::join(|| to.id(), || write(&from, &to));
+    let (result, written) = rayon::join(|| to.id(), || write(&from, &to));
     let header = Header {
         kind: Kind::Delta {
             // As the old image calls itself, and as it is looked for when the delta is applied.
@@ -83,168 +96,333 @@ pub fn diff(old: &Image, new: &Image, session: Session) -> Result<Vec<u8>, Error
         image: ImageRoot::of(new, &result),
         result,
     };
-    Ok(header.seal(&frame::close(&payload?)?))
+    Ok(header.seal(&written?))
 }
 
-/// The shortest of the ways to write the change: edits joined over intervals or not, texts for
-/// zstd or under a model.
-pub(crate) fn write(old: &Content, new: &Content) -> Result<Vec<u8>, Error> {
+/// The frame of a payload, and the streams of edits behind it: the shortest of the ways to write the
+/// change. Edits are joined over several runs and gaps or not; texts are left to zstd or told under a
+/// model.
+pub(crate) fn write(old: &EditedContent<'_>, new: &EditedContent<'_>) -> Result<Vec<u8>, Error> {
     let (change, table) = rayon::join(|| Change::find(old, new), || Table::new(old));
-    let (mut best, text) = change.write(old, &table, false)?;
-    let modelled = (1..=MODEL_MAX).contains(&text);
-    if modelled {
-        best = change.write(old, &table, true)?.0;
+    let mut best = change.write(old, &table, Edits::Single, false)?;
+    let is_modelled = (1..=MODEL_MAX).contains(&(best.text as u64));
+    if is_modelled {
+        best = change.write(old, &table, Edits::Single, true)?;
     }
-    if let Some(joined) = change.joined() {
-        let joined = joined.write(old, &table, modelled)?.0;
+    if change.can_be_joined() {
+        let joined = change.write(old, &table, Edits::Joined, is_modelled)?;
         if joined.len() < best.len() {
             best = joined;
         }
     }
-    Ok(best)
+    let mut out = frame::close(&best.payload)?;
+    drop(best.payload);
+    best.streams.iter().for_each(|stream| out.extend(stream));
+    Ok(out)
 }
 
-/// The change between two contents, in the ids of the old one's values and the added ones.
+/// Whether an edit may go over several runs and gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Edits {
+    Single,
+    Joined,
+}
+
+/// A change as it was written.
+struct Written {
+    payload: Vec<u8>,
+    /// How many bytes of the payload are text.
+    text: usize,
+    /// Streams of edits that are not in the payload.
+    streams: Vec<Vec<u8>>,
+}
+
+impl Written {
+    fn len(&self) -> usize {
+        self.payload.len() + self.streams.iter().map(Vec::len).sum::<usize>()
+    }
+}
+
+/// The change between two contents, in the ids of the old one's values and of the added ones.
 struct Change<'a> {
     added: Vec<Vec<u8>>,
     zones: Option<Vec<NameKey>>,
+    /// For each zone of the new content.
     parts: Vec<ZoneChange<'a>>,
 }
 
 struct ZoneChange<'a> {
-    old: Option<&'a ZoneContent>,
-    v4: Vec<Edit<u32>>,
+    old: Option<&'a ZoneContent<V4Image<'a>>>,
+    v4: Edits4<'a>,
     v6: Vec<Edit<u128>>,
     names: NameTable,
     expires: Option<u64>,
     facts: Option<Vec<u8>>,
 }
 
+/// The edits of IPv4 addresses.
+enum Edits4<'a> {
+    List(Vec<Edit<u32>>),
+    /// The base says nothing, and values keep their ids: each run is an edit. They stay in the image
+    /// until they are written.
+    All(&'a V4Image<'a>),
+}
+
 impl<'a> Change<'a> {
-    fn find(old: &'a Content, new: &Content) -> Change<'a> {
+    fn find(old: &'a EditedContent<'a>, new: &'a EditedContent<'a>) -> Change<'a> {
         let (ids, added) = number(old, new);
-        let names = |content: &Content| content.zones().iter().map(|zone| *zone.name()).collect();
+        let ids = Ids::new(old, new, ids);
+        let names =
+            |content: &EditedContent<'_>| content.zones().iter().map(|zone| *zone.name()).collect();
         let (old_zones, new_zones): (Vec<NameKey>, Vec<NameKey>) = (names(old), names(new));
-        let parts = new
-            .zones()
-            .iter()
-            .map(|zone| zone_change(old, zone, &ids))
-            .collect();
+        let zones = new.zones().iter();
         Change {
             added,
+            parts: zones.map(|zone| zone_change(old, zone, &ids)).collect(),
             zones: (old_zones != new_zones).then_some(new_zones),
-            parts,
         }
     }
 
-    /// The same with joined edits, if any can be.
-    fn joined(&self) -> Option<Change<'a>> {
-        let mut shorter = false;
-        let parts = self.parts.iter().map(|part| {
-            let (v4, v6) = (find::joined(&part.v4), find::joined(&part.v6));
-            shorter |= v4.len() < part.v4.len() || v6.len() < part.v6.len();
-            ZoneChange {
-                old: part.old,
-                v4,
-                v6,
-                names: part.names.clone(),
-                expires: part.expires,
-                facts: part.facts.clone(),
-            }
-        });
-        let parts = parts.collect();
-        shorter.then(|| Change {
-            added: self.added.clone(),
-            zones: self.zones.clone(),
-            parts,
+    /// Whether neighbouring edits can be one.
+    fn can_be_joined(&self) -> bool {
+        self.parts.iter().any(|part| {
+            let v4 = match &part.v4 {
+                Edits4::List(edits) => find::can_be_joined(edits),
+                // Runs that touch have different values.
+                Edits4::All(_) => false,
+            };
+            v4 || find::can_be_joined(&part.v6)
         })
     }
 
-    /// The payload, and how many bytes of it are text.
     fn write(
         &self,
-        old: &Content,
+        old: &EditedContent<'_>,
         table: &Table,
-        modelled: bool,
-    ) -> Result<(Vec<u8>, usize), Error> {
+        edits: Edits,
+        is_modelled: bool,
+    ) -> Result<Written, Error> {
         let mut encoder = Encoder::new();
-        let added = u32::try_from(self.added.len()).map_err(|_| Error::Malformed {
+        let too_many = |_| Error::Malformed {
             what: "count of values",
-        })?;
-        values::code(
-            &mut encoder,
-            old.values(),
-            added,
-            &self.added,
-            (u64::MAX, modelled),
-        )?;
-        let mut table = table.clone().with_added(added);
+        };
+        let added = u32::try_from(self.added.len()).map_err(too_many)?;
+        let mut room = TextRoom::new(u64::MAX, is_modelled);
+        values::code(&mut encoder, old.values(), added, &self.added, &mut room)?;
+        let mut writer = ZoneWriter {
+            encoder,
+            table: table.clone().with_added(added),
+            room,
+            edits,
+            streams: Vec::new(),
+        };
         let mut head = Head {
             zones: self.zones.clone(),
             values: added.into(),
-            modelled,
-            parts: Vec::with_capacity(self.parts.len()),
+            modelled: is_modelled,
+            parts: Vec::new(),
         };
-        for part in &self.parts {
-            head.parts
-                .push(part.write(&mut encoder, (&mut table, modelled))?);
+        for (place, part) in self.parts.iter().enumerate() {
+            let part = writer.zone(part)?;
+            if !part.is_empty() {
+                head.parts.push((place, part));
+            }
         }
-        let (decisions, text) = encoder.finish();
-        let mut out = Vec::with_capacity(decisions.len() + text.len() + 64);
-        head.write(&mut out);
-        push_uv(&mut out, decisions.len() as u64);
-        out.extend(decisions);
-        out.extend(&text);
-        Ok((out, text.len()))
+        let (decisions, text) = writer.encoder.finish();
+        let mut payload = Vec::with_capacity(decisions.len() + text.len() + 64);
+        head.write(&mut payload);
+        push_uv(&mut payload, decisions.len() as u64);
+        payload.extend(decisions);
+        payload.extend(&text);
+        Ok(Written {
+            payload,
+            text: text.len(),
+            streams: writer.streams,
+        })
     }
 }
 
-impl ZoneChange<'_> {
-    fn write<C: Coder>(
-        &self,
-        coder: &mut C,
-        (table, modelled): (&mut Table, bool),
-    ) -> Result<Part, Error> {
+/// Writes one zone after the other.
+struct ZoneWriter {
+    encoder: Encoder,
+    table: Table,
+    room: TextRoom,
+    edits: Edits,
+    streams: Vec<Vec<u8>>,
+}
+
+impl ZoneWriter {
+    fn zone(&mut self, zone: &ZoneChange<'_>) -> Result<Part, Error> {
         let empty = NameTable::new();
-        let old_names = self.old.map_or(&empty, ZoneContent::names);
-        let edit = names::find(old_names, &self.names);
-        let (old4, old6) = (runs4(self.old), runs6(self.old));
+        let old_names = zone.old.map_or(&empty, ZoneContent::names);
+        let names = names::find(old_names, &zone.names);
         let part = Part {
-            v4: addresses::count(old4, &self.v4),
-            v6: addresses::count(old6, &self.v6),
-            names: edit.counts(),
-            expires: self.expires,
-            facts: self.facts.clone(),
+            v4: self.v4(zone)?,
+            v6: self.edits(&runs6(zone.old), &zone.v6)?,
+            names: names.counts(),
+            expires: zone.expires,
+            facts: zone.facts.clone(),
         };
-        addresses::encode(coder, old4, part.v4, &self.v4, table)?;
-        addresses::encode(coder, old6, part.v6, &self.v6, table)?;
-        if part.names != names::Counts::default() {
+        if !names.is_empty() {
+            let counts = names.counts();
+            let (table, room) = (&mut self.table, &mut self.room);
             names::code(
-                coder,
+                &mut self.encoder,
                 old_names,
-                part.names,
-                Some(&edit),
-                (table, modelled),
-                u64::MAX,
+                counts,
+                Some(&names),
+                table,
+                room,
             )?;
         }
         Ok(part)
     }
+
+    fn v4(&mut self, zone: &ZoneChange<'_>) -> Result<Vec<Stream<u32>>, Error> {
+        let edits = match &zone.v4 {
+            Edits4::List(edits) => edits,
+            Edits4::All(runs) => match runs.view() {
+                V4View::Blocks(blocks) => {
+                    let before = blocks.counts_before();
+                    let runs = |nth| runs_of_stream(blocks, &before, nth);
+                    return self.all(blocks.counts().0, &runs);
+                }
+                V4View::List(runs) => &runs.iter().map(edit_of).collect(),
+            },
+        };
+        match zone.old.map(|zone| zone.v4_runs().view()) {
+            Some(V4View::Blocks(blocks)) => self.edits(&blocks, edits),
+            Some(V4View::List(runs)) => self.edits(&runs, edits),
+            None => self.edits(&&[][..], edits),
+        }
+    }
+
+    /// Writes edits: few among the other decisions, many in streams of their own, on all cores.
+    fn edits<A: Address, B: Base<A> + Sync>(
+        &mut self,
+        base: &B,
+        edits: &[Edit<A>],
+    ) -> Result<Vec<Stream<A>>, Error> {
+        if edits.is_empty() {
+            return Ok(Vec::new());
+        }
+        let joined;
+        let (edits, spans) = match self.edits {
+            Edits::Single => (edits, false),
+            Edits::Joined => {
+                joined = find::joined(edits);
+                (joined.as_slice(), joined.len() < edits.len())
+            }
+        };
+        if !may_have_streams(edits.len() as u64, self.table.len()) {
+            let (encoder, table) = (&mut self.encoder, &mut self.table);
+            let from = A::FIRST;
+            return Ok(vec![addresses::encode(
+                encoder, base, edits, spans, from, table,
+            )?]);
+        }
+        // A chunk has fewer than 2^32 edits.
+        let chunks: Vec<&[Edit<A>]> = edits.chunks(STREAM_EDITS as usize).collect();
+        let write = |(nth, chunk): (usize, &&[Edit<A>])| self.stream(base, nth, chunk, spans);
+        let written: Result<Vec<_>, Error> = chunks.par_iter().enumerate().map(write).collect();
+        Ok(self.keep(written?))
+    }
+
+    /// Writes all runs of an image over a base that says nothing.
+    fn all(
+        &mut self,
+        count: u64,
+        edits_of: &(impl Fn(u64) -> Vec<Edit<u32>> + Sync),
+    ) -> Result<Vec<Stream<u32>>, Error> {
+        let nothing = &[][..];
+        let write = |nth: u64| {
+            let place = usize::try_from(nth).unwrap_or(usize::MAX);
+            self.stream(&nothing, place, &edits_of(nth), false)
+        };
+        let numbers = (0..count.div_ceil(STREAM_EDITS)).into_par_iter();
+        let written: Result<Vec<_>, Error> = numbers.map(write).collect();
+        Ok(self.keep(written?))
+    }
+
+    /// The `nth` stream of a zone, and its decisions.
+    fn stream<A: Address>(
+        &self,
+        base: &impl Base<A>,
+        nth: usize,
+        edits: &[Edit<A>],
+        spans: bool,
+    ) -> Result<(Stream<A>, Vec<u8>), Error> {
+        let first = edits.first().map_or(A::FIRST, |edit| edit.start);
+        let from = if nth == 0 { A::FIRST } else { first };
+        let (mut encoder, mut table) = (Encoder::new(), self.table.clone());
+        let stream = addresses::encode(&mut encoder, base, edits, spans, from, &mut table)?;
+        let (decisions, _) = encoder.finish();
+        let len = decisions.len() as u64;
+        Ok((Stream { len, ..stream }, decisions))
+    }
+
+    fn keep<A>(&mut self, written: Vec<(Stream<A>, Vec<u8>)>) -> Vec<Stream<A>> {
+        let (streams, decisions): (Vec<_>, Vec<_>) = written.into_iter().unzip();
+        self.streams.extend(decisions);
+        streams
+    }
 }
 
-fn zone_change<'a>(old: &'a Content, new: &ZoneContent, ids: &[ValueId]) -> ZoneChange<'a> {
+/// The edits of the `nth` stream of all runs of an image; `before` is how many begin before each /16.
+fn runs_of_stream(
+    blocks: &rblmap_image::Blocks<'_>,
+    before: &[(u64, u64)],
+    nth: u64,
+) -> Vec<Edit<u32>> {
+    let ranks = nth * STREAM_EDITS..(nth + 1) * STREAM_EDITS;
+    let from = before.partition_point(|counts| counts.0 <= ranks.start) - 1;
+    let to = before.partition_point(|counts| counts.0 < ranks.end);
+    let mut runs = Vec::new();
+    blocks.reader().push_runs(from..to, &mut runs);
+    let skipped = ranks.start - before.get(from).map_or(0, |counts| counts.0);
+    let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+    let rest = runs.iter().skip(skipped).take(STREAM_EDITS as usize);
+    rest.map(edit_of).collect()
+}
+
+fn edit_of<A: Address>(run: &Run<A>) -> Edit<A> {
+    Edit {
+        start: run.start,
+        end: run.end,
+        value: Some(run.value),
+    }
+}
+
+fn zone_change<'a>(
+    old: &'a EditedContent<'a>,
+    new: &'a ZoneContent<V4Image<'a>>,
+    ids: &Ids,
+) -> ZoneChange<'a> {
     let zone = old.zone(new.name());
     let expires = new.expires().unwrap_or(0);
     let facts = new.facts().encode();
-    let map = |id: ValueId| ids.get(id.rank() as usize).copied().unwrap_or(id);
+    let map = |id: ValueId| ids.common(id);
     let slot = |slot: Slot| slot.value().map_or(slot, |id| Slot::Value(map(id)));
     let mut names = NameTable::new();
     for point in new.names().iter() {
         names.push(point.key, slot(point.exact), slot(point.below));
     }
+    let nothing = V4View::List(&[]);
+    let was = zone.map_or(nothing, |zone| zone.v4_runs().view());
+    let is = new.v4_runs();
+    let all = was.is_empty() && ids.are_same && may_have_streams(is.len() as u64, ids.count);
     ZoneChange {
         old: zone,
-        v4: find::edits_between(runs4(zone), &renumbered(new.v4(), map)),
+        v4: if all {
+            Edits4::All(is)
+        } else {
+            Edits4::List(find::edits_by_16(
+                was,
+                is.view(),
+                &map,
+                ids.are_same && ids.same_width,
+            ))
+        },
         v6: find::edits_between(runs6(zone), &renumbered(new.v6(), map)),
         names,
         expires: (zone.and_then(ZoneContent::expires).unwrap_or(0) != expires).then_some(expires),
@@ -253,11 +431,39 @@ fn zone_change<'a>(old: &'a Content, new: &ZoneContent, ids: &[ValueId]) -> Zone
     }
 }
 
-pub(crate) fn runs4(zone: Option<&ZoneContent>) -> &[Run<u32>] {
-    zone.map_or(&[], ZoneContent::v4)
+/// The ids of the new values in the change.
+struct Ids {
+    /// By rank in the new content.
+    ids: Vec<ValueId>,
+    /// How many values both contents have.
+    count: usize,
+    /// Whether each value has the id in the change that it has in the new content.
+    are_same: bool,
+    /// Whether images of both contents write ids in as many bytes.
+    same_width: bool,
 }
 
-pub(crate) fn runs6(zone: Option<&ZoneContent>) -> &[Run<u128>] {
+impl Ids {
+    fn new<V4: V4Runs>(old: &Content<V4>, new: &Content<V4>, ids: Vec<ValueId>) -> Ids {
+        let is_same = |(rank, id): (u32, &ValueId)| id.rank() == rank;
+        let width = |content: &Content<V4>| {
+            sections::id_width(u32::try_from(content.values().len()).unwrap_or(u32::MAX))
+        };
+        let most = ids.iter().map(|id| id.rank() as usize + 1).max();
+        Ids {
+            are_same: (0u32..).zip(&ids).all(is_same),
+            count: most.unwrap_or(0).max(old.values().len()),
+            same_width: width(old) == width(new),
+            ids,
+        }
+    }
+
+    fn common(&self, id: ValueId) -> ValueId {
+        self.ids.get(id.rank() as usize).copied().unwrap_or(id)
+    }
+}
+
+pub(crate) fn runs6<V4: V4Runs>(zone: Option<&ZoneContent<V4>>) -> &[Run<u128>] {
     zone.map_or(&[], ZoneContent::v6)
 }
 
@@ -274,7 +480,10 @@ pub(crate) fn renumbered<A: Address>(
 }
 
 /// The id of each new value: its rank in the old list, or behind that its place among the added.
-pub(crate) fn number(old: &Content, new: &Content) -> (Vec<ValueId>, Vec<Vec<u8>>) {
+pub(crate) fn number<V4: V4Runs>(
+    old: &Content<V4>,
+    new: &Content<V4>,
+) -> (Vec<ValueId>, Vec<Vec<u8>>) {
     let mut ids = Vec::with_capacity(new.values().len());
     let mut added: Vec<Vec<u8>> = Vec::new();
     let mut old_values = (0u32..).zip(old.values().iter()).peekable();

@@ -41,6 +41,3 @@ pub use container::summary::{Summary, ZoneSummary};
 pub use diff::{diff, pack};
 pub use error::Error;
 pub use merge::merge;
-
-/// Up to this many bytes of text are told under a model, which reads a megabyte in a few seconds.
-const MODEL_MAX: usize = 1 << 20;

@@ -4,7 +4,6 @@ use rblmap::Image;
 use rblmap_content::ContentId;
 
 use crate::apply::{check_result, follow};
-use crate::container::frame;
 use crate::container::header::{Header, Kind};
 use crate::container::ids::IdPrefix;
 use crate::container::limits::Limits;
@@ -26,7 +25,7 @@ use crate::error::Error;
 /// As for [`apply`].
 pub fn merge(base: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, Error> {
     base.verify().map_err(rblmap_image::Error::from)?;
-    let from = rblmap_image::decode(base)?;
+    let from = rblmap_image::edited(base)?;
     let (last, to) = follow(from.clone(), base, deltas, limits)?;
     check_result(&last, &to)?;
     let header = Header {
@@ -36,5 +35,5 @@ pub fn merge(base: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>,
         },
         ..last
     };
-    Ok(header.seal(&frame::close(&diff::write(&from, &to)?)?))
+    Ok(header.seal(&diff::write(&from, &to)?))
 }

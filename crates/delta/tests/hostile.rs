@@ -23,6 +23,7 @@ use bent::{Case, case, frame_at, mutate, payload, seal, with_payload, without_ro
 const LIMITS: Limits = Limits {
     payload: 1 << 20,
     entries: 1 << 16,
+    zones: 1 << 20,
 };
 /// Refused, or the very same image where the change means nothing.
 fn refused(case: &Case, mutant: &[u8], what: &str) -> bool {

@@ -26,6 +26,7 @@ use random::{Model, ZoneModel, paint};
 const LIMITS: Limits = Limits {
     payload: 1 << 26,
     entries: 1 << 22,
+    zones: 1 << 10,
 };
 
 /// Sets addresses of the base to a value.

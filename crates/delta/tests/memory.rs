@@ -51,6 +51,7 @@ static ALLOCATOR: Counting = Counting;
 const LIMITS: Limits = Limits {
     payload: 1 << 20,
     entries: 1 << 16,
+    zones: 1 << 10,
 };
 const MOST: usize = (1 << 20) + (64 << 20);
 

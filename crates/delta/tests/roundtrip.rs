@@ -19,6 +19,7 @@ use random::Model;
 const LIMITS: Limits = Limits {
     payload: 1 << 24,
     entries: 1 << 20,
+    zones: 1 << 10,
 };
 
 #[test]
@@ -150,4 +151,70 @@ fn merging_is_associative_and_equals_the_difference() {
             assert_eq!(joined, whole, "seed {seed}, cut at {cut}");
         }
     }
+}
+
+/// Addresses as lists have them: most near others, some networks, several values.
+fn many(rng: &mut Rng, count: usize) -> Vec<rblmap::Run<u32>> {
+    let mut runs = Vec::with_capacity(count);
+    let mut next = 0u32;
+    while runs.len() < count {
+        let start = next + 1 + (rng.u32(..) >> rng.u32(20..31));
+        let end = start + [0, 0, 0, 0, 255][rng.usize(..5)];
+        let value = rblmap::ValueId::from_rank(rng.u32(..3)).unwrap();
+        runs.push(rblmap::Run { start, end, value });
+        next = end;
+    }
+    runs
+}
+
+fn image_of(runs: &[rblmap::Run<u32>]) -> Image {
+    let mut draft = rblmap_content::Draft::new("ops.example".parse().unwrap());
+    for last in 2..5 {
+        let a = Some([127, 0, 0, last].into());
+        let record = rblmap_content::Record { a, text: None };
+        let value = rblmap_content::ValueBuf::new([record]);
+        draft.values.intern(&value).unwrap();
+    }
+    draft.zone_mut(&rblmap::NameKey::ROOT).v4 = runs.to_vec();
+    let content = draft.finish().unwrap();
+    Image::from_vec(rblmap_image::encode(&content, rblmap_image::Stamp::default()).unwrap())
+        .unwrap()
+}
+
+#[test]
+fn many_edits_are_told_in_streams_that_do_not_depend_on_threads() {
+    let mut rng = Rng::with_seed(11);
+    // A stream has 524,288 edits.
+    let runs = many(&mut rng, 600_000);
+    let (image, empty) = (image_of(&runs), image_of(&[]));
+    let changed: Vec<_> = runs.iter().copied().filter(|_| rng.u8(..16) == 0).collect();
+    let other = image_of(&changed);
+    let limits = Limits::default();
+    let one = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .unwrap();
+    let snapshot = pack(&image, Session(1)).unwrap();
+    assert_eq!(one.install(|| pack(&image, Session(1)).unwrap()), snapshot);
+    assert!(unpack(&snapshot, &limits).unwrap() == image.as_bytes());
+    let delta = diff(&other, &image, Session(1)).unwrap();
+    assert!(apply(&other, &[&delta], &limits).unwrap() == image.as_bytes());
+    let delta = diff(&image, &empty, Session(1)).unwrap();
+    assert!(apply(&image, &[&delta], &limits).unwrap() == empty.as_bytes());
+    // A stream that ends early, and one too many.
+    let cut = bent_end(&snapshot, |file| file.truncate(file.len() - 9));
+    assert!(unpack(&cut, &limits).is_err());
+    let longer = bent_end(&snapshot, |file| file.push(0));
+    assert!(matches!(unpack(&longer, &limits), Err(Error::Frame)));
+}
+
+/// The file with another end, and a check that is right again.
+fn bent_end(file: &[u8], change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
+    let mut file = file.to_vec();
+    change(&mut file);
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&file[..5]);
+    hasher.update(&file[13..]);
+    file[5..13].copy_from_slice(&hasher.finalize().as_bytes()[24..]);
+    file
 }

@@ -26,7 +26,7 @@ mod section;
 mod stamp;
 
 pub use decode::{EditedContent, decode, edited};
-pub use edited::{Behind, BlockReader, Blocks, V4Image, V4Source, V4View, block_of};
+pub use edited::{Behind, BlockReader, Blocks, RunsBy16, V4Image, V4Source, V4View, block_of};
 pub use encode::{Layout, encode, encode_named, encode_with};
 pub use error::Error;
 pub use place::{TEMP_PREFIX, place};

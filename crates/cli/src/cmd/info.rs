@@ -148,7 +148,7 @@ fn packed(header: &Header, summary: &Summary, len: usize) -> PackedInfo {
 
 fn packed_zone(zone: &ZoneSummary) -> PackedZone {
     PackedZone {
-        name: zone.name.map(|name| match name.label_count() {
+        name: zone.name.as_ref().map(|name| match name.label_count() {
             0 => "@".to_owned(),
             _ => name.to_string(),
         }),
@@ -187,7 +187,7 @@ fn print_packed(info: &PackedInfo, out: &mut impl Write) -> io::Result<()> {
     for zone in &info.zones {
         writeln!(
             out,
-            "zone{}: {} IPv4 paints, {} IPv6 paints, {} names added, {} removed, {} changed{}",
+            "zone{}: {} IPv4 edits, {} IPv6 edits, {} names added, {} removed, {} changed{}",
             zone.name
                 .as_ref()
                 .map_or(String::new(), |name| format!(" {name}")),

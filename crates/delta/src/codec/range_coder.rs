@@ -45,16 +45,30 @@ impl Chance {
         let target = if bit { ONE - 1 } else { 0 };
         let p = i32::from(self.p);
         // The shift rounds towards minus infinity for both signs.
-        let p = p + (((target - p) * share(self.seen)) >> 16);
+        let p =
+            p + (((target - p) * SHARES.get(usize::from(self.seen)).copied().unwrap_or(0)) >> 16);
         self.p = u16::try_from(p.clamp(LEAST, ONE - LEAST)).unwrap_or(1 << 15);
         self.seen = (self.seen + 1).min(SLOWEST);
     }
 }
 
-/// The part of the way to the target that a decision moves a context, in 1/65536.
-fn share(seen: u16) -> i32 {
-    ONE / (i32::from(seen) + 2)
-}
+/// The part of the way to the target that a decision moves a context, in 1/65536: 1 / (seen + 2). It is
+/// a table as a division takes longer than all the rest of a decision.
+const SHARES: [i32; SLOWEST as usize + 1] = {
+    let mut shares = [0; SLOWEST as usize + 1];
+    let mut seen = 0;
+    let mut divisor = 2;
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the loop ends at the table's length"
+    )]
+    while seen < shares.len() {
+        shares[seen] = ONE / divisor;
+        seen += 1;
+        divisor += 1;
+    }
+    shares
+};
 
 /// One end of the line.
 pub(crate) trait Coder {

@@ -15,7 +15,78 @@ pub(crate) enum Texts {
     /// Beside the decisions.
     Plain,
     /// Among the decisions.
-    Modelled(Box<Model>),
+    Modelled(Box<Modelled>),
+}
+
+/// A model, and how many bytes may still be told under it.
+#[derive(Debug)]
+pub(crate) struct Modelled {
+    model: Model,
+    left: u64,
+}
+
+/// How many bytes of names and values a file may hold, in all.
+#[derive(Debug, Clone)]
+pub(crate) struct TextRoom {
+    /// So many more, and so many in all.
+    left: u64,
+    limit: u64,
+    /// So many more under a model, if texts are told under one.
+    modelled: Option<u64>,
+}
+
+/// Up to this many bytes of text of a file are told under a model, which takes a few seconds for so
+/// many; and a model learns so many bytes at most.
+pub(crate) const MODEL_MAX: u64 = 1 << 20;
+
+impl TextRoom {
+    pub(crate) fn new(limit: u64, is_modelled: bool) -> TextRoom {
+        TextRoom {
+            left: limit,
+            limit,
+            modelled: is_modelled.then_some(MODEL_MAX),
+        }
+    }
+
+    /// How many bytes may still be told under a model; none if texts are not.
+    pub(crate) fn modelled(&self) -> Option<u64> {
+        self.modelled
+    }
+
+    /// Notes what texts have left.
+    pub(crate) fn keep(&mut self, texts: &Texts) {
+        if let Texts::Modelled(modelled) = texts {
+            self.modelled = Some(modelled.left);
+        }
+    }
+
+    /// Takes room for a name or value of so many bytes.
+    ///
+    /// # Errors
+    /// If there is no more.
+    pub(crate) fn take(&mut self, what: &'static str, len: usize) -> Result<(), Error> {
+        let left = self.left.checked_sub(len as u64);
+        self.left = left.ok_or(Error::Limit {
+            what,
+            size: self.limit.saturating_add(1),
+            limit: self.limit,
+        })?;
+        Ok(())
+    }
+}
+
+impl Modelled {
+    /// # Errors
+    /// If so many bytes have been told under the model as may be.
+    fn take(&mut self) -> Result<&mut Model, Error> {
+        let left = self.left.checked_sub(1);
+        self.left = left.ok_or(Error::Limit {
+            what: "bytes of text under a model",
+            size: MODEL_MAX + 1,
+            limit: MODEL_MAX,
+        })?;
+        Ok(&mut self.model)
+    }
 }
 
 /// How many texts on each side of an added one a model learns from.
@@ -34,6 +105,11 @@ pub(crate) fn around(slots: &[u64], count: u64) -> Vec<u64> {
 }
 
 impl Texts {
+    /// Texts under a model, of which there may be `left` bytes.
+    pub(crate) fn modelled(model: Model, left: u64) -> Texts {
+        Texts::Modelled(Box::new(Modelled { model, left }))
+    }
+
     /// Appends `len` bytes to `out`, which holds what stands before them; `near` are the
     /// neighbours. Writing, they are the first of `given`.
     ///
@@ -46,13 +122,13 @@ impl Texts {
         near: (&[u8], &[u8]),
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        let Texts::Modelled(model) = self else {
+        let Texts::Modelled(modelled) = self else {
             return coder.text(len, given, out);
         };
         for at in 0..len {
             let byte = given.get(at).copied().unwrap_or(0);
             let bounds = if at == 0 { between(out, near) } else { ANY };
-            let byte = model.byte(coder, (out, near), bounds, byte);
+            let byte = modelled.take()?.byte(coder, (out, near), bounds, byte);
             out.push(byte);
             coder.check()?;
         }
@@ -71,14 +147,14 @@ impl Texts {
         (near, is_first): ((&[u8], &[u8]), bool),
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        let Texts::Modelled(model) = self else {
+        let Texts::Modelled(modelled) = self else {
             return coder.label(given, out);
         };
         for at in 0..room {
             let byte = given.get(at).copied().unwrap_or(0);
             let is_first = is_first && at == 0;
             let bounds = if is_first { between(out, near) } else { ANY };
-            let byte = model.byte(coder, (out, near), bounds, byte);
+            let byte = modelled.take()?.byte(coder, (out, near), bounds, byte);
             out.push(byte);
             if byte == 0 {
                 return coder.check();
@@ -148,6 +224,8 @@ pub(crate) struct Model {
     /// A set for each beginning of a byte.
     by_node: [Weights; NODES],
     scale: Scale,
+    /// How many bytes it may still learn.
+    left_to_learn: u64,
 }
 
 impl Model {
@@ -159,12 +237,19 @@ impl Model {
             by_known: [[WEIGHT / 4; CONTEXTS]; SETS],
             by_node: [[WEIGHT / 4; CONTEXTS]; NODES],
             scale: Scale::new(),
+            left_to_learn: MODEL_MAX,
         }
     }
 
     /// Learns a text of the old content: what its neighbours `near` do not begin with alike.
     pub(crate) fn learn(&mut self, own: &[u8], near: (&[u8], &[u8])) {
         let from = common(own, near.0).max(common(own, near.1));
+        let new = (own.len() - from) as u64;
+        let Some(left) = self.left_to_learn.checked_sub(new) else {
+            self.left_to_learn = 0;
+            return;
+        };
+        self.left_to_learn = left;
         for at in from..own.len() {
             let (before, rest) = own.split_at(at);
             let byte = rest.first().copied().unwrap_or(0);
@@ -421,7 +506,7 @@ mod tests {
     }
 
     fn all<C: Coder>(coder: &mut C, texts: &[Vec<u8>]) -> Vec<Vec<u8>> {
-        let mut model = Texts::Modelled(Box::new(Model::new(100)));
+        let mut model = Texts::modelled(Model::new(100), MODEL_MAX);
         let mut last = Vec::new();
         for text in texts {
             let (shared, rest) = text.split_at(common(text, &last));

@@ -10,6 +10,27 @@ use crate::error::Error;
 /// Contexts tell this many values apart, the most frequent ones.
 const KNOWN: usize = 16;
 
+/// A value that says something of the next one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beside {
+    value: Option<ValueId>,
+    is_replaced: bool,
+}
+
+impl Beside {
+    /// The value that the next one takes the place of.
+    pub(crate) fn replaced(value: Option<ValueId>) -> Beside {
+        let is_replaced = true;
+        Beside { value, is_replaced }
+    }
+
+    /// The value of a neighbour.
+    pub(crate) fn near(value: Option<ValueId>) -> Beside {
+        let is_replaced = false;
+        Beside { value, is_replaced }
+    }
+}
+
 /// How values are numbered on the wire: those that were referenced before by how often they were,
 /// the others by their place among the added values not yet referenced.
 #[derive(Debug, Clone)]
@@ -59,6 +80,11 @@ impl Table {
         self
     }
 
+    /// How many values there are.
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
     /// The value, when there is but one: it need not be coded.
     pub(crate) fn only(&self) -> Option<ValueId> {
         (self.index.len() == 1)
@@ -66,16 +92,14 @@ impl Table {
             .flatten()
     }
 
-    /// Codes a value; `beside` is a value that makes it likelier or not, `is_change` tells whether
-    /// it takes the place of that value.
+    /// Codes a value; `beside` is a value that makes it likelier or not.
     ///
     /// # Errors
     /// Decoding: no value has the number.
     pub(crate) fn code<C: Coder>(
         &mut self,
         coder: &mut C,
-        beside: Option<ValueId>,
-        is_change: bool,
+        beside: Beside,
         given: Option<ValueId>,
     ) -> Result<ValueId, Error> {
         let known = given.and_then(|id| self.index_of(id));
@@ -98,9 +122,10 @@ impl Table {
             });
         }
         let context = beside
+            .value
             .and_then(|id| self.index_of(id))
             .map_or(0, |index| (index as usize).min(KNOWN - 1) + 1);
-        let models = if is_change {
+        let models = if beside.is_replaced {
             &mut self.instead
         } else {
             &mut self.any

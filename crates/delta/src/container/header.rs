@@ -11,7 +11,7 @@ use crate::error::Error;
 const SNAPSHOT: [u8; 4] = *b"\x89rbs";
 const DELTA: [u8; 4] = *b"\x89rbd";
 const FORMAT_AT: usize = 4;
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 const CHECK_AT: usize = 5;
 const CHECK_END: usize = CHECK_AT + CHECK;
 const CHECK: usize = 8;
@@ -243,7 +243,10 @@ mod tests {
             let error = Header::read(&damaged).unwrap_err();
             let expected = match bit / 8 {
                 0..FORMAT_AT => matches!(error, Error::Foreign | Error::Damaged { .. }),
-                FORMAT_AT => matches!(error, Error::NewerFormat { .. } | Error::Damaged { .. }),
+                FORMAT_AT => matches!(
+                    error,
+                    Error::NewerFormat { .. } | Error::OlderFormat { .. } | Error::Damaged { .. }
+                ),
                 _ => matches!(error, Error::Damaged { .. }),
             };
             assert!(expected, "bit {bit}: {error}");

@@ -2,10 +2,11 @@
 
 use rblmap::NameKey;
 
+use crate::container::frame;
+use crate::container::header::{self, Kind};
 use crate::container::limits::Limits;
 use crate::container::payload_head::Head;
 use crate::container::varint::take_uv;
-use crate::container::{frame, header};
 use crate::error::Error;
 
 /// Counts and sizes of a snapshot or delta. What exactly changes only the base tells.
@@ -19,21 +20,23 @@ use crate::error::Error;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// Bytes of the range-coded decisions.
+    /// Bytes of the range-coded decisions, those of large zones included.
     pub decisions: u64,
     /// Bytes of text beside them, before zstd.
     pub text: u64,
     /// Values that the base does not have.
     pub values_added: u64,
-    /// The zones of the result, in order.
+    /// The zones that change, in order.
     pub zones: Vec<ZoneSummary>,
 }
 
 /// What changes in a zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZoneSummary {
-    /// The name, where the file lists the zones: that is, where they change.
-    pub name: Option<NameKey>,
+    /// Which of the zones of the result, in order of their names; 0 is the base.
+    pub place: usize,
+    /// The name, of the base and where the file lists the zones: that is, where zones come or go.
+    pub name: Option<Box<NameKey>>,
     /// Ranges of IPv4 addresses that get another value, or none.
     pub v4_edits: u64,
     /// The same for IPv6.
@@ -54,10 +57,11 @@ impl Summary {
     /// # Errors
     /// As for [`crate::Header::read`]; a payload over the limits or without a head.
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Summary, Error> {
-        let (_, body) = header::split(bytes)?;
-        let payload = frame::open(body, limits)?;
+        let (header, body) = header::split(bytes)?;
+        let (payload, streams) = frame::open(body, limits)?;
         let mut rest = payload.as_slice();
-        let head = Head::read(&mut rest)?;
+        let base = matches!(header.kind, Kind::Snapshot).then_some(1);
+        let head = Head::read(&mut rest, base, limits)?;
         let decisions = take_uv(&mut rest);
         let text = decisions.and_then(|decisions| (rest.len() as u64).checked_sub(decisions));
         let (Some(decisions), Some(text)) = (decisions, text) else {
@@ -65,26 +69,23 @@ impl Summary {
                 what: "length of the decisions",
             });
         };
-        let name = |index: usize| {
-            head.zones
-                .as_ref()
-                .and_then(|zones| zones.get(index).copied())
+        let name = |place: usize| match &head.zones {
+            Some(zones) => zones.get(place).copied(),
+            // The first zone is the base.
+            None => (place == 0).then_some(NameKey::ROOT),
         };
-        let zones = head
-            .parts
-            .iter()
-            .enumerate()
-            .map(|(index, part)| ZoneSummary {
-                name: name(index),
-                v4_edits: part.v4.edits,
-                v6_edits: part.v6.edits,
-                names_added: part.names.added,
-                names_removed: part.names.removed,
-                names_changed: part.names.changed,
-                facts: part.expires.is_some() || part.facts.is_some(),
-            });
+        let zones = head.parts.iter().map(|(place, part)| ZoneSummary {
+            place: *place,
+            name: name(*place).map(Box::new),
+            v4_edits: part.v4.iter().map(|stream| stream.counts.edits).sum(),
+            v6_edits: part.v6.iter().map(|stream| stream.counts.edits).sum(),
+            names_added: part.names.added,
+            names_removed: part.names.removed,
+            names_changed: part.names.changed,
+            facts: part.expires.is_some() || part.facts.is_some(),
+        });
         Ok(Summary {
-            decisions,
+            decisions: decisions.saturating_add(streams.len() as u64),
             text,
             values_added: head.values,
             zones: zones.collect(),

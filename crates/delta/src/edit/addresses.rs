@@ -1,76 +1,86 @@
-//! Edits as decisions: one description for writing and for reading.
+//! The coder of addresses: edits as decisions, one description for writing and for reading.
 //!
-//! Both sides know the old content, so a edit is told by the interval of the old content in which
-//! it starts, by where it lies in what is left of the interval, and by its value among those that
-//! are near.
+//! Both sides know the base, which is a row of runs and gaps. An edit is told by the run or gap in
+//! which it starts, by where it lies in what is left of it, and by its new value among those nearby.
+//!
+//! ```text
+//!            gap 0      run 0        gap 1          run 1      gap 2
+//!   base   |--------|##########|----------------|##########|---------|
+//!   edits       ^a       ^^b      ^c       ^^^d
+//!
+//!   ranks      runs {0}, gaps {0, 1}        which of them edits start in
+//!   more       0 0 1                        further edits in each: gap 1 has two, the last is implied
+//!   then, for each edit in address order:
+//!     span     how many runs and gaps it reaches beyond its own   (only if the stream says so)
+//!     extent   where it lies between the edit before and the end of its run or gap  (extent.rs)
+//!     value    in a run: is it none? else: is it the value of a neighbour? else: a reference
+//! ```
+//!
+//! So adding, removing, splitting, merging, resizing and changing a value are one operation, and what
+//! both sides know already costs nothing: an edit of a whole run is two or three likely decisions.
+//! The same function writes and reads: with an encoder each decision is given and comes back, with a
+//! decoder it comes from the bytes. `docs/delta.md` has the decisions one by one.
 
-use rblmap::{Run, ValueId};
+use rblmap::ValueId;
+use rblmap_content::{Edit, RunOrGap};
+use rblmap_format::Address;
 
 use crate::codec::numbers::{Gamma, Gaps, pick};
 use crate::codec::range_coder::{Chance, Coder};
-use crate::codec::value_refs::{Guesses, Table};
-use crate::edit::base::Base;
-use crate::edit::extent::{Extent, Room};
+use crate::codec::value_refs::{Beside, Guesses, Table};
+use crate::edit::base::{Base, Starts};
+use crate::edit::extent::{Extent, Fineness, Range};
 use crate::error::Error;
-use rblmap_content::{Edit, RunOrGap, RunsAndGaps};
-use rblmap_format::Address;
 
-/// How many runs and gaps of each kind a delta starts edits in, and how many edits there are.
+/// How many edits a stream has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Counts {
+    /// In how many runs of the base edits start.
     pub(crate) in_runs: u64,
+    /// In how many gaps.
     pub(crate) in_gaps: u64,
+    /// How many edits there are.
     pub(crate) edits: u64,
-    /// Whether any edit goes over more than one interval.
+    /// Whether any edit goes over more than one run or gap.
     pub(crate) spans: bool,
 }
 
-/// Where the edits of an edit start.
-#[derive(Debug, Default)]
-struct Starts {
-    /// Ranks among the in_runs and among the in_gaps runs and gaps, rising.
-    in_runs: Vec<u64>,
-    in_gaps: Vec<u64>,
-    /// Edits after the first, for each started interval in address order.
-    more: Vec<u64>,
+/// A stream of edits. A zone with few edits has one, among the other decisions; one with many has
+/// several, each on its own, which are read and written at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Stream<A> {
+    pub(crate) counts: Counts,
+    /// No edit of the stream starts before this address, and none of the stream before ends behind it.
+    pub(crate) from: A,
+    /// The length of its decisions; 0 if they are among the others.
+    pub(crate) len: u64,
 }
 
 /// From this many edits on contexts are fine-grained.
 const MANY: u64 = 2000;
 
-/// Counts what [`encode`] will write.
-pub(crate) fn count<A: Address>(old: &[Run<A>], edits: &[Edit<A>]) -> Counts {
-    let starts = starts(old, edits);
-    let mut ends = RunsAndGaps::new(old);
-    let mut current = ends.next();
-    let mut spans = false;
-    for edit in edits {
-        while current.is_some_and(|interval| interval.end < edit.start) {
-            current = ends.next();
-        }
-        spans |= current.is_some_and(|interval| interval.end < edit.end);
-    }
-    Counts {
+/// Writes rising, disjoint edits, each of which changes all that it covers and starts at `from` or
+/// behind; `spans` tells whether any goes over more than one run or gap.
+pub(crate) fn encode<A: Address, C: Coder>(
+    coder: &mut C,
+    base: &impl Base<A>,
+    edits: &[Edit<A>],
+    spans: bool,
+    from: A,
+    table: &mut Table,
+) -> Result<Stream<A>, Error> {
+    let starts = base.locate(edits);
+    let counts = Counts {
         in_runs: starts.in_runs.len() as u64,
         in_gaps: starts.in_gaps.len() as u64,
         edits: edits.len() as u64,
         spans,
-    }
-}
-
-/// Writes rising, disjoint edits, each of which changes all that it covers.
-pub(crate) fn encode<A: Address, C: Coder>(
-    coder: &mut C,
-    old: &[Run<A>],
-    counts: Counts,
-    edits: &[Edit<A>],
-    table: &mut Table,
-) -> Result<(), Error> {
-    if edits.is_empty() {
-        return Ok(());
-    }
-    let starts = starts(old, edits);
-    code(coder, &old, counts, Some((&starts, edits)), table).map(drop)
+    };
+    let len = 0;
+    let stream = Stream { counts, from, len };
+    let given = Given { starts, edits };
+    code(coder, base, &stream, Some(&given), table)?;
+    Ok(stream)
 }
 
 /// Reads edits.
@@ -79,75 +89,64 @@ pub(crate) fn encode<A: Address, C: Coder>(
 /// Bytes that nobody wrote, as far as that shows.
 pub(crate) fn decode<A: Address, C: Coder>(
     coder: &mut C,
-    old: &impl Base<A>,
-    counts: Counts,
+    base: &impl Base<A>,
+    stream: &Stream<A>,
     table: &mut Table,
 ) -> Result<Vec<Edit<A>>, Error> {
-    code(coder, old, counts, None, table)
+    code(coder, base, stream, None, table)
 }
 
-fn starts<A: Address>(old: &[Run<A>], edits: &[Edit<A>]) -> Starts {
-    let mut starts = Starts::default();
-    let (mut in_runs, mut in_gaps) = (0, 0);
-    let mut edits = edits.iter().peekable();
-    for interval in RunsAndGaps::new(old) {
-        let mut here = 0u64;
-        while edits.next_if(|edit| edit.start <= interval.end).is_some() {
-            here += 1;
-        }
-        let (rank, ranks) = match interval.value {
-            Some(_) => (&mut in_runs, &mut starts.in_runs),
-            None => (&mut in_gaps, &mut starts.in_gaps),
-        };
-        if here > 0 {
-            ranks.push(*rank);
-            starts.more.push(here - 1);
-        }
-        *rank += 1;
-        if edits.peek().is_none() {
-            break;
-        }
-    }
-    starts
+/// What a writer tells.
+struct Given<'g, A> {
+    starts: Starts,
+    edits: &'g [Edit<A>],
 }
 
 fn code<A: Address, C: Coder>(
     coder: &mut C,
-    old: &impl Base<A>,
-    counts: Counts,
-    given: Option<(&Starts, &[Edit<A>])>,
+    base: &impl Base<A>,
+    stream: &Stream<A>,
+    given: Option<&Given<'_, A>>,
     table: &mut Table,
 ) -> Result<Vec<Edit<A>>, Error> {
-    let starts = code_starts(coder, old.counts(), counts, given.map(|g| g.0))?;
-    let mut given = given.map_or(&[][..], |(_, edits)| edits).iter();
-    let mut edit_coder = EditCoder::new(counts);
-    let mut edits: Vec<Edit<A>> = Vec::new();
-    let mut more = starts.more.iter();
-    old.each_started(
-        &starts.in_runs,
-        &starts.in_gaps,
-        |before, interval, after| {
-            let here = 1 + more.next().copied().unwrap_or(0);
-            // Looked for once: it may lie far away.
-            let right = after.clone().next().and_then(|interval| interval.value);
-            for nth in 0..here {
-                let place = Place {
-                    interval,
-                    first: nth == 0,
-                    before,
-                    right,
-                    after: after.clone(),
-                    reached: edits.last().map(|edit| edit.end),
-                    last: edits.last().and_then(|edit| edit.value),
-                };
-                edits.push(edit_coder.edit(coder, place, given.next(), table)?);
-                coder.check()?;
-            }
-            Ok(())
-        },
+    let read = code_starts(
+        coder,
+        base.counts(),
+        stream.counts,
+        given.map(|g| &g.starts),
     )?;
+    let mut given = given.map_or(&[][..], |given| given.edits).iter();
+    let mut edit_coder = EditCoder::new(stream.counts);
+    let mut edits: Vec<Edit<A>> = Vec::new();
+    let mut more = read.more.iter();
+    // Before its first edit a stream stands where the one before may have ended.
+    let begin = stream.from.previous();
+    base.each_started(&read.in_runs, &read.in_gaps, |before, range, after| {
+        if range.end < stream.from {
+            return Err(Error::Malformed {
+                what: "place of an edit",
+            });
+        }
+        let here = 1 + more.next().copied().unwrap_or(0);
+        // It is looked for once: it may lie far away.
+        let right = after.clone().next().and_then(|behind| behind.value);
+        for nth in 0..here {
+            let place = Place {
+                range,
+                is_first: nth == 0,
+                before,
+                right,
+                after: &after,
+                reached: edits.last().map(|edit| edit.end).or(begin),
+                last: edits.last().and_then(|edit| edit.value),
+            };
+            edits.push(edit_coder.edit(coder, &place, given.next(), table)?);
+            coder.check()?;
+        }
+        Ok(())
+    })?;
     // Lines that nobody writes hold fewer runs than are counted.
-    if edits.len() as u64 != counts.edits {
+    if edits.len() as u64 != stream.counts.edits {
         return Err(Error::Malformed {
             what: "count of edits",
         });
@@ -157,55 +156,46 @@ fn code<A: Address, C: Coder>(
 
 fn code_starts<C: Coder>(
     coder: &mut C,
-    (in_runs, in_gaps): (u64, u64),
+    (runs, gaps): (u64, u64),
     counts: Counts,
     given: Option<&Starts>,
 ) -> Result<Starts, Error> {
     let bad = Error::Malformed {
         what: "count of edits",
     };
-    let mut starts = Starts::default();
-    let ranks = |part: fn(&Starts) -> &Vec<u64>| given.map_or(&[][..], |starts| part(starts));
-    let kinds = [
-        (
-            in_runs,
-            counts.in_runs,
-            ranks(|starts| &starts.in_runs),
-            &mut starts.in_runs,
-        ),
-        (
-            in_gaps,
-            counts.in_gaps,
-            ranks(|starts| &starts.in_gaps),
-            &mut starts.in_gaps,
-        ),
-    ];
-    for (of, chosen, given, out) in kinds {
-        *out = code_ranks(coder, of, chosen, given)?;
-    }
-    let started = starts.in_runs.len() + starts.in_gaps.len();
+    let given_runs = given.map_or(&[][..], |starts| &starts.in_runs);
+    let given_gaps = given.map_or(&[][..], |starts| &starts.in_gaps);
+    let in_runs = code_ranks(coder, runs, counts.in_runs, given_runs)?;
+    let in_gaps = code_ranks(coder, gaps, counts.in_gaps, given_gaps)?;
+    let started = in_runs.len() + in_gaps.len();
     let Some(mut left) = counts.edits.checked_sub(started as u64) else {
         return Err(bad);
     };
+    let mut more = Vec::new();
     let mut model = Gamma::new();
     for at in 0..started {
-        let number = given
-            .and_then(|starts| starts.more.get(at).copied())
-            .unwrap_or(0);
-        // The last interval has what the others left.
+        let number = given.and_then(|starts| starts.more.get(at).copied());
+        // The last one has what the others left.
         let number = match left {
             0 => 0,
             _ if at + 1 == started => left,
-            _ => model.code(coder, number),
+            _ => model.code(coder, number.unwrap_or(0)),
         };
         let Some(rest) = left.checked_sub(number) else {
             return Err(bad);
         };
         left = rest;
-        starts.more.push(number);
+        more.push(number);
         coder.check()?;
     }
-    if left > 0 { Err(bad) } else { Ok(starts) }
+    if left > 0 {
+        return Err(bad);
+    }
+    Ok(Starts {
+        in_runs,
+        in_gaps,
+        more,
+    })
 }
 
 /// A sorted choice of ranks.
@@ -236,45 +226,67 @@ pub(crate) fn code_ranks<C: Coder>(
     Ok(ranks)
 }
 
-/// Where a edit is to go, as far as both sides know.
-struct Place<A, B> {
-    interval: RunOrGap<A>,
-    /// Whether it is the first edit that starts in the interval.
-    first: bool,
-    /// What the interval before says.
+/// Where an edit is to go, as far as both sides know.
+struct Place<'p, A, B> {
+    /// The run or gap in which it starts.
+    range: RunOrGap<A>,
+    /// Whether it is the first edit that starts there.
+    is_first: bool,
+    /// The value of the run that ends just before `range`.
     before: Option<ValueId>,
-    /// What the interval behind says.
+    /// The value of what lies behind `range`.
     right: Option<ValueId>,
-    /// The runs and gaps behind.
-    after: B,
+    /// The runs and gaps behind `range`.
+    after: &'p B,
     /// The end of the edit before.
     reached: Option<A>,
     /// The value of the edit before.
     last: Option<ValueId>,
 }
 
-impl<A: Address, B> Place<A, B> {
-    /// The values on both sides of a edit, the nearer first, and how far that is, as a context.
-    fn sides(&self, start: A, end: A) -> ([Option<ValueId>; 2], usize) {
+/// The values on both sides of an edit.
+struct Sides {
+    /// The nearer one first.
+    values: [Option<ValueId>; 2],
+    /// How far away the nearer one is, as a context: a third of the bits of the distance.
+    context: usize,
+}
+
+impl<A: Address, B> Place<'_, A, B> {
+    fn sides(&self, start: A, end: A) -> Sides {
         let RunOrGap {
             start: low,
             end: high,
             value,
-        } = self.interval;
+        } = self.range;
         let (left, left_end) = match self.reached.filter(|&reached| reached >= low) {
             Some(reached) if value.is_none() => (self.last, reached),
-            _ => (self.before, low.previous().unwrap_or_default()),
+            _ => (self.before, low.previous().unwrap_or(A::FIRST)),
         };
         let right = self.right.filter(|_| end <= high);
         let (to_left, to_right) = (start - left_end, high.max(end) - end);
         let left_first = right.is_none() || (left.is_some() && to_left <= to_right);
-        let (sides, distance) = if left_first {
+        let (values, distance) = if left_first {
             ([left, right], to_left)
         } else {
             ([right, left], to_right)
         };
         let bits = (A::BITS - distance.leading_zeros()) as usize;
-        (sides, (bits / 3).min(7))
+        let context = (bits / 3).min(7);
+        Sides { values, context }
+    }
+
+    /// The addresses in which the edit may start.
+    fn room(&self) -> Result<Range<A>, Error> {
+        let bad = Error::Malformed {
+            what: "place of an edit",
+        };
+        let (start, high) = (self.range.start, self.range.end);
+        let low = match self.reached.filter(|&end| end >= start) {
+            Some(end) => end.next().filter(|&low| low <= high).ok_or(bad)?,
+            None => start,
+        };
+        Ok(Range { low, high })
     }
 }
 
@@ -282,11 +294,11 @@ impl<A: Address, B> Place<A, B> {
 struct EditCoder {
     counts: Counts,
     span: Gamma,
-    in_gaps: Extent,
-    in_runs: Extent,
+    in_gap: Extent,
+    in_run: Extent,
     removes: [Chance; 4],
     guesses: [Guesses<3>; 2],
-    /// How far apart the last two edits of one interval were, in bits.
+    /// How far apart the last two edits of one run or gap were, in bits.
     density: usize,
 }
 
@@ -295,8 +307,8 @@ impl EditCoder {
         EditCoder {
             counts,
             span: Gamma::new(),
-            in_gaps: Extent::new(),
-            in_runs: Extent::new(),
+            in_gap: Extent::new(),
+            in_run: Extent::new(),
             removes: [Chance::EVEN; 4],
             guesses: [Guesses::new(), Guesses::new()],
             density: 0,
@@ -306,125 +318,128 @@ impl EditCoder {
     fn edit<A: Address, C: Coder, B: Iterator<Item = RunOrGap<A>> + Clone>(
         &mut self,
         coder: &mut C,
-        place: Place<A, B>,
+        place: &Place<'_, A, B>,
         given: Option<&Edit<A>>,
         table: &mut Table,
     ) -> Result<Edit<A>, Error> {
-        let bad = Error::Malformed {
-            what: "place of a edit",
-        };
-        let low = match place.reached.filter(|&end| end >= place.interval.start) {
-            Some(end) => end
-                .next()
-                .filter(|&low| low <= place.interval.end)
-                .ok_or(bad)?,
-            None => place.interval.start,
-        };
-        let room = Room {
-            low,
-            high: place.interval.end,
-        };
+        let room = place.room()?;
         let last = if self.counts.spans {
-            self.span(coder, &place, given)?
+            self.span(coder, place, given)?
         } else {
-            place.interval
+            place.range
         };
-        let extent = if place.interval.value.is_some() {
-            &mut self.in_runs
+        let extent = if place.range.value.is_some() {
+            &mut self.in_run
         } else {
-            &mut self.in_gaps
+            &mut self.in_gap
         };
-        let grain = if self.counts.edits < MANY { 4 } else { 1 };
-        let density = if place.first { 0 } else { 1 + self.density / 2 };
-        let given_ends = given.map(|edit| (edit.start, edit.end));
-        let (start, end) = if last == place.interval {
-            extent.code(coder, room, given_ends, (grain, density))?
+        let fineness = Fineness {
+            grain: if self.counts.edits < MANY { 4 } else { 1 },
+            density: if place.is_first {
+                0
+            } else {
+                1 + self.density / 2
+            },
+        };
+        let ends = given.map(|edit| Range {
+            low: edit.start,
+            high: edit.end,
+        });
+        let Range {
+            low: start,
+            high: end,
+        } = if last == place.range {
+            extent.code(coder, room, ends, fineness)?
         } else {
-            let start = extent.start(coder, room, given_ends, grain)?;
-            let room = Room {
+            let low = extent.start(coder, room, ends, fineness)?;
+            let room = Range {
                 low: last.start,
                 high: last.end,
             };
-            (start, extent.end(coder, room, given_ends, grain)?)
+            let high = extent.end(coder, room, ends, fineness)?;
+            Range { low, high }
         };
-        if !place.first {
-            let bits = A::BITS - (start ^ low.previous().unwrap_or_default()).leading_zeros();
+        if !place.is_first {
+            let reached = room.low.previous().unwrap_or(A::FIRST);
+            let bits = A::BITS - (start ^ reached).leading_zeros();
             self.density = bits as usize;
         }
-        let value = self.value(coder, &place, (start, end), given.map(|p| p.value), table)?;
+        let told = Edit {
+            start,
+            end,
+            value: given.and_then(|edit| edit.value),
+        };
+        let value = self.value(coder, place, told, table)?;
         Ok(Edit { start, end, value })
     }
 
-    /// The interval in which the edit ends.
+    /// The run or gap in which the edit ends.
     fn span<A: Address, C: Coder, B: Iterator<Item = RunOrGap<A>> + Clone>(
         &mut self,
         coder: &mut C,
-        place: &Place<A, B>,
+        place: &Place<'_, A, B>,
         given: Option<&Edit<A>>,
     ) -> Result<RunOrGap<A>, Error> {
         let crossed = given.map_or(0, |edit| {
             let ahead = place.after.clone();
-            let starts = ahead.take_while(|interval| interval.start <= edit.end);
-            starts.count() as u64
+            let reached = ahead.take_while(|range| range.start <= edit.end);
+            reached.count() as u64
         });
         let crossed = self.span.code(coder, crossed);
         if crossed == 0 {
-            return Ok(place.interval);
+            return Ok(place.range);
         }
         let nth = usize::try_from(crossed - 1).unwrap_or(usize::MAX);
         let last = place.after.clone().nth(nth);
         last.ok_or(Error::Malformed {
-            what: "span of a edit",
+            what: "span of an edit",
         })
     }
 
-    fn value<A: Address, C: Coder, B: Iterator<Item = RunOrGap<A>> + Clone>(
+    /// The new value; writing, `told` has it.
+    fn value<A: Address, C: Coder, B>(
         &mut self,
         coder: &mut C,
-        place: &Place<A, B>,
-        (start, end): (A, A),
-        given: Option<Option<ValueId>>,
+        place: &Place<'_, A, B>,
+        told: Edit<A>,
         table: &mut Table,
     ) -> Result<Option<ValueId>, Error> {
-        let old = place.interval.value;
-        let given_value = given.flatten();
+        let old = place.range.value;
         if let Some(only) = table.only() {
             return Ok(if old.is_some() { None } else { Some(only) });
         }
-        let crosses = end > place.interval.end;
-        if old.is_some() || crosses {
-            let whole = start == place.interval.start && end == place.interval.end;
-            let context = usize::from(whole) | usize::from(old.is_none()) << 1;
-            if coder.bit(pick(&mut self.removes, context), given_value.is_none()) {
-                return if old.is_some() {
-                    Ok(None)
-                } else {
-                    Err(Error::Malformed { what: "edit" })
+        if old.is_some() || told.end > place.range.end {
+            let is_whole = told.start == place.range.start && told.end == place.range.end;
+            let context = usize::from(is_whole) | usize::from(old.is_none()) << 1;
+            if coder.bit(pick(&mut self.removes, context), told.value.is_none()) {
+                return match old {
+                    Some(_) => Ok(None),
+                    None => Err(Error::Malformed { what: "edit" }),
                 };
             }
         }
-        let (sides, context) = place.sides(start, end);
-        let guesses = self.guesses.get_mut(usize::from(old.is_some()));
-        let guesses = guesses.ok_or(Error::Malformed { what: "edit" })?;
+        let sides = place.sides(told.start, told.end);
+        let [in_gap, in_run] = &mut self.guesses;
+        let guesses = if old.is_some() { in_run } else { in_gap };
         let mut tried = [old, None, None];
-        for (nth, guess) in sides.into_iter().chain([place.last]).enumerate() {
+        for (nth, guess) in sides.values.into_iter().chain([place.last]).enumerate() {
             if guess.is_none() || tried.contains(&guess) {
                 continue;
             }
-            if guesses.code(coder, nth, context, given_value == guess) {
+            if guesses.code(coder, nth, sides.context, told.value == guess) {
                 return Ok(guess);
             }
             if let Some(slot) = tried.get_mut((nth + 1).min(2)) {
                 *slot = guess;
             }
         }
-        let many = self.counts.edits >= MANY;
-        let beside = if old.is_some() {
-            old
-        } else {
-            sides.into_iter().flatten().next().filter(|_| many)
+        let is_many = self.counts.edits >= MANY;
+        let near = sides.values.into_iter().flatten().next();
+        let beside = match old {
+            Some(_) => Beside::replaced(old),
+            None => Beside::near(near.filter(|_| is_many)),
         };
-        let value = table.code(coder, beside, old.is_some(), given_value)?;
+        let value = table.code(coder, beside, told.value)?;
         if Some(value) == old {
             return Err(Error::Malformed {
                 what: "edit that changes nothing",

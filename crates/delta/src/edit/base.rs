@@ -1,22 +1,41 @@
-//! What an edit of addresses needs to know of the runs that it changes.
+//! What the coder of addresses needs to know of the runs that edits change.
 
+use rayon::prelude::*;
 use rblmap::{Run, ValueId};
+use rblmap_content::{Edit, RunOrGap, RunsAndGaps, count_runs_and_gaps};
+use rblmap_format::Address;
+use rblmap_image::{Behind, Blocks, block_of};
 
 use crate::error::Error;
-use rblmap_content::{RunOrGap, RunsAndGaps, count_runs_and_gaps};
-use rblmap_format::Address;
-use rblmap_image::{Behind, Blocks};
 
-/// Runs that edits are laid over.
+/// Where edits start, by ranks: the n-th run, or the n-th gap. Both sides know runs and gaps, so a rank
+/// is all that must be told.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Starts {
+    /// The ranks of the runs in which edits start, rising.
+    pub(crate) in_runs: Vec<u64>,
+    /// The ranks of the gaps.
+    pub(crate) in_gaps: Vec<u64>,
+    /// For each of both, in address order, how many edits start in it beyond the first.
+    pub(crate) more: Vec<u64>,
+}
+
+/// Runs that edits are made over: a list, or those of an image.
 pub(crate) trait Base<A> {
     /// The runs and gaps behind one.
     type Behind: Iterator<Item = RunOrGap<A>> + Clone;
 
-    /// How many in_runs and in_gaps runs and gaps there are.
+    /// How many runs there are, and how many gaps before, between and behind them.
     fn counts(&self) -> (u64, u64);
 
-    /// Gives `see`, in address order, the in_runs and the in_gaps runs and gaps of these ranks, which rise:
-    /// each with the value of the one before and the ones behind.
+    /// Where edits start, which rise and do not overlap.
+    fn locate(&self, edits: &[Edit<A>]) -> Starts;
+
+    /// Gives `see`, in address order, the runs and the gaps of these ranks, which rise: each with the
+    /// value of the run that ends just before it, and the runs and gaps behind it.
+    ///
+    /// # Errors
+    /// The first error of `see`.
     fn each_started(
         &self,
         in_runs: &[u64],
@@ -25,11 +44,64 @@ pub(crate) trait Base<A> {
     ) -> Result<(), Error>;
 }
 
+impl Starts {
+    /// Notes that an edit starts in the run or gap of a rank, which does not fall.
+    fn push(&mut self, is_run: bool, rank: u64) {
+        let ranks = if is_run {
+            &mut self.in_runs
+        } else {
+            &mut self.in_gaps
+        };
+        if ranks.last() == Some(&rank) {
+            if let Some(more) = self.more.last_mut() {
+                *more += 1;
+            }
+            return;
+        }
+        ranks.push(rank);
+        self.more.push(0);
+    }
+}
+
+/// The run or gap of an address in a list of runs that begins at `first`: whether it is a run, and its
+/// rank in the list.
+fn rank_in<A: Address>(runs: &[Run<A>], gaps: &[u64], address: A) -> (bool, u64) {
+    let before = runs.partition_point(|run| run.end < address);
+    match runs.get(before) {
+        Some(run) if run.start <= address => (true, before as u64),
+        _ => (false, gaps.get(before).copied().unwrap_or(0)),
+    }
+}
+
+/// For each place among the runs how many gaps lie before it, if the list begins at `first`.
+fn gaps_before<A: Address>(runs: &[Run<A>], first: A) -> Vec<u64> {
+    let mut from = Some(first);
+    let mut gaps = Vec::with_capacity(runs.len() + 1);
+    let mut count = 0;
+    for run in runs {
+        gaps.push(count);
+        count += u64::from(from != Some(run.start));
+        from = run.end.next();
+    }
+    gaps.push(count);
+    gaps
+}
+
 impl<'a, A: Address> Base<A> for &'a [Run<A>] {
     type Behind = RunsAndGaps<'a, A>;
 
     fn counts(&self) -> (u64, u64) {
         count_runs_and_gaps(self)
+    }
+
+    fn locate(&self, edits: &[Edit<A>]) -> Starts {
+        let gaps = gaps_before(self, A::FIRST);
+        let mut starts = Starts::default();
+        for edit in edits {
+            let (is_run, rank) = rank_in(self, &gaps, edit.start);
+            starts.push(is_run, rank);
+        }
+        starts
     }
 
     fn each_started(
@@ -41,56 +113,27 @@ impl<'a, A: Address> Base<A> for &'a [Run<A>] {
         let old = *self;
         let mut in_runs = in_runs.iter().copied().peekable();
         let mut in_gaps = in_gaps.iter().copied().peekable();
-        let mut gaps = 0u64;
-        let mut from = Some(A::FIRST);
-        let mut before: Option<Run<A>> = None;
-        for (rank, run) in (0u64..).zip(old) {
-            let (Some(start), false) = (from, in_runs.peek().is_none() && in_gaps.peek().is_none())
-            else {
-                return Ok(());
+        let (mut run_rank, mut gap_rank) = (0u64, 0u64);
+        let mut before: Option<RunOrGap<A>> = None;
+        let mut ranges = RunsAndGaps::new(old);
+        while in_runs.peek().is_some() || in_gaps.peek().is_some() {
+            let Some(range) = ranges.next() else { break };
+            let is_started = match range.value {
+                Some(_) => in_runs.next_if_eq(&run_rank).is_some(),
+                None => in_gaps.next_if_eq(&gap_rank).is_some(),
             };
-            let touching = before.filter(|before| before.end.next() == Some(run.start));
-            if start < run.start {
-                if in_gaps.next_if_eq(&gaps).is_some() {
-                    let (end, value) = (run.start.previous().unwrap_or_default(), None);
-                    let after = behind(old, rank, Some(run.start));
-                    see(
-                        before.map(|run| run.value),
-                        RunOrGap { start, end, value },
-                        after,
-                    )?;
-                }
-                gaps += 1;
+            if is_started {
+                let left = before.and_then(|before| before.value);
+                see(left, range, ranges.clone())?;
             }
-            if in_runs.next_if_eq(&rank).is_some() {
-                let (start, end, value) = (run.start, run.end, Some(run.value));
-                let after = behind(old, rank + 1, run.end.next());
-                see(
-                    touching.map(|run| run.value),
-                    RunOrGap { start, end, value },
-                    after,
-                )?;
+            match range.value {
+                Some(_) => run_rank += 1,
+                None => gap_rank += 1,
             }
-            before = Some(*run);
-            from = run.end.next();
-        }
-        if let (Some(start), Some(_)) = (from, in_gaps.next_if_eq(&gaps)) {
-            let (end, value) = (A::LAST, None);
-            let after = behind(old, old.len() as u64, None);
-            see(
-                before.map(|run| run.value),
-                RunOrGap { start, end, value },
-                after,
-            )?;
+            before = Some(range);
         }
         Ok(())
     }
-}
-
-/// The runs and gaps from the address `from` on; `rank` runs lie before it.
-fn behind<A: Address>(runs: &[Run<A>], rank: u64, from: Option<A>) -> RunsAndGaps<'_, A> {
-    let rank = usize::try_from(rank).unwrap_or(usize::MAX);
-    RunsAndGaps::from(runs.get(rank..).unwrap_or_default(), from)
 }
 
 impl<'b, 'a> Base<u32> for &'b Blocks<'a> {
@@ -98,6 +141,40 @@ impl<'b, 'a> Base<u32> for &'b Blocks<'a> {
 
     fn counts(&self) -> (u64, u64) {
         Blocks::counts(self)
+    }
+
+    fn locate(&self, edits: &[Edit<u32>]) -> Starts {
+        let before = self.counts_before();
+        // Of each /16 in which edits start, the ranks of their runs and gaps.
+        let in_one_16: Vec<&[Edit<u32>]> = edits
+            .chunk_by(|a, b| block_of(a.start) == block_of(b.start))
+            .collect();
+        let ranks: Vec<Vec<(bool, u64)>> = in_one_16
+            .par_iter()
+            .map_init(
+                || self.reader(),
+                |reader, edits| {
+                    let block = edits.first().map_or(0, |edit| block_of(edit.start));
+                    let first = u32::from(block) << 16;
+                    let runs = reader.runs(block);
+                    let gaps = gaps_before(runs, first);
+                    // What the /16 begins with may have begun before it.
+                    let (goes_on_run, goes_on_gap) = self.goes_on(block);
+                    let (runs_before, gaps_before) =
+                        before.get(usize::from(block)).copied().unwrap_or_default();
+                    let rank = |edit: &Edit<u32>| match rank_in(runs, &gaps, edit.start) {
+                        (true, rank) => (true, runs_before + rank - u64::from(goes_on_run)),
+                        (false, rank) => (false, gaps_before + rank - u64::from(goes_on_gap)),
+                    };
+                    edits.iter().map(rank).collect()
+                },
+            )
+            .collect();
+        let mut starts = Starts::default();
+        for (is_run, rank) in ranks.into_iter().flatten() {
+            starts.push(is_run, rank);
+        }
+        starts
     }
 
     fn each_started(

@@ -1,286 +1,316 @@
-//! Where a edit lies in the room there is for it, as decisions.
+//! Where an edit lies in the room there is for it, as decisions.
+//!
+//! ```text
+//!   room      |low ......................................... high|
+//!   single    .............#......................................   one decision, then which address
+//!   at edges  ##############......................................   two decisions, then the other end
+//!   network   ................########............................   its size in bits, then which one
+//!   other     .....#####..........................................   start, then end: each as how many
+//!                                                                    zero bits it ends in, then which
+//! ```
+//!
+//! Which one of several is told bit by bit from the top, and only where both bits are possible.
+
+use rblmap_format::Address;
 
 use crate::codec::numbers::{Tree, pick};
 use crate::codec::range_coder::{Chance, Coder};
 use crate::error::Error;
-use rblmap_format::Address;
 
-/// The addresses in which a edit may lie, both ends included.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Room<A> {
+/// Addresses, or numbers of addresses, from `low` to `high`, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Range<A> {
     pub(crate) low: A,
     pub(crate) high: A,
 }
 
-/// Contexts for where in its room a edit lies. Room to the edge of the interval, and networks,
-/// are told by a decision or two.
+/// How many contexts there are for an edit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fineness {
+    /// So many positions of bits share a context: few edits do not fill many contexts.
+    pub(crate) grain: u32,
+    /// How far apart edits lie, less than [`DENSITIES`]; 0 for the first one of a run or gap.
+    pub(crate) density: usize,
+}
+
+/// The contexts of extents.
 pub(crate) struct Extent {
+    is_single: Chance,
     at_low: Chance,
     at_high: [Chance; 2],
     is_net: Chance,
-    net: Tree<128>,
+    net_bits: Tree<128>,
     zeros: Tree<128>,
-    net_slot: Slots,
-    edge_slot: Slots,
+    net_number: RangeBits,
+    edge_number: RangeBits,
 }
 
 impl Extent {
     pub(crate) fn new() -> Extent {
         Extent {
+            is_single: Chance::EVEN,
             at_low: Chance::EVEN,
             at_high: [Chance::EVEN; 2],
             is_net: Chance::EVEN,
-            net: Tree::new(),
+            net_bits: Tree::new(),
             zeros: Tree::new(),
-            net_slot: Slots::new(),
-            edge_slot: Slots::new(),
+            net_number: RangeBits::new(),
+            edge_number: RangeBits::new(),
         }
     }
 
-    /// A stretch inside the room.
+    /// The addresses of an edit in the room; writing, they are `given`.
     pub(crate) fn code<A: Address, C: Coder>(
         &mut self,
         coder: &mut C,
-        room: Room<A>,
-        given: Option<(A, A)>,
-        (grain, density): (u32, usize),
-    ) -> Result<(A, A), Error> {
+        room: Range<A>,
+        given: Option<Range<A>>,
+        fineness: Fineness,
+    ) -> Result<Range<A>, Error> {
         if room.low == room.high {
-            return Ok((room.low, room.low));
+            return Ok(room);
         }
-        let at_low = coder.bit(
-            &mut self.at_low,
-            given.is_some_and(|(start, _)| start == room.low),
-        );
+        if coder.bit(&mut self.is_single, given.is_some_and(|g| g.low == g.high)) {
+            let low = given.map(|given| given.low);
+            let at = Bits { shift: 0, fineness };
+            let low = self.net_number.code(coder, room, low, at);
+            return Ok(Range { low, high: low });
+        }
+        if room.low.next() == Some(room.high) {
+            return Ok(room);
+        }
+        let is_at = |end: fn(Range<A>) -> A| given.is_some_and(|given| end(given) == end(room));
+        let at_low = coder.bit(&mut self.at_low, is_at(|range| range.low));
         let at_high = pick(&mut self.at_high, at_low.into());
-        let at_high = coder.bit(at_high, given.is_some_and(|(_, end)| end == room.high));
-        let given_start = given.map(|(start, _)| start);
-        let given_end = given.map(|(_, end)| end);
-        let inner = Room {
-            low: room.low,
-            high: room.high.previous().unwrap_or_default(),
-        };
+        let at_high = coder.bit(at_high, is_at(|range| range.high));
         match (at_low, at_high) {
-            (true, true) => Ok((room.low, room.high)),
-            (true, false) => Ok((room.low, self.code_end(coder, inner, given_end, grain)?)),
+            (true, true) => Ok(room),
+            (true, false) => {
+                // More than one address, but not all.
+                let inner = without_high(without_low(room)?)?;
+                let high = given.map(|given| given.high);
+                let high = self.code_end(coder, inner, high, fineness.grain)?;
+                Ok(Range { high, ..room })
+            }
             (false, true) => {
-                let start = self.code_start(coder, room, given_start, grain)?;
-                Ok((start, room.high))
+                let inner = without_high(without_low(room)?)?;
+                let low = given.map(|given| given.low);
+                let low = self.code_start(coder, inner, low, fineness.grain)?;
+                Ok(Range { low, ..room })
             }
             (false, false) => {
-                // Neither end is at the edge, so one address on each side stays.
-                let low = room.low.next().filter(|&low| low < room.high);
-                let low = low.ok_or(Error::Malformed {
-                    what: "room for a edit",
-                })?;
-                let room = Room {
-                    low,
-                    high: inner.high,
-                };
-                if coder.bit(&mut self.is_net, given.is_some_and(|(s, e)| is_net(s, e))) {
-                    return self.code_net(coder, room, given, (grain, density));
-                }
-                let start = self.code_start_in(coder, room, given_start, grain)?;
-                let room = Room {
-                    low: start,
-                    high: room.high,
-                };
-                Ok((start, self.code_end(coder, room, given_end, grain)?))
+                // One address stays on each side.
+                let inner = without_high(without_low(room)?)?;
+                self.code_inner(coder, inner, given, fineness)
             }
         }
     }
 
-    /// Where a edit over several intervals starts.
+    /// Where an edit over several runs and gaps starts.
     pub(crate) fn start<A: Address, C: Coder>(
         &mut self,
         coder: &mut C,
-        room: Room<A>,
-        given: Option<(A, A)>,
-        grain: u32,
+        room: Range<A>,
+        given: Option<Range<A>>,
+        fineness: Fineness,
     ) -> Result<A, Error> {
-        let given = given.map(|(start, _)| start);
+        let given = given.map(|given| given.low);
         if room.low == room.high || coder.bit(&mut self.at_low, given == Some(room.low)) {
             return Ok(room.low);
         }
-        self.code_start(coder, room, given, grain)
+        self.code_start(coder, without_low(room)?, given, fineness.grain)
     }
 
-    /// Where a edit over several intervals ends.
+    /// Where an edit over several runs and gaps ends.
     pub(crate) fn end<A: Address, C: Coder>(
         &mut self,
         coder: &mut C,
-        room: Room<A>,
-        given: Option<(A, A)>,
-        grain: u32,
+        room: Range<A>,
+        given: Option<Range<A>>,
+        fineness: Fineness,
     ) -> Result<A, Error> {
-        let given = given.map(|(_, end)| end);
+        let given = given.map(|given| given.high);
         let [at_high, _] = &mut self.at_high;
         if room.low == room.high || coder.bit(at_high, given == Some(room.high)) {
             return Ok(room.high);
         }
-        let room = Room {
-            low: room.low,
-            high: room.high.previous().unwrap_or_default(),
-        };
-        self.code_end(coder, room, given, grain)
+        self.code_end(coder, without_high(room)?, given, fineness.grain)
     }
 
-    /// A start behind the first address of the room.
+    /// More than one address anywhere in the room.
+    fn code_inner<A: Address, C: Coder>(
+        &mut self,
+        coder: &mut C,
+        room: Range<A>,
+        given: Option<Range<A>>,
+        fineness: Fineness,
+    ) -> Result<Range<A>, Error> {
+        if coder.bit(&mut self.is_net, given.is_some_and(is_net)) {
+            return self.code_net(coder, room, given, fineness);
+        }
+        let starts = without_high(room)?;
+        let low = given.map(|given| given.low);
+        let low = self.code_start(coder, starts, low, fineness.grain)?;
+        let ends = without_low(Range { low, ..room })?;
+        let high = given.map(|given| given.high);
+        let high = self.code_end(coder, ends, high, fineness.grain)?;
+        Ok(Range { low, high })
+    }
+
+    /// A start in the room: how many zero bits it ends in, then which of those.
     fn code_start<A: Address, C: Coder>(
         &mut self,
         coder: &mut C,
-        room: Room<A>,
-        given: Option<A>,
-        grain: u32,
-    ) -> Result<A, Error> {
-        let low = room.low.next().filter(|&low| low <= room.high);
-        let low = low.ok_or(Error::Malformed {
-            what: "room for a edit",
-        })?;
-        self.code_start_in(
-            coder,
-            Room {
-                low,
-                high: room.high,
-            },
-            given,
-            grain,
-        )
-    }
-
-    /// A start anywhere in the room: as many zero bits as it ends in, then which of those.
-    fn code_start_in<A: Address, C: Coder>(
-        &mut self,
-        coder: &mut C,
-        room: Room<A>,
+        room: Range<A>,
         given: Option<A>,
         grain: u32,
     ) -> Result<A, Error> {
         let zeros = given.map_or(0, |start| start.trailing_zeros().min(A::BITS - 1));
         let zeros = self.zeros.code(coder, zeros);
         let bad = Error::Malformed {
-            what: "alignment of a edit",
+            what: "alignment of an edit",
         };
         if zeros >= A::BITS {
             return Err(bad);
         }
-        let slots = slots(room, zeros).and_then(odd).ok_or(bad)?;
-        let shift = zeros + 1;
-        let half = |slot: A| slot >> 1;
-        let given = given.map(|start| half(start >> zeros));
-        let room = Room {
-            low: half(slots.low),
-            high: half(slots.high),
+        let odd = multiples(room, zeros).and_then(odd).ok_or(bad)?;
+        let half = Range {
+            low: odd.low >> 1,
+            high: odd.high >> 1,
         };
-        let slot = self.edge_slot.code(coder, room, given, (shift, grain, 0));
-        Ok(((slot << 1) ^ A::ONE) << zeros)
+        let given = given.map(|start| start >> zeros >> 1);
+        let at = Bits {
+            shift: zeros + 1,
+            fineness: Fineness { grain, density: 0 },
+        };
+        let number = self.edge_number.code(coder, half, given, at);
+        Ok(((number << 1) ^ A::ONE) << zeros)
     }
 
     /// An end in the room, told as the start behind it, which is never past the last address.
     fn code_end<A: Address, C: Coder>(
         &mut self,
         coder: &mut C,
-        room: Room<A>,
+        room: Range<A>,
         given: Option<A>,
         grain: u32,
     ) -> Result<A, Error> {
-        let bad = Error::Malformed {
-            what: "end of a edit",
+        let bad = || Error::Malformed {
+            what: "end of an edit",
         };
         let (Some(low), Some(high)) = (room.low.next(), room.high.next()) else {
-            return Err(bad);
+            return Err(bad());
         };
-        let given = given.and_then(|end| end.next());
-        let behind = self.code_start_in(coder, Room { low, high }, given, grain)?;
-        Ok(behind.previous().unwrap_or_default())
+        let given = given.and_then(Address::next);
+        let behind = self.code_start(coder, Range { low, high }, given, grain)?;
+        behind.previous().ok_or_else(bad)
     }
 
+    /// A network of two addresses or more.
     fn code_net<A: Address, C: Coder>(
         &mut self,
         coder: &mut C,
-        room: Room<A>,
-        given: Option<(A, A)>,
-        (grain, density): (u32, usize),
-    ) -> Result<(A, A), Error> {
-        let bits = given.map_or(0, |(start, end)| A::BITS - (end - start).leading_zeros());
-        let bits = self.net.code(coder, bits);
-        let bad = Error::Malformed {
-            what: "size of a edit",
-        };
-        if bits >= A::BITS {
-            return Err(bad);
-        }
-        // The last slot must end in the room too.
-        let mask = A::low_mask(bits);
-        let slots = slots(room, bits).ok_or(bad)?;
-        let whole = room.high & mask == mask;
-        let high = if whole {
-            slots.high
-        } else {
-            slots.high.previous().unwrap_or_default()
-        };
-        if slots.high == A::FIRST && !whole || high < slots.low {
+        room: Range<A>,
+        given: Option<Range<A>>,
+        fineness: Fineness,
+    ) -> Result<Range<A>, Error> {
+        let bits = given.map_or(0, |net| A::BITS - (net.high - net.low).leading_zeros());
+        let bits = self.net_bits.code(coder, bits);
+        if bits == 0 || bits >= A::BITS {
             return Err(Error::Malformed {
-                what: "room for a network",
+                what: "size of an edit",
             });
         }
-        let given = given.map(|(start, _)| start >> bits);
-        let room = Room {
-            low: slots.low,
-            high,
+        let no_room = || Error::Malformed {
+            what: "room for a network",
         };
-        let slot = self
-            .net_slot
-            .code(coder, room, given, (bits, grain, density));
-        let start = slot << bits;
-        Ok((start, start + mask))
+        // The last one must end in the room, too.
+        let mask = A::low_mask(bits);
+        let mut numbers = multiples(room, bits).ok_or_else(no_room)?;
+        if room.high & mask != mask {
+            numbers = without_high(numbers).map_err(|_| no_room())?;
+        }
+        let given = given.map(|net| net.low >> bits);
+        let at = Bits {
+            shift: bits,
+            fineness,
+        };
+        let low = self.net_number.code(coder, numbers, given, at) << bits;
+        Ok(Range {
+            low,
+            high: low + mask,
+        })
     }
 }
 
-fn is_net<A: Address>(start: A, end: A) -> bool {
-    let size = end - start;
-    (size == A::LAST || size & (size + A::ONE) == A::FIRST) && start & size == A::FIRST
+/// Whether the addresses are a network of two addresses or more, but not all addresses.
+fn is_net<A: Address>(range: Range<A>) -> bool {
+    let size = range.high - range.low;
+    size != A::LAST && size & (size + A::ONE) == A::FIRST && range.low & size == A::FIRST
+}
+
+fn without_low<A: Address>(range: Range<A>) -> Result<Range<A>, Error> {
+    let low = range.low.next().filter(|low| *low <= range.high);
+    let low = low.ok_or(Error::Malformed {
+        what: "room for an edit",
+    })?;
+    Ok(Range { low, ..range })
+}
+
+fn without_high<A: Address>(range: Range<A>) -> Result<Range<A>, Error> {
+    let high = range.high.previous().filter(|high| *high >= range.low);
+    let high = high.ok_or(Error::Malformed {
+        what: "room for an edit",
+    })?;
+    Ok(Range { high, ..range })
 }
 
 /// The multiples of 2^`bits` in the room, divided by that.
-fn slots<A: Address>(room: Room<A>, bits: u32) -> Option<Room<A>> {
-    let cut = room.low & A::low_mask(bits) != A::FIRST;
-    let low = if cut {
+fn multiples<A: Address>(room: Range<A>, bits: u32) -> Option<Range<A>> {
+    let is_cut = room.low & A::low_mask(bits) != A::FIRST;
+    let low = if is_cut {
         (room.low >> bits) + A::ONE
     } else {
         room.low >> bits
     };
     let high = room.high >> bits;
-    (low <= high).then_some(Room { low, high })
+    (low <= high).then_some(Range { low, high })
 }
 
-/// The odd ones among the slots.
-fn odd<A: Address>(slots: Room<A>) -> Option<Room<A>> {
-    let low = if slots.low.bit(0) {
-        slots.low
+/// The odd ones among the numbers.
+fn odd<A: Address>(numbers: Range<A>) -> Option<Range<A>> {
+    let low = if numbers.low.bit(0) {
+        numbers.low
     } else {
-        slots.low + A::ONE
+        numbers.low + A::ONE
     };
-    let high = if slots.high.bit(0) {
-        slots.high
+    let high = if numbers.high.bit(0) {
+        numbers.high
     } else {
-        slots.high.previous().unwrap_or_default()
+        numbers.high.previous()?
     };
-    (high.bit(0) && low <= high).then_some(Room { low, high })
+    (low <= high).then_some(Range { low, high })
 }
 
-/// Contexts for a number in a range, bit by bit from the top: a bit is coded only where both are
-/// possible.
-struct Slots {
+/// Which bits of an address a number is made of, and how finely they are told apart.
+#[derive(Clone, Copy)]
+struct Bits {
+    /// The number stands for an address without so many of its lowest bits.
+    shift: u32,
+    fineness: Fineness,
+}
+
+/// Contexts for a number in a range, bit by bit from the top.
+struct RangeBits {
     chances: Vec<Chance>,
 }
 
 const DENSITIES: usize = 20;
 const EDGES: usize = 4;
 
-impl Slots {
-    fn new() -> Slots {
-        Slots {
+impl RangeBits {
+    fn new() -> RangeBits {
+        RangeBits {
             chances: vec![Chance::EVEN; 129 * EDGES * DENSITIES],
         }
     }
@@ -288,44 +318,50 @@ impl Slots {
     fn code<A: Address, C: Coder>(
         &mut self,
         coder: &mut C,
-        room: Room<A>,
+        range: Range<A>,
         given: Option<A>,
-        (shift, grain, density): (u32, u32, usize),
+        at: Bits,
     ) -> A {
-        let differ = room.low ^ room.high;
-        let bits = A::BITS - differ.leading_zeros();
-        let mut slot = if bits == A::BITS {
+        let bits = A::BITS - (range.low ^ range.high).leading_zeros();
+        let mut number = if bits == A::BITS {
             A::FIRST
         } else {
-            room.low >> bits << bits
+            range.low >> bits << bits
         };
+        // Whether all bits so far are those of the lowest, of the highest number.
         let (mut on_low, mut on_high) = (true, true);
         let mut zeros = 0u32;
+        let grain = at.fineness.grain;
         for bit in (0..bits).rev() {
-            let (low, high) = (room.low.bit(bit), room.high.bit(bit));
-            let is_one = match (on_low && low, on_high && !high) {
-                (true, _) => true,
-                (_, true) => false,
-                _ => {
-                    let edges = usize::from(on_low) | usize::from(on_high) << 1;
-                    let run = if A::BITS > 32 {
-                        (32 - zeros.leading_zeros()) as usize
-                    } else {
-                        density
-                    };
-                    let at = ((bit + shift) / grain) as usize;
-                    let context = (at * EDGES + edges) * DENSITIES + run.min(DENSITIES - 1);
-                    let given = given.is_some_and(|slot| slot.bit(bit));
-                    coder.bit(pick(&mut self.chances, context), given)
-                }
+            let (low, high) = (range.low.bit(bit), range.high.bit(bit));
+            let is_one = if on_low && low {
+                true
+            } else if on_high && !high {
+                false
+            } else {
+                let edges = usize::from(on_low) | usize::from(on_high) << 1;
+                let near = if A::BITS > 32 {
+                    (32 - zeros.leading_zeros()) as usize
+                } else {
+                    at.fineness.density
+                };
+                let position = bit + at.shift;
+                let position = if grain == 1 {
+                    position
+                } else {
+                    position / grain
+                } as usize;
+                let context = (position * EDGES + edges) * DENSITIES + near.min(DENSITIES - 1);
+                let given = given.is_some_and(|number| number.bit(bit));
+                coder.bit(pick(&mut self.chances, context), given)
             };
             on_low &= is_one == low;
             on_high &= is_one == high;
             zeros = if is_one { 0 } else { zeros + 1 };
             if is_one {
-                slot = slot ^ (A::ONE << bit);
+                number = number | A::ONE << bit;
             }
         }
-        slot
+        number
     }
 }

@@ -1,9 +1,11 @@
 //! The edits that turn one list of runs into another.
 
+use rayon::prelude::*;
 use rblmap::{Run, ValueId};
 use rblmap_content::{Edit, RunOrGap, RunsAndGaps};
 
 use rblmap_format::Address;
+use rblmap_image::V4View;
 
 /// Gives `see` each range of addresses on which two lists differ: the run or gap of the old list, cut to
 /// the range, and the new value. Each range lies inside one run or gap of both lists.
@@ -37,6 +39,105 @@ pub(crate) fn edits_between<A: Address>(old: &[Run<A>], new: &[Run<A>]) -> Vec<E
         edits.push(Edit { start, end, value });
     });
     edits
+}
+
+/// A difference of two lists: an edit, and the value before it.
+struct Difference {
+    edit: Edit<u32>,
+    was: Option<ValueId>,
+}
+
+/// As [`edits_between`], of what is read by /16, on all cores. `map` gives the new values the ids that
+/// they have in the old content, or behind these; where it changes none, /16s that are the same bytes
+/// in both images are not read.
+pub(crate) fn edits_by_16(
+    old: V4View<'_>,
+    new: V4View<'_>,
+    map: &(impl Fn(ValueId) -> ValueId + Sync),
+    ids_are_same: bool,
+) -> Vec<Edit<u32>> {
+    let parts: Vec<Vec<Difference>> = (0u16..256)
+        .into_par_iter()
+        .map_init(
+            || (old.reader(), new.reader(), Vec::new()),
+            |(old_reader, new_reader, mapped), top| {
+                let mut found = Vec::new();
+                for block in top << 8..=top << 8 | 0xff {
+                    if let (V4View::Blocks(old), V4View::Blocks(new)) = (old, new)
+                        && ids_are_same
+                        && old.is_same(new, block)
+                    {
+                        continue;
+                    }
+                    mapped.clear();
+                    mapped.extend(new_reader.runs(block).iter().map(|run| Run {
+                        value: map(run.value),
+                        ..*run
+                    }));
+                    differences_of_16(old_reader.runs(block), mapped, block, &mut found);
+                }
+                found
+            },
+        )
+        .collect();
+    // What goes over the end of a /16 in both lists is one edit.
+    let mut edits: Vec<Edit<u32>> = Vec::with_capacity(parts.iter().map(Vec::len).sum());
+    let mut last_was = None;
+    for Difference { edit, was } in parts.into_iter().flatten() {
+        match edits.last_mut() {
+            Some(last)
+                if last.end.checked_add(1) == Some(edit.start)
+                    && last.value == edit.value
+                    && last_was == was =>
+            {
+                last.end = edit.end;
+            }
+            _ => edits.push(edit),
+        }
+        last_was = was;
+    }
+    edits
+}
+
+/// Appends the differences of two lists of runs of one /16, cut at its ends.
+fn differences_of_16(old: &[Run<u32>], new: &[Run<u32>], block: u16, found: &mut Vec<Difference>) {
+    if old == new {
+        return;
+    }
+    let first = u32::from(block) << 16;
+    let last = first | 0xffff;
+    let mut left = RunsAndGaps::from(old, Some(first));
+    let mut right = RunsAndGaps::from(new, Some(first));
+    let (mut a, mut b) = (left.next(), right.next());
+    while let (Some(was), Some(is)) = (a, b) {
+        let (start, end) = (was.start.max(is.start), was.end.min(is.end).min(last));
+        if start > last {
+            break;
+        }
+        if was.value != is.value {
+            let value = is.value;
+            let edit = Edit { start, end, value };
+            let was = was.value;
+            found.push(Difference { edit, was });
+        }
+        if was.end <= end {
+            a = left.next();
+        }
+        if is.end <= end {
+            b = right.next();
+        }
+        if end == last {
+            break;
+        }
+    }
+}
+
+/// Whether neighbouring edits have one value.
+pub(crate) fn can_be_joined<A: Address>(edits: &[Edit<A>]) -> bool {
+    edits.windows(2).any(|pair| match pair {
+        [a, b] => a.value == b.value && a.end.next() == Some(b.start),
+        _ => false,
+    })
 }
 
 /// The same change, with neighbouring edits of one value made one. Such an edit may go over several

@@ -9,8 +9,8 @@ use rblmap_format::NamePoint;
 use crate::codec::neighbours::{Shared, Slots};
 use crate::codec::numbers::{Gamma, Tree, pick};
 use crate::codec::range_coder::{Chance, Coder};
-use crate::codec::text_model::{Model, Texts, around};
-use crate::codec::value_refs::Table;
+use crate::codec::text_model::{Model, TextRoom, Texts, around};
+use crate::codec::value_refs::{Beside, Table};
 use crate::edit::addresses::code_ranks;
 use crate::error::Error;
 
@@ -19,7 +19,7 @@ pub(crate) type Pair = (Slot, Slot);
 
 /// How many names go, change and come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Counts {
+pub(crate) struct NameCounts {
     pub(crate) removed: u64,
     pub(crate) changed: u64,
     pub(crate) added: u64,
@@ -27,7 +27,7 @@ pub(crate) struct Counts {
 
 /// The change from one list of names to another.
 #[derive(Debug, Default)]
-pub(crate) struct Edit<'a> {
+pub(crate) struct NameEdits<'a> {
     /// Ranks in the old list, rising.
     removed: Vec<u64>,
     /// Ranks among the names that stay, rising.
@@ -45,8 +45,8 @@ struct Added<'a> {
 }
 
 /// Finds the change; the values of both lists are numbered alike.
-pub(crate) fn find<'a>(old: &NameTable, new: &'a NameTable) -> Edit<'a> {
-    let mut edit = Edit::default();
+pub(crate) fn find<'a>(old: &NameTable, new: &'a NameTable) -> NameEdits<'a> {
+    let mut edit = NameEdits::default();
     let mut new = new.iter().peekable();
     let mut stay = 0;
     for (rank, point) in (0u64..).zip(old.iter()) {
@@ -72,9 +72,13 @@ pub(crate) fn find<'a>(old: &NameTable, new: &'a NameTable) -> Edit<'a> {
     edit
 }
 
-impl Edit<'_> {
-    pub(crate) fn counts(&self) -> Counts {
-        Counts {
+impl NameEdits<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counts() == NameCounts::default()
+    }
+
+    pub(crate) fn counts(&self) -> NameCounts {
+        NameCounts {
             removed: self.removed.len() as u64,
             changed: self.changed.len() as u64,
             added: self.added.len() as u64,
@@ -86,16 +90,16 @@ impl Edit<'_> {
 ///
 /// # Errors
 /// Reading: ranks past the list, keys that are no names or not between their neighbours, values
-/// that do not exist; more than `room` bytes of keys.
+/// that do not exist; more bytes of keys than there is room for.
 pub(crate) fn code<C: Coder>(
     coder: &mut C,
     old: &NameTable,
-    counts: Counts,
-    given: Option<&Edit<'_>>,
-    (table, modelled): (&mut Table, bool),
-    room: u64,
+    counts: NameCounts,
+    given: Option<&NameEdits<'_>>,
+    table: &mut Table,
+    room: &mut TextRoom,
 ) -> Result<NameTable, Error> {
-    let empty = Edit::default();
+    let empty = NameEdits::default();
     let edit = given.unwrap_or(&empty);
     let removed = code_ranks(coder, old.len() as u64, counts.removed, &edit.removed)?;
     let mut removed = removed.into_iter().peekable();
@@ -130,49 +134,81 @@ pub(crate) fn code<C: Coder>(
             .and_then(|nth| edit.added.get(nth));
         slots.push(places.code(coder, given.map_or(0, |added| added.slot))?);
     }
-    let mut adder = Adder::new(room);
-    if modelled {
-        adder.texts = learn(&stay, &slots);
+    let mut adder = Adder::new();
+    if let Some(left) = room.modelled() {
+        adder.texts = learn(&stay, &slots, left);
     }
-    add(coder, (&stay, &slots), &edit.added, (adder, pairs), table)
+    let mut additions = Additions {
+        stay: &stay,
+        slots: &slots,
+        given: &edit.added,
+        adder,
+        pairs,
+    };
+    let names = additions.code(coder, table, room)?;
+    room.keep(&additions.adder.texts);
+    Ok(names)
 }
 
-/// The names that stay and, each behind as many of them as its slot says, the added ones.
-fn add<C: Coder>(
-    coder: &mut C,
-    (stay, slots): (&[NamePoint<'_>], &[u64]),
-    given: &[Added<'_>],
-    (mut adder, mut pairs): (Adder, Pairs),
-    table: &mut Table,
-) -> Result<NameTable, Error> {
-    let mut names = NameTable::new();
-    let mut rest = stay.iter();
-    let mut given = given.iter();
-    let mut before: Option<(Cow<'_, [u8]>, Pair)> = None;
-    let mut at = 0;
-    for &slot in slots {
-        let given = given.next();
-        while at < slot {
-            if let Some(point) = rest.next() {
-                names.push(point.key, point.exact, point.below);
-                before = Some((Cow::Borrowed(point.key), pair_of(point)));
+/// Names that are added to those that stay.
+struct Additions<'a> {
+    stay: &'a [NamePoint<'a>],
+    /// For each added name how many of those that stay stand before it.
+    slots: &'a [u64],
+    given: &'a [Added<'a>],
+    adder: Adder,
+    pairs: Pairs,
+}
+
+impl Additions<'_> {
+    /// The names that stay and, each in its place, the added ones.
+    fn code<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        table: &mut Table,
+        room: &mut TextRoom,
+    ) -> Result<NameTable, Error> {
+        let mut names = NameTable::new();
+        let mut rest = self.stay.iter();
+        let mut given = self.given.iter();
+        let mut before: Option<(Cow<'_, [u8]>, Pair)> = None;
+        let mut at = 0;
+        for &slot in self.slots {
+            let given = given.next();
+            while at < slot {
+                if let Some(point) = rest.next() {
+                    names.push(point.key, point.exact, point.below);
+                    before = Some((Cow::Borrowed(point.key), pair_of(point)));
+                }
+                at += 1;
             }
-            at += 1;
+            let near = Near {
+                before: before.as_ref().map(|(key, _)| &**key),
+                behind: rest.as_slice().first().map(|point| point.key),
+            };
+            let key = self
+                .adder
+                .key(coder, near, given.map(|added| added.point.key))?;
+            room.take("added names", key.len())?;
+            let beside = before
+                .as_ref()
+                .map_or_else(Pair::default, |(_, pair)| *pair);
+            let given = given.map(|added| pair_of(&added.point));
+            let pair = self.pairs.code(coder, beside, false, given, table)?;
+            names.push(&key, pair.0, pair.1);
+            before = Some((Cow::Owned(key), pair));
+            coder.check()?;
         }
-        let behind = rest.as_slice().first().map(|point| point.key);
-        let neighbours = (before.as_ref().map(|(key, _)| &**key), behind);
-        let key = adder.key(coder, neighbours, given.map(|added| added.point.key))?;
-        let beside = before
-            .as_ref()
-            .map_or_else(Pair::default, |(_, pair)| *pair);
-        let given = given.map(|added| pair_of(&added.point));
-        let pair = pairs.code(coder, beside, false, given, table)?;
-        names.push(&key, pair.0, pair.1);
-        before = Some((Cow::Owned(key), pair));
-        coder.check()?;
+        rest.for_each(|point| names.push(point.key, point.exact, point.below));
+        Ok(names)
     }
-    rest.for_each(|point| names.push(point.key, point.exact, point.below));
-    Ok(names)
+}
+
+/// The keys of the neighbours of an added name.
+#[derive(Clone, Copy)]
+struct Near<'a> {
+    before: Option<&'a [u8]>,
+    behind: Option<&'a [u8]>,
 }
 
 fn pair_of(point: &NamePoint<'_>) -> Pair {
@@ -180,7 +216,7 @@ fn pair_of(point: &NamePoint<'_>) -> Pair {
 }
 
 /// A model that has seen the names around the added ones, and as many from all over the list.
-fn learn(stay: &[NamePoint<'_>], slots: &[u64]) -> Texts {
+fn learn(stay: &[NamePoint<'_>], slots: &[u64], left: u64) -> Texts {
     let count = stay.len() as u64;
     let mut ranks = around(slots, count);
     let wanted = (slots.len() as u64).saturating_mul(FAR).max(64);
@@ -198,7 +234,7 @@ fn learn(stay: &[NamePoint<'_>], slots: &[u64]) -> Texts {
         let near = (key(rank.checked_sub(1)), key(rank.checked_add(1)));
         model.learn(key(Some(rank)), near);
     }
-    Texts::Modelled(Box::new(model))
+    Texts::modelled(model, left)
 }
 
 /// How many names from all over the list a model learns from for each added one.
@@ -209,18 +245,14 @@ struct Adder {
     texts: Texts,
     shared: Shared,
     labels: Gamma,
-    room: u64,
-    limit: u64,
 }
 
 impl Adder {
-    fn new(room: u64) -> Adder {
+    fn new() -> Adder {
         Adder {
             texts: Texts::Plain,
             shared: Shared::new(),
             labels: Gamma::new(),
-            room,
-            limit: room,
         }
     }
 
@@ -229,7 +261,7 @@ impl Adder {
     fn key<C: Coder>(
         &mut self,
         coder: &mut C,
-        (before, behind): (Option<&[u8]>, Option<&[u8]>),
+        Near { before, behind }: Near<'_>,
         given: Option<&[u8]>,
     ) -> Result<Vec<u8>, Error> {
         let neighbours = (before.unwrap_or_default(), behind.unwrap_or_default());
@@ -258,12 +290,6 @@ impl Adder {
         if !rises || NameKey::from_key(&key).is_err() {
             return Err(Error::Malformed { what: "added name" });
         }
-        let left = self.room.checked_sub(key.len() as u64);
-        self.room = left.ok_or(Error::Limit {
-            what: "added names",
-            size: self.limit.saturating_add(1),
-            limit: self.limit,
-        })?;
         Ok(key)
     }
 }
@@ -309,18 +335,22 @@ impl Pairs {
         let below = self.below.get_mut(exact as usize).ok_or_else(bad)?;
         let below = below.code(coder, shape_of(given.1));
         let near = beside.0.value().or(beside.1.value());
-        let near = near.filter(|_| is_change);
+        let beside = if is_change {
+            Beside::replaced(near)
+        } else {
+            Beside::near(None)
+        };
         let exact = match exact {
             0 => Slot::Inherit,
             1 => Slot::Nothing,
-            _ => Slot::Value(table.code(coder, near, is_change, given.0.value())?),
+            _ => Slot::Value(table.code(coder, beside, given.0.value())?),
         };
         let below = match (below, exact) {
             (0, Slot::Inherit) | (3, _) => return Err(bad()),
             (0, _) => Slot::Inherit,
             (1, _) => Slot::Nothing,
             (_, Slot::Value(_)) if coder.bit(&mut self.alike, given.0 == given.1) => exact,
-            _ => Slot::Value(table.code(coder, near, is_change, given.1.value())?),
+            _ => Slot::Value(table.code(coder, beside, given.1.value())?),
         };
         Ok((exact, below))
     }

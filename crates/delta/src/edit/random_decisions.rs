@@ -9,6 +9,7 @@ use rblmap::{NameKey, Run, Slot, ValueId};
 use rblmap_content::{Content, Draft, NameTable, Record, ValueBuf, is_canonical};
 
 use crate::codec::range_coder::Coder;
+use crate::codec::text_model::TextRoom;
 use crate::codec::value_refs::Table;
 use crate::edit::{addresses, names, values};
 use crate::error::Error;
@@ -137,7 +138,12 @@ fn edits_that_nobody_wrote_are_refused_or_keep_the_rules() {
             spans: rng.bool(),
         };
         let mut table = Table::new(&content).with_added(rng.u32(..3));
-        let edits = addresses::decode(&mut dice, &old, counts, &mut table);
+        let stream = addresses::Stream {
+            counts,
+            from: [0, rng.u32(..5000)][rng.usize(..2)],
+            len: 0,
+        };
+        let edits = addresses::decode(&mut dice, &old, &stream, &mut table);
         let Some(edits) = note(&mut seen, edits) else {
             continue;
         };
@@ -157,17 +163,17 @@ fn edits_that_nobody_wrote_are_refused_or_keep_the_rules() {
         assert!(laid.is_sorted_by(|a, b| a.end < b.start), "seed {seed}");
     }
     let all = [
-        "alignment of a edit",
+        "alignment of an edit",
         "count of edits",
         "length: decisions end early",
         "edit",
         "edit that changes nothing",
-        "place of a edit",
+        "place of an edit",
         "rank",
         "room for a network",
-        "room for a edit",
-        "size of a edit",
-        "span of a edit",
+        "room for an edit",
+        "size of an edit",
+        "span of an edit",
         "value number",
     ];
     assert_eq!(seen, BTreeSet::from(all));
@@ -183,7 +189,8 @@ fn values_that_nobody_wrote_are_refused_or_keep_the_rules() {
         let content = content(rng, count);
         let (old, room) = (content.values(), [3, 4000][rng.usize(..2)]);
         let (count, modelled) = (rng.u32(..4), rng.bool());
-        let added = values::code(&mut dice, old, count, &[], (room, modelled));
+        let mut left = TextRoom::new(room, modelled);
+        let added = values::code(&mut dice, old, count, &[], &mut left);
         let Some(added) = note(&mut seen, added) else {
             continue;
         };
@@ -217,7 +224,7 @@ fn names_that_nobody_wrote_are_refused_or_keep_the_rules() {
         let count = rng.u8(1..7);
         let content = content(rng, count);
         let old = content.base().names();
-        let counts = names::Counts {
+        let counts = names::NameCounts {
             removed: rng.u64(..3),
             changed: rng.u64(..3),
             added: rng.u64(..4),
@@ -225,7 +232,8 @@ fn names_that_nobody_wrote_are_refused_or_keep_the_rules() {
         let room = [10, 4000][rng.usize(..2)];
         let mut table = Table::new(&content).with_added(rng.u32(..3));
         let modelled = rng.bool();
-        let new = names::code(&mut dice, old, counts, None, (&mut table, modelled), room);
+        let mut room = TextRoom::new(room, modelled);
+        let new = names::code(&mut dice, old, counts, None, &mut table, &mut room);
         let Some(new): Option<NameTable> = note(&mut seen, new) else {
             continue;
         };

@@ -6,20 +6,20 @@ use rblmap_content::{Values, is_canonical};
 use crate::codec::neighbours::{Shared, Slots, common_end};
 use crate::codec::numbers::Gamma;
 use crate::codec::range_coder::{Chance, Coder};
-use crate::codec::text_model::{Model, Texts, around};
+use crate::codec::text_model::{Model, TextRoom, Texts, around};
 use crate::error::Error;
 
 /// Codes `count` values that `old` does not have, in byte order.
 ///
 /// # Errors
 /// Reading: values that are not canonical, do not rise or are not between their neighbours; more
-/// than `room` bytes of them.
+/// bytes of them than there is room for.
 pub(crate) fn code<C: Coder>(
     coder: &mut C,
     old: &Values,
     count: u32,
     given: &[Vec<u8>],
-    (room, modelled): (u64, bool),
+    room: &mut TextRoom,
 ) -> Result<Vec<Vec<u8>>, Error> {
     let mut places = Slots::new(old.len() as u64, count.into());
     let mut slots = Vec::new();
@@ -28,12 +28,11 @@ pub(crate) fn code<C: Coder>(
         slots.push(places.code(coder, given)?);
     }
     let mut shape = Shape::new();
-    if modelled {
-        shape.texts = learn(old, &slots);
+    if let Some(left) = room.modelled() {
+        shape.texts = learn(old, &slots, left);
     }
     let mut added: Vec<Vec<u8>> = Vec::new();
     let mut before_slot: Option<u64> = None;
-    let mut total = 0u64;
     for (nth, &slot) in slots.iter().enumerate() {
         let given = given.get(nth).map(Vec::as_slice);
         let before = match added.last() {
@@ -52,15 +51,12 @@ pub(crate) fn code<C: Coder>(
                 what: "added value",
             });
         }
-        total += value.len() as u64;
-        if total > room {
-            let (what, size, limit) = ("added values", total, room);
-            return Err(Error::Limit { what, size, limit });
-        }
+        room.take("added values", value.len())?;
         added.push(value);
         before_slot = Some(slot);
         coder.check()?;
     }
+    room.keep(&shape.texts);
     Ok(added)
 }
 
@@ -120,7 +116,7 @@ impl Shape {
 }
 
 /// A model that has seen the values around the added ones.
-fn learn(old: &Values, slots: &[u64]) -> Texts {
+fn learn(old: &Values, slots: &[u64], left: u64) -> Texts {
     let ranks = around(slots, old.len() as u64);
     let value = |rank: Option<u64>| {
         rank.and_then(|rank| bytes_of(old, rank))
@@ -133,7 +129,7 @@ fn learn(old: &Values, slots: &[u64]) -> Texts {
         let near = (value(rank.checked_sub(1)), value(rank.checked_add(1)));
         model.learn(value(Some(rank)), near);
     }
-    Texts::Modelled(Box::new(model))
+    Texts::modelled(model, left)
 }
 
 /// How many values stand before this one.

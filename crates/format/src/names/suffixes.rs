@@ -3,6 +3,7 @@
 
 use super::codes::{Chain, Code, HashKey, scale};
 use crate::bytes::{put_bytes, u32_at};
+use crate::error::TooLarge;
 
 /// Bytes of a place of the table of [`crate::sections::kind::NAMES_COMMON_SUFFIXES`]: lower half of the hash, end of
 /// the key behind the table, code, length of the key (2), flags (2).
@@ -91,6 +92,9 @@ impl<'a> CommonSuffixes<'a> {
     }
 }
 
+/// A table has at most so many times the usual number of places.
+const MOST_PLACES: usize = 64;
+
 /// So many names below make a suffix common.
 const MANY: u64 = 24;
 
@@ -158,14 +162,26 @@ pub fn choose<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Vec<CommonKey> {
 impl Suffixes {
     /// Puts each suffix into the first free place from its own on; in place of the code stands its
     /// number for now.
-    pub fn new(keys: &[CommonKey], with: HashKey) -> Suffixes {
-        let mut places = (keys.len() * 2).next_power_of_two();
-        loop {
+    ///
+    /// # Errors
+    /// If the suffixes still crowd in a table of 64 times the usual size. The key of their
+    /// hash is the content id that a delta claims, so whoever makes the delta can choose the key, and
+    /// suffixes that collide under it.
+    pub fn new(keys: &[CommonKey], with: HashKey) -> Result<Suffixes, TooLarge> {
+        let usual = (keys.len() * 2).next_power_of_two();
+        let limit = usual * MOST_PLACES;
+        let mut places = usual;
+        while places <= limit {
             if let Some(suffixes) = Suffixes::with_places(keys, with, places) {
-                return suffixes;
+                return Ok(suffixes);
             }
             places *= 2;
         }
+        Err(TooLarge {
+            what: "table of common suffixes",
+            size: places as u64,
+            limit: limit as u64,
+        })
     }
 
     fn with_places(keys: &[CommonKey], with: HashKey, places: usize) -> Option<Suffixes> {

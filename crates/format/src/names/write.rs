@@ -41,14 +41,17 @@ pub struct Counts {
 impl Model {
     /// A model without codes: these come from [`Model::set_codes`]. `key` is what names are hashed
     /// with.
-    pub fn new(key: [u8; 16], common: &[CommonKey]) -> Model {
+    ///
+    /// # Errors
+    /// If the common suffixes collide under the key, as nothing but malice makes them.
+    pub fn new(key: [u8; 16], common: &[CommonKey]) -> Result<Model, TooLarge> {
         let with = HashKey::new(&key);
-        Model {
+        Ok(Model {
             key,
             with,
-            suffixes: Suffixes::new(common, with),
+            suffixes: Suffixes::new(common, with)?,
             codes: [[0; 4]; SYMBOLS],
-        }
+        })
     }
 
     /// No symbol counted.

@@ -119,6 +119,52 @@ impl<'a> Blocks<'a> {
         self.tops.get(usize::from(top)).copied().unwrap_or_default()
     }
 
+    /// For each /16, and for the end of the space, how many runs and gaps begin before it.
+    pub fn counts_before(&self) -> Vec<(u64, u64)> {
+        let mut sum = (0, 0);
+        let mut before = Vec::with_capacity(BLOCKS + 1);
+        before.push(sum);
+        for block in 0..=u16::MAX {
+            let (runs, gaps) = self.outline(block).starts(self.outline_before(block));
+            sum = (sum.0 + u64::from(runs), sum.1 + u64::from(gaps));
+            before.push(sum);
+        }
+        before
+    }
+
+    /// Whether a /16 begins with the rest of a run, and whether with the rest of a gap.
+    pub fn goes_on(&self, block: u16) -> (bool, bool) {
+        let first = self.outline(block).first;
+        let goes_on = self
+            .outline_before(block)
+            .is_some_and(|before| before.last == first);
+        (goes_on && first.is_some(), goes_on && first.is_none())
+    }
+
+    /// Whether a /16 of both is the same bytes of their images: then they say the same, if the values
+    /// have the same ids. False also where that is not known.
+    pub fn is_same(&self, other: &Blocks<'_>, block: u16) -> bool {
+        let is_edited = |of: &Blocks<'_>| of.ids.is_some() || !of.edits(block).is_empty();
+        if is_edited(self) || is_edited(other) {
+            return false;
+        }
+        match (self.image.block(block), other.image.block(block)) {
+            (V4Block::Uniform(one), V4Block::Uniform(two)) => one == two,
+            (
+                V4Block::Lines { lines, starts },
+                V4Block::Lines {
+                    lines: other_lines,
+                    starts: other_starts,
+                },
+            ) => {
+                // Behind the starts are two bytes that say nothing.
+                let told = lines.len().saturating_sub(1);
+                lines == other_lines && starts.get(..told) == other_starts.get(..told)
+            }
+            _ => false,
+        }
+    }
+
     /// How many units a /16 has.
     pub fn units(&self, block: u16) -> usize {
         self.image.block(block).units()
@@ -299,13 +345,7 @@ impl<'a> Blocks<'a> {
     /// The fewest aligned ranges of /16s in which at most `most` runs start, or one /16; without those
     /// in which none does.
     pub fn ranges_of(&self, most: usize) -> Vec<Range<usize>> {
-        let starts = |block: u16| self.outline(block).starts(self.outline_before(block)).0;
-        let before: Vec<u64> = std::iter::once(0)
-            .chain((0..=u16::MAX).scan(0, |sum, block| {
-                *sum += u64::from(starts(block));
-                Some(*sum)
-            }))
-            .collect();
+        let before: Vec<u64> = self.counts_before().iter().map(|counts| counts.0).collect();
         let mut ranges = Vec::new();
         split_ranges(&before, most as u64, 0, 16, &mut ranges);
         ranges
@@ -378,7 +418,7 @@ impl<'a> Blocks<'a> {
     }
 
     /// How many values the image has, of which the lines hold the ids.
-    pub(crate) fn image_values(&self) -> usize {
+    pub fn image_values(&self) -> usize {
         self.image_values
     }
 

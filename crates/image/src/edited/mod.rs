@@ -172,6 +172,36 @@ impl V4Runs for V4Image<'_> {
     }
 }
 
+/// Reads the runs of one /16 after the other, of a list or of an image with edits over it.
+pub enum RunsBy16<'v> {
+    /// The list, and the runs of the last /16.
+    List(&'v [Run<u32>], Vec<Run<u32>>),
+    /// What reads /16s.
+    Blocks(BlockReader<'v, 'v>),
+}
+
+impl RunsBy16<'_> {
+    /// The runs of a /16 in address order, cut at its ends.
+    pub fn runs(&mut self, block: u16) -> &[Run<u32>] {
+        let (list, runs) = match self {
+            RunsBy16::Blocks(reader) => return reader.runs(block),
+            RunsBy16::List(list, runs) => (list, runs),
+        };
+        let first = u32::from(block) << 16;
+        let last = first | 0xffff;
+        let from = list.partition_point(|run| run.end < first);
+        let rest = list.get(from..).unwrap_or_default();
+        runs.clear();
+        let here = rest.iter().take_while(|run| run.start <= last);
+        runs.extend(here.map(|run| Run {
+            start: run.start.max(first),
+            end: run.end.min(last),
+            ..*run
+        }));
+        runs
+    }
+}
+
 impl<'v> V4View<'v> {
     /// How many runs there are.
     pub fn len(&self) -> usize {
@@ -184,6 +214,14 @@ impl<'v> V4View<'v> {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Reads the runs of one /16 after the other.
+    pub fn reader(self) -> RunsBy16<'v> {
+        match self {
+            V4View::List(runs) => RunsBy16::List(runs, Vec::new()),
+            V4View::Blocks(blocks) => RunsBy16::Blocks(blocks.reader()),
+        }
     }
 
     /// All runs as a list.

@@ -17,7 +17,7 @@ pub(crate) fn encode(
     width: usize,
 ) -> Result<(Model, NameSections), Error> {
     let common = suffixes::choose(names.iter().map(|point| point.key));
-    let mut model = Model::new(key, &common);
+    let mut model = Model::new(key, &common)?;
     let counts = counts(names, &model);
     model.set_codes(&counts);
     let parts: Vec<usize> = (0..names.len().div_ceil(PART)).collect();
