@@ -1,5 +1,8 @@
 //! Zone facts: what a zone file says beside its listings. Kept, but not part of the content id.
 
+/// The TTL of rbldnsd where sources give none, in seconds.
+pub const DEFAULT_TTL: u32 = 35 * 60;
+
 /// TTL, SOA and NS of a zone, as its sources give them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Facts {
@@ -9,6 +12,9 @@ pub struct Facts {
     pub soa: Option<Soa>,
     /// `$NS`: TTL and name servers.
     pub ns: Option<NameServers>,
+    /// Whether it is a zone of its own below the base, as a spec named it: SOA and NS of the zone
+    /// above are not its own. A subzone of a combined dataset is a part of the zone above.
+    pub own: bool,
 }
 
 /// A start-of-authority record (RFC 1035 section 3.3.13); names as written in the source.
@@ -38,6 +44,7 @@ pub struct NameServers {
 const HAS_TTL: u8 = 1;
 const HAS_SOA: u8 = 2;
 const HAS_NS: u8 = 4;
+const IS_OWN: u8 = 8;
 
 impl Facts {
     /// The facts as bytes, for images, snapshots and deltas; `docs/format.md` has the layout.
@@ -51,7 +58,8 @@ impl Facts {
         out.push(
             flag(self.ttl.is_some(), HAS_TTL)
                 | flag(self.soa.is_some(), HAS_SOA)
-                | flag(self.ns.is_some(), HAS_NS),
+                | flag(self.ns.is_some(), HAS_NS)
+                | flag(self.own, IS_OWN),
         );
         if let Some(ttl) = self.ttl {
             out.extend(ttl.to_le_bytes());
@@ -80,6 +88,7 @@ impl Facts {
         let Some((&flags, mut rest)) = bytes.split_first() else {
             return Some(facts);
         };
+        facts.own = flags & IS_OWN != 0;
         if flags & HAS_TTL != 0 {
             facts.ttl = Some(take_u32(&mut rest)?);
         }
@@ -148,6 +157,7 @@ mod tests {
                 ttl: 1,
                 names: vec![b"ns1.ops.example".to_vec(), vec![0xff]],
             }),
+            own: true,
         };
         for facts in [
             Facts::default(),

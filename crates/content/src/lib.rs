@@ -33,7 +33,7 @@ mod zone_name;
 pub use content::{Content, Draft, DraftZone, ZoneContent, resolve_name};
 pub use edit::{Edit, edit_runs, edit_runs_into};
 pub use error::Error;
-pub use facts::{Facts, NameServers, Soa};
+pub use facts::{DEFAULT_TTL, Facts, NameServers, Soa};
 pub use id::{ContentId, ContentIdError, LEAF, leaves};
 pub use names::NameTable;
 pub use pool::Pool;

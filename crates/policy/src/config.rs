@@ -34,6 +34,12 @@ pub(crate) struct File {
     // The switches of DNS stand in [listen]; before the first table they mean the same.
     dns_public: Option<bool>,
     dns_policy: Option<bool>,
+    dns_minimal: Option<bool>,
+    dns_version: Option<bool>,
+    dns_workers: Option<Spanned<u32>>,
+    dns_rate: Option<u32>,
+    dns_tcp_clients: Option<Spanned<u32>>,
+    dns_log: Option<u64>,
     ent: Option<Ent>,
 }
 
@@ -48,6 +54,12 @@ pub(crate) struct Listen {
     pub(crate) metrics: Vec<Text>,
     pub(crate) dns_public: Option<bool>,
     pub(crate) dns_policy: Option<bool>,
+    pub(crate) dns_minimal: Option<bool>,
+    pub(crate) dns_version: Option<bool>,
+    pub(crate) dns_workers: Option<Spanned<u32>>,
+    pub(crate) dns_rate: Option<u32>,
+    pub(crate) dns_tcp_clients: Option<Spanned<u32>>,
+    pub(crate) dns_log: Option<u64>,
     pub(crate) ent: Option<Ent>,
 }
 
@@ -133,6 +145,12 @@ pub(crate) fn read(text: &str, path: &Path) -> Result<File, Error> {
     })?;
     file.listen.dns_public = file.listen.dns_public.or(file.dns_public);
     file.listen.dns_policy = file.listen.dns_policy.or(file.dns_policy);
+    file.listen.dns_minimal = file.listen.dns_minimal.or(file.dns_minimal);
+    file.listen.dns_version = file.listen.dns_version.or(file.dns_version);
+    file.listen.dns_workers = file.listen.dns_workers.or(file.dns_workers.take());
+    file.listen.dns_rate = file.listen.dns_rate.or(file.dns_rate);
+    file.listen.dns_tcp_clients = file.listen.dns_tcp_clients.or(file.dns_tcp_clients.take());
+    file.listen.dns_log = file.listen.dns_log.or(file.dns_log);
     file.listen.ent = file.listen.ent.or(file.ent);
     Ok(file)
 }

@@ -25,7 +25,24 @@ pub struct Listen {
     pub dns_policy: bool,
     /// What DNS answers for names that are not listed and have listed names below.
     pub ent: Ent,
+    /// DNS answers of listed names come without the zone's NS records, as with rbldnsd's option -a.
+    pub dns_minimal: bool,
+    /// DNS tells its version at `version.bind` in class CH.
+    pub dns_version: bool,
+    /// Threads that answer DNS over UDP at each address, at least 1.
+    pub dns_workers: usize,
+    /// DNS replies a second over UDP to each client network; `None`: any number.
+    pub dns_rate: Option<u32>,
+    /// DNS clients over TCP at once at each address, at least 1.
+    pub dns_tcp_clients: usize,
+    /// One of so many DNS queries is written to the log; 0: none.
+    pub dns_log: u64,
 }
+
+/// What [`Listen::dns_rate`] is without another word where DNS is public.
+pub(crate) const DEFAULT_DNS_RATE: u32 = 1000;
+/// What [`Listen::dns_tcp_clients`] is without another word.
+pub(crate) const DEFAULT_DNS_TCP_CLIENTS: u32 = 128;
 
 /// How DNS answers for an empty non-terminal (RFC 8020).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]

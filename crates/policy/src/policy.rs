@@ -1,5 +1,6 @@
 //! The policy of a mail host, made from its file.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use crate::allow::{Allow, Allowed, network};
 use crate::codes::Codes;
 use crate::config::{self, File, Text, line_of};
 use crate::error::Error;
-use crate::listen::{Listen, ListenAddress, ListenOn};
+use crate::listen::{DEFAULT_DNS_RATE, DEFAULT_DNS_TCP_CLIENTS, Listen, ListenAddress, ListenOn};
 use crate::mode::{Look, Mode, OnTrouble};
 use crate::nearest::nearest;
 use crate::recipients::Recipients;
@@ -80,6 +81,8 @@ pub(crate) struct RecipientRule {
 
 /// A file of more bytes is no policy.
 const LIMIT: u64 = 16 << 20;
+const MAX_DNS_WORKERS: u32 = 256;
+const MAX_DNS_TCP_CLIENTS: u32 = 65_536;
 
 impl Policy {
     /// Reads a policy file and the allow-lists that it names. `host` is this machine's name, for
@@ -145,6 +148,19 @@ impl Policy {
         self.score.is_some_and(|score| score.tag.is_some())
             || self.zones.iter().any(|zone| zone.mode == Mode::Tag)
             || self.recipients.iter().any(limited)
+    }
+
+    /// Where an address is allowed, if it is.
+    pub fn allows_address(&self, address: IpAddr) -> Option<&Allowed> {
+        self.allow.find_network(address)
+    }
+
+    /// Where a name is allowed in any look, if it is.
+    pub fn allows_name(&self, name: &str) -> Option<&Allowed> {
+        let looks = [Look::Helo, Look::Sender, Look::Rdns];
+        looks
+            .iter()
+            .find_map(|&look| self.allow.find_name(name, look))
     }
 
     /// The mode of a zone for a recipient: its own, or the weaker one of the first rule for both.
@@ -248,7 +264,37 @@ impl Maker<'_> {
             dns_public,
             dns_policy: file.dns_policy.unwrap_or(false),
             ent: file.ent.unwrap_or_default(),
+            dns_minimal: file.dns_minimal.unwrap_or(true),
+            dns_version: file.dns_version.unwrap_or(false),
+            dns_workers: self.number(file.dns_workers.as_ref(), (1, MAX_DNS_WORKERS))?,
+            // The limit is there for queries with forged addresses, which loopback does not see.
+            dns_rate: match file.dns_rate {
+                None => dns_public.then_some(DEFAULT_DNS_RATE),
+                Some(0) => None,
+                rate => rate,
+            },
+            dns_tcp_clients: self.number(
+                file.dns_tcp_clients.as_ref(),
+                (DEFAULT_DNS_TCP_CLIENTS, MAX_DNS_TCP_CLIENTS),
+            )?,
+            dns_log: file.dns_log.unwrap_or(0),
         })
+    }
+
+    /// A number from 1 to the most there may be; the usual one where none is written.
+    fn number(
+        &self,
+        written: Option<&Spanned<u32>>,
+        (usual, most): (u32, u32),
+    ) -> Result<usize, Error> {
+        let number = written.map_or(usual, |number| *number.get_ref());
+        if let Some(written) = written
+            && !(1..=most).contains(&number)
+        {
+            let why = format!("{number} is not a number from 1 to {most}");
+            return Err(self.error(written.span().start, why));
+        }
+        Ok(number as usize)
     }
 
     fn zones(&self, written: &[config::Zone]) -> Result<Vec<ZonePolicy>, Error> {

@@ -364,15 +364,46 @@ impl ZoneReader {
         })
     }
 
+    /// The newest image whatever its health, for those who ask it bare: two loads from memory, unless
+    /// there is a new one. `release` is called before another one takes its place, as in
+    /// [`rblmap::Reader::image_after`].
+    ///
+    /// # Errors
+    /// Why there is no image.
+    pub fn image_after(&mut self, release: impl FnOnce()) -> Result<&Arc<Image>, Trouble> {
+        if self.zone.generation.load(Ordering::Acquire) != self.generation {
+            release();
+            self.facts = None;
+            self.take_up();
+            return match &mut self.held {
+                Held::None(trouble) => Err(*trouble),
+                Held::Folder(reader) => Ok(reader.image()),
+                Held::File(image) => Ok(image),
+            };
+        }
+        match &mut self.held {
+            Held::None(trouble) => Err(*trouble),
+            Held::Folder(reader) => Ok(reader.image_after(|| {
+                self.facts = None;
+                release();
+            })),
+            Held::File(image) => Ok(image),
+        }
+    }
+
+    fn take_up(&mut self) {
+        self.generation = self.zone.generation.load(Ordering::Acquire);
+        self.held = match &*self.zone.lock() {
+            Source::None(trouble, _) => Held::None(*trouble),
+            Source::Folder(live, _) => Held::Folder(live.reader()),
+            Source::File(image, _, _) => Held::File(Arc::clone(image)),
+        };
+    }
+
     fn image(&mut self, now: u64) -> Result<(Arc<Image>, Freshness), Trouble> {
         let generation = self.zone.generation.load(Ordering::Acquire);
         if generation != self.generation {
-            self.generation = generation;
-            self.held = match &*self.zone.lock() {
-                Source::None(trouble, _) => Held::None(*trouble),
-                Source::Folder(live, _) => Held::Folder(live.reader()),
-                Source::File(image, _, _) => Held::File(Arc::clone(image)),
-            };
+            self.take_up();
         }
         match &mut self.held {
             Held::None(trouble) => Err(*trouble),

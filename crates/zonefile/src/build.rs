@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rblmap::NameKey;
-use rblmap_content::{Content, Draft, DraftZone, Facts, ZoneName};
+use rblmap_content::{Content, DEFAULT_TTL, Draft, DraftZone, Facts, ZoneName};
 
 use crate::error::Error;
 use crate::lint;
@@ -150,6 +150,7 @@ impl Work<'_> {
                 self.warnings.extend(findings);
             }
             let subzones = dataset.subzones.clone();
+            let ttl = dataset.ttl;
             let mut layer = resolve::layer(dataset, unions, &mut self.warnings)?;
             if let Some(bit) = bit {
                 zone::map_values(&mut layer, |value| mask::with_bit(value, bit, unions))?;
@@ -169,6 +170,7 @@ impl Work<'_> {
                     } else {
                         zone_number(specs, spec)
                     },
+                    ttl,
                     layer: layer.clone(),
                 });
             }
@@ -185,7 +187,6 @@ impl Work<'_> {
         let asked = self.asked.entry(name).or_default();
         asked.expires = earliest(asked.expires, loaded.expires);
         let facts = &mut asked.facts;
-        facts.ttl = earliest(facts.ttl, loaded.facts.ttl);
         facts.soa = facts.soa.take().or_else(|| loaded.facts.soa.clone());
         facts.ns = facts.ns.take().or_else(|| loaded.facts.ns.clone());
     }
@@ -225,8 +226,10 @@ impl Work<'_> {
         let mut moved = moved_names(&names, &attached, &subzones, unions)?;
         let mut zones = BTreeMap::new();
         for name in &names {
+            let attached = attached.remove(name).unwrap_or_default();
+            let ttl = shortest_ttl(&attached);
             let parts = Parts {
-                attached: attached.remove(name).unwrap_or_default(),
+                attached,
                 moved: moved.remove(name).unwrap_or_default(),
             };
             let mut zone = zone::unite(parts, &names, &subzones, unions, &mut self.warnings)?;
@@ -244,12 +247,24 @@ impl Work<'_> {
                 }
                 if asked == name {
                     zone.facts = kept.facts.clone();
+                    zone.facts.own = name.label_count() > 0;
                 }
             }
+            zone.facts.ttl = ttl;
             zones.insert(*name, zone);
         }
         Ok(zones)
     }
+}
+
+/// The shortest TTL of the datasets that answer in a zone, since an answer of several has the shortest;
+/// `None` for the default.
+fn shortest_ttl(attached: &[Attached]) -> Option<u32> {
+    let stated = attached.iter().map(|one| match one.ttl {
+        0 => DEFAULT_TTL,
+        ttl => ttl,
+    });
+    stated.min().filter(|&ttl| ttl != DEFAULT_TTL)
 }
 
 /// What the names of datasets say in zones that are subzones of other datasets only.

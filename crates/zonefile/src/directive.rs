@@ -1,7 +1,7 @@
 //! Directives: `$TTL`, `$SOA`, `$1` and the like, by their text.
 
 use rblmap::NameKey;
-use rblmap_content::{NameServers, Soa};
+use rblmap_content::{DEFAULT_TTL, NameServers, Soa};
 
 use crate::line::{digits, is_space, trim_start, word};
 
@@ -133,6 +133,8 @@ fn name_servers(text: &[u8]) -> Option<Directive<'_>> {
     Some(if names.is_empty() {
         Directive::Ignored
     } else {
+        // A TTL of 0 is the default, but that of a line that breaks off really is 0.
+        let ttl = if ttl == 0 { DEFAULT_TTL } else { ttl };
         Directive::Ns(NameServers { ttl, names })
     })
 }

@@ -11,7 +11,7 @@ mod record;
 use std::io::Write;
 
 use rblmap::NameKey;
-use rblmap_content::{Content, Facts, ZoneContent, ZoneName};
+use rblmap_content::{Content, DEFAULT_TTL, Facts, ZoneContent, ZoneName};
 
 use crate::directive::civil;
 use crate::error::Error;
@@ -54,9 +54,9 @@ pub fn zone_files(content: &Content) -> Result<Vec<ZoneFile>, Error> {
             .iter()
             .rposition(|file| zone.name().is_within(file.owner.name()));
         let with_owner = owner.filter(|&at| {
-            files.get(at).is_some_and(|file| {
-                file.owner.expires() == zone.expires() && *zone.facts() == Facts::default()
-            })
+            files
+                .get(at)
+                .is_some_and(|file| file.owner.expires() == zone.expires() && is_part(zone.facts()))
         });
         let at = match with_owner {
             Some(at) => at,
@@ -70,6 +70,11 @@ pub fn zone_files(content: &Content) -> Result<Vec<ZoneFile>, Error> {
         }
     }
     Ok(files.into_iter().flat_map(Open::finish).collect())
+}
+
+/// Whether a subzone of these facts may stand in the file of the zone above it.
+fn is_part(facts: &Facts) -> bool {
+    !facts.own && facts.soa.is_none() && facts.ns.is_none()
 }
 
 /// A file that is being written.
@@ -117,6 +122,7 @@ impl<'c> Open<'c> {
             zone,
             subzone: &subzone,
             deeper: deeper.map(|zone| self.relative(zone)).collect(),
+            ttl: Some(zone.facts().ttl).filter(|ttl| *ttl != self.owner.facts().ttl),
         };
         let before = self.text.len();
         addresses::v4(&scene, &mut self.text)?;
@@ -157,12 +163,17 @@ struct Scene<'c> {
     subzone: &'c str,
     /// The zones below it, under their names in the file.
     deeper: Vec<String>,
+    /// The TTL, where it is not that of the file.
+    ttl: Option<Option<u32>>,
 }
 
 impl Scene<'_> {
     /// Begins a dataset.
     fn open(&self, kind: &str, out: &mut Vec<u8>) {
         put(out, format_args!("$DATASET {kind} {}\n", self.subzone));
+        if let Some(ttl) = self.ttl {
+            put(out, format_args!("$TTL {}\n", ttl.unwrap_or(DEFAULT_TTL)));
+        }
     }
 
     fn cannot(&self, key: impl std::fmt::Display, what: &'static str) -> Error {

@@ -45,7 +45,7 @@ pub(crate) struct Dataset<'t> {
     default: Whole<'t>,
     /// Types with one default for all entries have it from here on.
     default_fixed: bool,
-    ttl: u32,
+    pub(crate) ttl: u32,
 }
 
 /// A piece and where it stands.
@@ -102,14 +102,7 @@ pub(crate) fn load<'t>(
             }
         }
     }
-    let mut loaded = loader.loaded;
-    let ttl = if spec.kind == DatasetType::Combined {
-        None
-    } else {
-        loaded.datasets.first().map(|dataset| dataset.ttl)
-    };
-    loaded.facts.ttl = ttl.filter(|&ttl| ttl > 0).or(loaded.facts.ttl);
-    Ok(loaded)
+    Ok(loader.loaded)
 }
 
 struct Loader<'t, 'a> {
@@ -364,10 +357,7 @@ impl<'t, 'a> Loader<'t, 'a> {
             }
             Some(Directive::Ttl(ttl)) => match self.dataset_mut(dataset) {
                 Some(dataset) => dataset.ttl = ttl,
-                None => {
-                    self.outer_ttl = ttl;
-                    self.loaded.facts.ttl = (ttl > 0).then_some(ttl);
-                }
+                None => self.outer_ttl = ttl,
             },
             Some(Directive::MaxRange4(most)) => match self.max_range {
                 Some(now) if now < most => self.warn(line, Class::MaxrangeUp, place),

@@ -67,7 +67,7 @@ impl Server {
         let log = folder.join("log");
         let out = std::fs::File::create(&log).unwrap();
         let child = Command::new(program)
-            .args(["-n", "-a", "-c", "0", "-b", &format!("127.0.0.1/{port}")])
+            .args(["-n", "-c", "0", "-b", &format!("127.0.0.1/{port}")])
             .arg("-w")
             .arg(folder)
             .args(flags)
@@ -131,19 +131,28 @@ impl Server {
         panic!("rbldnsd neither starts nor ends: {}", self.log());
     }
 
-    fn records(&mut self, name: &NameKey, kind: u16) -> (bool, Vec<Vec<u8>>) {
-        self.ident = self.ident.wrapping_add(1);
-        let query = query(self.ident, name, kind);
-        let mut reply = [0; 4096];
+    /// Sends a query, and waits for the reply of its number.
+    pub fn exchange(&mut self, query: &[u8]) -> Option<Vec<u8>> {
+        let mut reply = vec![0; 65_535];
         for _ in 0..5 {
-            self.socket.send(&query).unwrap();
+            self.socket.send(query).unwrap();
             while let Ok(len) = self.socket.recv(&mut reply) {
-                if reply[..2] == self.ident.to_be_bytes() {
-                    return read(&reply[..len], query.len() - 11, kind);
+                if reply[..2] == query[..2] {
+                    reply.truncate(len);
+                    return Some(reply);
                 }
             }
         }
-        panic!("no answer from rbldnsd: {}", self.log());
+        None
+    }
+
+    fn records(&mut self, name: &NameKey, kind: u16) -> (bool, Vec<Vec<u8>>) {
+        self.ident = self.ident.wrapping_add(1);
+        let query = query(self.ident, name, kind);
+        match self.exchange(&query) {
+            Some(reply) => read(&reply, query.len() - 11, kind),
+            None => panic!("no answer from rbldnsd: {}", self.log()),
+        }
     }
 }
 

@@ -1,29 +1,27 @@
-//! DNS over UDP and TCP from the images of the policy.
+//! DNS: what rbldnsd answers, from the images of the policy (`docs/dns.md`).
+//!
+//! `answer` is a function of zones, packet and time; the files below it read a query (`query`,
+//! `name`), decide (`decision`, with `zones`, `facts`, `below`) and write the reply (`reply`,
+//! `message`). Around it are the threads: `udp` and `tcp` take packets, `worker` is what each thread
+//! has, and `listener` starts and ends them.
 
-use std::sync::Arc;
+mod answer;
+mod below;
+mod counts;
+mod decision;
+mod facts;
+mod limit;
+mod listener;
+mod message;
+mod name;
+mod query;
+mod reply;
+mod sample;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod udp;
+mod worker;
+mod zones;
 
-use rblmap_policy::Policy;
-
-use crate::error::Error;
-use crate::shared::Shared;
-
-/// The DNS listeners and their worker threads.
-#[derive(Debug)]
-pub(crate) struct Dns;
-
-impl Dns {
-    /// Listens at the addresses of `[listen] dns`; does nothing where there are none.
-    pub(crate) fn start(shared: &Arc<Shared>) -> Result<Dns, Error> {
-        let _ = shared;
-        Ok(Dns)
-    }
-
-    /// Listens as another policy says, before it comes into force; on an error all stays as it is.
-    pub(crate) fn reload(&mut self, shared: &Arc<Shared>, next: &Policy) -> Result<(), Error> {
-        let _ = (shared, next);
-        Ok(())
-    }
-
-    /// Ends the workers and waits for them. [`Shared::is_stopping`] is true already.
-    pub(crate) fn stop(self) {}
-}
+pub(crate) use listener::Dns;

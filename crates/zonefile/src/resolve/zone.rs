@@ -24,6 +24,8 @@ pub(crate) struct Attached {
     /// Layers that rbldnsd asks together: the datasets of a zone, or those inside one `combined`.
     /// Whether mapped addresses are IPv4 is decided for each such group.
     pub(crate) group: usize,
+    /// What its records live for, in seconds; 0 for the default.
+    pub(crate) ttl: u32,
     pub(crate) layer: Arc<Layer>,
 }
 
