@@ -450,9 +450,10 @@ fn zone_of<'i>(image: &'i Image, name: &str) -> Option<rblmap::Zone<'i>> {
 fn follow(folder: &Path, base: &str) -> Result<Live, rblmap::Error> {
     #[expect(unsafe_code, reason = "mapping is a promise about the files")]
     // SAFETY: the mirror replaces images by rename and never cuts its status page (docs/feed.md).
-    unsafe {
-        Live::builder(folder, base).map()
-    }
+    let live = unsafe { Live::builder(folder, base).map() }?;
+    // The mirror verifies what it puts there; what has happened to the disk since, it cannot know.
+    live.reader().image().verify()?;
+    Ok(live)
 }
 
 fn read(path: &Path, base: &str, name: &str) -> Result<Image, String> {

@@ -28,7 +28,9 @@ pub(crate) struct Connection {
     /// What is not yet written, from `written` on.
     output: Vec<u8>,
     written: usize,
-    /// The peer sends no more.
+    /// An event has told that the peer sends no more; what it sent may not be read yet.
+    hung_up: bool,
+    /// All that the peer sent is read.
     ended: bool,
     /// It is closed when the output is written.
     closing: bool,
@@ -66,6 +68,7 @@ impl Connection {
             input: Vec::new(),
             output: Vec::new(),
             written: 0,
+            hung_up: false,
             ended: false,
             closing: false,
             active: Instant::now(),
@@ -112,12 +115,17 @@ impl Connection {
         if self.closing || self.ended {
             return Ok(After::End);
         }
-        // A socket that gave less than was asked for is empty: the next event tells of more.
-        Ok(if read == chunk.len() {
-            After::Turn
-        } else {
-            After::Event
-        })
+        // A socket that gave less than was asked for is empty: the next event tells of more. But the
+        // end was told already, if the peer closed before its bytes were read.
+        if read == chunk.len() || self.hung_up {
+            return Ok(After::Turn);
+        }
+        Ok(After::Event)
+    }
+
+    /// Remembers that the peer sends no more.
+    pub(crate) fn hang_up(&mut self) {
+        self.hung_up = true;
     }
 
     /// Answers what was kept and what has arrived, and keeps what is not yet a whole request. A peer

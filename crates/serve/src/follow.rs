@@ -110,7 +110,7 @@ impl Told {
         for zone in policy
             .zones
             .iter()
-            .filter(|zone| zone.mode != Mode::Off || policy.listen.dns.len() > 0)
+            .filter(|zone| zone.mode != Mode::Off || !policy.listen.dns.is_empty())
         {
             let health = zone.followed.health(now());
             count(shared, zone, &health);
@@ -138,7 +138,7 @@ impl Told {
             );
             shared.log.say(Level::Warning, &line);
         }
-        if (wrong && (due || !same)) || (!wrong && !same) {
+        if !same || (wrong && due) {
             let level = if wrong { Level::Warning } else { Level::Info };
             shared.log.say(level, &line(zone, &health));
             self.zones.insert(zone.name().to_owned(), (health, now));

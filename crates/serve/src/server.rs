@@ -213,6 +213,11 @@ impl Server {
                 Ok(()) | Err(_) => {}
             }
             for event in &events {
+                if event.is_read_closed()
+                    && let Some(connection) = self.connections.get_mut(event.token())
+                {
+                    connection.hang_up();
+                }
                 self.handle(event.token(), &mut chunk);
             }
             for _ in 0..self.ready.len() {

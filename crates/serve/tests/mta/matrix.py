@@ -329,7 +329,9 @@ def exim(serve, score):
     reply, _ = send(2601, LISTED, auth=("bob", "secret"))
     case("exim: an authenticated client passes", reply.startswith("250"), reply)
     case("exim: the message is in the box", wait_for(box, "hello"))
-    if made.returncode == 0:
+    if not needs_library("exim (dlfunc)"):
+        pass
+    elif made.returncode == 0:
         for address in (LISTED, LISTED6):
             reply, _ = send(2602, address)
             case("exim (dlfunc): refused", "550 5.7.1 " + TEXT % (address, address) in reply, reply)
@@ -397,6 +399,8 @@ def end(path):
 
 
 def rspamd(serve, score):
+    if not needs_library("rspamd"):
+        return
     where = root("rspamd")
     shutil.copy(os.path.join(SOURCE, "crates/exim/rspamd-rblmap.lua"), RUN + "/rspamd-rblmap.lua")
     write(where + "/etc/rspamd/rspamd.local.lua", 'dofile("%s/rspamd-rblmap.lua")\n' % RUN)
@@ -419,11 +423,20 @@ def rspamd(serve, score):
     process.wait()
 
 
+def needs_library(name):
+    """Whether the C library is there; says so if not."""
+    if not os.path.exists(library()):
+        print("skipped: %s: librblmap is not built beside %s" % (name, RBLMAP))
+    return os.path.exists(library())
+
+
 def library():
     return os.path.join(DIR, "librblmap.so.0")
 
 
 def spamassassin(serve, score):
+    if not needs_library("spamassassin"):
+        return
     where = root("spamassassin")
     plugin = os.path.join(SOURCE, "crates/exim/Rblmap.pm")
     shutil.copy(plugin, RUN + "/Rblmap.pm")
