@@ -13,14 +13,16 @@
 
 static int fail(const char *what, int status)
 {
-    fprintf(stderr, "%s: %s\n", what, rblmap_strerror(status));
+    char why[1025];
+    if (rblmap_last_error(why, sizeof why, NULL) != RBLMAP_OK)
+        snprintf(why, sizeof why, "%s", rblmap_strerror(status));
+    fprintf(stderr, "%s: %s\n", what, why);
     return 2;
 }
 
 static int ask(rblmap_reader *reader, const char *key, uint64_t *listed)
 {
-    int status = rblmap_lookup_text(reader, key, listed);
-    return status == RBLMAP_KEY ? rblmap_lookup_name(reader, key, listed) : status;
+    return rblmap_lookup(reader, key, strlen(key), listed, 1);
 }
 
 static int show(rblmap_reader *reader, const char *key, int freshness)
@@ -28,6 +30,10 @@ static int show(rblmap_reader *reader, const char *key, int freshness)
     uint64_t listed;
     char line[511];
     int status = ask(reader, key, &listed);
+    if (status == RBLMAP_KEY) {
+        printf("%s neither an address nor a name\n", key);
+        return 0;
+    }
     if (status != RBLMAP_OK)
         return fail(key, status);
     if (freshness >= RBLMAP_EXPIRED) {

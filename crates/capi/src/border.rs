@@ -2,22 +2,32 @@
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int};
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::sync::{Once, OnceLock};
 
+use crate::last_error;
 use crate::status::Status;
 
-/// Runs a function of the interface; a panic becomes a status.
+/// Runs a function of the interface; a panic becomes a status. A signal handler that calls while
+/// its thread is inside already is told so, rather than waiting for itself.
 #[inline]
 pub(crate) fn guard(run: impl FnOnce() -> Result<(), Status>) -> c_int {
-    INSIDE.set(true);
+    if INSIDE.replace(true) {
+        return Status::Busy as c_int;
+    }
     let result = catch_unwind(AssertUnwindSafe(run));
     INSIDE.set(false);
     match result {
         Ok(Ok(())) => Status::Ok as c_int,
-        Ok(Err(status)) => status as c_int,
-        Err(_) => Status::Panic as c_int,
+        Ok(Err(status)) => failed(status),
+        Err(_) => failed(Status::Panic),
     }
+}
+
+#[cold]
+fn failed(status: Status) -> c_int {
+    last_error::keep(status);
+    status as c_int
 }
 
 thread_local! {
@@ -25,78 +35,24 @@ thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
+type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Sync + Send + 'static>;
+
 /// Keeps panics of the interface from being printed: the program may have given descriptor 2 to a
 /// client. Those of other code in the process are told as before.
 pub(crate) fn print_no_panics() {
     static DONE: Once = Once::new();
+    static BEFORE: OnceLock<Hook> = OnceLock::new();
     DONE.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !INSIDE.get() {
+        let _ = BEFORE.set(panic::take_hook());
+        // It holds nothing, so nothing is left behind when the library is unloaded.
+        panic::set_hook(Box::new(|info| {
+            if !INSIDE.get()
+                && let Some(before) = BEFORE.get()
+            {
                 before(info);
             }
         }));
     });
-}
-
-/// The first field of a handle says what it is.
-pub(crate) trait Handle {
-    const TAG: u64;
-}
-
-/// A handle that one thread has.
-///
-/// # Safety
-/// As for [`shared`], and nobody else uses the handle.
-#[inline]
-pub(crate) unsafe fn handle<'a, T: Handle>(handle: *mut T) -> Result<&'a mut T, Status> {
-    // SAFETY: as the caller says; the reference is gone at once.
-    unsafe { shared(handle) }?;
-    // SAFETY: a handle of this kind, and nobody else uses it.
-    Ok(unsafe { &mut *handle })
-}
-
-/// A handle that threads share.
-///
-/// # Safety
-/// `handle` is null, misaligned, or points to at least 8 readable bytes; if they are the tag, to an
-/// open handle.
-#[inline]
-pub(crate) unsafe fn shared<'a, T: Handle>(handle: *mut T) -> Result<&'a T, Status> {
-    if handle.is_null() {
-        return Err(Status::Null);
-    }
-    if !handle.is_aligned() {
-        return Err(Status::Handle);
-    }
-    // SAFETY: readable, says the caller.
-    if unsafe { handle.cast::<u64>().read() } != T::TAG {
-        return Err(Status::Handle);
-    }
-    // SAFETY: it has the tag of a handle of this kind, which only boxes of ours have.
-    Ok(unsafe { &*handle })
-}
-
-/// Takes a handle from `place` and sets that to NULL.
-///
-/// # Safety
-/// `place` is null or points to a pointer of which [`handle`] holds.
-pub(crate) unsafe fn close<T: Handle>(place: *mut *mut T) -> Result<(), Status> {
-    if place.is_null() {
-        return Err(Status::Null);
-    }
-    // SAFETY: points to a pointer, says the caller.
-    let raw = unsafe { place.read() };
-    if raw.is_null() {
-        return Ok(());
-    }
-    // SAFETY: of which `handle` holds.
-    unsafe { shared(raw) }?;
-    // SAFETY: as above.
-    unsafe { place.write(std::ptr::null_mut()) };
-    // SAFETY: handles are made by `Box::into_raw` only, and this one is not closed.
-    drop(unsafe { Box::from_raw(raw) });
-    Ok(())
 }
 
 /// # Safety
@@ -119,6 +75,50 @@ pub(crate) unsafe fn text<'a>(text: *const c_char) -> Result<&'a [u8], Status> {
     }
     // SAFETY: a string, says the caller.
     Ok(unsafe { CStr::from_ptr(text) }.to_bytes())
+}
+
+/// # Safety
+/// `text` is null or points to `len` readable bytes that stay for `'a`.
+pub(crate) unsafe fn bytes<'a>(text: *const c_char, len: usize) -> Result<&'a [u8], Status> {
+    if text.is_null() {
+        return Err(Status::Null);
+    }
+    if len > LONGEST {
+        return Err(Status::Key);
+    }
+    // SAFETY: `len` bytes, says the caller.
+    Ok(unsafe { std::slice::from_raw_parts(text.cast(), len) })
+}
+
+/// No address and no name is as long as this.
+const LONGEST: usize = 1 << 16;
+
+/// Copies a text with a NUL behind it into the caller's buffer, and says how much room it needs.
+///
+/// # Safety
+/// `buffer` is null or has room for `len` bytes; `need` is null or may be written to.
+pub(crate) unsafe fn put_text(
+    text: &[u8],
+    buffer: *mut c_char,
+    len: usize,
+    need: *mut usize,
+) -> Result<(), Status> {
+    let used = text.len() + 1;
+    if !need.is_null() {
+        // SAFETY: may be written to.
+        unsafe { put(need, used) }?;
+    }
+    if used > len {
+        return Err(Status::Short);
+    }
+    if buffer.is_null() {
+        return Err(Status::Null);
+    }
+    // SAFETY: room for `len` bytes, more than the text has; not memory of ours.
+    unsafe { buffer.copy_from_nonoverlapping(text.as_ptr().cast(), text.len()) };
+    // SAFETY: the NUL is within `len`.
+    unsafe { buffer.add(text.len()).write(0) };
+    Ok(())
 }
 
 /// A struct that begins with the size that the caller knows it with.

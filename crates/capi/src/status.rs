@@ -22,6 +22,7 @@ pub(crate) enum Status {
     Short = 11,
     End = 12,
     Panic = 13,
+    Busy = 14,
 }
 
 impl From<&Error> for Status {
@@ -42,12 +43,6 @@ impl From<&Error> for Status {
             // Whatever later versions find wrong with the bytes of a file.
             _ => Status::Damaged,
         }
-    }
-}
-
-impl From<Error> for Status {
-    fn from(error: Error) -> Status {
-        (&error).into()
     }
 }
 
@@ -76,7 +71,7 @@ pub extern "C" fn rblmap_strerror(status: c_int) -> *const c_char {
         0 => c"no error",
         1 => c"an argument is NULL",
         2 => c"not a handle of this kind",
-        3 => c"unknown flags, or a struct of a size that is too small",
+        3 => c"unknown flags, a struct of a size that is too small, or too many zones",
         4 => c"not an address or name",
         5 => c"no such zone",
         6 => c"cannot be read",
@@ -87,6 +82,7 @@ pub extern "C" fn rblmap_strerror(status: c_int) -> *const c_char {
         11 => c"buffer is too short",
         12 => c"no more records",
         13 => c"fault in the library",
+        14 => c"called by a signal handler while its thread was in the library",
         _ => c"unknown status",
     };
     text.as_ptr()

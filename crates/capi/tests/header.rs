@@ -17,7 +17,11 @@ type Functions = BTreeMap<String, Vec<String>>;
 fn declared() -> Functions {
     let header = fs::read_to_string(Path::new(CRATE).join("include/rblmap.h")).unwrap();
     let mut functions = Functions::new();
-    for statement in header.split(';') {
+    let code = header
+        .split("/*")
+        .map(|part| part.rsplit("*/").next().unwrap());
+    let code: String = code.collect();
+    for statement in code.split(';') {
         let Some((head, parameters)) = statement.split_once('(') else {
             continue;
         };
@@ -52,13 +56,13 @@ fn defined() -> Functions {
     let mut functions = Functions::new();
     for file in fs::read_dir(Path::new(CRATE).join("src")).unwrap() {
         let text = fs::read_to_string(file.unwrap().path()).unwrap();
-        for definition in text.split("extern \"C\" fn ").skip(1) {
+        for definition in text.split("extern \"C\" fn rblmap_").skip(1) {
             let (name, rest) = definition.split_once('(').unwrap();
             let (parameters, rest) = rest.split_once(") -> ").unwrap();
             let mut types = vec![of_rust(rest.split_once('{').unwrap().0)];
             let parameters = parameters.split(',').filter_map(|p| p.split_once(':'));
             types.extend(parameters.map(|(_, kind)| of_rust(kind)));
-            functions.insert(name.to_owned(), types);
+            functions.insert(format!("rblmap_{name}"), types);
         }
     }
     functions
@@ -84,6 +88,9 @@ fn of_rust(kind: &str) -> String {
         "Reader" => "rblmap_reader",
         "Info" => "rblmap_info",
         "RawRecord" => "rblmap_record",
+        "Walk" => "rblmap_walk",
+        "ZoneInfo" => "rblmap_zone",
+        "Entry" => "rblmap_entry",
         other => panic!("{other}: no type of the interface"),
     };
     name.to_owned()

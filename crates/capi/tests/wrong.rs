@@ -106,7 +106,6 @@ fn several_zones_are_asked_together() {
         for _ in 1..64 {
             assert_eq!(rblmap_reader_add(reader, list, c"@".as_ptr()), 0);
         }
-        assert_eq!(rblmap_reader_add(reader, list, null()), 3, "64 at most");
         for (address, bits) in [(0xc000_0201, u64::MAX), (0xc000_0202, 0)] {
             assert_eq!(rblmap_lookup_v4(reader, address, &mut listed), 0);
             assert_eq!(listed, bits);
@@ -154,7 +153,7 @@ fn what_is_no_image_is_told() {
         6,
         "a pipe does not block"
     );
-    assert_eq!(open(GOLDEN, 2).0, 3, "an unknown flag");
+    assert_eq!(open(GOLDEN, 4).0, 3, "an unknown flag");
     fs::remove_dir_all(&folder).unwrap();
 }
 
@@ -178,7 +177,8 @@ fn hostile_images_are_survived() {
             bytes[at] = random(256) as u8;
         }
         fs::write(&path, &bytes).unwrap();
-        let (status, mut list) = open(path.to_str().unwrap(), 1);
+        // Mapped: a copy would be compared with its digests.
+        let (status, mut list) = open(path.to_str().unwrap(), 0);
         if status == 0 {
             opened += 1;
             ask_all(list);

@@ -5,11 +5,10 @@
 #![allow(clippy::print_stdout, reason = "answers go there")]
 
 use std::error::Error;
-use std::net::IpAddr;
 use std::process::ExitCode;
 use std::thread;
 
-use rblmap::{Answer, Freshness, Live, LiveReader, NameKey, TextBuf};
+use rblmap::{Freshness, Live, LiveReader, Query};
 
 fn main() -> ExitCode {
     match run() {
@@ -58,31 +57,21 @@ fn show(reader: &mut LiveReader, key: &str, now: u64) -> Result<(), Box<dyn Erro
     // One call takes the newest image, and says whether it counts.
     let current = reader.current(now);
     let (freshness, zone) = (current.freshness(), current.base());
-    let name;
-    let answer = match key.parse::<IpAddr>() {
-        Ok(address) => zone.lookup(address),
-        Err(_) => {
-            name = NameKey::parse(key.as_bytes())?;
-            zone.lookup_name(&name)
+    let query = match Query::parse(key) {
+        Ok(query) => query,
+        Err(error) => {
+            eprintln!("{key}: {error}");
+            println!("{key} neither an address nor a name");
+            return Ok(());
         }
     };
+    let answer = query.lookup(zone);
     if freshness >= Freshness::Expired {
         println!("{key} expired");
     } else if answer.is_listed() {
-        println!("{key} listed 554 5.7.1 {}", reason(&answer));
+        println!("{key} listed {}", answer.reply("554 5.7.1 "));
     } else {
         println!("{key} not listed");
     }
     Ok(())
-}
-
-/// The first text beside an A record.
-fn reason(answer: &Answer<'_>) -> String {
-    let mut buffer = TextBuf::new();
-    for record in answer.records().filter(|record| record.a().is_some()) {
-        if let Some(text) = record.txt(&mut buffer) {
-            return String::from_utf8_lossy(text).into_owned();
-        }
-    }
-    String::new()
 }

@@ -1,5 +1,6 @@
 //! What a lookup returns.
 
+use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::image::Image;
@@ -48,6 +49,22 @@ impl<'a> Answer<'a> {
         lists(run) || lists(inner) || lists(name)
     }
 
+    /// A line for the reply of a mail server: the prefix, then the first text beside an A record, in
+    /// printable ASCII (other bytes become `?`, so that no text ends the line), at most 510 bytes.
+    ///
+    /// ```
+    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// let answer = image.base().lookup([192, 0, 2, 1]);
+    /// assert!(answer.reply("554 5.7.1 ").to_string().starts_with("554 5.7.1 "));
+    /// # Ok::<(), rblmap::Error>(())
+    /// ```
+    pub fn reply<'b>(&'b self, prefix: &'b str) -> impl fmt::Display + use<'b> {
+        Reply {
+            answer: self,
+            prefix,
+        }
+    }
+
     /// The zone that gave the answer.
     pub(crate) fn zone(&self) -> Option<Zone<'a>> {
         self.image.zone_at(self.zone as usize).ok()
@@ -76,6 +93,35 @@ impl<'a> Answer<'a> {
                 .records()
                 .map(move |raw| Record { raw, key })
         })
+    }
+}
+
+/// Longest reply line without its CRLF (RFC 5321 section 4.5.3.1.5).
+const REPLY: usize = 510;
+
+struct Reply<'b> {
+    answer: &'b Answer<'b>,
+    prefix: &'b str,
+}
+
+impl fmt::Display for Reply<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut buffer = TextBuf::new();
+        let mut listing = self.answer.records().filter(|record| record.a().is_some());
+        let text = listing.find_map(|record| {
+            record.txt(&mut buffer)?;
+            Some(record)
+        });
+        let text = text.and_then(|record| record.txt(&mut buffer));
+        let bytes = self
+            .prefix
+            .bytes()
+            .chain(text.unwrap_or_default().iter().copied());
+        for byte in bytes.take(REPLY) {
+            let printable = matches!(byte, b' '..=b'~');
+            f.write_char(if printable { byte.into() } else { '?' })?;
+        }
+        Ok(())
     }
 }
 

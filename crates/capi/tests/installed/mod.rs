@@ -40,9 +40,10 @@ pub fn run(command: &mut Command) -> String {
 pub fn output(command: &mut Command) -> Output {
     let lib = place().join("lib");
     command
-        .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("LD_LIBRARY_PATH", &lib)
         .env("RBLMAP_LIBRARY", lib.join("librblmap.so.0"))
+        .env("PERL5LIB", place().join("share/perl5"))
+        .env("LUA_PATH", place().join("share/lua/5.1/?.lua"))
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }

@@ -84,9 +84,22 @@ impl Folder {
         }
     }
 
+    /// As [`Folder::file`], again while the file loses its name between two system calls of ours. It
+    /// has none after that if it is mounted by itself, and was removed or replaced where it is kept.
+    pub(super) fn named_file(&self, name: &CStr) -> io::Result<(File, Identity)> {
+        let mut opened = self.file(name)?;
+        for _ in 0..8 {
+            if opened.1.names > 0 {
+                break;
+            }
+            opened = self.file(name)?;
+        }
+        Ok(opened)
+    }
+
     /// Opens a file for reading, by its name in the folder. Never waits, not even for a pipe. The
     /// folder was looked at by [`Folder::now`] right before.
-    pub(super) fn file(&self, name: &CStr) -> io::Result<(File, Identity)> {
+    fn file(&self, name: &CStr) -> io::Result<(File, Identity)> {
         let open = self.open.as_ref().ok_or(io::ErrorKind::NotFound)?;
         let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
         #[expect(unsafe_code, reason = "std opens by path only")]

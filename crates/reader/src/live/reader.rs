@@ -93,6 +93,11 @@ impl LiveReader {
     }
 
     #[inline]
+    pub(super) fn is_current(&self) -> bool {
+        self.state.is_current(&self.shared)
+    }
+
+    #[inline]
     pub(super) fn renew(&mut self, release: impl FnOnce()) {
         if !self.state.is_current(&self.shared) {
             self.look(Why::Lookup, release);

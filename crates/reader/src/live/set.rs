@@ -1,11 +1,15 @@
 //! Many lists asked together, each with its own zone, freshness and trouble.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::answer::Answer;
 use crate::error::{Error, ErrorKind};
+use crate::image::Image;
+use crate::owned::OwnedZone;
 use crate::set::ImageSet;
-use crate::status::Freshness;
+use crate::status::{Freshness, StatusPage};
+use crate::text::Query;
 use crate::time::Timestamp;
 use crate::zone::Zone;
 use rblmap_format::name::NameKey;
@@ -101,6 +105,11 @@ impl LiveSet {
         self.members.is_empty()
     }
 
+    /// As [`LiveSet::lookup`] and [`LiveSet::lookup_name`], of the zones as of the last one of these.
+    pub fn answer<'q>(&'q self, index: usize, query: &'q Query) -> Option<Answer<'q>> {
+        Some(query.lookup(self.zone(index)?))
+    }
+
     /// Looks an address up in all zones: the answers in the order of the zones, none for a zone
     /// that its list does not have. Allocates nothing, but for a thread's first lookup after a
     /// swap.
@@ -155,12 +164,45 @@ impl LiveSet {
         state.problem().or_else(missing)
     }
 
+    /// What the status page of the list of a zone says, or said last, if there is or was one.
+    pub fn page(&self, index: usize) -> Option<StatusPage> {
+        let member = self.members.get(index)?;
+        self.lists.get(member.list)?.state().page_now()
+    }
+
+    /// The image of the list of a zone, as of the last look; one that holds nothing while there is
+    /// none.
+    pub fn image(&self, index: usize) -> Option<&Arc<Image>> {
+        let member = self.members.get(index)?;
+        Some(self.lists.get(member.list)?.state().image())
+    }
+
+    /// Whether the list of a zone waits for its first image.
+    pub fn is_waiting(&self, index: usize) -> bool {
+        let member = self.members.get(index);
+        let list = member.and_then(|member| self.lists.get(member.list));
+        list.is_some_and(|list| list.state().is_waiting())
+    }
+
+    /// A zone as of the last lookup together with its image, to keep.
+    pub fn owned_zone(&self, index: usize) -> Option<OwnedZone> {
+        let member = self.members.get(index).filter(|member| member.has_zone)?;
+        OwnedZone::new(self.image(index)?, &member.name).ok()?
+    }
+
     /// A zone as of the last lookup, without a copy of it; none for a zone that its list does not
     /// have.
     #[inline]
     pub fn zone(&self, index: usize) -> Option<&Zone<'_>> {
         let member = self.members.get(index)?;
         self.zones.zone(index).filter(|_| member.has_zone)
+    }
+
+    /// Whether [`LiveSet::renew`] would find nothing to do.
+    #[doc(hidden)]
+    #[inline]
+    pub fn is_current(&self) -> bool {
+        self.lists.iter().all(LiveReader::is_current)
     }
 
     /// Takes the newest images; lookups do it by themselves. Only after a swap is there more to do

@@ -421,11 +421,7 @@ impl Place {
         let known = old.and_then(|old| old.file);
         let path = folder.path_of(&self.image);
         let at = |error: Error| error.at(&path);
-        let opened = match folder.file(&self.image) {
-            // Replaced between two system calls of ours, or mounted by itself.
-            Ok((_, identity)) if identity.names == 0 => folder.file(&self.image),
-            opened => opened,
-        };
+        let opened = folder.named_file(&self.image);
         let (file, identity) = match opened {
             Ok(opened) => opened,
             Err(error) => return Found::nothing(old, None, at(error.into())),
@@ -496,10 +492,7 @@ impl Place {
     }
 
     fn read_page(&self, folder: &Folder, name: &CStr, old: &PageState) -> Result<PageState, Error> {
-        let (mut file, mut identity) = folder.file(name)?;
-        if identity.names == 0 {
-            (file, identity) = folder.file(name)?;
-        }
+        let (file, identity) = folder.named_file(name)?;
         if identity.names == 0 {
             return Err(ErrorKind::Detached.into());
         }
