@@ -106,3 +106,14 @@ fn header_and_library_agree() {
     assert_eq!(declared, defined());
     assert!(declared.len() > 15);
 }
+
+#[test]
+fn each_function_has_a_manual_page_and_a_place_in_the_version_script() {
+    let map = fs::read_to_string(Path::new(CRATE).join("rblmap.map")).unwrap();
+    for function in declared().keys() {
+        let page = Path::new(CRATE).join(format!("man/{function}.3"));
+        let page = fs::read_to_string(page).unwrap_or_else(|_| panic!("{function}: no page"));
+        assert!(page.contains(&format!("{function}(")), "{function}: no synopsis");
+        assert!(map.contains(&format!(" {function};")), "{function}: rblmap.map");
+    }
+}

@@ -53,7 +53,7 @@ impl<'a> Answer<'a> {
     /// printable ASCII (other bytes become `?`, so that no text ends the line), at most 510 bytes.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// let answer = image.base().lookup([192, 0, 2, 1]);
     /// assert!(answer.reply("554 5.7.1 ").to_string().starts_with("554 5.7.1 "));
     /// # Ok::<(), rblmap::Error>(())

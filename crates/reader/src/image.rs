@@ -81,7 +81,7 @@ impl Image {
     /// Copies an image into memory. Costs reading the file, asks for no promise.
     ///
     /// ```
-    /// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// let image = rblmap::Image::read("testdata/three.rbl")?;
     /// assert_eq!(image.name(), "ops.example");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -97,7 +97,7 @@ impl Image {
     /// Takes the bytes of an image.
     ///
     /// ```
-    /// let bytes = std::fs::read("../../testdata/golden/three.rbl")?;
+    /// let bytes = std::fs::read("testdata/three.rbl")?;
     /// assert!(rblmap::Image::from_vec(bytes[..100].to_vec()).is_err());
     /// assert_eq!(rblmap::Image::from_vec(bytes)?.serial(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -161,7 +161,7 @@ impl Image {
     /// The zone that the image is named after.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// assert!(image.base().lookup("192.0.2.1".parse::<std::net::IpAddr>()?).is_listed());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -174,7 +174,7 @@ impl Image {
     /// `None`: there is no such zone, which is not the same as not listed.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// assert!(image.zone("@")?.is_some());
     /// assert!(image.zone("proxies")?.is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -23,7 +23,7 @@ impl<'a> Zone<'a> {
     /// no run; where it has both that of the run: [`Zone::answers_v4_many`] gives both.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// let zone = image.base();
     /// let mut values = [None; 2];
     /// zone.lookup_v4_many(&[0xc000_0201, 0xc000_0202], &mut values);
@@ -63,7 +63,7 @@ impl<'a> Zone<'a> {
     /// `each` the place of each, from 0, and the answer that [`Zone::lookup_v4`] gives.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// let addresses = [0xc000_0202, 0xc000_0201];
     /// let mut listed = Vec::new();
     /// image.base().answers_v4_many(&addresses, |place, answer| {
@@ -89,7 +89,7 @@ impl<'a> Zone<'a> {
     /// says. Where there are more addresses than places for answers, the rest is not asked.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// let mut listed = [false; 2];
     /// image.base().contains_v4_many(&[0xc000_0201, 0xc000_0202], &mut listed);
     /// assert_eq!(listed, [true, false]);

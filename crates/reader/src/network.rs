@@ -116,7 +116,7 @@ impl<'a> Zone<'a> {
     /// not, but for the address in its texts. Reads a few lines of memory; allocates.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// let zone = image.base();
     /// assert_eq!(zone.network([192, 0, 2, 1]).to_string(), "192.0.2.1/32");
     /// let free = zone.network([10, 0, 0, 1]);
@@ -156,7 +156,7 @@ impl<'a> Zone<'a> {
     /// The IPv4 runs within a range of addresses, in their order, cut at its ends.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// use std::net::Ipv4Addr;
     /// let net = Ipv4Addr::new(192, 0, 2, 0)..=Ipv4Addr::new(192, 0, 2, 255);
     /// let runs: Vec<_> = image.base().v4_runs_in(net).collect();
@@ -215,7 +215,7 @@ impl Answer<'_> {
     /// answer: [`Zone::network`] says how. None where nothing is listed, and for a name.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// let answer = image.base().lookup([192, 0, 2, 1]);
     /// assert_eq!(answer.network().unwrap().to_string(), "192.0.2.1/32");
     /// # Ok::<(), rblmap::Error>(())

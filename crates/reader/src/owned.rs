@@ -12,7 +12,7 @@ use crate::zone::Zone;
 /// use std::sync::Arc;
 /// use rblmap::{Image, OwnedZone};
 ///
-/// let image = Arc::new(Image::read("../../testdata/golden/three.rbl")?);
+/// let image = Arc::new(Image::read("testdata/three.rbl")?);
 /// let kept = OwnedZone::base(&image);
 /// drop(image);
 /// assert!(kept.zone().lookup([192, 0, 2, 1]).is_listed());

@@ -16,7 +16,7 @@ impl Image {
     ///
     /// ```
     /// use rblmap::NameKey;
-    /// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// let image = rblmap::Image::read("testdata/three.rbl")?;
     /// assert!(image.query(&NameKey::parse(b"1.2.0.192")?)?.is_listed());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -36,7 +36,7 @@ impl Image {
     ///
     /// ```
     /// use rblmap::NameKey;
-    /// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// let image = rblmap::Image::read("testdata/three.rbl")?;
     /// let zone = image.zone_of(&NameKey::parse(b"1.2.0.192")?)?;
     /// assert_eq!(zone.name(), NameKey::ROOT);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -19,7 +19,7 @@ use crate::zone::Zone;
 /// # use std::net::IpAddr;
 /// use rblmap::ImageSet;
 ///
-/// let three = "../../testdata/golden/three.rbl";
+/// let three = "testdata/three.rbl";
 /// let set = ImageSet::read([three, three])?;
 /// let client: IpAddr = "192.0.2.1".parse()?;
 /// for (zone, answer) in set.zones().zip(set.lookup(client)) {
@@ -62,7 +62,7 @@ impl ImageSet {
     /// # use std::sync::Arc;
     /// use rblmap::{Image, ImageSet};
     ///
-    /// let image = Arc::new(Image::read("../../testdata/golden/three.rbl")?);
+    /// let image = Arc::new(Image::read("testdata/three.rbl")?);
     /// let mut set = ImageSet::new();
     /// assert!(set.add(&image, "@")?);
     /// assert!(!set.add(&image, "proxies")?);

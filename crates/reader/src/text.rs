@@ -98,7 +98,7 @@ impl Query {
     /// Looks it up in a zone.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// let query: rblmap::Query = "mx.mail.example".parse()?;
     /// assert!(query.lookup(&image.base()).is_listed());
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -13,7 +13,7 @@ impl Image {
     /// whether the content is what the content id says, `rblmap verify` computes.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// image.verify()?;
     /// let mut bytes = image.as_bytes().to_vec();
     /// bytes[700] ^= 1;

@@ -72,7 +72,7 @@ impl<'a> Zone<'a> {
     ///
     /// ```
     /// # use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// let zone = image.base();
     /// let client: IpAddr = "192.0.2.1".parse()?;
     /// assert!(zone.lookup(client).is_listed());
@@ -90,7 +90,7 @@ impl<'a> Zone<'a> {
     /// lines beyond the first tables, does not allocate, lock or call the system.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// let zone = image.base();
     /// assert!(zone.lookup_v4(0xc000_0201).is_listed());
     /// assert!(!zone.lookup_v4(0xc000_0202).is_listed());
@@ -104,7 +104,7 @@ impl<'a> Zone<'a> {
     /// Whether an IPv4 address in host order is listed: `lookup_v4(address).is_listed()`.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// assert!(image.base().contains_v4(0xc000_0201));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -131,7 +131,7 @@ impl<'a> Zone<'a> {
     /// `::ffff:0:0/96`) is answered with what that one is listed with, too.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// let zone = image.base();
     /// assert!(zone.lookup_v6(0x2001_0db8 << 96 | 1).is_listed());
     /// assert!(zone.lookup_v6(0xffff_c000_0201).is_listed());
@@ -163,7 +163,7 @@ impl<'a> Zone<'a> {
     /// first tables in most large zones; in small ones, at most one binary search for each label.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// use rblmap::NameKey;
     /// let zone = image.base();
     /// assert!(zone.lookup_name(&NameKey::parse(b"mx.Mail.example")?).is_listed());
@@ -195,7 +195,7 @@ impl<'a> Zone<'a> {
     /// The IPv4 runs in address order; no two that touch have one value.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// for run in image.base().v4_runs() {
     ///     println!("{:08x}-{:08x} {:?}", run.start, run.end, image.value(run.value));
     /// }
@@ -223,7 +223,7 @@ impl<'a> Zone<'a> {
     /// millisecond more than what it gives.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// use rblmap::NameKey;
     /// let mut names = image.base().names_within(&NameKey::parse(b"example")?);
     /// assert_eq!(names.next().unwrap().key.to_string(), "mail.example");

@@ -44,7 +44,7 @@ pub use set::{LiveAnswers, LiveSet};
 /// ```
 /// # let folder = std::env::temp_dir().join(format!("rblmap-live-doc-{}", std::process::id()));
 /// # std::fs::create_dir_all(&folder)?;
-/// # std::fs::copy("../../testdata/golden/three.rbl", folder.join("ops.example.rbl"))?;
+/// # std::fs::copy("testdata/three.rbl", folder.join("ops.example.rbl"))?;
 /// use rblmap::{Freshness, Live, Timestamp};
 ///
 /// // SAFETY: `rblmap mirror` replaces images by rename only, and nobody else writes there.
@@ -67,7 +67,7 @@ pub struct Live {
 /// ```
 /// use rblmap::Live;
 ///
-/// let live = Live::builder_of_image("../../testdata/golden/three.rbl").read()?;
+/// let live = Live::builder_of_image("testdata/three.rbl").read()?;
 /// assert_eq!(live.reader().image().name(), "ops.example");
 /// assert!(Live::builder("/no/such/folder", "ops.example").read().is_err());
 /// # Ok::<(), rblmap::Error>(())

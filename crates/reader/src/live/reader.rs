@@ -38,7 +38,7 @@ impl LiveReader {
     /// unless another thread does.
     ///
     /// ```
-    /// # let live = rblmap::Live::builder_of_image("../../testdata/golden/three.rbl").read()?;
+    /// # let live = rblmap::Live::builder_of_image("testdata/three.rbl").read()?;
     /// use rblmap::{Freshness, Timestamp};
     ///
     /// let mut reader = live.reader();
@@ -79,7 +79,7 @@ impl LiveReader {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// # let path = "../../testdata/golden/three.rbl";
+    /// # let path = "testdata/three.rbl";
     /// let mut reader = rblmap::Live::builder_of_image(path).read()?.reader();
     /// let mut kept = Some(Arc::clone(reader.image()));
     /// let newest = Arc::clone(reader.image_after(|| kept = None));

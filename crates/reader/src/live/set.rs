@@ -21,8 +21,8 @@ use super::reader::LiveReader;
 /// followed: the zones stay ready to answer until their image is swapped. For one thread at a time.
 ///
 /// ```
-/// # let ops = rblmap::Live::builder_of_image("../../testdata/golden/three.rbl").read()?;
-/// # let dul = rblmap::Live::builder_of_image("../../testdata/golden/three.rbl").read()?;
+/// # let ops = rblmap::Live::builder_of_image("testdata/three.rbl").read()?;
+/// # let dul = rblmap::Live::builder_of_image("testdata/three.rbl").read()?;
 /// use rblmap::{Freshness, LiveSet, Timestamp};
 ///
 /// let mut set = LiveSet::new();
