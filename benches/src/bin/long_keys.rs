@@ -19,7 +19,7 @@ use fastrand::Rng;
 use rblmap::{Image, NameKey, Run, Slot, ValueId};
 use rblmap_benches::Lines;
 use rblmap_content::{Content, Draft, Record, ValueBuf};
-use rblmap_format::sections::kind;
+use rblmap_format::sections::{SectionInfo, kind};
 use rblmap_image::{Stamp, encode, place};
 
 /// Keys of one timing: few enough to stay near, as a key that was just read is.
@@ -63,9 +63,9 @@ fn map(
         bytes.len(),
         bytes.len() as f64 / keys as f64
     );
-    for (kind, _, _, len, _) in image
+    for SectionInfo { kind, len, .. } in image
         .sections()
-        .filter(|section| kinds.contains(&section.0))
+        .filter(|section| kinds.contains(&section.kind))
     {
         println!(
             "  {:14}{:6.2} bytes a key",

@@ -4,6 +4,7 @@ mod accept;
 mod apply;
 mod bench;
 mod build;
+mod bytes;
 mod check;
 mod check_against;
 mod completions;

@@ -17,7 +17,7 @@ use fastrand::Rng;
 use rblmap::{Image, NameKey};
 use rblmap_content::V4Runs;
 use rblmap_delta::{Error, Limits, Session, apply, diff, merge};
-use rblmap_format::sections::kind;
+use rblmap_format::sections::{SectionInfo, kind};
 use rblmap_image::{Stamp, encode};
 
 use bent::{payload, with_payload, without_root};
@@ -202,7 +202,11 @@ fn bits_of_24s_follow_the_paints() {
         };
     }
     let old = build(&ids, 1);
-    let bits = |image: &Image| image.sections().any(|section| section.0 == kind::V4_BITS);
+    let bits = |image: &Image| {
+        image
+            .sections()
+            .any(|section| section.kind == kind::V4_BITS)
+    };
     assert!(bits(&old));
     let mut last = build(&ids, 1);
     let mut steps = Vec::new();
@@ -297,9 +301,9 @@ fn damage_of_the_old_image_does_not_get_into_the_new_one() {
     edit(&mut rng, &mut model, 3);
     let new = model.image();
     let delta = diff(&old, &new, Session(1)).unwrap();
-    let sections: Vec<(u16, u32, u64, u64, u64)> = old.sections().collect();
+    let sections: Vec<_> = old.sections().collect();
     for wanted in [kind::V4_TOP, kind::V4_STARTS, kind::V4_LINES] {
-        let (_, _, offset, len, _) = *sections.iter().find(|s| s.0 == wanted).unwrap();
+        let SectionInfo { offset, len, .. } = *sections.iter().find(|s| s.kind == wanted).unwrap();
         for _ in 0..6 {
             let mut bytes = old.as_bytes().to_vec();
             bytes[(offset + rng.u64(..len)) as usize] ^= 1 << rng.u32(..8);

@@ -1,6 +1,8 @@
 //! Where things lie in an image: header, section table, and the sizes of sections. These are the
 //! constants of `docs/format.md`, once, for the reader and for the writer.
 
+use crate::bytes::{u16_at, u32_at, u64_at};
+
 /// First bytes of an image; the high byte and the line end show transfers that change bytes.
 pub const MAGIC: [u8; 8] = *b"\x89rblmap\n";
 /// The format that this version writes.
@@ -20,8 +22,6 @@ pub const SERIAL_AT: usize = 24;
 pub const CREATED_AT: usize = 32;
 /// `u8` length of the zone name, then up to 253 bytes of it.
 pub const NAME_AT: usize = 40;
-/// End of the room for the zone name; zero bytes behind the name.
-pub const NAME_END: usize = 304;
 /// 32 bytes: content id.
 pub const CONTENT_ID_AT: usize = 320;
 /// 32 bytes: root of the digests.
@@ -119,6 +119,74 @@ pub mod kind {
             NAMES_ORDER => "NAMES_ORDER",
             _ => "unknown",
         }
+    }
+}
+
+/// A row of the section table: where a section lies.
+///
+/// ```
+/// use rblmap_format::sections::{SectionInfo, kind};
+///
+/// let row = SectionInfo {
+///     kind: kind::V4_TOP,
+///     zone: 0,
+///     offset: 4096,
+///     len: 262_144,
+///     parameter: 0,
+/// };
+/// let mut table = Vec::new();
+/// row.write(&mut table);
+/// assert_eq!(SectionInfo::read(&table, 0), row);
+/// assert_eq!(row.name(), "V4_TOP");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SectionInfo {
+    /// What it holds: one of [`kind`].
+    pub kind: u16,
+    /// The number of its zone; 0 for the base, and for sections of the whole image.
+    pub zone: u32,
+    /// Where it starts, in bytes from the start of the file.
+    pub offset: u64,
+    /// How many bytes it has.
+    pub len: u64,
+    /// A number that says how the section is divided; see [`kind`].
+    pub parameter: u64,
+}
+
+impl SectionInfo {
+    /// Reads the row of this number. Bytes that are not there read as zero.
+    #[inline]
+    pub fn read(table: &[u8], index: usize) -> SectionInfo {
+        let at = index.saturating_mul(SECTION_LEN);
+        let row = table.get(at..).unwrap_or_default();
+        SectionInfo {
+            kind: u16_at(row, 0),
+            zone: u32_at(row, 4),
+            offset: u64_at(row, 8),
+            len: u64_at(row, 16),
+            parameter: u64_at(row, 24),
+        }
+    }
+
+    /// Appends the row, of the one variant that this format has.
+    pub fn write(&self, table: &mut Vec<u8>) {
+        table.extend(self.kind.to_le_bytes());
+        table.extend(VARIANT.to_le_bytes());
+        table.extend(self.zone.to_le_bytes());
+        table.extend(self.offset.to_le_bytes());
+        table.extend(self.len.to_le_bytes());
+        table.extend(self.parameter.to_le_bytes());
+    }
+
+    /// What the rows of the table rise by: zone, then kind, the digests last.
+    #[inline]
+    pub fn order(&self) -> (bool, u32, u16) {
+        (self.kind == kind::DIGESTS, self.zone, self.kind)
+    }
+
+    /// The name that `docs/format.md` gives its kind.
+    pub fn name(&self) -> &'static str {
+        kind::name(self.kind)
     }
 }
 

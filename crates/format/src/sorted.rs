@@ -10,6 +10,7 @@ use crate::bytes::{id_at, push_id, u32_at};
 use crate::run::Run;
 use crate::sections::top_bits;
 use crate::simd::prefetch;
+use crate::trace::{Step, value};
 
 /// One sorted section, cut into its parts.
 #[derive(Debug, Clone, Copy)]
@@ -129,6 +130,38 @@ impl<'a> Sorted<'a> {
             }
         }
         low
+    }
+
+    /// The bytes that decide about an address, in the order in which a lookup reads them. `kind` is
+    /// the kind of the section.
+    pub fn trace<K: Address>(&self, kind: u16, address: K) -> Vec<Step> {
+        let place = address.top(self.top_bits) * 4;
+        let entries = |at| u32_at(self.top, at);
+        let (from, to) = (entries(place), entries(place + 4));
+        let what = format!("entries {from} to before {to} have these first bits");
+        let mut steps = vec![Step::new(kind, place..place + 8, what)];
+        let Some(at) = self.behind(address).checked_sub(1) else {
+            return steps;
+        };
+        let Some((first, last, id)) = self.stretch::<K>(at) else {
+            return steps;
+        };
+        let keys = self.top.len();
+        let key = keys + at * K::LEN;
+        let (first, last) = (first.to_ip(), last.to_ip());
+        let what = format!("entry {at}: {first} to {last}");
+        steps.push(Step::new(kind, key..key + K::LEN, what));
+        let only = keys + self.keys.len() + at / 8;
+        let says = if self.is_only(at) {
+            "its key only"
+        } else {
+            "up to the next entry"
+        };
+        let what = format!("bit {}: {says}", at % 8);
+        steps.push(Step::new(kind, only..only + 1, what));
+        let ids = keys + self.keys.len() + self.only.len() + at * self.width;
+        steps.push(Step::new(kind, ids..ids + self.width, value(id)));
+        steps
     }
 
     fn is_only(&self, index: usize) -> bool {

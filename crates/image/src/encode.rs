@@ -7,7 +7,7 @@ use rblmap_format::bytes::put_bytes;
 use rblmap_format::names::{codes, sorted as sorted_names};
 use rblmap_format::pieces::Pieces;
 use rblmap_format::sections::{self as layout, SECTION_LEN, kind};
-use rblmap_format::{sorted, v4, v6};
+use rblmap_format::{SectionInfo, sorted, v4, v6};
 
 use crate::edited::{V4Source, V4View};
 use crate::error::Error;
@@ -51,7 +51,7 @@ impl Default for Layout {
 impl Layout {
     /// The layout of an image, to write another like it.
     pub fn of(image: &Image) -> Layout {
-        let has = |wanted| image.sections().any(|(kind, ..)| kind == wanted);
+        let has = |wanted| image.sections().any(|section| section.kind == wanted);
         Layout {
             name_index: has(kind::NAMES_ORDER) || !has(kind::NAMES_MODEL),
         }
@@ -178,7 +178,7 @@ fn encode_v6<V4: V4Runs>(
         let count = (lines.lines.len() / v6::shape::LINE) as u64;
         push(kind::V6_TOP, 0, lines.top);
         if !lines.ranges.is_empty() {
-            let rows = lines.ranges.len() / v6::shape::WIDE_LEN;
+            let rows = lines.ranges.len() / v6::shape::RANGE_LEN;
             push(kind::V6_RANGES, rows as u64, lines.ranges);
         }
         push(kind::V6_STARTS, count, lines.starts);
@@ -306,12 +306,14 @@ fn put_header(out: &mut [u8], (name, id): (&ZoneName, ContentId), stamp: Stamp, 
 }
 
 fn push_row(table: &mut Vec<u8>, section: &Section<'_>, offset: usize) {
-    table.extend(section.kind.to_le_bytes());
-    table.extend(layout::VARIANT.to_le_bytes());
-    table.extend(section.zone.to_le_bytes());
-    table.extend((offset as u64).to_le_bytes());
-    table.extend((section.len() as u64).to_le_bytes());
-    table.extend(section.parameter.to_le_bytes());
+    let row = SectionInfo {
+        kind: section.kind,
+        zone: section.zone,
+        offset: offset as u64,
+        len: section.len() as u64,
+        parameter: section.parameter,
+    };
+    row.write(table);
 }
 
 /// Where a section of so many bytes begins behind another one.

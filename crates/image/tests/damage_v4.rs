@@ -19,7 +19,7 @@ use std::sync::Arc;
 use fastrand::Rng;
 use rblmap::{Image, ImageSet, NameKey, Run, ValueId, Zone};
 use rblmap_content::{Content, Draft, Record, ValueBuf};
-use rblmap_format::sections::kind;
+use rblmap_format::sections::{SectionInfo, kind};
 use rblmap_format::{Outline, V4Block, V4Blocks};
 use rblmap_image::{Stamp, encode};
 
@@ -148,9 +148,9 @@ fn every_kind_of_line_is_there() {
             Image::from_vec(encode(&content(rng, values), Stamp::default()).unwrap()).unwrap();
         let lines = image
             .sections()
-            .find(|section| section.0 == kind::V4_LINES)
+            .find(|section| section.kind == kind::V4_LINES)
             .unwrap();
-        let bytes = &image.as_bytes()[lines.2 as usize..][..lines.3 as usize];
+        let bytes = &image.as_bytes()[lines.offset as usize..][..lines.len as usize];
         let mut counts = [0; 8];
         bytes
             .chunks(64)
@@ -160,7 +160,11 @@ fn every_kind_of_line_is_there() {
             assert!(counts[..7].iter().all(|&count| count > 0), "{counts:?}");
         }
         assert_eq!(counts[7], 0);
-        assert!(image.sections().any(|section| section.0 == kind::V4_COUNTS));
+        assert!(
+            image
+                .sections()
+                .any(|section| section.kind == kind::V4_COUNTS)
+        );
     }
 }
 
@@ -225,10 +229,10 @@ fn each_damaged_section_is_read_in_bounds() {
         let whole = Image::from_vec(bytes.clone()).unwrap();
         let sections: Vec<_> = whole
             .sections()
-            .filter(|s| (17..32).contains(&s.0))
+            .filter(|s| (17..32).contains(&s.kind))
             .collect();
         for round in 0..rounds(300) {
-            let (_, _, offset, len, _) = sections[round % sections.len()];
+            let SectionInfo { offset, len, .. } = sections[round % sections.len()];
             let mut damaged = bytes.clone();
             for _ in 0..1 << rng.u32(0..14) {
                 let at = offset + rng.u64(0..len);
@@ -250,9 +254,9 @@ fn each_flipped_byte_of_a_line_is_read_in_bounds() {
         let whole = Image::from_vec(bytes.clone()).unwrap();
         let lines = whole
             .sections()
-            .find(|section| section.0 == kind::V4_LINES)
+            .find(|section| section.kind == kind::V4_LINES)
             .unwrap();
-        let (offset, count) = (lines.2 as usize, lines.3 as usize / 64);
+        let (offset, count) = (lines.offset as usize, lines.len as usize / 64);
         // One line of each kind, and the run that it holds.
         for wanted in 0..7 {
             let is_wanted = |line: &usize| bytes[offset + line * 64] & 7 == wanted;
@@ -301,7 +305,7 @@ fn nothing_behind_a_mapping_is_read() {
     let whole = Image::from_vec(bytes.clone()).unwrap();
     let lines = whole
         .sections()
-        .find(|section| section.0 == kind::V4_LINES)
+        .find(|section| section.kind == kind::V4_LINES)
         .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("guarded.rbl");
@@ -309,7 +313,7 @@ fn nothing_behind_a_mapping_is_read() {
     for _ in 0..rounds(40) {
         let mut damaged = bytes.clone();
         for _ in 0..1 << rng.u32(0..12) {
-            let at = lines.2 as usize + rng.usize(..lines.3 as usize);
+            let at = lines.offset as usize + rng.usize(..lines.len as usize);
             damaged[at] = rng.u8(..);
         }
         std::fs::write(&path, &damaged).unwrap();

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use rblmap::{Image, NameKey, Run, Slot};
 use rblmap_content::{Content, Draft, Record, TemplateBuf, TextPart, ValueBuf};
+use rblmap_format::SectionInfo;
 use rblmap_image::{Stamp, encode};
 
 fn testdata(file: &str) -> PathBuf {
@@ -167,7 +168,10 @@ fn lines() -> Content {
 fn lines_are_written_as_they_were() {
     let image = Image::from_vec(encode(&lines(), Stamp::default()).unwrap()).unwrap();
     let mut text = String::new();
-    for (kind, _, offset, len, _) in image.sections() {
+    for SectionInfo {
+        kind, offset, len, ..
+    } in image.sections()
+    {
         let (offset, len) = (offset as usize, len as usize);
         let hash = blake3::hash(&image.as_bytes()[offset..offset + len]);
         let name = rblmap_format::sections::kind::name(kind);

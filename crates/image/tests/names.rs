@@ -13,7 +13,7 @@ use std::net::Ipv4Addr;
 use fastrand::Rng;
 use rblmap::{Image, NameKey, Slot, ValueId};
 use rblmap_content::{Content, Draft, Record, ValueBuf, resolve_name};
-use rblmap_format::sections::kind;
+use rblmap_format::sections::{SectionInfo, kind};
 use rblmap_image::{Layout, Stamp, encode, encode_with};
 
 /// A name as lists have them: few ends, some hosts with many names below, some odd ones.
@@ -89,7 +89,7 @@ fn content(rng: &mut Rng, count: usize, values: u32, root: bool) -> Content {
 }
 
 fn kinds(image: &Image) -> Vec<u16> {
-    image.sections().map(|section| section.0).collect()
+    image.sections().map(|section| section.kind).collect()
 }
 
 fn check(content: &Content, image: &Image, rng: &mut Rng, seed: u64) {
@@ -211,8 +211,8 @@ fn names_with_damage_are_read_in_bounds() {
         let image = Image::from_vec(damaged.clone()).unwrap();
         let parts: Vec<(usize, usize)> = image
             .sections()
-            .filter(|section| (kind::NAMES_MODEL..=kind::NAMES_ORDER).contains(&section.0))
-            .map(|section| (section.2 as usize, section.3 as usize))
+            .filter(|section| (kind::NAMES_MODEL..=kind::NAMES_ORDER).contains(&section.kind))
+            .map(|section| (section.offset as usize, section.len as usize))
             .collect();
         drop(image);
         for _ in 0..1 << rng.u32(0..10) {
@@ -253,9 +253,9 @@ fn any_byte_may_be_wrong() {
     assert!(kinds(&image).contains(&kind::NAMES_LINES));
     drop(image);
     let names_of = |at: usize| NameKey::from_key(names.get(at).unwrap().key).unwrap();
-    for (_, _, offset, len, _) in sections
+    for SectionInfo { offset, len, .. } in sections
         .into_iter()
-        .filter(|section| (kind::NAMES_MODEL..=kind::NAMES_ORDER).contains(&section.0))
+        .filter(|section| (kind::NAMES_MODEL..=kind::NAMES_ORDER).contains(&section.kind))
     {
         for at in offset as usize..(offset + len) as usize {
             let mut damaged = bytes.clone();

@@ -14,7 +14,7 @@ use std::net::Ipv4Addr;
 use fastrand::Rng;
 use rblmap::{Image, NameKey, Run, ValueId};
 use rblmap_content::{Content, Draft, Record, ValueBuf};
-use rblmap_format::sections::kind;
+use rblmap_format::sections::{SectionInfo, kind};
 use rblmap_image::{Stamp, encode};
 
 /// Prefixes as lists have them, longer ones inside shorter ones; the longest decides.
@@ -129,7 +129,7 @@ fn find(runs: &[Run<u128>], address: u128) -> Option<ValueId> {
 }
 
 fn has(image: &Image, kind: u16) -> bool {
-    image.sections().any(|section| section.0 == kind)
+    image.sections().any(|section| section.kind == kind)
 }
 
 #[test]
@@ -260,8 +260,8 @@ fn lines_with_damage_are_read_in_bounds() {
     let image = Image::from_vec(bytes.clone()).unwrap();
     let parts: Vec<(usize, usize)> = image
         .sections()
-        .filter(|section| (kind::V6_TOP..=kind::V6_INSIDE_64).contains(&section.0))
-        .map(|section| (section.2 as usize, section.3 as usize))
+        .filter(|section| (kind::V6_TOP..=kind::V6_INSIDE_64).contains(&section.kind))
+        .map(|section| (section.offset as usize, section.len as usize))
         .collect();
     assert_eq!(parts.len(), 5);
     for round in 0..400 {
@@ -294,9 +294,9 @@ fn any_byte_may_be_wrong() {
     let sections: Vec<_> = image.sections().collect();
     assert!(has(&image, kind::V6_LINES));
     drop(image);
-    for (_, _, offset, len, _) in sections
+    for SectionInfo { offset, len, .. } in sections
         .into_iter()
-        .filter(|section| (kind::V6_TOP..=kind::V6_INSIDE_64).contains(&section.0))
+        .filter(|section| (kind::V6_TOP..=kind::V6_INSIDE_64).contains(&section.kind))
     {
         for at in offset as usize..(offset + len) as usize {
             let mut damaged = bytes.clone();

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 
+use rblmap_format::SectionInfo;
 use rblmap_format::zones::ZoneRecord;
 
 use crate::error::{Error, ErrorKind};
@@ -36,16 +37,6 @@ pub struct Image {
 enum Data {
     Mapped(memmap2::Mmap),
     Owned(Vec<u8>),
-}
-
-/// One entry of the section table.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Section {
-    pub(crate) kind: u16,
-    pub(crate) zone: u32,
-    pub(crate) offset: u64,
-    pub(crate) len: u64,
-    pub(crate) parameter: u64,
 }
 
 impl Image {
@@ -262,11 +253,16 @@ impl Image {
         self.value(id).is_listed()
     }
 
-    /// The section table: kind, zone, offset, length and parameter of each, as the file has them.
-    pub fn sections(&self) -> impl ExactSizeIterator<Item = (u16, u32, u64, u64, u64)> {
-        (0..self.section_count())
-            .map(|index| self.section(index))
-            .map(|s| (s.kind, s.zone, s.offset, s.len, s.parameter))
+    /// The section table.
+    ///
+    /// ```
+    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// let names: Vec<&str> = image.sections().map(|section| section.name()).collect();
+    /// assert_eq!(names[..2], ["ZONES", "VALUES"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn sections(&self) -> impl ExactSizeIterator<Item = SectionInfo> {
+        (0..self.section_count()).map(|index| self.section(index))
     }
 
     fn check(data: Data) -> Result<Image, Error> {
@@ -354,57 +350,27 @@ impl Image {
     fn check_sections(&self) -> Result<(), Error> {
         let count = self.section_count();
         let len = self.as_bytes().len() as u64;
-        let Some(table_end) = count
+        let bad_count = Error::new(ErrorKind::Field {
+            what: "section count",
+            offset: layout::SECTION_COUNT_AT as u64,
+        });
+        let table_end = count
             .checked_mul(SECTION_LEN)
-            .and_then(|len| len.checked_add(layout::HEADER_LEN))
-        else {
-            return Err(Error::new(ErrorKind::Field {
-                what: "section count",
-                offset: 12,
-            }));
+            .and_then(|len| len.checked_add(layout::HEADER_LEN));
+        let Some(table_end) = table_end.filter(|end| *end as u64 <= len) else {
+            return Err(bad_count);
         };
         let mut end = table_end as u64;
-        if end > len {
-            return Err(Error::new(ErrorKind::Field {
-                what: "section count",
-                offset: 12,
-            }));
-        }
         let mut last = None;
         for index in 0..count {
             let section = self.section(index);
-            let bad = Error::new(ErrorKind::Section {
-                what: "",
-                offset: section.offset,
-                len: section.len,
-            });
+            self.check_row(index, &section, last)?;
             let section_end = section.offset.checked_add(section.len);
-            let Some(section_end) = section_end.filter(|&end| end <= len) else {
-                return Err(bad);
-            };
-            let at = (layout::HEADER_LEN + index * SECTION_LEN) as u64;
-            if section.offset < end || !section.offset.is_multiple_of(layout::ALIGN as u64) {
-                return Err(bad);
-            }
-            let order = (section.kind == kind::DIGESTS, section.zone, section.kind);
-            if last.is_some_and(|last| last >= order) {
-                return Err(Error::new(ErrorKind::Field {
-                    what: "section order",
-                    offset: at,
-                }));
-            }
-            if u16_at(
-                self.as_bytes(),
-                layout::HEADER_LEN + index * SECTION_LEN + 2,
-            ) != layout::VARIANT
-            {
-                return Err(Error::new(ErrorKind::Field {
-                    what: "section variant",
-                    offset: at + 2,
-                }));
-            }
-            last = Some(order);
-            end = section_end;
+            let section_end = section_end.filter(|section_end| *section_end <= len);
+            end = section_end
+                .filter(|_| section.offset >= end)
+                .ok_or(bad(&section))?;
+            last = Some(section);
         }
         if end == len {
             Ok(())
@@ -416,21 +382,47 @@ impl Image {
         }
     }
 
+    /// A row of the section table is of a variant that is known, behind the row before it.
+    fn check_row(
+        &self,
+        index: usize,
+        section: &SectionInfo,
+        last: Option<SectionInfo>,
+    ) -> Result<(), Error> {
+        let at = layout::HEADER_LEN + index * SECTION_LEN;
+        let field = |what, at: usize| {
+            Err(Error::new(ErrorKind::Field {
+                what,
+                offset: at as u64,
+            }))
+        };
+        if !section.offset.is_multiple_of(layout::ALIGN as u64) {
+            return Err(bad(section));
+        }
+        if last.is_some_and(|last| last.order() >= section.order()) {
+            return field("section order", at);
+        }
+        if u16_at(self.as_bytes(), at + 2) != layout::VARIANT {
+            return field("section variant", at + 2);
+        }
+        Ok(())
+    }
+
     /// There is a base, and each zone has its offset: a damaged count must not be walked.
     fn check_zone_list(&self) -> Result<(), Error> {
-        let bad = Error::new(ErrorKind::Field {
+        let no_list = Error::new(ErrorKind::Field {
             what: "zone list",
             offset: 0,
         });
         let Some(section) = self.find(0, kind::ZONES) else {
-            return Err(bad);
+            return Err(no_list);
         };
         let most = section.len / 4;
         if section.parameter == 0
             || section.parameter > most
             || !self.zone_record(0)?.key.is_empty()
         {
-            return Err(section.bad("zones"));
+            return Err(bad(&section));
         }
         Ok(())
     }
@@ -442,21 +434,21 @@ impl Image {
         let bytes = self.bytes_of(&section);
         let flags = section.parameter >> 32;
         if flags > layout::SOME_WITHOUT_A {
-            return Err(section.bad("values"));
+            return Err(bad(&section));
         }
         let count = usize::try_from(section.parameter & 0xffff_ffff).ok();
         let ends_len = count.and_then(|count| count.checked_mul(4));
         let Some((count, ends_len)) = count.zip(ends_len).filter(|(_, len)| *len <= bytes.len())
         else {
-            return Err(section.bad("values"));
+            return Err(bad(&section));
         };
         let last = ends_len
             .checked_sub(4)
             .map_or(0, |at| u32_at(bytes, at) as usize);
         if last != bytes.len() - ends_len {
-            return Err(section.bad("values"));
+            return Err(bad(&section));
         }
-        let start = usize::try_from(section.offset).map_err(|_| section.bad("values"))?;
+        let start = usize::try_from(section.offset).map_err(|_| bad(&section))?;
         self.value_bytes = start + ends_len..start + bytes.len();
         self.value_ends = start..start + ends_len;
         self.values = count;
@@ -510,7 +502,7 @@ impl Image {
     fn v4(&self, zone: u32, width: usize) -> Result<V4<'_>, Error> {
         if let Some(section) = self.find(zone, kind::V4_SORTED) {
             let sorted = Sorted::new::<u32>(self.bytes_of(&section), section.parameter, width);
-            return Ok(V4::Sorted(sorted.ok_or(section.bad("IPv4"))?));
+            return Ok(V4::Sorted(sorted.ok_or(bad(&section))?));
         }
         let Some(top) = self.find(zone, kind::V4_TOP) else {
             return Ok(V4::Empty);
@@ -524,7 +516,7 @@ impl Image {
             part(kind::V4_LINES).unwrap_or_default(),
             width,
         );
-        Ok(V4::Lines(lines.ok_or(top.bad("IPv4"))?))
+        Ok(V4::Lines(lines.ok_or(bad(&top))?))
     }
 
     fn empty_zone(&self, name: NameKey) -> Zone<'_> {
@@ -546,26 +538,18 @@ impl Image {
         u32_at(self.as_bytes(), layout::SECTION_COUNT_AT) as usize
     }
 
-    pub(crate) fn section(&self, index: usize) -> Section {
-        let bytes = self.as_bytes();
-        let at = layout::HEADER_LEN + index * SECTION_LEN;
-        Section {
-            kind: u16_at(bytes, at),
-            zone: u32_at(bytes, at + 4),
-            offset: u64_at(bytes, at + 8),
-            len: u64_at(bytes, at + 16),
-            parameter: u64_at(bytes, at + 24),
-        }
+    pub(crate) fn section(&self, index: usize) -> SectionInfo {
+        let table = self.as_bytes().get(layout::HEADER_LEN..);
+        SectionInfo::read(table.unwrap_or_default(), index)
     }
 
-    pub(crate) fn find(&self, zone: u32, kind: u16) -> Option<Section> {
-        let order = |s: &Section| (s.kind == kind::DIGESTS, s.zone, s.kind);
+    pub(crate) fn find(&self, zone: u32, kind: u16) -> Option<SectionInfo> {
         let wanted = (kind == kind::DIGESTS, zone, kind);
         let (mut low, mut high) = (0, self.section_count());
         while low < high {
             let mid = low.midpoint(high);
             let section = self.section(mid);
-            match order(&section).cmp(&wanted) {
+            match section.order().cmp(&wanted) {
                 std::cmp::Ordering::Less => low = mid + 1,
                 std::cmp::Ordering::Greater => high = mid,
                 std::cmp::Ordering::Equal => return Some(section),
@@ -574,7 +558,7 @@ impl Image {
         None
     }
 
-    pub(crate) fn bytes_of(&self, section: &Section) -> &[u8] {
+    pub(crate) fn bytes_of(&self, section: &SectionInfo) -> &[u8] {
         let range = usize::try_from(section.offset)
             .ok()
             .zip(usize::try_from(section.len).ok());
@@ -585,14 +569,13 @@ impl Image {
     }
 }
 
-impl Section {
-    pub(crate) fn bad(&self, what: &'static str) -> Error {
-        Error::new(ErrorKind::Section {
-            what,
-            offset: self.offset,
-            len: self.len,
-        })
-    }
+/// A section whose bytes do not fit together.
+pub(crate) fn bad(section: &SectionInfo) -> Error {
+    Error::new(ErrorKind::Section {
+        what: section.name(),
+        offset: section.offset,
+        len: section.len,
+    })
 }
 
 /// Opens a file that can be read from start to end; a pipe would block for ever.

@@ -246,6 +246,18 @@ impl<'a> Zone<'a> {
         Answer::new(self.image, self.index, self.listing, [run, None, name])
     }
 
+    /// The IPv6 data as it lies in the image, for `rblmap info --bytes`.
+    #[doc(hidden)]
+    pub fn v6(&self) -> V6<'a> {
+        self.v6
+    }
+
+    /// The names as they lie in the image, for `rblmap info --bytes`.
+    #[doc(hidden)]
+    pub fn name_data(&self) -> Names<'a> {
+        self.names
+    }
+
     /// The IPv4 data as it lies in the image, for crates that write images.
     #[doc(hidden)]
     pub fn v4(&self) -> V4<'a> {

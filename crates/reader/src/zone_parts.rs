@@ -1,7 +1,7 @@
 //! Finds the sections that say what a zone does of IPv6 addresses and names, in whichever layout.
 
 use crate::error::Error;
-use crate::image::Image;
+use crate::image::{Image, bad};
 use rblmap_format::names::Names;
 use rblmap_format::names::lines::{NameLines, Parts};
 use rblmap_format::names::sorted::SortedNames;
@@ -15,7 +15,7 @@ impl Image {
     pub(crate) fn v6(&self, zone: u32, width: usize) -> Result<V6<'_>, Error> {
         if let Some(section) = self.find(zone, kind::V6_SORTED) {
             let sorted = Sorted::new::<u128>(self.bytes_of(&section), section.parameter, width);
-            return Ok(V6::Sorted(sorted.ok_or(section.bad("IPv6"))?));
+            return Ok(V6::Sorted(sorted.ok_or(bad(&section))?));
         }
         let Some(top) = self.find(zone, kind::V6_TOP) else {
             return Ok(V6::Empty);
@@ -32,7 +32,7 @@ impl Image {
             part(kind::V6_INSIDE_64),
             width,
         );
-        Ok(V6::Lines(lines.ok_or(top.bad("IPv6"))?))
+        Ok(V6::Lines(lines.ok_or(bad(&top))?))
     }
 
     /// The sections of a zone's names; slots have `width` bytes.
@@ -42,7 +42,7 @@ impl Image {
                 return Ok(None);
             };
             let names = SortedNames::new(self.bytes_of(&section), section.parameter, width);
-            names.map(Some).ok_or(section.bad("names"))
+            names.map(Some).ok_or(bad(&section))
         };
         if let Some(names) = sorted(kind::NAMES_SORTED)? {
             return Ok(Names::Sorted(names));
@@ -67,6 +67,6 @@ impl Image {
             order: order.map(|section| self.bytes_of(&section)),
         };
         let lines = NameLines::new(parts, width);
-        Ok(Names::Lines(lines.ok_or(model.bad("names"))?))
+        Ok(Names::Lines(lines.ok_or(bad(&model))?))
     }
 }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use rblmap::{Image, Zone};
 use rblmap_content::ContentId;
 use rblmap_delta::{Header, Kind, Limits, Summary, ZoneSummary};
-use rblmap_format::sections::kind;
 use serde::Serialize;
 
+use crate::cmd::bytes;
 use crate::cmd::open::{self, Opened};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -19,11 +19,18 @@ use crate::failure::Failure;
 Examples:
   rblmap info ops.example.rbl
   rblmap info change.rbd
-  rblmap info --json ops.example.rbl | jq .serial")]
+  rblmap info --json ops.example.rbl | jq .serial
+  rblmap info --bytes 192.0.2.1 ops.example.rbl")]
 pub(crate) struct Args {
     /// One JSON object
     #[arg(long)]
     json: bool,
+    /// Show byte by byte what an image holds for an address or a name
+    #[arg(long, value_name = "KEY")]
+    bytes: Option<String>,
+    /// With --bytes: look in this zone, @ for the base
+    #[arg(long, value_name = "SUB", requires = "bytes", default_value = "@")]
+    zone: String,
     /// The file
     file: PathBuf,
 }
@@ -103,12 +110,22 @@ struct PackedZone {
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let mut out = io::stdout().lock();
     let printed = match open::any(&args.file)? {
+        Opened::Image(image) if args.bytes.is_some() => {
+            let key = args.bytes.as_deref().unwrap_or_default();
+            return bytes::show(&image, &args.file, (key, &args.zone), args.json);
+        }
         Opened::Image(image) => {
             let info = gather(&image).map_err(|error| Failure::at(&args.file, error))?;
             match args.json {
                 true => print_json(&info, &mut out),
                 false => print(&info, &mut out),
             }
+        }
+        Opened::Packed(..) if args.bytes.is_some() => {
+            let path = args.file.display();
+            let message =
+                format!("{path}: --bytes shows what an image holds, not a snapshot or delta");
+            return Err(Failure::new(Exit::BadInput, message));
         }
         Opened::Packed(bytes, header) => {
             let summary = Summary::read(&bytes, &Limits::default());
@@ -215,10 +232,10 @@ fn gather(image: &Image) -> Result<Info, rblmap::Error> {
         zones: zones.collect::<Result<_, _>>()?,
         sections: image
             .sections()
-            .map(|(kind, zone, _, bytes, _)| SectionInfo {
-                kind: kind::name(kind),
-                zone,
-                bytes,
+            .map(|section| SectionInfo {
+                kind: section.name(),
+                zone: section.zone,
+                bytes: section.len,
             })
             .collect(),
     })

@@ -94,6 +94,23 @@ impl<'a> NameLines<'a> {
         self.count
     }
 
+    /// What names are hashed with.
+    pub(super) fn key(&self) -> HashKey {
+        self.key
+    }
+
+    /// The blocks of the filter.
+    pub(super) fn filter(&self) -> &'a [[u8; LINE]] {
+        self.filter
+    }
+
+    /// Where the entry of a line ends that begins at a byte of it.
+    pub(super) fn entry_end(&self, line: &[u8; LINE], from: usize) -> usize {
+        let head = line.get(from).copied().unwrap_or(0);
+        let slots = if head & 3 == entry::BOTH { 2 } else { 1 };
+        from + 1 + slots * self.width + usize::from(head >> 2)
+    }
+
     /// What the empty name says.
     pub(crate) fn root(&self) -> Slots {
         self.root

@@ -13,6 +13,7 @@ pub mod lines;
 pub mod lookup;
 pub mod sorted;
 pub mod suffixes;
+mod trace;
 pub mod walk;
 pub mod write;
 

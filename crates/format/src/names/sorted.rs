@@ -4,6 +4,7 @@ use crate::bytes::{id_at, push_id, u32_at};
 use crate::error::{TooLarge, u32_of};
 use crate::name::parent_key;
 use crate::run::{NamePoint, Slot, Slots, ValueId};
+use crate::trace::{Step, slot};
 
 /// A section of sorted names, cut into its parts.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +86,36 @@ impl<'a> SortedNames<'a> {
             }
         }
         low
+    }
+
+    /// The bytes that a section of this kind has for a name.
+    pub fn trace(&self, kind: u16, key: &[u8]) -> Vec<Step> {
+        let index = self.first_from(key);
+        let Some((found, (exact, below))) = self.point(index).filter(|(found, _)| *found == key)
+        else {
+            return Vec::new();
+        };
+        let from = |at| u32_at(self.ends, at * 4) as usize;
+        let start = index.checked_sub(1).map_or(0, from);
+        let slots = self.ends.len();
+        let (first, second) = (slots + index * self.width, slots + self.exact.len());
+        let second = second + index * self.width;
+        let keys = slots + self.exact.len() + self.below.len() + start;
+        let end = index * 4..index * 4 + 4;
+        vec![
+            Step::new(kind, end, format!("name {index}: end of its key")),
+            Step::new(kind, keys..keys + found.len(), "its key".to_owned()),
+            Step::new(
+                kind,
+                first..first + self.width,
+                format!("exact: {}", slot(exact)),
+            ),
+            Step::new(
+                kind,
+                second..second + self.width,
+                format!("below: {}", slot(below)),
+            ),
+        ]
     }
 
     fn slots(&self, index: usize) -> Slots {

@@ -148,14 +148,15 @@ impl<'a> Unit<'a> {
         let mut best = Plan {
             kind: LIST,
             only: false,
-            reach: reaches.list.end,
+            reach: 0,
         };
         let mut consider = |kind, only, reach| {
-            if reach > best.reach {
+            if reach > best.reach && shape.may_write(kind) {
                 best = Plan { kind, only, reach };
             }
             best.reach
         };
+        consider(LIST, false, reaches.list.end);
         consider(SHORT, false, self.mapped(&reaches.short));
         consider(RAW, true, reaches.raw_only.end);
         consider(TURNS, true, self.mapped(&reaches.turns));

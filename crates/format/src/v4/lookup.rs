@@ -1,8 +1,60 @@
-//! Looks IPv4 addresses up in lines, and walks the runs that the lines hold.
+//! Looks an IPv4 address up in lines.
 //!
-//! A lookup has three steps, so that those of many addresses, or of one address in many zones, can
-//! wait for memory together: what the /16 says, which line, what the line says. Every access is
-//! checked or clamped: damaged bytes give a wrong answer at worst.
+//! # The idea
+//!
+//! A lookup in a list of millions is a wait for memory, hardly anything else. So the layout is cut
+//! so that an answer needs about one line of memory beyond what the caches hold, and every step
+//! asks for the memory of the next step as early as it can. Three tables lead to that line:
+//!
+//! ```text
+//!  address   192.0.2.17  =  c0 00 02 11
+//!                           ──┬── ──┬──
+//!                        /16 ─┘     └─ low half
+//!
+//!  V4_BITS   one bit for each /24                        clear: not listed. Most misses end here
+//!     │ set
+//!     ▼
+//!  V4_TOP    one entry for each /16:
+//!            ┌──────────────────────┬────────┐
+//!            │ first line (24 bits) │ count  │           count 0: the 24 bits are the value of
+//!            └──────────┬───────────┴───┬────┘           the whole /16. 255: see V4_COUNTS
+//!                       ▼               ▼
+//!  V4_STARTS      ... │ 0100 │ 02c0 │ 8000 │ 0000 │ ...  where the /16's units start but the first:
+//!                                                        count those up to the low half
+//!                       │ first line + that count
+//!                       ▼
+//!  V4_LINES  ┌────────────────────────────────────────────────────────────┐
+//!            │ kind │ default │ base │ keys or places ...        values   │  64 bytes
+//!            └────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! A *unit* is the part of a /16 that one line answers for. The units of a /16 lie one behind the
+//! other and cover all of it, so exactly one line answers for an address.
+//!
+//! # The three steps
+//!
+//! 1. **The /16** ([`Lines::block`]): test the bit of the /24, read the top entry.
+//! 2. **The line** ([`Lines::unit`]): count the starts up to the low half. Up to 64 starts are
+//!    compared at once, without a branch; a /16 with more is narrowed down to 64 first.
+//! 3. **The value** ([`Lines::id`]): decode the line. One code for all kinds, without a branch on
+//!    the kind: see `decode.rs`.
+//!
+//! The steps are separate functions so that many addresses can take each step together
+//! (`many.rs`): while one waits for memory, the others are worked on.
+//!
+//! # Hiding the wait
+//!
+//! - The top entry and the table of kinds are asked for before the bit is tested: on cold caches
+//!   these loads overlap, and a miss needs neither.
+//! - While the starts are compared, the line is guessed ([`Lines::prefetch_guess`]): if all units
+//!   had one length it would be number `low half × count / 65,536`. The page of the line is then
+//!   already being looked for, and often the line itself is there.
+//! - The code is compiled once for AVX2 and once for any machine. The choice is made when a zone is
+//!   opened; a lookup branches on it once.
+//!
+//! # Safety from damage
+//!
+//! Every access is checked or clamped: damaged bytes give a wrong answer at worst.
 
 use std::hint::select_unpredictable;
 
@@ -14,14 +66,14 @@ use crate::simd::compare::{Compare, Task};
 use crate::simd::{Level, prefetch};
 use crate::v4::shape::{LINE, Shape};
 
-/// The sections of one zone's IPv4 lines. In the order of need: a cold lookup reads two lines of
-/// memory of this.
+/// The sections of one zone's IPv4 lines. The fields lie in the order in which a lookup needs them, so
+/// that a cold one reads two cache lines of this.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct Lines<'a> {
     bits: Option<&'a [u8; V4_BITS_LEN]>,
     top: &'a [u8; V4_TOP_LEN],
-    mid: &'a [[u8; 2]],
+    starts: &'a [[u8; 2]],
     lines: &'a [[u8; LINE]],
     /// The bits before an id in the four bytes that end with it.
     pub(super) id_shift: u32,
@@ -31,7 +83,7 @@ pub struct Lines<'a> {
     pub(super) default_at: u8,
     pub(super) palette_at: u8,
     pub(super) kinds: [Kind; 8],
-    big: &'a [u8],
+    counts: &'a [u8],
 }
 
 /// What a /16 says of an address.
@@ -67,15 +119,15 @@ impl<'a> Lines<'a> {
     /// `None` if the sections do not fit together.
     pub fn new(
         top: &'a [u8],
-        mid: &'a [u8],
-        big: &'a [u8],
+        starts: &'a [u8],
+        counts: &'a [u8],
         bits: Option<&'a [u8]>,
         lines: &'a [u8],
         width: usize,
     ) -> Option<Lines<'a>> {
-        let (mid, odd) = mid.as_chunks::<2>();
+        let (starts, odd) = starts.as_chunks::<2>();
         let (lines, rest) = lines.as_chunks::<LINE>();
-        if !odd.is_empty() || !rest.is_empty() || mid.len() != lines.len() + V4_STARTS_PAD {
+        if !odd.is_empty() || !rest.is_empty() || starts.len() != lines.len() + V4_STARTS_PAD {
             return None;
         }
         let bits = match bits {
@@ -86,9 +138,9 @@ impl<'a> Lines<'a> {
         Some(Lines {
             bits,
             top: top.try_into().ok()?,
-            mid,
+            starts,
             lines,
-            big,
+            counts,
             level: Level::best(),
             id_shift: u32::from(small(32 - 8 * width)),
             width: small(width),
@@ -113,8 +165,8 @@ impl<'a> Lines<'a> {
     /// The id of the value of an address, 0 for none.
     #[inline]
     pub fn lookup(&self, address: u32) -> u32 {
-        // Before the call: cold, what it takes to read a line is then not waited for in turn, and a
-        // miss does not need it.
+        // Prefetched here, before the call that depends on the processor: on a cold cache these loads
+        // then overlap. A miss returns without the call.
         self.prefetch_top(address);
         self.prefetch_kinds();
         if !self.may_list(address) {
@@ -147,7 +199,8 @@ impl<'a> Lines<'a> {
         prefetch(self.top.as_ptr().wrapping_add((address >> 16) as usize * 4));
     }
 
-    /// Asks for how to read lines, which of it only the line says: cold, one wait less.
+    /// Prefetches the table of kinds. Which kind applies is known only once the line is loaded, so this
+    /// saves one cache miss.
     #[inline(always)]
     fn prefetch_kinds(&self) {
         let first = self.kinds.as_ptr().cast::<[u8; LINE]>();
@@ -183,15 +236,16 @@ impl<'a> Lines<'a> {
     /// Asks for what [`Lines::unit`] reads.
     #[inline(always)]
     pub(crate) fn prefetch_unit(&self, entry: u32) {
-        let starts = self.mid.as_ptr().wrapping_add((entry >> 8) as usize);
+        let starts = self.starts.as_ptr().wrapping_add((entry >> 8) as usize);
         prefetch(starts);
         // The first and the last seldom lie in one line of memory.
         prefetch(starts.wrapping_add((entry & 0xff) as usize % AT_ONCE));
     }
 
-    /// Asks for the line where the address would be if the units were of one length, and for those
-    /// beside it: while the starts are read, the page of the line is looked for, and often the line
-    /// is there by then. It is one of five in 92 of 100 hits of a clustered list, one of three in 79.
+    /// Prefetches the line where the address would be if all units had one length, and the lines beside
+    /// it. While the starts are compared, the page of the line is then being looked for, and often the
+    /// line is there by then. In a clustered list 92 of 100 hits are in these five lines, 79 in the
+    /// middle three.
     #[inline(always)]
     pub(crate) fn prefetch_guess(&self, entry: u32, address: u32) {
         let unit = ((address & 0xffff) * (entry & 0xff)) >> 16;
@@ -211,10 +265,10 @@ impl<'a> Lines<'a> {
         // The first unit starts at 0: its start is not stored.
         let (mut at, mut starts) = (entry >> 8, (entry & 0xff).wrapping_sub(1));
         if starts as usize > AT_ONCE {
-            (at, starts) = narrow(self.mid, self.big, entry, address);
+            (at, starts) = narrow(self.starts, self.counts, entry, address);
         }
         let from = at as usize;
-        let window = self.mid.get(from..from.saturating_add(AT_ONCE));
+        let window = self.starts.get(from..from.saturating_add(AT_ONCE));
         match window.and_then(<[_]>::first_chunk) {
             Some(window) => at.wrapping_add(compare.starts(window, starts, low)),
             None => u32::MAX,
@@ -242,8 +296,8 @@ impl<'a> Lines<'a> {
         self.lines.get(line as usize).map_or(0, |line| line[0] & 7)
     }
 
-    /// Third step for many addresses whose lines are of one kind: `each` gets a function that says
-    /// the id. Compiled once for each form, which takes less than half of the work out.
+    /// Third step for many addresses whose lines are of one kind. `each` gets a function that reads the
+    /// id. It is compiled once for each kind, which saves a little less than half of the work.
     #[inline(always)]
     pub(crate) fn ids_of_kind<C: Compare>(&self, number: u8, compare: C, each: impl Each) {
         let (lines, Some(&kind)) = (*self, self.kinds.get(usize::from(number))) else {
@@ -271,12 +325,12 @@ impl<'a> Lines<'a> {
         let entry = u32_at(self.top, usize::from(block) * 4);
         let count = match entry & 0xff {
             0 => return BlockLines::Uniform(ValueId::new(entry >> 8)),
-            0xff => big_count(self.big, block.into()),
+            0xff => big_count(self.counts, block.into()),
             count => count as usize,
         };
         let first = (entry >> 8) as usize;
         let part = first..first + count;
-        match (self.lines.get(part.clone()), self.mid.get(part)) {
+        match (self.lines.get(part.clone()), self.starts.get(part)) {
             (Some(lines), Some(starts)) if count > 0 => BlockLines::Lines {
                 first,
                 lines,
@@ -288,8 +342,8 @@ impl<'a> Lines<'a> {
 }
 
 /// The number of units of a /16 that has too many for its top entry.
-fn big_count(big: &[u8], block: u32) -> usize {
-    let (records, _) = big.as_chunks::<8>();
+fn big_count(counts: &[u8], block: u32) -> usize {
+    let (records, _) = counts.as_chunks::<8>();
     let found = records.binary_search_by_key(&block, |record| u32_at(record, 0));
     found
         .ok()
@@ -297,21 +351,21 @@ fn big_count(big: &[u8], block: u32) -> usize {
         .map_or(0, |record| u32_at(record, 4) as usize)
 }
 
-/// Where to look on for the unit of a /16 with so many that they are not compared at once: the place
-/// and number, at most [`AT_ONCE`], of the starts that are left. Gets what it needs and no more: a
-/// pointer to all of [`Lines`] would keep that in memory.
+/// Narrows the starts of a /16 that has too many to compare at once. Returns where those that are left
+/// lie, and how many they are: at most [`AT_ONCE`]. Takes only what it needs: a pointer to all of
+/// [`Lines`] would keep the compiler from holding its fields in registers.
 #[cold]
 #[inline(never)]
-fn narrow(mid: &[[u8; 2]], big: &[u8], entry: u32, address: u32) -> (u32, u32) {
+fn narrow(starts: &[[u8; 2]], counts: &[u8], entry: u32, address: u32) -> (u32, u32) {
     let low = address & 0xffff;
     let count = match entry & 0xff {
-        0xff => big_count(big, address >> 16).saturating_sub(1),
+        0xff => big_count(counts, address >> 16).saturating_sub(1),
         count => (count as usize).saturating_sub(1),
     };
-    let (mut at, mut count) = ((entry >> 8) as usize, count.min(mid.len()));
+    let (mut at, mut count) = ((entry >> 8) as usize, count.min(starts.len()));
     while count > AT_ONCE {
         let half = count / 2;
-        match mid.get(at + half) {
+        match starts.get(at + half) {
             Some(start) if u32::from(u16::from_le_bytes(*start)) <= low => {
                 at += half + 1;
                 count -= half + 1;

@@ -15,6 +15,7 @@ pub mod outline;
 pub mod reencode;
 pub mod shape;
 mod stretches;
+mod trace;
 mod values;
 mod walk;
 pub mod write;

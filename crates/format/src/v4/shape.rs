@@ -42,6 +42,9 @@ pub struct Shape {
     pub short: usize,
     /// Most entries of a [`TURNS`](super::kind::TURNS) or [`MIXED`](super::kind::MIXED) line; it has room for fewer if its values turn often.
     pub turns: usize,
+    /// One bit for each kind that may be written: all of them, but where the worth of a kind is
+    /// measured.
+    kinds: u8,
 }
 
 impl Shape {
@@ -65,7 +68,29 @@ impl Shape {
             direct: (LINE - head) / width,
             short: (LINE - palette_end - MAP) * 4 / 5,
             turns: 8 * ENTRY_BITS,
+            kinds: u8::MAX,
         }
+    }
+
+    /// The same shape without lines of a kind, to measure what the kind is worth. One of the kinds
+    /// with long keys has to stay.
+    ///
+    /// ```
+    /// use rblmap_format::v4::{kind::MIXED, shape::Shape};
+    ///
+    /// assert!(!Shape::new(1).without(MIXED).may_write(MIXED));
+    /// ```
+    #[must_use]
+    pub const fn without(self, kind: u8) -> Shape {
+        Shape {
+            kinds: self.kinds & !(1 << kind),
+            ..self
+        }
+    }
+
+    /// Whether lines of a kind may be written.
+    pub const fn may_write(&self, kind: u8) -> bool {
+        self.kinds >> kind & 1 != 0
     }
 
     /// Whether a [`TURNS`](super::kind::TURNS) line has room for so many keys, and so many turns to another value.

@@ -7,18 +7,18 @@ use crate::bytes::{id_at, u32_at, u64_at};
 use crate::simd::compare::{Compare, Task};
 use crate::simd::{Level, prefetch};
 use crate::v6::shape::{
-    BIG, BIG_KEYS, BUCKET, COUNT_AT, FIRST_AT, FROM, KEYS_AT, LINE, MID_PAD, ONLY_48, ONLY_64,
-    SLOT_BITS, SLOT_IDS_AT, Shape6, USED_AT, WENT_ON_AT, WIDE_LEN, bucket_of,
+    BIG, BIG_KEYS, BUCKET, COUNT_AT, FIRST_AT, FROM, KEYS_AT, LINE, ONLY_48, ONLY_64, RANGE_LEN,
+    SLOT_BITS, SLOT_IDS_AT, STARTS_PAD, Shape6, USED_AT, WENT_ON_AT, bucket_of,
 };
 
 /// The sections of one zone's IPv6 lines.
 #[derive(Debug, Clone, Copy)]
 pub struct Lines6<'a> {
     pub(crate) top: &'a [[u8; LINE]],
-    pub(crate) wide: &'a [[u8; WIDE_LEN]],
-    pub(crate) mid: &'a [[u8; 4]],
+    pub(crate) ranges: &'a [[u8; RANGE_LEN]],
+    pub(crate) starts: &'a [[u8; 4]],
     pub(crate) lines: &'a [[u8; LINE]],
-    pub(crate) sub: &'a [[u8; LINE]],
+    pub(crate) inside_64: &'a [[u8; LINE]],
     pub(crate) shape: Shape6,
     bits: u32,
     level: Level,
@@ -39,31 +39,31 @@ impl<'a> Lines6<'a> {
     /// `None` if the sections do not fit together.
     pub fn new(
         top: &'a [u8],
-        wide: &'a [u8],
-        mid: &'a [u8],
+        ranges: &'a [u8],
+        starts: &'a [u8],
         lines: &'a [u8],
-        sub: &'a [u8],
+        inside_64: &'a [u8],
         width: usize,
     ) -> Option<Lines6<'a>> {
         let (top, no_more) = top.as_chunks();
-        let (wide, no_wide) = wide.as_chunks();
-        let (mid, no_mid) = mid.as_chunks();
+        let (ranges, no_ranges) = ranges.as_chunks();
+        let (starts, no_starts) = starts.as_chunks();
         let (lines, no_lines) = lines.as_chunks();
-        let (sub, no_sub) = sub.as_chunks();
-        let rest = [no_more, no_wide, no_mid, no_lines, no_sub];
+        let (inside_64, no_inside) = inside_64.as_chunks();
+        let rest = [no_more, no_ranges, no_starts, no_lines, no_inside];
         if rest.iter().any(|rest| !rest.is_empty())
             || !top.len().is_power_of_two()
             || top.len().ilog2() > 32
-            || mid.len() != lines.len() + MID_PAD
+            || starts.len() != lines.len() + STARTS_PAD
         {
             return None;
         }
         Some(Lines6 {
             top,
-            wide,
-            mid,
+            ranges,
+            starts,
             lines,
-            sub,
+            inside_64,
             shape: Shape6::new(width),
             bits: top.len().ilog2(),
             level: Level::best(),
@@ -153,8 +153,8 @@ impl<'a> Lines6<'a> {
     /// The value of a stretch of whole /32s.
     #[inline(never)]
     fn wide_id(&self, net: u32) -> u32 {
-        let after = self.wide.partition_point(|row| u32_at(row, 0) <= net);
-        let row = after.checked_sub(1).and_then(|at| self.wide.get(at));
+        let after = self.ranges.partition_point(|row| u32_at(row, 0) <= net);
+        let row = after.checked_sub(1).and_then(|at| self.ranges.get(at));
         row.filter(|row| net <= u32_at(*row, 4))
             .map_or(0, |row| u32_at(row, 8))
     }
@@ -163,12 +163,12 @@ impl<'a> Lines6<'a> {
     #[inline(always)]
     fn line_of(&self, first: u32, count: u32, x: u32, compare: impl Compare) -> usize {
         let start = |at: usize| {
-            self.mid
+            self.starts
                 .get(at)
                 .map_or(u32::MAX, |start| u32::from_le_bytes(*start))
         };
         let (mut base, mut len) = (first as usize, count as usize);
-        while len > MID_PAD {
+        while len > STARTS_PAD {
             let half = len / 2;
             base = if start(base.saturating_add(half)) <= x {
                 base + half
@@ -177,8 +177,8 @@ impl<'a> Lines6<'a> {
             };
             len -= half;
         }
-        let window = self.mid.get(base..).unwrap_or_default().as_flattened();
-        let Some(window) = window.first_chunk::<{ 4 * MID_PAD }>() else {
+        let window = self.starts.get(base..).unwrap_or_default().as_flattened();
+        let Some(window) = window.first_chunk::<{ 4 * STARTS_PAD }>() else {
             return usize::MAX;
         };
         let below = compare.up_to_32(window, x) & low_bits(len);
@@ -230,7 +230,7 @@ impl<'a> Lines6<'a> {
         if slot == BIG {
             return self.inside_big(at, low);
         }
-        let sub = self.sub.get(at)?;
+        let sub = self.inside_64.get(at)?;
         let slots = self.shape.slots;
         // They end where the line does.
         let equal = compare.equal_64(sub, low) >> (LINE / 8).saturating_sub(slots);
@@ -249,12 +249,12 @@ impl<'a> Lines6<'a> {
     #[inline(never)]
     fn inside_big(&self, at: usize, low: u64) -> Option<u32> {
         // The first two lines are all that most groups have.
-        let first = self.sub.as_ptr().wrapping_add(at);
+        let first = self.inside_64.as_ptr().wrapping_add(at);
         prefetch(first.wrapping_add(1));
         prefetch(first.wrapping_add(2));
-        let head = self.sub.get(at)?;
+        let head = self.inside_64.get(at)?;
         let count = u32_at(head, 0) as usize;
-        let lines = self.sub.get(at + 1..)?;
+        let lines = self.inside_64.get(at + 1..)?;
         let lines = lines.get(..count.min(lines.len()))?;
         let step = count.div_ceil(BIG_KEYS).max(1);
         let key = |place: usize| u64_at(head, 8 + place * 8);

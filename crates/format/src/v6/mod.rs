@@ -5,6 +5,7 @@ mod groups;
 pub mod lookup;
 mod parts;
 pub mod shape;
+mod trace;
 mod walk;
 pub mod write;
 

@@ -19,11 +19,11 @@ pub const WENT_ON_AT: usize = USED_AT + 1;
 /// Most /32s for one bucket, on average.
 pub const BUCKET_LOAD: usize = 3;
 /// More /32s of one value in a row than this make a row of [`crate::sections::kind::V6_RANGES`].
-pub const WIDE_FROM: u32 = 16;
+pub const RANGE_FROM: u32 = 16;
 /// Bytes of a row of [`crate::sections::kind::V6_RANGES`]: first /32, last /32, id.
-pub const WIDE_LEN: usize = 12;
+pub const RANGE_LEN: usize = 12;
 /// Entries of `ffffffff` behind the last one of [`crate::sections::kind::V6_STARTS`].
-pub const MID_PAD: usize = 16;
+pub const STARTS_PAD: usize = 16;
 
 /// An entry speaks of all /64s from its key on.
 pub const FROM: u8 = 0;

@@ -78,7 +78,7 @@ impl<'a> LineStretches6<'a> {
             nets: nets.into_iter(),
             net: 0,
             left: 0..0,
-            budget: (lines.lines.len(), lines.sub.len()),
+            budget: (lines.lines.len(), lines.inside_64.len()),
             starts: Vec::new(),
             index: 0,
             end: 0,
@@ -97,7 +97,7 @@ impl<'a> LineStretches6<'a> {
         self.budget.0 -= 1;
         let start = |at: usize| {
             self.lines
-                .mid
+                .starts
                 .get(at)
                 .map(|start| u32::from_le_bytes(*start))
         };
@@ -142,7 +142,7 @@ impl<'a> LineStretches6<'a> {
     fn read_group(&mut self, line: &[u8; LINE], x: u32, place: u32, default: u32) {
         let (at, slot) = self.lines.group_of(line, place);
         let slots = self.lines.shape.slots;
-        let Some(head) = self.lines.sub.get(at) else {
+        let Some(head) = self.lines.inside_64.get(at) else {
             return;
         };
         if slot != BIG {
@@ -159,7 +159,7 @@ impl<'a> LineStretches6<'a> {
         let count = (u32_at(head, 0) as usize).min(self.budget.1);
         self.budget.1 -= count;
         let mut before = None;
-        for line in self.lines.sub.iter().skip(at + 1).take(count) {
+        for line in self.lines.inside_64.iter().skip(at + 1).take(count) {
             for place in 0..slots {
                 let key = self.lines.slot_key(line, place);
                 if before.replace(key) == Some(key) {
@@ -241,7 +241,7 @@ fn joined(lines: Lines6<'_>, own: Net) -> Net {
 
 /// What the tables say, in no order.
 fn nets(lines: Lines6<'_>) -> Vec<Net> {
-    let wide = lines.wide.iter().map(|row| Net {
+    let wide = lines.ranges.iter().map(|row| Net {
         first: u32_at(row, 0),
         last: u32_at(row, 4),
         what: u32_at(row, 8),

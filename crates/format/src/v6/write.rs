@@ -12,8 +12,8 @@
 use super::groups::{Groups, Mark};
 use super::parts::{Part, Parts};
 use super::shape::{
-    BUCKET_LOAD, COUNT_AT, FIRST_AT, FROM, INSIDE, KEYS_AT, LINE, MID_PAD, ONLY_48, ONLY_64,
-    Shape6, USED_AT, WENT_ON_AT, WIDE_FROM, bucket_of,
+    BUCKET_LOAD, COUNT_AT, FIRST_AT, FROM, INSIDE, KEYS_AT, LINE, ONLY_48, ONLY_64, RANGE_FROM,
+    STARTS_PAD, Shape6, USED_AT, WENT_ON_AT, bucket_of,
 };
 
 use crate::bytes::{put_bytes, put_id};
@@ -110,7 +110,7 @@ impl Writer {
         let Some(last) = nets.end.checked_sub(1).filter(|last| *last >= nets.start) else {
             return;
         };
-        if nets.end - nets.start > WIDE_FROM.into() {
+        if nets.end - nets.start > RANGE_FROM.into() {
             for part in [nets.start as u32, last as u32, id] {
                 self.out.ranges.extend(part.to_le_bytes());
             }
@@ -230,7 +230,7 @@ impl Writer {
     }
 
     fn finish(mut self) -> Result<V6Sections, TooLarge> {
-        let pad = [0xff; MID_PAD * 4];
+        let pad = [0xff; STARTS_PAD * 4];
         self.out.starts.extend(pad);
         self.out.top = table(&self.nets);
         self.out.inside = self.groups.finish();
