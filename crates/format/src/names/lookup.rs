@@ -27,6 +27,11 @@ impl Names<'_> {
         }
     }
 
+    /// Whether there are no names.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How many names there are.
     pub fn len(&self) -> usize {
         match self {

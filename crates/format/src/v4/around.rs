@@ -27,7 +27,6 @@ impl V4<'_> {
 
 impl Lines<'_> {
     fn prefix_around(&self, address: u32) -> u32 {
-        #[expect(clippy::cast_possible_truncation, reason = "the upper half")]
         let block = (address >> 16) as u16;
         match self.lines_of(block) {
             BlockLines::Uniform(value) => self.uniform_around(block, value),

@@ -1,6 +1,11 @@
 //! Groups: what lies inside a /64. A few single addresses share a line with other groups; more of
 //! them, or longer ranges, have lines of their own.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "lines inside a /64 are counted in 32 bits: `write` checks their number"
+)]
+
 use super::parts::Start;
 use super::shape::{BIG, BIG_KEYS, LINE, REACH, SLOT_BITS, SLOT_IDS_AT, Shape6};
 use crate::bytes::{put_bytes, put_id};

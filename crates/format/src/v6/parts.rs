@@ -1,5 +1,10 @@
 //! Cuts what a /32 says into parts: /64s of one value, and the inside of single /64s.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "parts of addresses are meant"
+)]
+
 /// Where addresses of one value begin inside a /64; they go on to the next start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Start {

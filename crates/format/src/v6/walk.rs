@@ -45,7 +45,6 @@ impl<'a> LineStretches6<'a> {
 
     /// The stretches of the /32s that are listed together with that of an address, and the first
     /// and last address of these; or the ends of a range of /32s of which nothing is said.
-    #[expect(clippy::type_complexity, reason = "either what is walked or two ends")]
     pub(crate) fn of_32(
         lines: Lines6<'a>,
         address: u128,
