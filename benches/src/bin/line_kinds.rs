@@ -19,7 +19,9 @@ const PER_LINE: usize = LINE + 2;
 fn main() -> Result<(), Box<dyn Error>> {
     let kinds = [RAW, LIST, DIRECT2, DIRECT, SHORT, TURNS, MIXED];
     print!("| list | runs | lines, MB |");
-    kinds.map(|number| print!(" {} |", kind::name(number)));
+    for number in kinds {
+        print!(" {} |", kind::name(number));
+    }
     println!();
     println!("|---|--:|--:|{}", "--:|".repeat(kinds.len()));
     for path in std::env::args().skip(1) {
