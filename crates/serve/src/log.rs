@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// Bytes that may wait; what comes beyond is counted and said later.
 const LIMIT: usize = 4 << 20;
+/// How long a line waits for others to be written with it.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// A handle for one thread or many.
 #[derive(Debug, Clone)]
@@ -78,11 +80,15 @@ impl Log {
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
             return;
         }
+        let first = lines.text.is_empty();
         lines.text.push_str(level.word());
         lines.text.push_str(line);
         lines.text.push('\n');
         drop(lines);
-        self.shared.more.notify_one();
+        // The thread waits only while there is no line.
+        if first {
+            self.shared.more.notify_one();
+        }
     }
 
     /// How many lines were lost since the start.
@@ -119,6 +125,12 @@ fn write_lines(shared: &Waiting) {
                 .more
                 .wait(lines)
                 .unwrap_or_else(PoisonError::into_inner);
+        }
+        if !lines.ends {
+            // Under load, many lines are one write and one change of threads.
+            drop(lines);
+            std::thread::sleep(GATHER);
+            lines = lock(&shared.lines);
         }
         let ends = lines.ends;
         let mut text = std::mem::take(&mut lines.text);
