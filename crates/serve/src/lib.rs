@@ -17,7 +17,6 @@
 //!   `ZoneReader` for itself; `ZoneReader::current(now)` gives the image and the zone in it, or why
 //!   there is none (missing, damaged, expired, retired, lists 127.0.0.1).
 //! - `generation()` rises when the policy is another one, so that a worker makes new readers.
-//! - `is_stopping()` says that the process ends.
 //! - `metrics.number(FAMILY, labels)` gives a counter or gauge to keep; `log.say(level, line)`
 //!   writes a line without waiting for standard error.
 

@@ -429,7 +429,6 @@ impl Server {
 
     fn end(mut self) {
         self.notify.tell("STOPPING=1");
-        self.shared.stop();
         self.dns.stop();
         // The thread may be gone already.
         let _ = self.tasks.send(Task::Stop);

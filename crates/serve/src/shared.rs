@@ -1,6 +1,6 @@
 //! What the threads of the server share: the policy in force, metrics and log.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,7 +14,6 @@ use crate::metrics::Metrics;
 pub(crate) struct Shared {
     policy: Mutex<Arc<Policy>>,
     generation: AtomicU64,
-    stopping: AtomicBool,
     /// All numbers of the process.
     pub(crate) metrics: Metrics,
     /// Standard error, without waiting for it.
@@ -26,7 +25,6 @@ impl Shared {
         Shared {
             policy: Mutex::new(policy),
             generation: AtomicU64::new(1),
-            stopping: AtomicBool::new(false),
             metrics: Metrics::default(),
             log,
         }
@@ -48,16 +46,6 @@ impl Shared {
     pub(crate) fn replace(&self, policy: Arc<Policy>) {
         *self.policy.lock().unwrap_or_else(PoisonError::into_inner) = policy;
         self.generation.fetch_add(1, Ordering::Release);
-    }
-
-    /// Whether the process ends.
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
-    }
-
-    /// Tells every thread that the process ends.
-    pub(crate) fn stop(&self) {
-        self.stopping.store(true, Ordering::Release);
     }
 }
 

@@ -88,7 +88,7 @@ impl Dns {
         listeners.map(|listener| listener.address).collect()
     }
 
-    /// Ends the workers and waits for them. [`Shared::is_stopping`] is true already.
+    /// Ends the workers and waits for them.
     pub(crate) fn stop(self) {
         drop(self);
     }

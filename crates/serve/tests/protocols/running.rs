@@ -112,9 +112,7 @@ fn a_zone_without_an_image_is_waited_for() {
 fn metrics_are_spoken_over_tcp_too() {
     let world = World::new(RULES);
     let text = std::fs::read_to_string(world.path("mail.toml")).unwrap();
-    let text = text
-        .replace("[listen]\n", "[listen]\n")
-        .replace("metrics = [", "metrics = [\"127.0.0.1:0\", ");
+    let text = text.replace("metrics = [", "metrics = [\"127.0.0.1:0\", ");
     std::fs::write(world.path("mail.toml"), text).unwrap();
     world.kill("-HUP");
     world.wait_for("adapter=metrics address=127.0.0.1:");
