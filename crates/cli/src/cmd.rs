@@ -25,6 +25,7 @@ mod page;
 mod publish;
 mod relay;
 mod rollback;
+mod run;
 mod serve;
 mod squash;
 mod status;
@@ -32,6 +33,7 @@ mod unpack;
 mod verify;
 mod write;
 
+use std::path::Path;
 use std::time::SystemTime;
 
 use crate::exit::Exit;
@@ -88,7 +90,7 @@ impl Command {
             Command::Keys(args) => keys::run(args, output),
             Command::Rollback(args) => rollback::run(args, output),
             Command::Accept(args) => accept::run(args, output),
-            Command::Status(args) => status::run(args),
+            Command::Status(args) => status::run(&args),
             Command::Serve(args) => serve::run(&args),
             Command::Filter(args) => filter::run(&args),
             Command::Check(args) => check::run(args, output),
@@ -105,9 +107,27 @@ fn now() -> u64 {
     since.map_or(0, |since| since.as_secs())
 }
 
-/// The password that protects secret keys, if one is given.
-fn password() -> Option<String> {
-    std::env::var("RBLMAP_PASSWORD")
-        .ok()
-        .filter(|password| !password.is_empty())
+/// The password that protects secret keys, if one is given: in a file, or in the environment.
+fn password(file: Option<&Path>) -> Result<Option<String>, Failure> {
+    secret(file, "RBLMAP_PASSWORD")
+}
+
+/// A password: the first line of a file, else that of a variable of the environment.
+fn secret(file: Option<&Path>, variable: &str) -> Result<Option<String>, Failure> {
+    let text = match file {
+        Some(path) => {
+            let read = std::fs::read_to_string(path);
+            Some(read.map_err(|error| Failure::reading(path, &error))?)
+        }
+        None => std::env::var(variable).ok(),
+    };
+    let line = text.as_deref().and_then(|text| text.lines().next());
+    let line = line.filter(|line| !line.is_empty());
+    match (file, line) {
+        (Some(path), None) => {
+            let what = format!("{}: no password in it", path.display());
+            Err(Failure::new(Exit::BadInput, what))
+        }
+        (_, line) => Ok(line.map(str::to_owned)),
+    }
 }

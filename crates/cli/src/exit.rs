@@ -26,16 +26,19 @@ pub(crate) enum Exit {
     Refused = 8,
     /// Data past its time.
     Expired = 9,
+    /// A hook failed.
+    Hook = 10,
 }
 
 /// The worst first.
-const PRECEDENCE: [Exit; 10] = [
+const PRECEDENCE: [Exit; 11] = [
     Exit::Damaged,
     Exit::Disk,
     Exit::Transport,
     Exit::Refused,
     Exit::Expired,
     Exit::Locked,
+    Exit::Hook,
     Exit::BadInput,
     Exit::Usage,
     Exit::NotListed,

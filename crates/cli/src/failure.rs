@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::exit::Exit;
+use crate::output::visible;
 
 /// A run that failed.
 #[derive(Debug)]
@@ -84,7 +85,7 @@ impl Failure {
     /// Says why on standard error; for what does not end the run.
     pub(crate) fn say(&self) {
         if !self.message.is_empty() {
-            eprintln!("rblmap: {}", self.message);
+            eprintln!("rblmap: {}", visible(&self.message));
         }
     }
 }
@@ -153,17 +154,23 @@ impl Classify for rblmap_delta::Error {
 
 impl Classify for rblmap_feed::Error {
     fn exit(&self) -> Exit {
-        use rblmap_feed::Error;
-        match self {
-            Error::Read { source, .. } => reading(source),
-            Error::Write { .. } | Error::Full { .. } => Exit::Disk,
-            Error::Key { .. } | Error::Config { .. } | Error::NotPossible { .. } => Exit::BadInput,
-            Error::BadSource(_) => Exit::Usage,
-            Error::Locked { .. } => Exit::Locked,
-            Error::Transport { .. } | Error::NotAFeed { .. } => Exit::Transport,
-            Error::Refused { .. } | Error::Unlikely { .. } => Exit::Refused,
-            Error::Image { source, .. } => source.exit(),
-            _ => Exit::Damaged,
+        use rblmap_feed::{Class, Error};
+        if let Error::Read { source, .. } = self {
+            return reading(source);
+        }
+        if let Error::Image { source, .. } = self {
+            return source.exit();
+        }
+        match self.class() {
+            Class::Disk => Exit::Disk,
+            Class::Config | Class::NotPossible | Class::Image => Exit::BadInput,
+            Class::Usage => Exit::Usage,
+            Class::Locked => Exit::Locked,
+            Class::Transport | Class::Stopped => Exit::Transport,
+            Class::Guard => Exit::Refused,
+            Class::Behind | Class::Expired | Class::Clock | Class::Signature | Class::Damaged => {
+                Exit::Damaged
+            }
         }
     }
 }
@@ -191,11 +198,19 @@ impl Classify for rblmap_serve::Error {
     }
 }
 
-/// Permissions are a matter of the disk, whatever else is wrong with a file is one of the input.
+/// A file that is not there, or that is not what it should be, is bad input; all else that keeps a
+/// file from being read is a matter of the disk or of the machine.
 fn reading(error: &io::Error) -> Exit {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => Exit::Disk,
-        _ => Exit::BadInput,
+        io::ErrorKind::NotFound
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::InvalidInput
+        | io::ErrorKind::InvalidData
+        | io::ErrorKind::InvalidFilename
+        | io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::Other => Exit::BadInput,
+        _ => Exit::Disk,
     }
 }
 

@@ -36,7 +36,8 @@ Exit codes:
   7  locked by another run
   8  refused by a guard
   9  the data is expired or stale
-Of several the first of 4 6 5 8 9 7 3 2. `status` alone uses those of Nagios.
+  10 a hook failed
+If several apply, the first of 4 6 5 8 9 7 10 3 2. `status` alone uses those of Nagios.
 
 Results go to stdout, everything else to stderr.";
 

@@ -21,14 +21,14 @@ impl Output {
     /// Says what was done.
     pub(crate) fn note(&self, text: impl std::fmt::Display) {
         if !self.quiet {
-            eprintln!("{text}");
+            eprintln!("{}", visible(&text.to_string()));
         }
     }
 
     /// Says what only those who ask for more want to know.
     pub(crate) fn detail(&self, text: impl std::fmt::Display) {
         if self.verbose {
-            eprintln!("{text}");
+            eprintln!("{}", visible(&text.to_string()));
         }
     }
 
@@ -58,6 +58,27 @@ pub(crate) fn escaped(text: &[u8]) -> String {
     out
 }
 
+/// A message as it may stand on a terminal: control characters, which move cursors and change
+/// titles, and those that turn the direction of writing as `\xNN`.
+pub(crate) fn visible(text: &str) -> String {
+    let harmless = |c: char| {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        !c.is_control() && !turns
+    };
+    if text.chars().all(harmless) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut bytes = [0; 4];
+    for c in text.chars() {
+        match harmless(c) {
+            true => out.push(c),
+            false => out.push_str(&escaped(c.encode_utf8(&mut bytes).as_bytes())),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +87,7 @@ mod tests {
     fn texts_cannot_forge_columns() {
         assert_eq!(escaped(b"a\tb\\c\x7f\xc3"), r"a\x09b\x5cc\x7f\xc3");
         assert_eq!(escaped(b"see http://x/?1"), "see http://x/?1");
+        assert_eq!(visible("a\u{1b}[2J\u{9b}b\n"), r"a\x1b[2J\xc2\x9bb\x0a");
+        assert_eq!(visible("Größe"), "Größe");
     }
 }

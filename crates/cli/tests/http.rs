@@ -12,6 +12,7 @@ mod peers;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::{command, files, finish};
@@ -261,23 +262,52 @@ fn a_busy_server_is_left_alone_as_long_as_it_asks() {
 #[test]
 fn a_download_that_broke_off_goes_on() {
     let feed = Feed::new();
-    feed.publish(4000);
-    let server = nginx(feed.dir.path(), &feed.path("feed"), false);
-    let name = files(&feed.path("feed/ops.example/s")).remove(0);
-    let snapshot = fs::read(feed.path("feed/ops.example/s").join(&name)).unwrap();
-    // What a broken run leaves in the spool.
-    let spool = feed.path("mirror/.rblmap-spool/ops.example/s");
-    fs::create_dir_all(&spool).unwrap();
-    let half = snapshot.len() / 2;
-    fs::write(spool.join(format!("{name}.part")), &snapshot[..half]).unwrap();
-    let run = feed.mirror_from(&format!("http://127.0.0.1:{}", server.port), &[]);
+    feed.publish_scattered(40_000);
+    let root = feed.path("feed");
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let ranges = asked.clone();
+    let source = bad_server(move |request, stream| {
+        let path = request.split(' ').nth(1).unwrap();
+        let bytes = fs::read(root.join(&path[1..])).unwrap();
+        let mut ranges = ranges.lock().unwrap();
+        let from = request
+            .lines()
+            .find_map(|line| {
+                line.to_lowercase()
+                    .strip_prefix("range: bytes=")
+                    .map(str::to_owned)
+            })
+            .map_or(0, |range| {
+                range.trim_end_matches('-').parse::<usize>().unwrap()
+            });
+        let (head, to) = match (path.contains("/s/"), from) {
+            (false, _) => ("200 OK".to_owned(), bytes.len()),
+            // Half of it, and gone.
+            (true, 0) => ("200 OK".to_owned(), bytes.len() / 2),
+            (true, from) => (
+                format!(
+                    "206 Partial\r\nContent-Range: bytes {from}-{}/*",
+                    bytes.len() - 1
+                ),
+                bytes.len(),
+            ),
+        };
+        if path.contains("/s/") {
+            ranges.push(from);
+        }
+        let len = bytes.len() - from;
+        let head = format!("HTTP/1.1 {head}\r\nContent-Length: {len}\r\nConnection: close\r\n\r\n");
+        let _ = stream
+            .write_all(head.as_bytes())
+            .and_then(|()| stream.write_all(&bytes[from..to]));
+    });
+    let run = feed.mirror_from(&source, &["--timeout", "5s"]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    let run = feed.mirror_from(&source, &["--timeout", "5s"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    let asked = requests(&feed, 0, 5);
-    let part = asked
-        .iter()
-        .find(|(path, ..)| path.ends_with(&name))
-        .unwrap();
-    assert_eq!(part.1, 206, "{asked:?}");
+    let asked = asked.lock().unwrap();
+    assert!(asked.len() == 2 && asked[1] > 16 << 10, "{asked:?}");
     feed.answers();
     feed.is_clean();
+    assert!(!feed.path("mirror/.partial").exists());
 }

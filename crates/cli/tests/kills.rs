@@ -4,7 +4,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "tests may panic"
+    clippy::print_stdout,
+    reason = "tests may panic, and say what they skip"
 )]
 
 mod common;
@@ -207,4 +208,25 @@ fn a_hook_runs_after_an_update_and_guards_come_from_the_file() {
     );
     let told = fs::read_to_string(feed.path("told")).unwrap();
     assert_eq!(told, "ops.example 1 updated\nops.example 0 refused\n");
+}
+
+/// All calls: `scripts/kill-at-each-call` alone.
+#[test]
+fn a_run_that_is_killed_at_a_system_call_leaves_the_old_or_the_new() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        println!("skipped: kills at system calls (no strace)");
+        return;
+    }
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let run = Command::new(format!("{root}/scripts/kill-at-each-call"))
+        .arg("12")
+        .env("RBLMAP", env!("CARGO_BIN_EXE_rblmap"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stderr).into_owned();
+    if said.contains("ptrace") && said.contains("not permitted") {
+        println!("skipped: kills at system calls (ptrace is not permitted)");
+        return;
+    }
+    assert!(run.status.success(), "{said}");
 }

@@ -1,35 +1,32 @@
-//! The checks of design and `docs/feed.md` between a pointer and a decision, in their order.
-
-use std::path::Path;
+//! The checks of `docs/feed.md` between a pointer and a decision, in their order.
 
 use rblmap_content::ZoneName;
 
 use crate::digest::FileHash;
 use crate::error::Error;
-use crate::keyset::KeySet;
-use crate::manifest::{INDEX_LIMIT, Index, MANIFEST_LIMIT, Manifest, statement_of};
-use crate::names::FeedPath;
-use crate::pointer::{POINTER_LIMIT, Pointer, Publisher};
-use crate::state::{Seen, SeenIndex, State};
-use crate::transport::{Options, Source, Want};
+use crate::fetcher::Fetcher;
+use crate::key::PublicKey;
+use crate::keyset::{Announcement, KeySet};
+use crate::manifest::{DeltaFile, INDEX_LIMIT, Index, MANIFEST_LIMIT, Manifest, statement_of};
+use crate::path::FeedPath;
+use crate::pointer::Pointer;
+use crate::state::{Seen, State};
+use crate::time::DAY;
+use crate::trust::{SeenIndex, Trust};
 
 /// How far ahead of our clock a publisher's may be, seconds.
 const CLOCK_AHEAD: u64 = 600;
-
-/// A source, and where what comes from it goes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Fetcher<'a> {
-    pub(crate) source: &'a Source,
-    pub(crate) spool: &'a Path,
-    pub(crate) options: &'a Options,
-}
+/// How far an issue may be ahead of the clock, in minutes, and of the one before.
+pub(crate) const ISSUE_AHEAD: u64 = 1 << 16;
+/// How long a pointer may hold, seconds.
+pub const HOLDS_AT_MOST: u64 = 30 * DAY;
 
 /// A document that passed all checks but those of its content.
 #[derive(Debug)]
 pub(crate) struct Checked<T> {
     pub(crate) document: T,
-    /// The keys after what the document says of them.
-    pub(crate) keys: KeySet,
+    /// The key that signed it.
+    pub(crate) key: PublicKey,
     pub(crate) hash: FileHash,
 }
 
@@ -42,17 +39,17 @@ pub(crate) enum Look<T> {
     New(Box<Checked<T>>),
 }
 
-/// What was followed before, of a zone or an index.
-struct Line<'a> {
-    publisher: &'a Publisher,
+/// The last pointer that was followed, of a zone or of the index.
+#[derive(Debug, Clone, Copy)]
+struct Last {
     issue: u64,
     hash: FileHash,
     generated: u64,
 }
 
-/// What is followed now.
-struct Next<'a> {
-    publisher: &'a Publisher,
+/// The pointer that is looked at now.
+#[derive(Debug, Clone, Copy)]
+struct Next {
     issue: u64,
     hash: FileHash,
     generated: u64,
@@ -63,19 +60,21 @@ impl Checked<Manifest> {
     /// What to remember of it; `updated` is when the running image was put in place.
     pub(crate) fn seen(&self, updated: u64) -> Seen {
         let manifest = &self.document;
-        let edges = manifest.steps.iter().chain(&manifest.squashes);
+        let deltas = manifest.deltas.iter().chain(&manifest.merged);
         Seen {
             publisher: manifest.publisher.clone(),
-            epoch: manifest.epoch,
+            session: manifest.session,
             issue: manifest.issue,
             hash: self.hash,
+            key: self.key.clone(),
             serial: manifest.serial,
+            created: manifest.created,
             content: manifest.content,
             generated: manifest.generated,
             expires: manifest.expires,
             poll: manifest.poll,
             counts: manifest.counts,
-            edges: edges.copied().collect(),
+            deltas: deltas.copied().collect(),
             texts: manifest.texts.clone(),
             retired: manifest.retired.clone(),
             updated,
@@ -91,6 +90,7 @@ impl Checked<Index> {
             publisher: index.publisher.clone(),
             issue: index.issue,
             hash: self.hash,
+            key: self.key.clone(),
             generated: index.generated,
             expires: index.expires,
             zones: index.zones.iter().map(|zone| zone.zone.clone()).collect(),
@@ -98,204 +98,266 @@ impl Checked<Index> {
     }
 }
 
-impl Fetcher<'_> {
-    /// Fetches one file.
-    pub(crate) fn get(&self, path: &FeedPath, limit: u64) -> Result<Vec<u8>, Error> {
-        self.get_want(Want {
-            path: path.clone(),
-            limit,
-            changes: false,
-        })
-    }
-
-    fn get_want(&self, want: Want) -> Result<Vec<u8>, Error> {
-        self.source
-            .fetch(std::slice::from_ref(&want), self.spool, self.options)?;
-        self.source.take(&want, self.spool)
-    }
-
-    /// Fetches a pointer; pointers are the only files that change under their names.
-    pub(crate) fn pointer(&self, path: &FeedPath) -> Result<Pointer, Error> {
-        let want = Want {
-            path: path.clone(),
-            limit: POINTER_LIMIT,
-            changes: true,
-        };
-        Pointer::read(path, &self.get_want(want)?)
-    }
-
-    fn behind(&self, found: u64, known: u64) -> Error {
-        Error::Behind {
-            source_name: self.source.name(),
-            found,
-            known,
-        }
+impl State {
+    /// The last manifest, unless the offline key has since removed the key that signed it: what only
+    /// that key said is forgotten.
+    pub(crate) fn seen_by(&self, keys: &KeySet) -> Option<&Seen> {
+        self.seen
+            .as_ref()
+            .filter(|seen| !keys.has_removed(&seen.key))
     }
 }
 
-/// Looks at the pointer of a zone.
+impl Trust {
+    /// As [`State::seen_by`], of the index.
+    pub(crate) fn seen_index(&self) -> Option<&SeenIndex> {
+        let seen = self.index.as_ref();
+        seen.filter(|seen| !self.keys.has_removed(&seen.key))
+    }
+}
+
+/// Looks at the pointer of a zone. The trust changes where the offline key says so, whatever
+/// becomes of the rest, and where a manifest that passes announces a key.
 pub(crate) fn zone(
     fetcher: Fetcher<'_>,
     zone: &ZoneName,
+    trust: &mut Trust,
     state: &State,
     now: u64,
 ) -> Result<Look<Manifest>, Error> {
     let path = FeedPath::pointer(zone);
-    let pointer = fetcher.pointer(&path)?;
+    with_fresh_pointer(fetcher, &path, |pointer| {
+        zone_pointer(fetcher, pointer, zone, trust, state, now)
+    })
+}
+
+fn zone_pointer(
+    fetcher: Fetcher<'_>,
+    pointer: &Pointer,
+    zone: &ZoneName,
+    trust: &mut Trust,
+    state: &State,
+    now: u64,
+) -> Result<Look<Manifest>, Error> {
+    let path = FeedPath::pointer(zone);
     let comment = pointer.comment();
     let found = comment
         .zone
         .as_ref()
         .map_or("the index", |line| line.zone.as_str());
     if found != zone.as_str() {
-        return Err(other(&path, "zone", zone.as_str(), found));
+        return Err(wrong_zone(&path, zone.as_str(), found));
     }
-    if let Some(seen) = &state.seen {
-        if comment.issue == seen.issue && comment.hash == seen.hash {
-            expiry(&path, seen.expires, now)?;
-            clock(&path, seen.generated, now)?;
-            return Ok(Look::Same);
-        }
-        // Nothing is decided by this but not to waste a transfer on what would be refused.
-        if comment.issue < seen.issue {
-            return Err(fetcher.behind(comment.issue, seen.issue));
-        }
+    if let Some(seen) = state.seen_by(&trust.keys)
+        && (comment.issue, comment.hash) == (seen.issue, seen.hash)
+    {
+        expiry(&path, seen.expires, now)?;
+        clock(&path, seen.generated, now)?;
+        return Ok(Look::Same);
     }
     let target = comment.target();
     let bytes = fetcher.get(&target, MANIFEST_LIMIT)?;
-    let (keys, hash) = verify(&pointer, &target, &bytes, &state.keys)?;
+    obey(pointer, &target, &bytes, &mut trust.keys)?;
+    let seen = state.seen_by(&trust.keys);
+    if let Some(seen) = seen.filter(|seen| comment.issue < seen.issue) {
+        return Err(fetcher.behind(comment.issue, seen.issue));
+    }
+    let key = pointer.verify(&bytes, trust.keys.keys())?.clone();
     let manifest = Manifest::read(&target, &bytes, comment)?;
     if manifest.zone.0 != *zone {
-        return Err(other(
-            &target,
-            "zone",
-            zone.as_str(),
-            manifest.zone.0.as_str(),
-        ));
+        return Err(wrong_zone(&target, zone.as_str(), manifest.zone.0.as_str()));
     }
     let next = Next {
-        publisher: &manifest.publisher,
         issue: manifest.issue,
-        hash,
+        hash: comment.hash,
         generated: manifest.generated,
         expires: manifest.expires,
     };
-    line(
-        fetcher,
-        &target,
-        state.seen.as_ref().map(Seen::line),
-        &next,
-        now,
-    )?;
-    if let Some(seen) = &state.seen {
-        serial(&target, seen, &manifest)?;
+    in_line(fetcher, &target, seen.map(Seen::last), next, now)?;
+    if let Some(seen) = seen {
+        content_in_line(fetcher, &target, seen, &manifest, now)?;
     }
-    let mut keys = keys;
-    keys.announce(manifest.next_key.as_ref(), manifest.issue, now);
+    announce(
+        trust,
+        manifest.next_key.as_ref(),
+        &key,
+        manifest.generated,
+        now,
+    );
     Ok(Look::New(Box::new(Checked {
         document: manifest,
-        keys,
-        hash,
+        key,
+        hash: comment.hash,
     })))
 }
 
 /// Looks at the pointer of the index.
 pub(crate) fn index(
     fetcher: Fetcher<'_>,
-    keys: &KeySet,
-    seen: Option<&SeenIndex>,
+    trust: &mut Trust,
     now: u64,
 ) -> Result<Look<Index>, Error> {
     let path = FeedPath::index_pointer();
-    let pointer = fetcher.pointer(&path)?;
+    with_fresh_pointer(fetcher, &path, |pointer| {
+        index_pointer(fetcher, pointer, trust, now)
+    })
+}
+
+fn index_pointer(
+    fetcher: Fetcher<'_>,
+    pointer: &Pointer,
+    trust: &mut Trust,
+    now: u64,
+) -> Result<Look<Index>, Error> {
+    let path = FeedPath::index_pointer();
     let comment = pointer.comment();
     if let Some(line) = &comment.zone {
-        return Err(other(&path, "zone", "the index", line.zone.as_str()));
+        return Err(wrong_zone(&path, "the index", line.zone.as_str()));
     }
-    if let Some(seen) = seen {
-        if comment.issue == seen.issue && comment.hash == seen.hash {
-            expiry(&path, seen.expires, now)?;
-            return Ok(Look::Same);
-        }
-        if comment.issue < seen.issue {
-            return Err(fetcher.behind(comment.issue, seen.issue));
-        }
+    if let Some(seen) = trust.seen_index()
+        && (comment.issue, comment.hash) == (seen.issue, seen.hash)
+    {
+        expiry(&path, seen.expires, now)?;
+        clock(&path, seen.generated, now)?;
+        return Ok(Look::Same);
     }
     let target = comment.target();
     let bytes = fetcher.get(&target, INDEX_LIMIT)?;
-    let (mut keys, hash) = verify(&pointer, &target, &bytes, keys)?;
+    obey(pointer, &target, &bytes, &mut trust.keys)?;
+    if let Some(seen) = trust.seen_index().filter(|seen| comment.issue < seen.issue) {
+        return Err(fetcher.behind(comment.issue, seen.issue));
+    }
+    let key = pointer.verify(&bytes, trust.keys.keys())?.clone();
     let index = Index::read(&target, &bytes, comment)?;
     let next = Next {
-        publisher: &index.publisher,
         issue: index.issue,
-        hash,
+        hash: comment.hash,
         generated: index.generated,
         expires: index.expires,
     };
-    line(fetcher, &target, seen.map(SeenIndex::line), &next, now)?;
-    keys.announce(index.next_key.as_ref(), index.issue, now);
+    in_line(
+        fetcher,
+        &target,
+        trust.seen_index().map(SeenIndex::last),
+        next,
+        now,
+    )?;
+    announce(trust, index.next_key.as_ref(), &key, index.generated, now);
     Ok(Look::New(Box::new(Checked {
         document: index,
-        keys,
-        hash,
+        key,
+        hash: comment.hash,
     })))
 }
 
-/// Compares the bytes with the hash in the comment and the signature with the keys, those of a
-/// statement by the offline key included: it is signed by itself.
-fn verify(
-    pointer: &Pointer,
+/// Fetches a pointer and looks at it. One that is past its time may come from a cache on the way,
+/// so it is asked for once more, past all caches.
+fn with_fresh_pointer<T>(
+    fetcher: Fetcher<'_>,
     path: &FeedPath,
-    bytes: &[u8],
-    keys: &KeySet,
-) -> Result<(KeySet, FileHash), Error> {
-    let hash = FileHash::of(bytes);
-    if hash != pointer.comment().hash {
+    mut look: impl FnMut(&Pointer) -> Result<Look<T>, Error>,
+) -> Result<Look<T>, Error> {
+    let pointer = fetcher.pointer(path)?;
+    match look(&pointer) {
+        Err(Error::ExpiredPointer { .. }) if fetcher.source.has_caches() => {
+            let fresh = fetcher.fresh_pointer(path)?;
+            look(&fresh)
+        }
+        looked => looked,
+    }
+}
+
+/// Compares the bytes with the hash in the comment, and obeys a statement of the offline key in
+/// them: it is signed by itself, whoever signed the rest.
+fn obey(pointer: &Pointer, path: &FeedPath, bytes: &[u8], keys: &mut KeySet) -> Result<(), Error> {
+    if FileHash::of(bytes) != pointer.comment().hash {
         let what = "hash";
         let path = path.to_string();
         return Err(Error::Hash { path, what });
     }
-    let mut keys = keys.clone();
     if let Some(statement) = statement_of(bytes) {
         keys.obey(&statement);
     }
-    pointer.verify(bytes, keys.keys())?;
-    Ok((keys, hash))
+    Ok(())
 }
 
-/// Publisher, issue, expiry and clock.
-fn line(
+fn announce(
+    trust: &mut Trust,
+    next: Option<&PublicKey>,
+    signer: &PublicKey,
+    generated: u64,
+    now: u64,
+) {
+    let said = Announcement {
+        next,
+        signer,
+        generated,
+    };
+    trust.keys.announce(said, now);
+}
+
+/// Issue, bounds, expiry and clock.
+fn in_line(
     fetcher: Fetcher<'_>,
     path: &FeedPath,
-    seen: Option<Line<'_>>,
-    next: &Next<'_>,
+    last: Option<Last>,
+    next: Next,
     now: u64,
 ) -> Result<(), Error> {
-    if let Some(seen) = &seen {
-        if next.publisher != seen.publisher {
-            let (expected, found) = (seen.publisher.as_str(), next.publisher.as_str());
-            return Err(other(path, "publisher", expected, found));
+    if let Some(last) = last {
+        if next.issue < last.issue {
+            return Err(fetcher.behind(next.issue, last.issue));
         }
-        if next.issue < seen.issue {
-            return Err(fetcher.behind(next.issue, seen.issue));
-        }
-        if next.issue == seen.issue && next.hash != seen.hash {
+        if next.issue == last.issue && next.hash != last.hash {
             return Err(Error::Equivocation {
                 path: path.to_string(),
                 what: "issue",
                 number: next.issue,
             });
         }
-        clock(path, seen.generated, now)?;
+        clock(path, last.generated, now)?;
     }
-    expiry(path, next.expires, now)?;
-    clock(path, next.generated, now)
+    clock(path, next.generated, now)?;
+    let out_of_bounds = |what, found, limit| Error::OutOfBounds {
+        path: path.to_string(),
+        what,
+        found,
+        limit,
+    };
+    let highest = last.map_or(0, |last| last.issue).max(now / 60);
+    let limit = highest.saturating_add(ISSUE_AHEAD);
+    if next.issue > limit {
+        return Err(out_of_bounds("issue", next.issue, limit));
+    }
+    let limit = next.generated.saturating_add(HOLDS_AT_MOST);
+    if next.expires > limit {
+        return Err(out_of_bounds("expiry", next.expires, limit));
+    }
+    expiry(path, next.expires, now)
 }
 
-/// Within a line of serials: none goes back, none has two contents, no delta is made anew.
-fn serial(path: &FeedPath, seen: &Seen, manifest: &Manifest) -> Result<(), Error> {
-    if manifest.epoch != seen.epoch {
-        return Ok(());
+/// Within a session no serial goes back, none has two contents, no delta is made anew. Another
+/// session may not bring content that is older than what was seen.
+fn content_in_line(
+    fetcher: Fetcher<'_>,
+    path: &FeedPath,
+    seen: &Seen,
+    manifest: &Manifest,
+    now: u64,
+) -> Result<(), Error> {
+    if manifest.session != seen.session {
+        // A time that nobody can have made content at is no floor.
+        let known = seen.created;
+        let sane = known <= now.saturating_add(CLOCK_AHEAD);
+        return match sane && manifest.created < known {
+            true => Err(Error::OlderContent {
+                source_name: fetcher.source.name(),
+                path: path.to_string(),
+                found: manifest.created,
+                known,
+            }),
+            false => Ok(()),
+        };
     }
     if manifest.serial < seen.serial {
         return Err(Error::SerialBack {
@@ -312,15 +374,16 @@ fn serial(path: &FeedPath, seen: &Seen, manifest: &Manifest) -> Result<(), Error
     if manifest.serial == seen.serial && manifest.content != seen.content {
         return Err(equivocation(manifest.serial));
     }
-    let known = |edge: &&crate::manifest::Edge| {
+    let made_anew = |delta: &&DeltaFile| {
         let same = seen
-            .edges
+            .deltas
             .iter()
-            .find(|k| (k.from, k.to) == (edge.from, edge.to));
-        same.is_some_and(|known| known.hash != edge.hash)
+            .find(|known| (known.from, known.to) == (delta.from, delta.to));
+        same.is_some_and(|known| known.hash != delta.hash)
     };
-    match manifest.steps.iter().chain(&manifest.squashes).find(known) {
-        Some(edge) => Err(equivocation(edge.to)),
+    let mut deltas = manifest.deltas.iter().chain(&manifest.merged);
+    match deltas.find(made_anew) {
+        Some(delta) => Err(equivocation(delta.to)),
         None => Ok(()),
     }
 }
@@ -347,19 +410,17 @@ fn clock(path: &FeedPath, generated: u64, now: u64) -> Result<(), Error> {
     })
 }
 
-fn other(path: &FeedPath, what: &'static str, expected: &str, found: &str) -> Error {
-    Error::Other {
+fn wrong_zone(path: &FeedPath, expected: &str, found: &str) -> Error {
+    Error::WrongZone {
         path: path.to_string(),
-        what,
         expected: expected.to_owned(),
         found: found.to_owned(),
     }
 }
 
 impl Seen {
-    fn line(&self) -> Line<'_> {
-        Line {
-            publisher: &self.publisher,
+    fn last(&self) -> Last {
+        Last {
             issue: self.issue,
             hash: self.hash,
             generated: self.generated,
@@ -368,9 +429,8 @@ impl Seen {
 }
 
 impl SeenIndex {
-    fn line(&self) -> Line<'_> {
-        Line {
-            publisher: &self.publisher,
+    fn last(&self) -> Last {
+        Last {
             issue: self.issue,
             hash: self.hash,
             generated: self.generated,

@@ -62,13 +62,4 @@ impl Counts {
     pub(crate) fn stated(&self) -> u64 {
         self.runs + self.names
     }
-
-    /// The three that are compared, with what they count.
-    pub(crate) fn kinds(&self) -> [(&'static str, u64); 3] {
-        [
-            ("IPv4 addresses", self.v4),
-            ("IPv6 /64 networks", self.v6),
-            ("names", self.names),
-        ]
-    }
 }

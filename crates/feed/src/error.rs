@@ -5,6 +5,71 @@ use std::path::PathBuf;
 
 use rblmap_content::ZoneName;
 
+use crate::time::{duration_text, time_text};
+
+/// What an error is about: what a script decides by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// The disk here: full, read-only, no permission.
+    Disk,
+    /// A file or an argument given here that is not what it should be.
+    Config,
+    /// An address or a use that makes no sense.
+    Usage,
+    /// Another run holds the lock.
+    Locked,
+    /// A source that cannot be reached, gives up, or serves something else in place of a feed.
+    Transport,
+    /// A source that lags behind what was seen before.
+    Behind,
+    /// A pointer past its time.
+    Expired,
+    /// A clock that cannot be right.
+    Clock,
+    /// A signature by nobody who is trusted.
+    Signature,
+    /// Bytes or statements that cannot be those of an honest publisher.
+    Damaged,
+    /// A guard refused it.
+    Guard,
+    /// What was asked for does not exist or cannot be done.
+    NotPossible,
+    /// An image that was given.
+    Image,
+    /// The run was asked to stop.
+    Stopped,
+}
+
+impl Class {
+    /// The word for metrics and logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Class::Disk => "disk",
+            Class::Config => "config",
+            Class::Usage | Class::NotPossible => "usage",
+            Class::Locked => "locked",
+            Class::Transport => "transport",
+            Class::Behind => "behind",
+            Class::Expired => "expired",
+            Class::Clock => "clock",
+            Class::Signature => "signature",
+            Class::Damaged => "damaged",
+            Class::Guard => "guard",
+            Class::Image => "image",
+            Class::Stopped => "stopped",
+        }
+    }
+}
+
+/// How far a failure of transport reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The whole source: it is not asked again in this run.
+    Source,
+    /// One file: the others may be well.
+    File,
+}
+
 /// What went wrong, and with what.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -52,10 +117,15 @@ pub enum Error {
         what: String,
     },
     /// An address that is no source.
-    #[error("source {0:?}: not rsync://HOST/MODULE…, http(s)://… or a path")]
-    BadSource(String),
+    #[error("source {text:?}: {hint}")]
+    BadSource {
+        /// The address, without its password.
+        text: String,
+        /// What it should be.
+        hint: String,
+    },
     /// Another run works on the folder.
-    #[error("{path}: locked by another run", path = path.display())]
+    #[error("{path}: locked by another run (--wait waits for its end)", path = path.display())]
     Locked {
         /// The folder.
         path: PathBuf,
@@ -70,7 +140,20 @@ pub enum Error {
         what: String,
         /// How long it asked to be left alone, seconds.
         retry_after: Option<u64>,
+        /// Whether the other files of the source can be had.
+        reach: Reach,
     },
+    /// A source that asked to be left alone, and is.
+    #[error("{source_name}: asked to be left alone until {}", time_text(*until))]
+    Resting {
+        /// The source.
+        source_name: String,
+        /// Until when, seconds since 1970.
+        until: u64,
+    },
+    /// The run was asked to stop.
+    #[error("stopped")]
+    Stopped,
     /// The source has no such file, or something that is no feed file in its place.
     #[error("{source_name}: {path}: {what}")]
     NotAFeed {
@@ -78,8 +161,8 @@ pub enum Error {
         source_name: String,
         /// The file.
         path: String,
-        /// What was found.
-        what: &'static str,
+        /// What was found, with what the source said of it.
+        what: String,
     },
     /// A source that is behind what was seen before.
     #[error("{source_name}: issue {found} is older than {known}, which was seen before")]
@@ -92,6 +175,23 @@ pub enum Error {
         known: u64,
     },
 
+    /// Content of another session that is older than the content that was seen before: a second
+    /// publisher that hangs.
+    #[error(
+        "{source_name}: {path}: its content was made at {}, before that of {}, which was seen before",
+        time_text(*found), time_text(*known)
+    )]
+    OlderContent {
+        /// The source.
+        source_name: String,
+        /// The file in the feed.
+        path: String,
+        /// When its content was made, seconds since 1970.
+        found: u64,
+        /// When the newest content seen was made.
+        known: u64,
+    },
+
     /// A signature file that is none.
     #[error("{path}: {what}")]
     Pointer {
@@ -101,7 +201,10 @@ pub enum Error {
         what: &'static str,
     },
     /// A signature by a key that is not trusted, or a wrong one.
-    #[error("{path}: not signed by a key that is trusted here")]
+    #[error(
+        "{path}: not signed by a key that is trusted here; if its publisher lost both keys and you \
+         have the new ones from a source that you trust: --key NEW.pub --new-trust"
+    )]
     Signature {
         /// The signed file in the feed.
         path: String,
@@ -122,20 +225,30 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
-    /// The feed of another zone or publisher than the one asked for.
-    #[error("{path}: of {what} {found}, not {expected}")]
-    Other {
+    /// The pointer of another zone than the one asked for.
+    #[error("{path}: of zone {found}, not {expected}")]
+    WrongZone {
         /// The file in the feed.
         path: String,
-        /// Zone or publisher.
-        what: &'static str,
         /// The one asked for.
         expected: String,
         /// The one found.
         found: String,
     },
+    /// A number that no honest publisher reaches: taken, it would shut out all that comes after.
+    #[error("{path}: {what} {found} is beyond {limit}, the most that can be right")]
+    OutOfBounds {
+        /// The file in the feed.
+        path: String,
+        /// Issue or expiry.
+        what: &'static str,
+        /// The number.
+        found: u64,
+        /// The highest one that is taken.
+        limit: u64,
+    },
     /// A pointer past its time: the source is frozen or the publisher gone.
-    #[error("{path}: expired {ago} seconds ago")]
+    #[error("{path}: expired {} ago", duration_text(*ago))]
     ExpiredPointer {
         /// The file in the feed.
         path: String,
@@ -143,7 +256,9 @@ pub enum Error {
         ago: u64,
     },
     /// A clock that cannot be right.
-    #[error("{path}: made at {generated}, but the clock here says {now}")]
+    #[error(
+        "{path}: made at {}, but the clock here says {}", time_text(*generated), time_text(*now)
+    )]
     Clock {
         /// The file in the feed.
         path: String,
@@ -191,9 +306,33 @@ pub enum Error {
         /// First digits of the content id.
         id: String,
     },
+    /// The publisher gives the zone up, and its offline key did not say so.
+    #[error(
+        "zone {zone}: refused: given up by its publisher without the word of the offline key, see \
+         {url}; to obey: rblmap accept DIR {zone} {id}"
+    )]
+    RetirementRefused {
+        /// The zone.
+        zone: ZoneName,
+        /// Where to read more.
+        url: String,
+        /// What `accept` takes.
+        id: String,
+    },
+    /// More zones than a mirror takes from an index.
+    #[error(
+        "the index names {found} zones, more than {limit}; those that are new are left out: name \
+         the zones that you want with --zone"
+    )]
+    TooManyZones {
+        /// How many it names.
+        found: usize,
+        /// How many are taken.
+        limit: usize,
+    },
     /// The publisher's own guard.
     #[error("zone {zone}: {what}; to publish it nevertheless: --force")]
-    Unlikely {
+    UnlikelyContent {
         /// The zone.
         zone: ZoneName,
         /// What is unlikely.
@@ -226,40 +365,56 @@ pub enum Error {
 }
 
 impl Error {
+    /// What it is about.
+    pub fn class(&self) -> Class {
+        match self {
+            Error::Read { .. } | Error::Write { .. } | Error::Full { .. } => Class::Disk,
+            Error::Key { .. } | Error::Config { .. } => Class::Config,
+            Error::BadSource { .. } => Class::Usage,
+            Error::Locked { .. } => Class::Locked,
+            Error::Transport { .. } | Error::NotAFeed { .. } | Error::Resting { .. } => {
+                Class::Transport
+            }
+            Error::Stopped => Class::Stopped,
+            Error::Behind { .. } | Error::OlderContent { .. } => Class::Behind,
+            Error::ExpiredPointer { .. } => Class::Expired,
+            Error::Clock { .. } => Class::Clock,
+            Error::Signature { .. } | Error::Pointer { .. } => Class::Signature,
+            Error::Hash { .. }
+            | Error::Manifest { .. }
+            | Error::WrongZone { .. }
+            | Error::OutOfBounds { .. }
+            | Error::Equivocation { .. }
+            | Error::SerialBack { .. }
+            | Error::Result { .. }
+            | Error::Delta { .. } => Class::Damaged,
+            Error::Refused { .. }
+            | Error::RetirementRefused { .. }
+            | Error::TooManyZones { .. }
+            | Error::UnlikelyContent { .. } => Class::Guard,
+            Error::NotPossible { .. } => Class::NotPossible,
+            Error::Image { .. } => Class::Image,
+        }
+    }
+
     /// Whether another source may do better: everything that is wrong with what a source serves,
     /// nothing that is wrong here.
     pub fn is_of_source(&self) -> bool {
-        !matches!(
-            self,
-            Error::Read { .. }
-                | Error::Write { .. }
-                | Error::Full { .. }
-                | Error::Key { .. }
-                | Error::Config { .. }
-                | Error::BadSource(_)
-                | Error::Locked { .. }
-                | Error::Refused { .. }
-                | Error::Unlikely { .. }
-                | Error::NotPossible { .. }
-                | Error::Image { .. }
-        )
-    }
-
-    /// A short word for metrics and logs.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Error::Read { .. } | Error::Write { .. } | Error::Full { .. } => "disk",
-            Error::Key { .. } | Error::Config { .. } | Error::BadSource(_) => "config",
-            Error::Locked { .. } => "locked",
-            Error::Transport { .. } | Error::NotAFeed { .. } => "transport",
-            Error::Behind { .. } => "behind",
-            Error::ExpiredPointer { .. } => "expired",
-            Error::Clock { .. } => "clock",
-            Error::Signature { .. } | Error::Pointer { .. } => "signature",
-            Error::Refused { .. } | Error::Unlikely { .. } => "guard",
-            Error::NotPossible { .. } => "usage",
-            Error::Image { .. } => "image",
-            _ => "damaged",
+        match self.class() {
+            Class::Transport
+            | Class::Behind
+            | Class::Expired
+            | Class::Clock
+            | Class::Signature
+            | Class::Damaged => true,
+            Class::Disk
+            | Class::Config
+            | Class::Usage
+            | Class::Locked
+            | Class::Guard
+            | Class::NotPossible
+            | Class::Image
+            | Class::Stopped => false,
         }
     }
 }
@@ -274,4 +429,16 @@ pub(crate) fn writing(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Err
 pub(crate) fn reading(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
     let path = path.into();
     |source| Error::Read { path, source }
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

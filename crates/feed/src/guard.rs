@@ -2,20 +2,21 @@
 //! stolen key, than news.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use rblmap::{Image, Zone};
+use rblmap::Image;
 use serde::{Deserialize, Serialize};
 
-use crate::counts::Counts;
+use crate::network::{Network, Range, widest};
+use crate::reach::{self, Reached};
+use crate::time::DAY;
 
 /// Limits on what an update may change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Guards {
-    /// How much may be added a day, in parts of what there is.
+    /// How much may be added within a day, in parts of what there is.
     pub grow: f64,
-    /// How much may go away a day, in parts of what there is.
+    /// How much may go away within a day, in parts of what there is.
     pub shrink: f64,
     /// A change of fewer addresses, networks or names than this is never refused.
     pub least: u64,
@@ -23,18 +24,23 @@ pub struct Guards {
     pub widest4: u32,
     /// The widest IPv6 network, bits of its prefix.
     pub widest6: u32,
+    /// The fewest labels of a name below which everything is listed.
+    pub labels: usize,
     /// Networks of which nothing may be listed: one's own mail servers.
     pub never: Vec<Network>,
 }
 
-/// A network in CIDR notation, or one address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Network {
-    /// IPv4: first and last address.
-    V4(u32, u32),
-    /// IPv6: first and last address.
-    V6(u128, u128),
+/// How much a lookup by address or name reaches, at one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Measured {
+    /// When it came into effect, seconds since 1970 by the clock here.
+    pub at: u64,
+    /// IPv4 addresses, those that names spell included.
+    pub v4: u64,
+    /// IPv6 networks of 64 bits, those that names spell included.
+    pub v6: u64,
+    /// Names.
+    pub names: u64,
 }
 
 /// Why an update is refused.
@@ -70,6 +76,11 @@ pub enum Refusal {
         /// The widest prefix allowed.
         widest: u32,
     },
+    /// All names below one of few labels.
+    WideName {
+        /// The name.
+        name: String,
+    },
     /// 127.0.0.1 is listed, which RFC 5782 forbids.
     Loopback,
     /// The test point 127.0.0.2 was listed and would not be any more.
@@ -83,13 +94,12 @@ pub enum Refusal {
     },
 }
 
-/// Addresses from the first to the last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Range(pub IpAddr, pub IpAddr);
-
 const LOOPBACK: u32 = 0x7f00_0001;
 const TEST_POINT: u32 = 0x7f00_0002;
-const DAY: u64 = 24 * 3600;
+/// However long a mirror was away, so many days are allowed for at most.
+const MOST_DAYS: u64 = 3;
+/// Sizes of so many swaps are remembered at most.
+const SIZES: usize = 48;
 
 impl Default for Guards {
     fn default() -> Guards {
@@ -99,39 +109,61 @@ impl Default for Guards {
             least: 1000,
             widest4: 8,
             widest6: 16,
+            labels: 2,
             never: Vec::new(),
         }
     }
 }
 
+/// What an update is compared with.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Before<'a> {
+    /// The running image, if there is one.
+    pub(crate) image: Option<&'a Image>,
+    /// The size a day ago, if it is known.
+    pub(crate) size: Option<Measured>,
+    /// When the zone was last looked at with success, by the clock here: times in the feed are
+    /// whatever its signer likes.
+    pub(crate) checked: u64,
+}
+
 impl Guards {
-    /// What stands against an update, if anything; `old` is the running image, if there is one,
-    /// and `elapsed` the seconds since it was put in place, by the clock here: times in the feed
-    /// are whatever its signer likes. One pass over both.
+    /// What stands against an update, if anything, and the size of it. One pass over the image.
     ///
     /// # Errors
     /// Zones of an image that do not fit together.
-    pub fn check(
+    pub(crate) fn check(
         &self,
-        old: Option<&Image>,
+        before: Before<'_>,
         new: &Image,
-        elapsed: u64,
-    ) -> Result<Option<Refusal>, rblmap::Error> {
+        now: u64,
+    ) -> Result<(Option<Refusal>, Measured), rblmap::Error> {
+        let mut size = Measured {
+            at: now,
+            ..Measured::default()
+        };
+        let mut refusal = None;
         for zone in new.zones() {
-            if let Some(refusal) = self.check_zone(new, &zone?) {
-                return Ok(Some(refusal));
-            }
+            let reached = Reached::by(new, &zone?);
+            size.add(&reached);
+            refusal = refusal.or_else(|| self.check_zone(&reached));
         }
-        let Some(old) = old else { return Ok(None) };
+        if refusal.is_some() {
+            return Ok((refusal, size));
+        }
         let tested = |image: &Image| image.base().lookup_v4(TEST_POINT).is_listed();
-        if tested(old) && !tested(new) {
-            return Ok(Some(Refusal::TestPoint));
+        if before.image.is_some_and(tested) && !tested(new) {
+            return Ok((Some(Refusal::TestPoint), size));
         }
-        let days = u32::try_from((elapsed / DAY).clamp(1, 3650)).unwrap_or(1);
-        Ok(self.check_counts(&Counts::of(old)?, &Counts::of(new)?, days))
+        let Some(old) = before.size else {
+            return Ok((None, size));
+        };
+        let away = now.saturating_sub(before.checked);
+        let days = u32::try_from((away / DAY).clamp(1, MOST_DAYS)).unwrap_or(1);
+        Ok((self.check_size(&old, &size, days), size))
     }
 
-    fn check_counts(&self, old: &Counts, new: &Counts, days: u32) -> Option<Refusal> {
+    fn check_size(&self, old: &Measured, new: &Measured, days: u32) -> Option<Refusal> {
         for ((what, from), (_, to)) in old.kinds().into_iter().zip(new.kinds()) {
             let may_grow = (from as f64) * self.grow.max(0.0) * f64::from(days);
             let stays = (1.0 - self.shrink.clamp(0.0, 1.0)).powi(days.cast_signed());
@@ -158,80 +190,96 @@ impl Guards {
         None
     }
 
-    fn check_zone(&self, image: &Image, zone: &Zone<'_>) -> Option<Refusal> {
-        let listed = |id| image.value(id).is_listed();
-        if zone.contains_v4(LOOPBACK) {
-            return Some(Refusal::Loopback);
-        }
-        for run in zone.v4_runs() {
-            if !listed(run.value) {
-                continue;
+    fn check_zone(&self, reached: &Reached) -> Option<Refusal> {
+        for &(start, end) in &reached.v4 {
+            let range = Range(crate::network::ip4(start), crate::network::ip4(end));
+            if (start..=end).contains(&LOOPBACK) {
+                return Some(Refusal::Loopback);
             }
-            let range = Range(v4(run.start), v4(run.end));
-            let width = widest(run.start.into(), run.end.into(), 32);
-            if width < self.widest4 {
-                return Some(wide(range, self.widest4));
+            if widest(start.into(), end.into(), 32) < self.widest4 {
+                let widest = self.widest4;
+                return Some(Refusal::Wide { range, widest });
             }
             let met = self.never.iter().find(|network| {
-                matches!(network, Network::V4(first, last) if run.start <= *last && *first <= run.end)
+                matches!(network, Network::V4(first, last) if start <= *last && *first <= end)
             });
             if let Some(&network) = met {
                 return Some(Refusal::Never { range, network });
             }
         }
-        for run in zone.v6_runs() {
-            if !listed(run.value) {
-                continue;
-            }
-            let range = Range(v6(run.start), v6(run.end));
-            if widest(run.start, run.end, 128) < self.widest6 {
-                return Some(wide(range, self.widest6));
+        for &(start, end) in &reached.v6 {
+            let range = Range(crate::network::ip6(start), crate::network::ip6(end));
+            if widest(start, end, 128) < self.widest6 {
+                let widest = self.widest6;
+                return Some(Refusal::Wide { range, widest });
             }
             let met = self.never.iter().find(|network| {
-                matches!(network, Network::V6(first, last) if run.start <= *last && *first <= run.end)
+                matches!(network, Network::V6(first, last) if start <= *last && *first <= end)
             });
             if let Some(&network) = met {
                 return Some(Refusal::Never { range, network });
             }
         }
-        None
+        let wide = reached.widest_name.as_ref();
+        let wide = wide.filter(|(labels, _)| *labels < self.labels);
+        wide.map(|(_, name)| Refusal::WideName { name: name.clone() })
     }
 }
 
-fn wide(range: Range, widest: u32) -> Refusal {
-    Refusal::Wide { range, widest }
+impl Measured {
+    /// The size of an image.
+    ///
+    /// # Errors
+    /// Zones of an image that do not fit together.
+    pub(crate) fn of(image: &Image, at: u64) -> Result<Measured, rblmap::Error> {
+        let mut size = Measured {
+            at,
+            ..Measured::default()
+        };
+        for zone in image.zones() {
+            size.add(&Reached::by(image, &zone?));
+        }
+        Ok(size)
+    }
+
+    fn add(&mut self, reached: &Reached) {
+        self.v4 = self.v4.saturating_add(reached.v4_addresses());
+        self.v6 = self.v6.saturating_add(reach::networks64(&reached.v6));
+        self.names = self.names.saturating_add(reached.names);
+    }
+
+    /// The three that are compared, with what they count.
+    fn kinds(&self) -> [(&'static str, u64); 3] {
+        [
+            ("IPv4 addresses", self.v4),
+            ("IPv6 /64 networks", self.v6),
+            ("names", self.names),
+        ]
+    }
 }
 
-fn v4(address: u32) -> IpAddr {
-    Ipv4Addr::from_bits(address).into()
+/// The size that an update is compared with: that of the image which ran a day ago, or of the first
+/// one since.
+pub(crate) fn a_day_ago(sizes: &[Measured], now: u64) -> Option<Measured> {
+    let day_ago = now.saturating_sub(DAY);
+    let ran = sizes.iter().rev().find(|size| size.at <= day_ago);
+    ran.or(sizes.first()).copied()
 }
 
-fn v6(address: u128) -> IpAddr {
-    Ipv6Addr::from_bits(address).into()
-}
-
-/// The prefix length of the widest network inside a range of addresses of `bits` bits.
-fn widest(start: u128, end: u128, bits: u32) -> u32 {
-    (0..=bits)
-        .find(|prefix| {
-            let host = bits - prefix;
-            let Some(size_less_one) = ones(host) else {
-                return start == 0 && end == u128::MAX;
-            };
-            // The first network of this size at or after the start.
-            let first = start
-                .checked_add(size_less_one)
-                .map(|at| at & !size_less_one);
-            first
-                .and_then(|at| at.checked_add(size_less_one))
-                .is_some_and(|last| last <= end)
-        })
-        .unwrap_or(bits)
-}
-
-/// 2^bits - 1, where 128 bits hold it with room to add.
-fn ones(bits: u32) -> Option<u128> {
-    (bits < 128).then(|| (1u128 << bits) - 1)
+/// Remembers the size of the image that runs from now on, and forgets those before the one that ran
+/// a day ago.
+pub(crate) fn remember(sizes: &mut Vec<Measured>, size: Measured) {
+    let now = size.at;
+    // A clock that was ahead once.
+    sizes.retain(|old| old.at <= now);
+    let day_ago = now.saturating_sub(DAY);
+    let ran = sizes.iter().rposition(|old| old.at <= day_ago);
+    sizes.drain(..ran.unwrap_or(0));
+    sizes.push(size);
+    // The oldest is what counts; those in between are there to become the oldest.
+    while sizes.len() > SIZES {
+        sizes.remove(sizes.len() / 2);
+    }
 }
 
 fn whole(number: f64) -> u64 {
@@ -242,72 +290,6 @@ fn whole(number: f64) -> u64 {
     )]
     let whole = number as u64;
     whole
-}
-
-impl Network {
-    /// Reads `192.0.2.0/24`, `2001:db8::/32` or one address; bits below the prefix are refused.
-    ///
-    /// ```
-    /// use rblmap_feed::Network;
-    /// assert_eq!(Network::parse("192.0.2.0/24"), Some(Network::V4(0xc000_0200, 0xc000_02ff)));
-    /// assert_eq!(Network::parse("192.0.2.1/24"), None);
-    /// ```
-    pub fn parse(text: &str) -> Option<Network> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix.parse::<u32>().ok()?)),
-            None => (text, None),
-        };
-        match address.parse().ok()? {
-            IpAddr::V4(address) => {
-                let host = 32u32.checked_sub(prefix.unwrap_or(32))?;
-                let mask = u32::MAX.checked_shr(32 - host).unwrap_or(0);
-                let first = address.to_bits();
-                (first & mask == 0).then_some(Network::V4(first, first | mask))
-            }
-            IpAddr::V6(address) => {
-                let host = 128u32.checked_sub(prefix.unwrap_or(128))?;
-                let mask = u128::MAX.checked_shr(128 - host).unwrap_or(0);
-                let first = address.to_bits();
-                (first & mask == 0).then_some(Network::V6(first, first | mask))
-            }
-        }
-    }
-}
-
-impl TryFrom<String> for Network {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Network, String> {
-        Network::parse(&text).ok_or_else(|| format!("{text:?} is no network"))
-    }
-}
-
-impl From<Network> for String {
-    fn from(network: Network) -> String {
-        network.to_string()
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Network::V4(first, last) => {
-                write!(f, "{}/{}", v4(first), (first ^ last).leading_zeros())
-            }
-            Network::V6(first, last) => {
-                write!(f, "{}/{}", v6(first), (first ^ last).leading_zeros())
-            }
-        }
-    }
-}
-
-impl fmt::Display for Range {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 == self.1 {
-            true => write!(f, "{}", self.0),
-            false => write!(f, "{}-{}", self.0, self.1),
-        }
-    }
 }
 
 impl fmt::Display for Refusal {
@@ -334,6 +316,9 @@ impl fmt::Display for Refusal {
             Refusal::Wide { range, widest } => {
                 write!(f, "{range} is listed, which is wider than /{widest}")
             }
+            Refusal::WideName { name } => {
+                write!(f, "everything below {name} is listed, or the empty name")
+            }
             Refusal::Loopback => f.write_str("127.0.0.1 is listed"),
             Refusal::TestPoint => {
                 f.write_str("the test point 127.0.0.2 is listed now and would not be any more")
@@ -350,43 +335,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_widest_network_inside_a_range() {
-        assert_eq!(widest(0, u32::MAX.into(), 32), 0);
-        assert_eq!(widest(0x0a00_0000, 0x0aff_ffff, 32), 8);
-        assert_eq!(widest(0x0a00_0001, 0x0aff_ffff, 32), 9);
-        // Two /8 that touch but are no /7.
-        assert_eq!(widest(0x0b00_0000, 0x0cff_ffff, 32), 8);
-        assert_eq!(widest(5, 5, 32), 32);
-        assert_eq!(widest(0, u128::MAX, 128), 0);
-        assert_eq!(widest(1, u128::MAX, 128), 1);
-        assert_eq!(widest(u128::MAX, u128::MAX, 128), 128);
-    }
-
-    #[test]
-    fn networks_come_back_from_their_text() {
-        for text in [
-            "192.0.2.0/24",
-            "0.0.0.0/0",
-            "2001:db8::/32",
-            "::/0",
-            "1.2.3.4/32",
-        ] {
-            assert_eq!(Network::parse(text).unwrap().to_string(), text);
-        }
-        assert_eq!(Network::parse("1.2.3.4").unwrap().to_string(), "1.2.3.4/32");
-        for text in ["1.2.3.4/33", "1.2.3.4/-1", "x", "::/129", "1.2.3.4/31x"] {
-            assert_eq!(Network::parse(text), None, "{text}");
-        }
-    }
-
-    #[test]
     fn limits_are_by_day_and_never_below_the_least() {
         let guards = Guards::default();
-        let of = |v4| Counts {
+        let of = |v4| Measured {
             v4,
-            ..Counts::default()
+            ..Measured::default()
         };
-        let check = |from, to, days| guards.check_counts(&of(from), &of(to), days).is_none();
+        let check = |from, to, days| guards.check_size(&of(from), &of(to), days).is_none();
         assert!(check(10_000, 15_000, 1));
         assert!(!check(10_000, 15_001, 1));
         assert!(check(10_000, 20_000, 2));
@@ -396,5 +351,31 @@ mod tests {
         assert!(check(0, 1_000, 1), "below the least");
         assert!(!check(0, 1_001, 1));
         assert!(check(900, 0, 1));
+    }
+
+    #[test]
+    fn what_ran_a_day_ago_is_compared_with() {
+        let mut sizes = Vec::new();
+        let at = |at, v4| Measured {
+            at,
+            v4,
+            ..Measured::default()
+        };
+        assert_eq!(a_day_ago(&sizes, 5), None);
+        for hour in 0..100u64 {
+            remember(&mut sizes, at(hour * 3600, hour));
+            let compared = a_day_ago(&sizes, hour * 3600).unwrap();
+            assert_eq!(compared.v4, hour.saturating_sub(24), "hour {hour}");
+        }
+        assert!(sizes.len() <= 26, "{}", sizes.len());
+        // Many swaps within the hour do not move the day.
+        for second in 0..1000u64 {
+            remember(&mut sizes, at(100 * 3600 + second, 1_000_000 + second));
+        }
+        assert!(sizes.len() <= SIZES);
+        assert!(a_day_ago(&sizes, 100 * 3600 + 1000).unwrap().v4 < 100);
+        // After weeks without a swap the running image is what ran a day ago.
+        let last = sizes.last().unwrap().v4;
+        assert_eq!(a_day_ago(&sizes, 5000 * 3600).unwrap().v4, last);
     }
 }

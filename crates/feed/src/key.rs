@@ -4,12 +4,12 @@
 //! two lines each. minisign itself reads the first of them, which is the online key.
 
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use minisign::{KeyPair, SecretKeyBox};
 
+use crate::disk::{PRIVATE, PUBLIC, set_mode};
 use crate::error::{Error, reading, writing};
 
 /// What a key may do.
@@ -172,7 +172,7 @@ impl SigningKey {
 }
 
 /// Makes an online and an offline key: `NAME.key`, `NAME.offline.key` and `NAME.pub`. Existing
-/// files are never overwritten.
+/// files are never overwritten; either all three are made or none.
 ///
 /// # Errors
 /// A file that exists or cannot be written; no random numbers.
@@ -187,24 +187,51 @@ pub fn keygen(name: &Path, password: Option<&str>) -> Result<KeyFiles, Error> {
         offline: with(".offline.key"),
         public: with(".pub"),
     };
-    for path in [&files.online, &files.offline, &files.public] {
-        if path.exists() {
-            let source = std::io::ErrorKind::AlreadyExists.into();
-            let path = path.clone();
-            return Err(Error::Write { path, source });
-        }
+    let paths = [&files.online, &files.offline, &files.public];
+    if let Some(path) = paths.into_iter().find(|path| path.exists()) {
+        return Err(is_there(path));
     }
-    let online = write_secret(&files.online, "online", password)?;
-    let offline = write_secret(&files.offline, "offline", password)?;
-    let text = format!(
+    let (online, secret) = pair(&files.online, "online", password)?;
+    let (offline, offline_secret) = pair(&files.offline, "offline", password)?;
+    let public = format!(
         "{COMMENT}online key {}\n{}\n{OFFLINE}key {}\n{}\n",
         online.id(),
         online.as_str(),
         offline.id(),
         offline.as_str()
     );
-    write_new(&files.public, text.as_bytes(), 0o666)?;
+    let texts = [
+        (secret, PRIVATE),
+        (offline_secret, PRIVATE),
+        (public, PUBLIC),
+    ];
+    let mut made = Vec::new();
+    for (path, (text, mode)) in paths.into_iter().zip(&texts) {
+        if let Err(error) = write_new(path, text.as_bytes(), *mode) {
+            for path in made {
+                let _ = fs::remove_file(path);
+            }
+            return Err(match error.kind() {
+                io::ErrorKind::AlreadyExists => is_there(path),
+                _ => writing(path)(error),
+            });
+        }
+        made.push(path);
+    }
+    let folder = name
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let synced = fs::File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(writing(folder))?;
     Ok(files)
+}
+
+fn is_there(path: &Path) -> Error {
+    Error::Key {
+        path: path.to_owned(),
+        what: "is there already; nothing is overwritten".to_owned(),
+    }
 }
 
 /// The keys of a public key file, with what each may do.
@@ -212,8 +239,11 @@ pub fn keygen(name: &Path, password: Option<&str>) -> Result<KeyFiles, Error> {
 /// # Errors
 /// A file that cannot be read or holds something else.
 pub fn read_public(path: &Path) -> Result<Vec<(PublicKey, Role)>, Error> {
-    let text = crate::folder::read_limited(path, FILE_LIMIT)?;
-    let text = String::from_utf8(text).unwrap_or_default();
+    let mut text = String::new();
+    let file = fs::File::open(path).map_err(reading(path))?;
+    // What is no text is no file of keys.
+    let _ = file.take(FILE_LIMIT).read_to_string(&mut text);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let bad = || Error::Key {
         path: path.to_owned(),
         what: "not a file of minisign public keys".to_owned(),
@@ -237,7 +267,8 @@ pub fn read_public(path: &Path) -> Result<Vec<(PublicKey, Role)>, Error> {
     Ok(keys)
 }
 
-fn write_secret(path: &Path, role: &str, password: Option<&str>) -> Result<PublicKey, Error> {
+/// A pair of keys: the public half, and the text of the secret file.
+fn pair(path: &Path, role: &str, password: Option<&str>) -> Result<(PublicKey, String), Error> {
     let bad = |what: &str| Error::Key {
         path: path.to_owned(),
         what: what.to_owned(),
@@ -250,8 +281,8 @@ fn write_secret(path: &Path, role: &str, password: Option<&str>) -> Result<Publi
     let comment = format!("rblmap {role} secret key");
     let text = pair.sk.to_box(Some(&comment));
     let text = text.map_err(|error| bad(&error.to_string()))?.into_string();
-    write_new(path, text.as_bytes(), 0o600)?;
-    PublicKey::parse(&pair.pk.to_base64()).ok_or_else(|| bad("made no public half"))
+    let public = PublicKey::parse(&pair.pk.to_base64());
+    Ok((public.ok_or_else(|| bad("made no public half"))?, text))
 }
 
 fn public_of(secret: &minisign::SecretKey) -> Option<PublicKey> {
@@ -265,12 +296,21 @@ fn is_protected(text: &str) -> bool {
     key.starts_with("RWRTY")
 }
 
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
-    let mut options = fs::OpenOptions::new();
-    let file = options.write(true).create_new(true).mode(mode).open(path);
-    let mut file = file.map_err(writing(path))?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    written.map_err(writing(path))
+/// Writes a file that was not there, whole or not at all: under another name first, so that a run
+/// that is killed leaves no half of a key.
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let file = tempfile::Builder::new()
+        .prefix(rblmap_image::TEMP_PREFIX)
+        .tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    file.as_file().write_all(bytes)?;
+    set_mode(file.as_file(), mode)?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path)
+        .map_err(|failed| failed.error)?;
+    Ok(())
 }
 
 #[cfg(test)]

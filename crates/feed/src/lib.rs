@@ -10,7 +10,9 @@
 //! let keys = keygen(&dir.join("ops"), None)?;
 //! let key = SigningKey::read(&keys.online, None)?;
 //! let image = "../../testdata/golden/three.rbl".into();
-//! publish(&dir.join("feed"), &[image], &key, &PublishOptions::default(), now)?;
+//! for report in publish(&dir.join("feed"), &[image], &key, &PublishOptions::default(), now)? {
+//!     report.result?;
+//! }
 //!
 //! let folder = Folder::new(dir.join("mirror"));
 //! let source = Source::Local(dir.join("feed"));
@@ -26,45 +28,61 @@
 //! `docs/feed.md` describes the tree, the checks and the mirror's folder. Serving is not for this
 //! crate: rsync, nginx, an object store or a disk do it.
 
+mod chain;
 mod check;
 mod counts;
 mod digest;
+mod disk;
 mod error;
+mod fetcher;
 mod folder;
 mod guard;
 mod health;
-mod hold;
 mod key;
 mod keyset;
 mod manifest;
 mod mirror;
 mod mirror_config;
-mod names;
+mod network;
+mod path;
 mod pointer;
 mod publish;
+mod reach;
 mod relay;
-mod route;
+mod rollback;
 mod state;
 mod status_page;
+mod time;
+mod toml_file;
 mod transport;
+mod trust;
 mod watch;
 
+pub use check::HOLDS_AT_MOST;
 pub use counts::Counts;
 pub use digest::FileHash;
-pub use error::Error;
-pub use folder::{Folder, Lock};
-pub use guard::{Guards, Network, Range, Refusal};
-pub use health::{Health, ImageHealth, Level, ZoneHealth};
-pub use hold::{accept, release, rollback};
+pub use error::{Class, Error, Reach};
+pub use folder::Folder;
+pub use guard::{Guards, Measured, Refusal};
+pub use health::{Health, ImageHealth, Kind, Level, ZoneHealth};
 pub use key::{KeyFiles, PublicKey, Role, SigningKey, keygen, read_public};
 pub use keyset::{KeySet, Statement};
-pub use manifest::{Edge, Index, Ladder, Manifest, Retired, Snapshot, Texts};
-pub use mirror::{GRACE, Outcome, Record, Report, Settings, Update, mirror};
+pub use manifest::{DeltaFile, DeltaIndex, Index, Manifest, Retired, Snapshot, Texts};
+pub use mirror::{
+    GRACE, Outcome, Pending, Record, Report, Settings, Update, hook_told, mirror, pending_events,
+};
 pub use mirror_config::MirrorConfig;
-pub use names::FeedPath;
+pub use network::{Network, Range};
+pub use path::FeedPath;
 pub use pointer::{Comment, Pointer, Publisher};
-pub use publish::{FeedConfig, KeyChange, PublishOptions, Published, change_keys, publish};
-pub use relay::{Relayed, relay};
-pub use state::{Seen, State, Totals};
-pub use transport::{Options, Source};
-pub use watch::{Hook, notify, pause, went_well};
+pub use publish::{
+    FeedConfig, KeyChange, PublishOptions, PublishReport, Published, change_keys, publish, seconds,
+    zones_of_feed,
+};
+pub use relay::{RelaySettings, Relayed, relay};
+pub use rollback::{Held, accept, release, rollback};
+pub use state::{Event, Failure, RefusedUpdate, Seen, State, Totals};
+pub use time::{duration_text, time_text};
+pub use transport::{Options, Secret, Source, Stop};
+pub use trust::{SeenIndex, Trust};
+pub use watch::{Hook, Schedule, notify};

@@ -11,14 +11,16 @@ use crate::digest::FileHash;
 use crate::error::Error;
 use crate::key::PublicKey;
 use crate::keyset::Statement;
-use crate::names::FeedPath;
+use crate::path::FeedPath;
 use crate::pointer::{Comment, Publisher, ZoneLine};
 
 /// The format of manifest and index that this version writes and reads.
 pub(crate) const FORMAT: u32 = 1;
+/// A text for people takes at most this, bytes.
+pub(crate) const TEXT_LIMIT: usize = 512;
 /// A manifest takes at most this, bytes.
 pub(crate) const MANIFEST_LIMIT: u64 = 4096;
-/// An index or a ladder takes at most this, bytes.
+/// An index or a delta_index takes at most this, bytes.
 pub(crate) const INDEX_LIMIT: u64 = 1 << 20;
 
 /// What a publisher says of a zone, at one issue.
@@ -31,7 +33,7 @@ pub struct Manifest {
     /// Who publishes.
     pub publisher: Publisher,
     /// The line of serials; another one means: take the snapshot.
-    pub epoch: u64,
+    pub session: u64,
     /// Rises with every pointer.
     pub issue: u64,
     /// Rises with every content.
@@ -50,15 +52,15 @@ pub struct Manifest {
     pub counts: Counts,
     /// The content whole.
     pub snapshot: Snapshot,
-    /// The last steps, oldest first.
+    /// The deltas from one serial to the next, the last ones, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub steps: Vec<Edge>,
-    /// Several steps at once.
+    pub deltas: Vec<DeltaFile>,
+    /// Merged deltas: over several serials at once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub squashes: Vec<Edge>,
-    /// Where older steps and squashes are.
+    pub merged: Vec<DeltaFile>,
+    /// Where older deltas are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ladder: Option<LadderFile>,
+    pub delta_index: Option<DeltaIndexFile>,
     /// The key that will sign after this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_key: Option<PublicKey>,
@@ -96,7 +98,7 @@ pub struct Snapshot {
 
 /// A delta in the folder `d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Edge {
+pub struct DeltaFile {
     /// The serial it applies to.
     pub from: u64,
     /// The serial it leads to.
@@ -107,9 +109,9 @@ pub struct Edge {
     pub hash: FileHash,
 }
 
-/// The ladder file in the folder `l`.
+/// The delta index in the folder `l`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LadderFile {
+pub struct DeltaIndexFile {
     /// The issue it was made for.
     pub issue: u64,
     /// The oldest serial that it leads from.
@@ -120,17 +122,17 @@ pub struct LadderFile {
     pub hash: FileHash,
 }
 
-/// Steps and squashes that are older than those in the manifest.
+/// Deltas that are older than those in the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ladder {
+pub struct DeltaIndex {
     /// The format; 1.
     pub format: u32,
     /// The zone.
     pub zone: Zone,
     /// The line of serials.
-    pub epoch: u64,
-    /// Steps and squashes, oldest first.
-    pub edges: Vec<Edge>,
+    pub session: u64,
+    /// Single and merged ones, oldest first.
+    pub deltas: Vec<DeltaFile>,
 }
 
 /// What people are told about a zone.
@@ -197,9 +199,28 @@ impl Texts {
     fn is_empty(&self) -> bool {
         *self == Texts::default()
     }
+
+    /// Whether the texts may be shown: short, and without control characters.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let all = [&self.title, &self.url, &self.contact, &self.notice];
+        all.into_iter()
+            .flatten()
+            .try_for_each(|text| check_text(text))
+    }
 }
 
-impl Edge {
+/// Whether a text may be shown.
+fn check_text(text: &str) -> Result<(), &'static str> {
+    if text.len() > TEXT_LIMIT {
+        return Err("a text that is too long");
+    }
+    match text.chars().any(char::is_control) {
+        true => Err("a text with control characters"),
+        false => Ok(()),
+    }
+}
+
+impl DeltaFile {
     /// Where the file is.
     pub fn path(&self, zone: &ZoneName) -> FeedPath {
         FeedPath::delta(zone, self.from, self.to, self.hash)
@@ -213,10 +234,10 @@ impl Snapshot {
     }
 }
 
-impl LadderFile {
+impl DeltaIndexFile {
     /// Where the file is.
     pub fn path(&self, zone: &ZoneName) -> FeedPath {
-        FeedPath::ladder(zone, self.issue, self.hash)
+        FeedPath::delta_index(zone, self.issue, self.hash)
     }
 }
 
@@ -231,7 +252,7 @@ impl Manifest {
         Comment {
             zone: Some(ZoneLine {
                 zone: self.zone.0.clone(),
-                epoch: self.epoch,
+                session: self.session,
                 serial: self.serial,
             }),
             publisher: self.publisher.clone(),
@@ -255,10 +276,17 @@ impl Manifest {
         if manifest.snapshot.serial > manifest.serial {
             return bad("the snapshot is newer than the manifest");
         }
-        let edges = manifest.steps.iter().chain(&manifest.squashes);
-        if edges
+        let texts = manifest.texts.check().and_then(|()| {
+            let retired = manifest.retired.as_ref();
+            retired.map_or(Ok(()), |retired| check_text(&retired.url))
+        });
+        if let Err(what) = texts {
+            return bad(what);
+        }
+        let deltas = manifest.deltas.iter().chain(&manifest.merged);
+        if deltas
             .clone()
-            .any(|edge| edge.from >= edge.to || edge.to > manifest.serial)
+            .any(|delta| delta.from >= delta.to || delta.to > manifest.serial)
         {
             return bad("a delta that does not lead forward");
         }
@@ -266,7 +294,7 @@ impl Manifest {
     }
 }
 
-impl Ladder {
+impl DeltaIndex {
     /// The bytes of the file.
     pub fn to_bytes(&self) -> Vec<u8> {
         to_bytes(self)
@@ -275,16 +303,20 @@ impl Ladder {
     /// Reads bytes whose hash the manifest names.
     ///
     /// # Errors
-    /// Another format, zone or epoch, or edges that do not lead forward.
-    pub fn read(path: &FeedPath, bytes: &[u8], manifest: &Manifest) -> Result<Ladder, Error> {
-        let ladder: Ladder = from_bytes(path, bytes)?;
-        if (&ladder.zone, ladder.epoch) != (&manifest.zone, manifest.epoch) {
-            return Err(bad_manifest(path, "of another zone or epoch"));
+    /// Another format, zone or session, or deltas that do not lead forward.
+    pub fn read(path: &FeedPath, bytes: &[u8], manifest: &Manifest) -> Result<DeltaIndex, Error> {
+        let delta_index: DeltaIndex = from_bytes(path, bytes)?;
+        if (&delta_index.zone, delta_index.session) != (&manifest.zone, manifest.session) {
+            return Err(bad_manifest(path, "of another zone or session"));
         }
-        if ladder.edges.iter().any(|edge| edge.from >= edge.to) {
+        if delta_index
+            .deltas
+            .iter()
+            .any(|delta| delta.from >= delta.to)
+        {
             return Err(bad_manifest(path, "a delta that does not lead forward"));
         }
-        Ok(ladder)
+        Ok(delta_index)
     }
 }
 
@@ -316,6 +348,11 @@ impl Index {
                 path,
                 "fields differ from those in the pointer",
             ));
+        }
+        for zone in &index.zones {
+            zone.texts
+                .check()
+                .map_err(|what| bad_manifest(path, what))?;
         }
         Ok(index)
     }
@@ -408,10 +445,10 @@ mod tests {
         std::fs::read(format!("{GOLDEN}{name}")).unwrap()
     }
 
-    fn edge(from: u64, to: u64) -> Edge {
+    fn delta(from: u64, to: u64) -> DeltaFile {
         let hash = FileHash::of(format!("{from} {to}").as_bytes());
         let bytes = 100 + to;
-        Edge {
+        DeltaFile {
             from,
             to,
             bytes,
@@ -442,7 +479,7 @@ mod tests {
             format: FORMAT,
             zone: "ops.example".to_owned().try_into().unwrap(),
             publisher: Publisher::parse("ops").unwrap(),
-            epoch: 1_800_000_001,
+            session: 1_800_000_001,
             issue: 30_000_002,
             serial: 20,
             created: 1_800_000_003,
@@ -462,13 +499,13 @@ mod tests {
                 bytes: 2000,
                 hash: FileHash::of(b"snapshot"),
             },
-            steps: vec![edge(18, 19), edge(19, 20)],
-            squashes: vec![edge(16, 20)],
-            ladder: Some(LadderFile {
+            deltas: vec![delta(18, 19), delta(19, 20)],
+            merged: vec![delta(16, 20)],
+            delta_index: Some(DeltaIndexFile {
                 issue: 30_000_002,
                 from: 2,
                 bytes: 1500,
-                hash: FileHash::of(b"ladder"),
+                hash: FileHash::of(b"delta_index"),
             }),
             next_key: PublicKey::parse(key),
             statement: Some(statement()),
@@ -480,13 +517,13 @@ mod tests {
         }
     }
 
-    fn ladder() -> Ladder {
+    fn delta_index() -> DeltaIndex {
         let manifest = manifest();
-        Ladder {
+        DeltaIndex {
             format: FORMAT,
             zone: manifest.zone,
-            epoch: manifest.epoch,
-            edges: vec![edge(2, 3), edge(3, 16)],
+            session: manifest.session,
+            deltas: vec![delta(2, 3), delta(3, 16)],
         }
     }
 
@@ -524,11 +561,11 @@ mod tests {
         let read = Manifest::read(&path, &bytes, pointer.comment()).unwrap();
         assert_eq!(read, manifest);
 
-        let ladder = ladder();
-        assert_eq!(ladder.to_bytes(), golden("ladder.json"));
+        let delta_index = delta_index();
+        assert_eq!(delta_index.to_bytes(), golden("delta_index.json"));
         assert_eq!(
-            Ladder::read(&path, &golden("ladder.json"), &manifest).unwrap(),
-            ladder
+            DeltaIndex::read(&path, &golden("delta_index.json"), &manifest).unwrap(),
+            delta_index
         );
 
         let index = index();
@@ -566,7 +603,7 @@ mod tests {
         put("manifest.json", &bytes);
         put("current.minisig", pointer.as_bytes());
         put("ops.pub", &std::fs::read(&files.public).unwrap());
-        put("ladder.json", &ladder().to_bytes());
+        put("delta_index.json", &delta_index().to_bytes());
         put("index.json", &index().to_bytes());
     }
 }

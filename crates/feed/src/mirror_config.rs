@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::error::Error;
-use crate::folder::read_limited;
 use crate::guard::Guards;
+use crate::toml_file;
 
 /// What `mirror --config` reads.
 ///
@@ -30,21 +30,13 @@ pub struct MirrorConfig {
     pub hook_limit: u64,
 }
 
-const LIMIT: u64 = 1 << 20;
-
 impl MirrorConfig {
     /// Reads a file.
     ///
     /// # Errors
     /// A file that cannot be read, is no TOML, or has fields that are not known.
     pub fn read(path: &Path) -> Result<MirrorConfig, Error> {
-        let bad = |what: String| Error::Config {
-            path: path.to_owned(),
-            what: what.trim_end().to_owned(),
-        };
-        let text = String::from_utf8(read_limited(path, LIMIT)?);
-        let text = text.map_err(|error| bad(error.to_string()))?;
-        toml::from_str(&text).map_err(|error| bad(error.to_string()))
+        toml_file::read(path)
     }
 }
 
@@ -59,6 +51,9 @@ mod tests {
         std::fs::write(&path, "[guards]\ngrow = 1.0\nnever = [\"192.0.2.0/24\"]\n").unwrap();
         let config = MirrorConfig::read(&path).unwrap();
         assert_eq!((config.guards.grow, config.guards.shrink), (1.0, 0.5));
+        std::fs::write(&path, "hook = []\n\nhooks = []\n").unwrap();
+        let error = MirrorConfig::read(&path).unwrap_err().to_string();
+        assert!(error.contains("mirror.toml:3: "), "{error}");
         for slip in [
             "[guards]\nnever = [\"192.0.2.1/24\"]",
             "[guard]",

@@ -12,7 +12,7 @@ use rblmap_content::ZoneName;
 use crate::digest::FileHash;
 use crate::error::Error;
 use crate::key::{PublicKey, SigningKey};
-use crate::names::FeedPath;
+use crate::path::FeedPath;
 
 /// A pointer takes less than this, bytes.
 pub(crate) const POINTER_LIMIT: u64 = 2048;
@@ -22,12 +22,12 @@ const COMMENT_LIMIT: usize = 1024;
 /// What the trusted comment of a pointer says.
 ///
 /// ```text
-/// rblmap zone=ops.example publisher=ops epoch=1 issue=2 serial=3 expires=4 m/2-<hash>.json
+/// rblmap zone=ops.example publisher=ops session=1 issue=2 serial=3 expires=4 m/2-<hash>.json
 /// rblmap publisher=ops issue=2 expires=4 i/2-<hash>.json
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comment {
-    /// Zone, epoch and serial; none for the index.
+    /// Zone, session and serial; none for the index.
     pub zone: Option<ZoneLine>,
     /// Who publishes.
     pub publisher: Publisher,
@@ -45,7 +45,7 @@ pub struct ZoneLine {
     /// The zone.
     pub zone: ZoneName,
     /// The line of serials.
-    pub epoch: u64,
+    pub session: u64,
     /// The serial of the content.
     pub serial: u64,
 }
@@ -124,8 +124,8 @@ impl Comment {
             line = Some(zone.parse::<ZoneName>().ok()?);
         }
         let publisher = Publisher::parse(fields.next()?.strip_prefix("publisher=")?)?;
-        let epoch = match line {
-            Some(_) => number(fields.next()?.strip_prefix("epoch=")?)?,
+        let session = match line {
+            Some(_) => number(fields.next()?.strip_prefix("session=")?)?,
             None => 0,
         };
         let issue = number(fields.next()?.strip_prefix("issue=")?)?;
@@ -143,7 +143,7 @@ impl Comment {
         let comment = Comment {
             zone: line.map(|zone| ZoneLine {
                 zone,
-                epoch,
+                session,
                 serial,
             }),
             publisher,
@@ -162,11 +162,11 @@ impl fmt::Display for Comment {
         match &self.zone {
             Some(ZoneLine {
                 zone,
-                epoch,
+                session,
                 serial,
             }) => write!(
                 f,
-                "rblmap zone={zone} publisher={publisher} epoch={epoch} issue={issue} \
+                "rblmap zone={zone} publisher={publisher} session={session} issue={issue} \
                  serial={serial} expires={expires} m/{issue}-{hash}.json"
             ),
             None => write!(
@@ -244,7 +244,7 @@ mod tests {
         Comment {
             zone: zone.then(|| ZoneLine {
                 zone: "ops.example".parse().unwrap(),
-                epoch: 7,
+                session: 7,
                 serial: 42,
             }),
             publisher: Publisher::parse("ops-1").unwrap(),
@@ -279,7 +279,7 @@ mod tests {
             (".json", ".json "),
             ("rblmap ", "rblmap  "),
             ("publisher=ops-1", "publisher="),
-            ("epoch=7", "epoch=99999999999999999999"),
+            ("session=7", "session=99999999999999999999"),
         ] {
             let bad = text.replacen(from, to, 1);
             assert_ne!(bad, text);

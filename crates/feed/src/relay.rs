@@ -2,34 +2,76 @@
 //! pointer leads to a file that is not there.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use rblmap_content::ZoneName;
+use rblmap_image::TEMP_PREFIX;
 use serde::{Deserialize, Serialize};
 
-use crate::check::{self, Checked, Fetcher, Look};
+use crate::check::{self, Checked, Look};
 use crate::digest::FileHash;
-use crate::error::{Error, writing};
-use crate::folder;
+use crate::disk::{Access, Dir};
+use crate::error::Error;
+use crate::fetcher::{Fetcher, Pointers};
 use crate::key::{PublicKey, Role};
-use crate::keyset::KeySet;
-use crate::manifest::{Edge, INDEX_LIMIT, Index, Ladder, MANIFEST_LIMIT};
-use crate::names::FeedPath;
+use crate::manifest::{DeltaFile, DeltaIndex, INDEX_LIMIT, Index, MANIFEST_LIMIT, Zone};
+use crate::path::{self, FeedPath};
+use crate::pointer::POINTER_LIMIT;
 use crate::publish::{STATE, Tree, prune, referenced};
-use crate::state::{self, State};
-use crate::transport::{Options, Source, Want};
+use crate::state::{self, Failure, State};
+use crate::transport::{Options, Partials, Remarks, Source, Want, WantKind};
+use crate::trust::TrustFile;
 
 /// What a relay remembers of a zone.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-struct Memory {
-    state: State,
+pub(crate) struct RelayState {
+    /// As a mirror does.
+    pub(crate) state: State,
+    /// When the zone was last looked at with success, seconds since 1970.
+    #[serde(default)]
+    pub(crate) checked: u64,
     #[serde(default)]
     unreferenced: BTreeMap<String, u64>,
 }
 
+impl RelayState {
+    /// What it is called in `.state`.
+    pub(crate) fn name(zone: &ZoneName) -> String {
+        format!("{zone}.relay.json")
+    }
+}
+
+/// How to relay.
+#[derive(Debug, Clone)]
+pub struct RelaySettings {
+    /// Where the feed is served.
+    pub source: Source,
+    /// The keys of the key file.
+    pub keys: Vec<(PublicKey, Role)>,
+    /// Trust these keys in place of those that were trusted.
+    pub new_trust: bool,
+    /// How to fetch.
+    pub options: Options,
+    /// How long to wait for another run to end.
+    pub wait: Duration,
+}
+
+impl RelaySettings {
+    /// The defaults.
+    pub fn new(source: Source, keys: Vec<(PublicKey, Role)>) -> RelaySettings {
+        RelaySettings {
+            source,
+            keys,
+            new_trust: false,
+            options: Options::default(),
+            wait: Duration::ZERO,
+        }
+    }
+}
+
 /// What a run of a relay brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Default)]
 pub struct Relayed {
     /// Zones whose pointer moved.
     pub zones: usize,
@@ -37,135 +79,162 @@ pub struct Relayed {
     pub files: usize,
     /// Their bytes.
     pub bytes: u64,
+    /// What failed: zones by name, and what concerns the index.
+    pub failed: Vec<(Option<ZoneName>, Error)>,
 }
 
+/// Room that is left beside what a relay fetches, bytes.
+const MARGIN: u64 = 1 << 20;
+
 /// Brings the tree at `to` up to date with a source, once: for each zone the new files first, the
-/// pointer last, the index after all zones. `now` is in seconds since 1970.
+/// pointer last, the index after all zones. `now` is in seconds since 1970. A zone that fails does
+/// not keep the others, and its tree then leads where it led.
 ///
 /// # Errors
-/// Whatever [`crate::mirror`] refuses up to the manifest; files that are not those of the manifest;
-/// a folder that cannot be written or is locked by another run. The tree then leads where it led.
-pub fn relay(
-    source: &Source,
-    to: &Path,
-    keys: &[(PublicKey, Role)],
-    options: &Options,
-    now: u64,
-) -> Result<Relayed, Error> {
-    let home = to.join(STATE);
-    let _lock = folder::lock(&home)?;
-    folder::clean(to, true)?;
-    let relay = Relay {
-        tree: Tree::new(to),
+/// What concerns all zones: a folder that cannot be written or is locked by another run, a source
+/// without an index that may be followed.
+pub fn relay(settings: &RelaySettings, to: &Path, now: u64) -> Result<Relayed, Error> {
+    let tree = Tree::new(to);
+    let _lock = tree.lock(settings.wait)?;
+    tree.clean()?;
+    let home = Dir::open(&to.join(STATE))?;
+    home.clean()?;
+    Partials::clean(&home)?;
+    let names = [settings.source.name()];
+    let trust = TrustFile::find(&home, &settings.keys, &names, settings.new_trust)?;
+    let spool_name = format!("{TEMP_PREFIX}{:016x}", fastrand::u64(..));
+    let spool = home.make_child(&spool_name)?;
+    let pointers = Pointers::default();
+    let mut relay = Relay {
+        tree,
         home: &home,
         fetcher: Fetcher {
-            source,
-            spool: &home.join("spool"),
-            options,
+            source: &settings.source,
+            spool: &spool,
+            lasting: Some(&home),
+            options: &settings.options,
+            pointers: &pointers,
         },
-        keys: KeySet::new(keys.iter().cloned()),
+        trust,
         now,
+        relayed: Relayed::default(),
     };
-    let mut relayed = Relayed::default();
-    let done = relay.run(&mut relayed);
-    let spool = relay.fetcher.spool;
-    if spool.exists() && !matches!(done, Err(Error::Transport { .. })) {
-        fs::remove_dir_all(spool).map_err(writing(spool))?;
-    }
-    done.map(|()| relayed)
+    let done = relay.run();
+    let _ = home.remove_all(&spool_name);
+    done.map(|()| relay.relayed)
 }
 
 struct Relay<'a> {
     tree: Tree,
-    home: &'a Path,
+    home: &'a Dir,
     fetcher: Fetcher<'a>,
-    keys: KeySet,
+    trust: TrustFile,
     now: u64,
+    relayed: Relayed,
 }
 
 impl Relay<'_> {
-    fn run(&self, relayed: &mut Relayed) -> Result<(), Error> {
-        let path = self.home.join("index.json");
-        let mut index: state::IndexState = state::read(&path)?.unwrap_or_default();
-        let keys = self.known_or_given(&index.keys);
-        let look = check::index(self.fetcher, &keys, index.seen.as_ref(), self.now)?;
-        let zones = match &look {
-            Look::Same => index
-                .seen
-                .iter()
-                .flat_map(|seen| seen.zones.clone())
-                .collect(),
-            Look::New(checked) => checked
-                .document
-                .zones
-                .iter()
-                .map(|z| z.zone.clone())
-                .collect(),
+    fn run(&mut self) -> Result<(), Error> {
+        let known = self.trust.trust.index.iter().flat_map(|index| &index.zones);
+        let known: Vec<FeedPath> = known.map(|zone| FeedPath::pointer(&zone.0)).collect();
+        self.fetcher.pointers.want(known);
+        let look = check::index(self.fetcher, &mut self.trust.trust, self.now);
+        let look = match look {
+            Ok(look) => look,
+            Err(error) => {
+                let before = self.trust.trust.failure.as_ref();
+                self.trust.trust.failure = Some(Failure::of(&error, before, self.now));
+                if self.trust.is_known() {
+                    self.trust.write(self.home)?;
+                }
+                return Err(error);
+            }
         };
-        let zones: Vec<crate::manifest::Zone> = zones;
+        self.trust.trust.failure = None;
+        let zones: Vec<Zone> = match &look {
+            Look::Same => {
+                let index = self.trust.trust.index.iter();
+                index.flat_map(|index| index.zones.clone()).collect()
+            }
+            Look::New(checked) => {
+                let zones = checked.document.zones.iter();
+                zones.map(|zone| zone.zone.clone()).collect()
+            }
+        };
+        let pointers = zones.iter().map(|zone| FeedPath::pointer(&zone.0));
+        self.fetcher.pointers.want(pointers);
         for zone in &zones {
-            self.zone(&zone.0, relayed)?;
+            if let Err(error) = self.zone_or_note(&zone.0) {
+                self.relayed.failed.push((Some(zone.0.clone()), error));
+            }
         }
         if let Look::New(checked) = look {
-            self.index(&checked, relayed)?;
-            index.seen = Some(checked.seen());
-            index.keys = checked.keys;
-            state::write(&path, &index)?;
+            match self.index(&checked) {
+                Ok(()) => self.trust.trust.index = Some(checked.seen()),
+                Err(error) => self.relayed.failed.push((None, error)),
+            }
         }
-        Ok(())
+        let name = self.fetcher.source.name();
+        self.trust.trust.sources.insert(name);
+        self.trust.write(self.home)
     }
 
-    fn known_or_given(&self, known: &KeySet) -> KeySet {
-        match known.is_empty() {
-            true => self.keys.clone(),
-            false => known.clone(),
-        }
-    }
-
-    fn index(&self, checked: &Checked<Index>, relayed: &mut Relayed) -> Result<(), Error> {
+    fn index(&mut self, checked: &Checked<Index>) -> Result<(), Error> {
         let path = FeedPath::index(checked.document.issue, checked.hash);
-        self.bring(&path, None, INDEX_LIMIT, checked.hash, relayed)?;
+        self.bring(&path, None, INDEX_LIMIT, checked.hash)?;
         self.move_pointer(&FeedPath::index_pointer())
     }
 
-    fn zone(&self, zone: &ZoneName, relayed: &mut Relayed) -> Result<(), Error> {
-        let path = self.home.join(format!("{zone}.json"));
-        let mut memory: Memory = state::read(&path)?.unwrap_or_default();
-        memory.state.keys = self.known_or_given(&memory.state.keys);
-        let Look::New(checked) = check::zone(self.fetcher, zone, &memory.state, self.now)? else {
+    /// A zone; what fails is remembered until it does not.
+    fn zone_or_note(&mut self, zone: &ZoneName) -> Result<(), Error> {
+        path::allowed(zone)?;
+        let name = RelayState::name(zone);
+        let memory = state::read_in::<RelayState>(self.home, &name);
+        // One that is damaged is begun anew: what is served is verified all the same.
+        let mut memory = memory.ok().flatten().unwrap_or_default();
+        let done = self.zone(zone, &mut memory);
+        match &done {
+            Ok(()) => {
+                memory.state.failure = None;
+                memory.checked = self.now;
+            }
+            Err(error) => {
+                let before = memory.state.failure.as_ref();
+                memory.state.failure = Some(Failure::of(error, before, self.now));
+            }
+        }
+        let bytes = state::to_bytes(&memory);
+        let written = self.home.place(&name, &bytes, &Access::public());
+        done.and(written)
+    }
+
+    fn zone(&mut self, zone: &ZoneName, memory: &mut RelayState) -> Result<(), Error> {
+        let (trust, state) = (&mut self.trust.trust, &memory.state);
+        let look = check::zone(self.fetcher, zone, trust, state, self.now)?;
+        let Look::New(checked) = look else {
             return Ok(());
         };
         let manifest = &checked.document;
+        self.room(manifest.snapshot.bytes)?;
         let snapshot = &manifest.snapshot;
         let len = Some(snapshot.bytes);
-        self.bring(
-            &snapshot.path(zone),
-            len,
-            snapshot.bytes,
-            snapshot.hash,
-            relayed,
-        )?;
-        let mut edges: Vec<Edge> = [&manifest.steps[..], &manifest.squashes[..]].concat();
-        if let Some(file) = &manifest.ladder {
+        self.bring(&snapshot.path(zone), len, snapshot.bytes, snapshot.hash)?;
+        let mut deltas: Vec<DeltaFile> = [&manifest.deltas[..], &manifest.merged[..]].concat();
+        if let Some(file) = &manifest.delta_index {
             let path = file.path(zone);
-            self.bring(&path, Some(file.bytes), INDEX_LIMIT, file.hash, relayed)?;
+            self.bring(&path, Some(file.bytes), INDEX_LIMIT, file.hash)?;
             let bytes = self.tree.checked(&path, INDEX_LIMIT, file.hash)?;
-            edges.extend(Ladder::read(&path, &bytes, manifest)?.edges);
+            deltas.extend(DeltaIndex::read(&path, &bytes, manifest)?.deltas);
         }
-        for edge in &edges {
-            self.bring(
-                &edge.path(zone),
-                Some(edge.bytes),
-                edge.bytes,
-                edge.hash,
-                relayed,
-            )?;
+        for delta in &deltas {
+            let len = Some(delta.bytes);
+            self.bring(&delta.path(zone), len, delta.bytes, delta.hash)?;
         }
         let target = FeedPath::manifest(zone, manifest.issue, checked.hash);
-        self.bring(&target, None, MANIFEST_LIMIT, checked.hash, relayed)?;
+        self.bring(&target, None, MANIFEST_LIMIT, checked.hash)?;
         self.tree.verify(manifest)?;
         self.move_pointer(&FeedPath::pointer(zone))?;
-        relayed.zones += 1;
+        self.relayed.zones += 1;
         let mut referenced = referenced(&self.tree, manifest)?;
         referenced.insert(target);
         let since = &mut memory.unreferenced;
@@ -178,49 +247,70 @@ impl Relay<'_> {
             self.now,
         )?;
         memory.state.seen = Some(checked.seen(self.now));
-        memory.state.keys = checked.keys;
-        state::write(&path, &memory)
+        Ok(())
     }
 
     /// A file that is not in the tree yet, as it was published.
     fn bring(
-        &self,
+        &mut self,
         path: &FeedPath,
         len: Option<u64>,
         limit: u64,
         hash: FileHash,
-        relayed: &mut Relayed,
     ) -> Result<(), Error> {
         if self.tree.checked(path, limit, hash).is_ok() {
             return Ok(());
         }
-        let want = Want {
+        self.room(len.unwrap_or(limit))?;
+        let mut want = Want {
             path: path.clone(),
             limit: len.unwrap_or(limit),
-            changes: false,
+            kind: WantKind::Fixed,
         };
-        let Fetcher {
-            source,
-            spool,
-            options,
-        } = self.fetcher;
-        source.fetch(std::slice::from_ref(&want), spool, options)?;
-        let bytes = source.take(&want, spool)?;
+        let differs = || Error::Hash {
+            path: path.to_string(),
+            what: "hash",
+        };
+        let fetch = |want: &Want| -> Result<Vec<u8>, Error> {
+            let remarks = self.fetcher.fetch(std::slice::from_ref(want))?;
+            self.fetcher.take(want, &remarks)
+        };
+        let mut bytes = fetch(&want)?;
         if FileHash::of(&bytes) != hash {
-            return Err(Error::Hash {
-                path: path.to_string(),
-                what: "hash",
-            });
+            // It may have begun with what another run had of it.
+            want.kind = WantKind::Anew;
+            bytes = fetch(&want)?;
         }
-        relayed.files += 1;
-        relayed.bytes += bytes.len() as u64;
+        if FileHash::of(&bytes) != hash {
+            return Err(differs());
+        }
+        self.relayed.files += 1;
+        self.relayed.bytes += bytes.len() as u64;
         self.tree.put(path, &bytes)
+    }
+
+    /// Refuses early what would fill the disk.
+    fn room(&self, bytes: u64) -> Result<(), Error> {
+        let needed = bytes.saturating_add(MARGIN);
+        let free = self.home.free_space()?;
+        match free >= needed {
+            true => Ok(()),
+            false => Err(Error::Full {
+                path: self.tree.root().to_owned(),
+                needed,
+                free,
+            }),
+        }
     }
 
     /// The pointer that was checked lies in the spool.
     fn move_pointer(&self, path: &FeedPath) -> Result<(), Error> {
-        let spooled = crate::transport::in_spool(self.fetcher.spool, path);
-        let bytes = folder::read_limited(&spooled, crate::pointer::POINTER_LIMIT)?;
+        let want = Want {
+            path: path.clone(),
+            limit: POINTER_LIMIT,
+            kind: WantKind::Pointer,
+        };
+        let bytes = self.fetcher.take(&want, &Remarks::default())?;
         self.tree.put(path, &bytes)
     }
 }

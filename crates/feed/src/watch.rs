@@ -1,5 +1,6 @@
-//! A mirror that goes on by itself: when to look next, and whom to tell.
+//! A mirror that goes on by itself: when to look at which zone next, and whom to tell.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::{Command, Stdio};
@@ -8,31 +9,87 @@ use std::time::{Duration, Instant};
 
 use rblmap_content::ZoneName;
 
-use crate::error::Error;
-use crate::mirror::{Outcome, Report};
+use crate::error::{Class, Error};
+use crate::mirror::{Pending, Report};
 
 /// If no publisher says how often to look, seconds.
 const POLL: u64 = 300;
 /// Never more often, whatever a publisher says.
 const LEAST: u64 = 10;
-/// Never more seldom, however often it failed.
+/// Never more seldom, whatever a publisher says.
 const MOST: u64 = 6 * 3600;
+/// A zone that fails is looked at at least this often: an outage must not be outlasted by its echo.
+const FAILING: u64 = 900;
 
-/// How long to wait after a run, in seconds; `failures` runs went wrong in a row, this one included.
-/// Mirrors that were started together drift apart: up to a fifth is added at random.
-pub fn pause(reports: &[Report], failures: u32) -> u64 {
-    let polls = reports.iter().filter_map(|report| report.poll);
-    let poll = polls.min().unwrap_or(POLL).clamp(LEAST, MOST);
-    let wait = poll
-        .saturating_mul(1 << failures.min(16))
-        .min(MOST.max(poll));
-    wait + fastrand::u64(0..=wait / 5)
+/// When which zone is looked at: each has its own pace, so one that fails does not slow the others.
+#[derive(Debug, Clone, Default)]
+pub struct Schedule {
+    zones: BTreeMap<ZoneName, Turn>,
+    /// Runs in a row that failed as a whole.
+    failures: u32,
 }
 
-/// Whether a run went well: nothing failed but what waits for a person to decide.
-pub fn went_well(reports: &[Report]) -> bool {
-    let fine = |report: &Report| matches!(report.result, Ok(_) | Err(Error::Refused { .. }));
-    reports.iter().all(fine)
+#[derive(Debug, Clone, Copy, Default)]
+struct Turn {
+    failures: u32,
+    due: u64,
+}
+
+impl Schedule {
+    /// The zones that are not to be looked at now.
+    pub fn not_due(&self, now: u64) -> BTreeSet<ZoneName> {
+        let waiting = self.zones.iter().filter(|(_, turn)| turn.due > now);
+        waiting.map(|(zone, _)| zone.clone()).collect()
+    }
+
+    /// How long to wait after a run, in seconds. Mirrors that were started together drift apart: up
+    /// to a fifth is added at random.
+    pub fn next(&mut self, reports: &[Report], now: u64) -> u64 {
+        let mut resting = 0;
+        let mut well = false;
+        for report in reports {
+            if let Err(Error::Resting { until, .. }) = &report.result {
+                resting = resting.max(*until);
+            }
+            let fine = went_well(report);
+            well |= fine;
+            let Some(zone) = &report.zone else {
+                continue;
+            };
+            let turn = self.zones.entry(zone.clone()).or_default();
+            turn.failures = match fine {
+                true => 0,
+                false => turn.failures.saturating_add(1),
+            };
+            let poll = report.poll.unwrap_or(POLL).clamp(LEAST, MOST);
+            // A little early, for the next run is up to a fifth late.
+            turn.due = now + paced(poll, turn.failures) - LEAST / 2;
+        }
+        self.failures = match well {
+            true => 0,
+            false => self.failures.saturating_add(1),
+        };
+        let due = self.zones.values().map(|turn| turn.due.saturating_sub(now));
+        let due = due.min().map(|due| (due + LEAST / 2).max(LEAST));
+        // Without any zone there is only the run as a whole to go by.
+        let wait = due.unwrap_or_else(|| paced(POLL, self.failures.saturating_sub(1)));
+        let wait = wait.max(resting.saturating_sub(now));
+        wait + fastrand::u64(0..=wait / 5)
+    }
+}
+
+/// A poll interval, longer after failures.
+fn paced(poll: u64, failures: u32) -> u64 {
+    let slower = poll.saturating_mul(1 << failures.min(16));
+    slower.min(FAILING.max(poll))
+}
+
+/// Whether nothing failed but what waits for a person to decide.
+fn went_well(report: &Report) -> bool {
+    match &report.result {
+        Ok(_) => true,
+        Err(error) => error.class() == Class::Guard,
+    }
 }
 
 /// Tells systemd, if it started us, how we are (`sd_notify(3)`): `READY=1`, `STATUS=…`,
@@ -64,21 +121,17 @@ pub struct Hook {
 }
 
 impl Hook {
-    /// Runs the program for a zone that was updated, with `RBLMAP_ZONE`, `RBLMAP_SERIAL` and
-    /// `RBLMAP_OUTCOME` in its environment. Gives what went wrong.
-    pub fn run(&self, zone: &ZoneName, result: &Result<Outcome, Error>) -> Option<String> {
-        let (outcome, serial) = match result {
-            Ok(Outcome::Updated(update)) => ("updated", update.to),
-            Err(Error::Refused { .. }) => ("refused", 0),
-            Ok(Outcome::Retired { .. }) => ("retired", 0),
-            _ => return None,
-        };
+    /// Runs the program for an event of a zone, with `RBLMAP_ZONE`, `RBLMAP_SERIAL` and
+    /// `RBLMAP_OUTCOME` in its environment; what it prints goes to standard error. Gives what went
+    /// wrong.
+    pub fn run(&self, pending: &Pending) -> Option<String> {
         let (program, arguments) = self.command.split_first()?;
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null());
-        command.env("RBLMAP_ZONE", zone.as_str());
-        command.env("RBLMAP_SERIAL", serial.to_string());
-        command.env("RBLMAP_OUTCOME", outcome);
+        command.stdout(Stdio::from(std::io::stderr()));
+        command.env("RBLMAP_ZONE", pending.zone.as_str());
+        command.env("RBLMAP_SERIAL", pending.event.serial.to_string());
+        command.env("RBLMAP_OUTCOME", &pending.event.outcome);
         let mut child = match command.spawn() {
             Ok(child) => child,
             Err(error) => return Some(format!("hook {program}: {error}")),
@@ -105,27 +158,69 @@ impl Hook {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mirror::Outcome;
+    use crate::state::Event;
 
-    fn report(poll: u64) -> Report {
+    fn report(zone: &str, result: Result<Outcome, Error>) -> Report {
         Report {
-            zone: None,
-            result: Ok(Outcome::Current { serial: 1 }),
+            zone: Some(zone.parse().unwrap()),
+            result,
             trouble: Vec::new(),
-            poll: Some(poll),
+            poll: Some(60),
         }
     }
 
+    fn well() -> Result<Outcome, Error> {
+        Ok(Outcome::Current { serial: 1 })
+    }
+
+    fn silent() -> Result<Outcome, Error> {
+        Err(Error::Transport {
+            source_name: "x".to_owned(),
+            what: "timeout".to_owned(),
+            retry_after: None,
+            reach: crate::error::Reach::Source,
+        })
+    }
+
     #[test]
-    fn the_publisher_says_how_often_within_bounds() {
-        for (poll, failures, least) in [(300, 0, 300), (1, 0, 10), (300, 3, 2400), (60, 30, MOST)] {
-            for _ in 0..100 {
-                let pause = pause(&[report(poll)], failures);
-                assert!(
-                    (least..=least + least / 5).contains(&pause),
-                    "{poll} {failures}: {pause}"
-                );
+    fn a_zone_that_fails_does_not_slow_the_others() {
+        let mut schedule = Schedule::default();
+        let mut now = 1000;
+        let mut looked = [0u32; 2];
+        for _ in 0..30 {
+            let waiting = schedule.not_due(now);
+            let mut reports = Vec::new();
+            for (index, zone) in ["a.example", "b.example"].into_iter().enumerate() {
+                if !waiting.contains(&zone.parse().unwrap()) {
+                    looked[index] += 1;
+                    let result = if index == 0 { well() } else { silent() };
+                    reports.push(report(zone, result));
+                }
             }
+            let wait = schedule.next(&reports, now);
+            assert!((LEAST..=72).contains(&wait), "{wait}");
+            now += wait;
         }
+        assert!(looked[0] >= 20 && looked[1] <= 10, "{looked:?}");
+    }
+
+    #[test]
+    fn an_outage_is_not_outlasted_and_a_wish_to_be_left_alone_is_obeyed() {
+        let mut schedule = Schedule::default();
+        let mut now = 1000;
+        for _ in 0..40 {
+            let wait = schedule.next(&[report("a.example", silent())], now);
+            assert!(wait <= FAILING + FAILING / 5, "{wait}");
+            now += wait;
+        }
+        let until = now + 7200;
+        let resting = Err(Error::Resting {
+            source_name: "x".to_owned(),
+            until,
+        });
+        assert!(schedule.next(&[report("a.example", resting)], now) >= 7200);
+        assert!(schedule.next(&[report("a.example", well())], now) <= 72);
     }
 
     #[test]
@@ -157,30 +252,35 @@ mod tests {
     fn a_hook_is_told_what_happened_and_has_its_limit() {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("out");
-        let script = format!("echo $RBLMAP_ZONE $RBLMAP_OUTCOME > {}", out.display());
+        let script = format!(
+            "echo $RBLMAP_ZONE $RBLMAP_OUTCOME $RBLMAP_SERIAL > {}",
+            out.display()
+        );
         let mut hook = Hook {
             command: ["sh", "-c", &script].map(str::to_owned).to_vec(),
             limit: Duration::from_secs(10),
         };
-        let zone: ZoneName = "ops.example".parse().unwrap();
-        let url = String::new();
-        let retired = Ok(Outcome::Retired { url });
-        assert_eq!(hook.run(&zone, &retired), None);
+        let pending = Pending {
+            zone: "ops.example".parse().unwrap(),
+            event: Event {
+                outcome: "retired".to_owned(),
+                serial: 7,
+                key: String::new(),
+                told: false,
+                error: None,
+            },
+        };
+        assert_eq!(hook.run(&pending), None);
         assert_eq!(
             std::fs::read_to_string(&out).unwrap(),
-            "ops.example retired\n"
+            "ops.example retired 7\n"
         );
-        assert_eq!(hook.run(&zone, &Ok(Outcome::Current { serial: 1 })), None);
         hook.command = ["sleep", "20"].map(str::to_owned).to_vec();
         hook.limit = Duration::from_millis(50);
-        assert!(hook.run(&zone, &retired).unwrap().contains("killed"));
+        assert!(hook.run(&pending).unwrap().contains("killed"));
         hook.command = vec!["false".to_owned()];
-        assert!(
-            hook.run(&zone, &retired)
-                .unwrap()
-                .contains("exit status: 1")
-        );
+        assert!(hook.run(&pending).unwrap().contains("exit status: 1"));
         hook.command = vec!["/no/such/program".to_owned()];
-        assert!(hook.run(&zone, &retired).is_some());
+        assert!(hook.run(&pending).is_some());
     }
 }

@@ -8,6 +8,8 @@
 
 mod world;
 
+use std::time::Duration;
+
 use rblmap::StatusPage;
 use rblmap_feed::{
     Error, Health, Level, Network, Outcome, Refusal, accept, publish, release, rollback,
@@ -57,18 +59,22 @@ fn what_grows_too_fast_waits_to_be_accepted() {
     let health = Health::of(&world.folder(), world.now).unwrap();
     assert_eq!(health.level(), Level::Warning);
     assert_eq!(health.zones[0].state.totals.refusals, 1);
+    let name = zone("ops.example");
     let other = "0123456789ab";
-    accept(&world.folder(), &zone("ops.example"), other).unwrap();
+    assert!(
+        accept(&world.folder(), &name, other, Duration::ZERO).is_err(),
+        "only what was refused"
+    );
     refusal(&world);
-    assert!(accept(&world.folder(), &zone("ops.example"), "0123").is_err());
-    accept(&world.folder(), &zone("ops.example"), &id).unwrap();
+    assert!(accept(&world.folder(), &name, "0123", Duration::ZERO).is_err());
+    accept(&world.folder(), &name, &id, Duration::ZERO).unwrap();
     assert!(matches!(world.mirror(), Ok(Outcome::Updated(_))));
     // Once: what comes next is asked about again.
     world.publish(&list(20_000));
     refusal(&world);
     // A heartbeat does not change what was accepted.
     let (_, id) = refusal(&world);
-    accept(&world.folder(), &zone("ops.example"), &id).unwrap();
+    accept(&world.folder(), &name, &id, Duration::ZERO).unwrap();
     world.heartbeat();
     assert!(matches!(world.mirror(), Ok(Outcome::Updated(_))));
     assert_eq!(
@@ -138,13 +144,16 @@ fn a_rollback_holds_until_it_is_released() {
     world.publish(&list(1000));
     world.mirror().unwrap();
     assert!(
-        rollback(&world.folder(), &name, world.now).is_err(),
+        rollback(&world.folder(), &name, world.now, Duration::ZERO).is_err(),
         "nothing to go back to"
     );
     world.publish(&list(1001));
     world.mirror().unwrap();
     let before = page(&world).generation;
-    assert_eq!(rollback(&world.folder(), &name, world.now).unwrap(), 1);
+    assert_eq!(
+        rollback(&world.folder(), &name, world.now, Duration::ZERO).unwrap(),
+        1
+    );
     assert_eq!(world.image().serial(), 1);
     let now = page(&world);
     assert_eq!(
@@ -168,13 +177,13 @@ fn a_rollback_holds_until_it_is_released() {
     ));
     assert!(page(&world).held);
     assert_eq!(page(&world).checked, world.now, "it goes on looking");
-    release(&world.folder(), &name).unwrap();
+    release(&world.folder(), &name, Duration::ZERO).unwrap();
     match world.mirror() {
         Ok(Outcome::Updated(update)) => assert_eq!((update.from, update.to), (Some(1), 3)),
         other => panic!("{other:?}"),
     }
     assert!(!page(&world).held);
-    assert!(release(&world.folder(), &name).is_err());
+    assert!(release(&world.folder(), &name, Duration::ZERO).is_err());
 }
 
 #[test]
@@ -184,7 +193,14 @@ fn a_zone_that_is_given_up_says_so() {
     world.mirror().unwrap();
     world.now += 60;
     world.options.retire = Some("https://ops.example/closed".to_owned());
-    publish(&world.feed(), &[], &world.key(), &world.options, world.now).unwrap();
+    world.refresh();
+    // By the online key alone: a person here must say so, too.
+    let Error::RetirementRefused { id, .. } = world.refused() else {
+        panic!("obeyed");
+    };
+    assert!(!page(&world).retired);
+    let name = zone("ops.example");
+    accept(&world.folder(), &name, &id, Duration::ZERO).unwrap();
     match world.mirror() {
         Ok(Outcome::Retired { url }) => assert_eq!(url, "https://ops.example/closed"),
         other => panic!("{other:?}"),

@@ -9,8 +9,7 @@
 mod world;
 
 use rblmap_feed::{
-    Error, KeyChange, KeyFiles, Outcome, Role, SigningKey, change_keys, keygen, publish,
-    read_public,
+    Error, KeyChange, KeyFiles, Outcome, Role, SigningKey, change_keys, keygen, read_public,
 };
 
 use world::{DAY, World};
@@ -35,7 +34,10 @@ fn online(keys: &KeyFiles) -> rblmap_feed::PublicKey {
 
 fn say(world: &mut World, key: &SigningKey, change: &KeyChange) -> Result<(), Error> {
     world.now += 60;
-    change_keys(&world.feed(), key, change, &world.options, world.now)
+    let reports = change_keys(&world.feed(), key, change, &world.options, world.now)?;
+    reports
+        .into_iter()
+        .try_for_each(|report| report.result.map(drop))
 }
 
 #[test]
@@ -105,7 +107,7 @@ fn the_offline_key_ends_a_stolen_one() {
     assert!(matches!(world.refused(), Error::Signature { .. }));
     world.restore(&honest);
     world.now += 60;
-    publish(&world.feed(), &[], &new, &world.options, world.now).unwrap();
+    world.refresh_as(&new).unwrap();
     assert!(matches!(world.mirror(), Ok(Outcome::Current { .. })));
 }
 

@@ -1,4 +1,4 @@
-//! Hundreds of issues: the cheapest way, squashes, pruning, and a mirrored image that equals the
+//! Hundreds of issues: the cheapest way, merged, pruning, and a mirrored image that equals the
 //! published one, byte for byte.
 
 #![allow(
@@ -114,7 +114,8 @@ fn unreferenced_files_stay_for_a_day() {
     let manifests = || files(&world.path("feed/ops.example/m")).len();
     assert_eq!(manifests(), 2);
     let publish_at = |now| {
-        publish(&world.feed(), &[], &world.key(), &world.options, now).unwrap();
+        let reports = publish(&world.feed(), &[], &world.key(), &world.options, now).unwrap();
+        assert!(reports.iter().all(|report| report.result.is_ok()));
     };
     publish_at(world.now + DAY - 60);
     assert_eq!(manifests(), 3, "a day is not over");
@@ -175,14 +176,14 @@ fn long_texts_and_numbers_leave_room_for_fewer_steps() {
         let count = 3000 + usize::try_from(step).unwrap();
         let content = world::list("ops.example", &list[..count]);
         fs::write(&image, rblmap_image::encode(&content, stamp).unwrap()).unwrap();
-        publish(
+        let reports = publish(
             &world.feed(),
             &[image],
             &world.key(),
             &world.options,
             world.now,
-        )
-        .unwrap();
+        );
+        reports.unwrap().remove(0).result.unwrap();
         if step == 0 {
             world.mirror().unwrap();
         }

@@ -1,6 +1,7 @@
 //! Times and rates as people write them.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Seconds, written as `90`, `90s`, `15m`, `24h` or `7d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,13 +11,32 @@ pub(crate) struct Seconds(pub(crate) u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rate(pub(crate) u64);
 
+/// How long to wait for another run.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Wait {
+    /// Wait for another run to end, at most TIME (without it a day), in place of exit code 7
+    #[arg(
+        long = "wait",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1d",
+        value_name = "TIME"
+    )]
+    wait: Option<Seconds>,
+}
+
+impl Wait {
+    pub(crate) fn time(self) -> Duration {
+        Duration::from_secs(self.wait.map_or(0, |wait| wait.0))
+    }
+}
+
 impl FromStr for Seconds {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Seconds, String> {
-        let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 24 * 3600)];
-        let seconds = scaled(text, &units).ok_or("not a time as 90s, 15m, 24h or 7d")?;
-        Ok(Seconds(seconds))
+        let seconds = rblmap_feed::seconds(text);
+        Ok(Seconds(seconds.ok_or("not a time as 90s, 15m, 24h or 7d")?))
     }
 }
 

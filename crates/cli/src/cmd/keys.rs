@@ -6,7 +6,8 @@ use rblmap_feed::{
     KeyChange, PublicKey, PublishOptions, Role, SigningKey, change_keys, read_public,
 };
 
-use crate::cmd::duration::Seconds;
+use crate::cmd::duration::{Seconds, Wait};
+use crate::cmd::publish::{holds, tell};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -16,7 +17,8 @@ use crate::output::Output;
 #[command(after_help = "\
 With the online key, --announce names the key that will sign next; mirrors trust it after seven days
 and two issues. With the offline key, --remove ends a key at once, and --announce puts another in
-its place at once. What the offline key said stays in all later manifests.
+its place at once. What the offline key said stays in all later manifests. docs/publisher.md has a
+whole change of keys with dates.
 
 Examples:
   rblmap keys /srv/feed --key ops.key --announce next.pub
@@ -27,15 +29,20 @@ pub(crate) struct Args {
     /// The secret key that says so
     #[arg(long, value_name = "NAME.key")]
     key: PathBuf,
+    /// A file whose first line is the password of the key [default: that in RBLMAP_PASSWORD]
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
     /// The key to come
     #[arg(long, value_name = "NEXT.pub")]
     announce: Option<PathBuf>,
     /// The key to trust no more; needs the offline key
     #[arg(long, value_name = "OLD.pub")]
     remove: Option<PathBuf>,
-    /// How long the pointers hold, as 90m, 24h or 7d
-    #[arg(long, default_value = "24h", value_name = "TIME")]
-    expires: Seconds,
+    /// How long the pointers hold, as 90m, 24h or 7d [default: as long as before]
+    #[arg(long, value_name = "TIME")]
+    expires: Option<Seconds>,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
@@ -45,7 +52,8 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
             "--announce or --remove is wanted",
         ));
     }
-    let key = SigningKey::read(&args.key, super::password().as_deref())?;
+    let password = super::password(args.password_file.as_deref())?;
+    let key = SigningKey::read(&args.key, password.as_deref())?;
     let change = KeyChange {
         announce: args.announce.as_deref().map(online).transpose()?,
         remove: args
@@ -57,12 +65,20 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
             .collect(),
     };
     let options = PublishOptions {
-        expires: args.expires.0,
+        expires: holds(args.expires)?,
+        wait: args.wait.time(),
         ..PublishOptions::default()
     };
-    change_keys(&args.feed, &key, &change, &options, super::now())?;
-    output.note("said in all manifests from now on");
-    Ok(Exit::Done)
+    let reports = change_keys(&args.feed, &key, &change, &options, super::now())?;
+    let failed = reports.iter().filter(|report| report.result.is_err());
+    let mut exit = Exit::Done;
+    for report in failed {
+        exit = exit.or_worse(tell(report));
+    }
+    if exit == Exit::Done {
+        output.note("said in all manifests from now on");
+    }
+    Ok(exit)
 }
 
 /// The online key of a public key file.

@@ -3,11 +3,16 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use rblmap_feed::{FeedConfig, PublishOptions, Published, SigningKey, publish};
+use rblmap_content::ZoneName;
+use rblmap_feed::{
+    FeedConfig, HOLDS_AT_MOST, PublishOptions, PublishReport, Published, SigningKey, publish,
+    zones_of_feed,
+};
+use serde_json::json;
 
-use crate::cmd::duration::Seconds;
+use crate::cmd::duration::{Seconds, Wait};
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Classify, Failure};
 use crate::output::Output;
 
 /// Publish images in a feed, or sign its pointers afresh
@@ -17,12 +22,18 @@ The feed is a folder of plain files that an rsync daemon, a web server or a disk
 images, the pointers of all zones are signed afresh: do so well before they expire.
 
 Serial and creation time are those of the image, or, if it has none, the next and now. A serial
-that does not rise, and a zone that is empty or lost half of its runs and names, are refused.
+that does not rise, and a zone that is empty or lost half of its runs and names, are refused. A
+zone that cannot be published does not keep the others: all are told, and the exit code is that of
+the worst.
+
+--retire gives zones up. Signed with the offline key, mirrors obey at once; signed with the online
+key, each waits until its operator accepts it.
 
 Examples:
-  rblmap publish /srv/feed ops.example.rbl --key ops.key
+  rblmap publish /srv/feed ops.example.rbl --key ops.key --config feed.toml
   rblmap publish /srv/feed --key ops.key                   # heartbeat, from a timer
-  rblmap publish /srv/feed --key ops.key --retire https://ops.example/closed")]
+  rblmap publish /srv/feed --key ops.offline.key --retire https://ops.example/closed \\
+      --zone dul.example")]
 pub(crate) struct Args {
     /// The folder of the feed
     feed: PathBuf,
@@ -31,12 +42,16 @@ pub(crate) struct Args {
     /// The secret key that signs
     #[arg(long, value_name = "NAME.key")]
     key: PathBuf,
-    /// Publisher, poll interval, texts and URLs
+    /// A file whose first line is the password of the key [default: that in RBLMAP_PASSWORD]
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Publisher, poll interval, expiry, texts and URLs
     #[arg(long, value_name = "feed.toml")]
     config: Option<PathBuf>,
-    /// How long the pointers hold, as 90m, 24h or 7d
-    #[arg(long, default_value = "24h", value_name = "TIME")]
-    expires: Seconds,
+    /// How long the pointers hold, as 90m, 24h or 7d, at most 30d [default: as the configuration
+    /// says, else as long as before, else 24h]
+    #[arg(long, value_name = "TIME")]
+    expires: Option<Seconds>,
     /// Publish an empty or halved zone
     #[arg(long)]
     force: bool,
@@ -47,44 +62,109 @@ pub(crate) struct Args {
     #[arg(long)]
     with_image: bool,
     /// Begin a new line of serials: mirrors take the snapshot
-    #[arg(long)]
-    new_epoch: bool,
-    /// Give the zones up: mirrors answer as if nothing were listed, and point to URL
+    #[arg(long, alias = "new-epoch")]
+    new_session: bool,
+    /// Give zones up: mirrors answer as if nothing were listed, and point to URL
     #[arg(long, value_name = "URL", conflicts_with = "images")]
     retire: Option<String>,
+    /// A zone to give up; may be given more than once [default: all zones of the feed]
+    #[arg(long = "zone", value_name = "ZONE", requires = "retire")]
+    zones: Vec<ZoneName>,
     /// One JSON object a zone
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
-    let key = SigningKey::read(&args.key, super::password().as_deref())?;
+    let password = super::password(args.password_file.as_deref())?;
+    let key = SigningKey::read(&args.key, password.as_deref())?;
     let config = args
         .config
-        .map(|path| FeedConfig::read(&path))
-        .transpose()?;
+        .as_deref()
+        .map(FeedConfig::read)
+        .transpose()?
+        .unwrap_or_default();
     let options = PublishOptions {
-        config: config.unwrap_or_default(),
-        expires: args.expires.0,
+        config,
+        expires: holds(args.expires)?,
         force: args.force,
         dry_run: args.dry_run,
         with_image: args.with_image,
-        new_epoch: args.new_epoch,
+        new_session: args.new_session,
         retire: args.retire,
+        retire_zones: args.zones,
+        wait: args.wait.time(),
     };
     let bar = output.working("publishing");
-    let published = publish(&args.feed, &args.images, &key, &options, super::now())?;
+    let reports = publish(&args.feed, &args.images, &key, &options, super::now())?;
     bar.finish_and_clear();
-    for zone in published {
+    let mut exit = Exit::Done;
+    for report in &reports {
+        exit = exit.or_worse(tell(report));
         if args.json {
-            let line = serde_json::to_string(&zone).unwrap_or_default();
-            let printed = writeln!(std::io::stdout(), "{line}");
-            printed.map_err(|error| Failure::printing(&error))?;
-        } else {
-            output.note(describe(&zone, args.dry_run));
+            print(report)?;
+        } else if let Ok(zone) = &report.result {
+            output.note(describe(zone, args.dry_run));
         }
     }
-    Ok(Exit::Done)
+    if let Some(path) = &args.config {
+        let zones = zones_of_feed(&args.feed).unwrap_or_default();
+        let known = |name: &String| {
+            let new =
+                |report: &PublishReport| report.zone.as_ref().is_some_and(|z| z.as_str() == name);
+            zones.iter().any(|zone| zone.as_str() == name) || reports.iter().any(new)
+        };
+        for name in options.config.zone.keys().filter(|name| !known(name)) {
+            let file = path.display();
+            output.note(format_args!("{file}: the feed has no zone {name}"));
+        }
+    }
+    Ok(exit)
+}
+
+/// A time that a pointer may hold.
+pub(crate) fn holds(expires: Option<Seconds>) -> Result<Option<u64>, Failure> {
+    match expires {
+        Some(Seconds(seconds)) if seconds > HOLDS_AT_MOST => Err(Failure::new(
+            Exit::Usage,
+            "--expires: more than 30d, which no mirror takes",
+        )),
+        expires => Ok(expires.map(|expires| expires.0)),
+    }
+}
+
+/// Says what failed; gives the exit code of it.
+pub(crate) fn tell(report: &PublishReport) -> Exit {
+    let Err(error) = &report.result else {
+        return Exit::Done;
+    };
+    let failure = Failure::of(error);
+    let message = failure.message();
+    let named = report
+        .zone
+        .as_ref()
+        .filter(|zone| !message.contains(zone.as_str()));
+    match named {
+        Some(zone) => Failure::new(failure.exit(), format!("zone {zone}: {message}")).say(),
+        None => failure.say(),
+    }
+    error.exit()
+}
+
+fn print(report: &PublishReport) -> Result<(), Failure> {
+    let line = match &report.result {
+        Ok(zone) => serde_json::to_string(zone).unwrap_or_default(),
+        Err(error) => json!({
+            "zone": report.zone.as_ref().map(ZoneName::as_str),
+            "reason": error.class().word(),
+            "error": Failure::of(error).message(),
+        })
+        .to_string(),
+    };
+    let printed = writeln!(std::io::stdout(), "{line}");
+    printed.map_err(|error| Failure::printing(&error))
 }
 
 fn describe(zone: &Published, dry_run: bool) -> String {
@@ -95,6 +175,9 @@ fn describe(zone: &Published, dry_run: bool) -> String {
     }
     if !zone.new_content {
         text.push_str(&format!("issue {issue}, serial {serial} as before"));
+        if zone.mended {
+            text.push_str("; files that were missing or damaged were made again or left out");
+        }
         return text;
     }
     let counts = &zone.counts;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use rblmap_content::ZoneName;
 use rblmap_feed::{Folder, release, rollback};
 
+use crate::cmd::duration::Wait;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -26,16 +27,18 @@ pub(crate) struct Args {
     /// Let the mirror go on
     #[arg(long)]
     release: bool,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let folder = Folder::new(args.folder);
     let zone = &args.zone;
     if args.release {
-        release(&folder, zone)?;
+        release(&folder, zone, args.wait.time())?;
         output.note(format_args!("{zone}: the next mirror run goes on"));
     } else {
-        let serial = rollback(&folder, zone, super::now())?;
+        let serial = rollback(&folder, zone, super::now(), args.wait.time())?;
         output.note(format_args!("{zone}: serial {serial}, held until released"));
     }
     Ok(Exit::Done)

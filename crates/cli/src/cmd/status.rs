@@ -1,27 +1,30 @@
-//! `rblmap status`: how a mirror is, for people and for monitoring.
+//! `rblmap status`: how a mirror, a relay or a feed is, for people and for monitoring.
 
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::PathBuf;
 
-use rblmap_feed::{Counts, Folder, Health, Level, ZoneHealth};
+use rblmap_feed::{Folder, Health, Kind, Level, ZoneHealth, time_text};
 use serde_json::json;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::escaped;
 
-/// Tell how a mirror is, for Nagios or Prometheus
+/// Tell how a mirror, a relay or a feed is, for Nagios or Prometheus
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The first line is what Nagios and its kin show, with performance data; the exit code is theirs:
-0 OK, 1 warning (held, refused, given up, not checked for long), 2 critical (stale, expired, no
-image), 3 unknown. --prometheus prints metrics for the textfile collector and exits 0.
+0 OK, 1 warning (failing, held, refused, given up, not checked for long), 2 critical (stale,
+expired, no image), 3 unknown. --prometheus prints metrics for the textfile collector and exits 0.
+--output writes to a file by rename, so that nobody reads half of it.
 
 Examples:
   rblmap status /var/lib/rblmap
-  rblmap status /var/lib/rblmap --prometheus > /var/lib/node_exporter/rblmap.prom")]
+  rblmap status /srv/feed
+  rblmap status /var/lib/rblmap --prometheus --output /var/lib/node_exporter/rblmap.prom")]
 pub(crate) struct Args {
-    /// The mirror's folder
+    /// The mirror's folder, or that of a feed that is published or relayed here
     folder: PathBuf,
     /// Print metrics
     #[arg(long, conflicts_with = "json")]
@@ -29,10 +32,13 @@ pub(crate) struct Args {
     /// One JSON object a zone
     #[arg(long)]
     json: bool,
+    /// Write to a file in place of standard output, by rename
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let health = Health::of(&Folder::new(args.folder), super::now())?;
+pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
+    let health = Health::of(&Folder::new(&args.folder), super::now())?;
     let (text, level) = if args.prometheus {
         (prometheus(&health), Level::Ok)
     } else if args.json {
@@ -40,8 +46,16 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     } else {
         (nagios(&health), health.level())
     };
-    let printed = std::io::stdout().write_all(text.as_bytes());
-    printed.map_err(|error| Failure::printing(&error))?;
+    match &args.output {
+        Some(path) => {
+            let placed = rblmap_image::place(path, text.as_bytes());
+            placed.map_err(|error| Failure::writing(path, &error))?;
+        }
+        None => {
+            let printed = std::io::stdout().write_all(text.as_bytes());
+            printed.map_err(|error| Failure::printing(&error))?;
+        }
+    }
     // The numbers are those of Nagios, whatever they are called elsewhere.
     Ok(match level {
         Level::Ok => Exit::Done,
@@ -60,27 +74,45 @@ fn word(level: Level) -> &'static str {
     }
 }
 
-fn nagios(health: &Health) -> String {
-    let mut text = format!("RBLMAP {}", word(health.level()));
-    if health.zones.is_empty() {
-        text.push_str(" - no zones here");
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Mirror => "mirror",
+        Kind::Publisher => "publisher",
+        Kind::Relay => "relay",
     }
-    for (index, zone) in health.zones.iter().enumerate() {
-        text.push_str(if index == 0 { " - " } else { "; " });
-        text.push_str(zone.zone.as_str());
-        match zone.reasons.is_empty() {
-            true => text.push_str(&format!(" serial {}", zone.page.serial)),
-            false => text.push_str(&format!(": {}", zone.reasons.join(", "))),
+}
+
+/// A text of others within the one line that Nagios reads: what follows a bar is data to it.
+fn one_line(text: &str) -> String {
+    escaped(text.as_bytes()).replace('|', "/")
+}
+
+fn nagios(health: &Health) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for zone in &health.zones {
+        parts.push(match zone.reasons.is_empty() {
+            true => format!("{} serial {}", zone.zone, zone.page.serial),
+            false => format!("{}: {}", zone.zone, one_line(&zone.reasons.join(", "))),
+        });
+    }
+    if health.zones.is_empty() {
+        parts.push("no zones here".to_owned());
+        for (source, record) in &health.sources {
+            if let Some(error) = &record.error {
+                let named = error.contains(source.as_str());
+                let source = if named {
+                    String::new()
+                } else {
+                    format!("{source}: ")
+                };
+                parts.push(one_line(&format!("{source}{error}")));
+            }
         }
     }
-    text.push_str(" |");
+    parts.extend(health.trouble.iter().map(|text| one_line(text)));
+    let mut text = format!("RBLMAP {} - {} |", word(health.level()), parts.join("; "));
     for zone in &health.zones {
-        let counts = zone
-            .state
-            .seen
-            .as_ref()
-            .map_or(Counts::default(), |seen| seen.counts);
-        let (name, page) = (&zone.zone, &zone.page);
+        let (name, page, counts) = (&zone.zone, &zone.page, &zone.counts);
         // Writing to a string cannot fail.
         let _ = write!(
             text,
@@ -93,25 +125,31 @@ fn nagios(health: &Health) -> String {
 }
 
 fn json_lines(health: &Health) -> String {
+    let time = |seconds: u64| (seconds > 0).then(|| time_text(seconds));
     let line = |zone: &ZoneHealth| {
         let seen = zone.state.seen.as_ref();
         json!({
             "zone": zone.zone.as_str(),
+            "kind": kind(health.kind),
             "level": word(zone.level).to_lowercase(),
             "reasons": zone.reasons,
             "serial": zone.page.serial,
             "created": zone.image.as_ref().map(|image| image.created),
             "content_id": zone.image.as_ref().map(|image| &image.content),
             "bytes": zone.image.as_ref().map(|image| image.bytes),
-            "counts": seen.map(|seen| seen.counts),
+            "counts": zone.counts,
             "issue": seen.map(|seen| seen.issue),
-            "epoch": seen.map(|seen| seen.epoch),
+            "session": seen.map(|seen| seen.session),
             "publisher": seen.map(|seen| seen.publisher.as_str()),
             "checked": zone.page.checked,
+            "checked_time": time(zone.page.checked),
             "stale_from": zone.page.stale_from,
+            "stale_from_time": time(zone.page.stale_from),
             "expired_from": zone.page.expired_from,
+            "expired_from_time": time(zone.page.expired_from),
             "held": zone.page.held,
             "retired": zone.page.retired,
+            "failure": zone.state.failure,
         })
     };
     let lines = health.zones.iter().map(|zone| format!("{}\n", line(zone)));
@@ -143,20 +181,16 @@ const METRICS: &[Metric] = &[
         z.image.as_ref().map_or(0, |image| image.bytes)
     }),
     ("v4_addresses", "gauge", "IPv4 addresses listed.", |z| {
-        seen(z, |s| s.counts.v4)
+        z.counts.v4
     }),
     (
         "v6_networks",
         "gauge",
         "IPv6 /64 networks listed, in part or whole.",
-        |z| seen(z, |s| s.counts.v6),
+        |z| z.counts.v6,
     ),
-    ("names", "gauge", "Names listed.", |z| {
-        seen(z, |s| s.counts.names)
-    }),
-    ("runs", "gauge", "Runs of addresses.", |z| {
-        seen(z, |s| s.counts.runs)
-    }),
+    ("names", "gauge", "Names listed.", |z| z.counts.names),
+    ("runs", "gauge", "Runs of addresses.", |z| z.counts.runs),
     ("issue", "gauge", "Issue of the last good pointer.", |z| {
         seen(z, |s| s.issue)
     }),
@@ -235,7 +269,42 @@ const METRICS: &[Metric] = &[
         "Contents that a guard refused.",
         |z| z.state.totals.refusals,
     ),
+    (
+        "damaged_images_total",
+        "counter",
+        "Images found damaged on the disk.",
+        |z| z.state.totals.damaged,
+    ),
+    (
+        "failing",
+        "gauge",
+        "Whether the last run failed for the zone.",
+        |z| z.state.failure.is_some().into(),
+    ),
+    (
+        "failing_since_timestamp_seconds",
+        "gauge",
+        "Since when it fails; 0 if it does not.",
+        |z| z.state.failure.as_ref().map_or(0, |failure| failure.since),
+    ),
+    (
+        "hook_failing",
+        "gauge",
+        "Whether a hook fails for the zone.",
+        |z| hook_fails(z).into(),
+    ),
+    (
+        "left_index",
+        "gauge",
+        "Whether the feed's index does not name the zone any more.",
+        |z| z.state.left_index.into(),
+    ),
 ];
+
+fn hook_fails(zone: &ZoneHealth) -> bool {
+    let event = zone.state.event.as_ref();
+    event.is_some_and(|event| !event.told && event.error.is_some())
+}
 
 fn seen(zone: &ZoneHealth, of: impl Fn(&rblmap_feed::Seen) -> u64) -> u64 {
     zone.state.seen.as_ref().map_or(0, of)
@@ -258,6 +327,12 @@ fn prometheus(health: &Health) -> String {
             );
         }
     }
+    let troubles = health.trouble.len();
+    let _ = writeln!(
+        text,
+        "# HELP rblmap_trouble What concerns all zones and is not as it should be.\n\
+         # TYPE rblmap_trouble gauge\nrblmap_trouble {troubles}"
+    );
     let name = "rblmap_source_failures_total";
     let _ = writeln!(
         text,

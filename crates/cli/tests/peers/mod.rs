@@ -245,6 +245,24 @@ impl Feed {
         run
     }
 
+    /// Publishes addresses without a pattern, of which nothing much can be packed: the snapshot takes
+    /// some two bytes for each.
+    pub fn publish_scattered(&self, count: u32) {
+        let mut random = fastrand::Rng::with_seed(count.into());
+        let address = |_| std::net::Ipv4Addr::from_bits(random.u32(0x0b00_0000..0x7000_0000));
+        let lines = (0..count)
+            .map(address)
+            .map(|address| format!("{address}\n"));
+        let list = format!("10.0.0.0\n{}", lines.collect::<String>());
+        std::fs::write(self.path("list.txt"), list).unwrap();
+        let image = self.arg("built.rbl");
+        let spec = format!("ops.example:plain:{}", self.arg("list.txt"));
+        assert_eq!(rblmap(["build", "-q", "-o", &image, &spec]).code, 0);
+        let (feed, key) = (self.arg("feed"), self.arg("ops.key"));
+        let run = rblmap(["publish", &feed, &image, "--key", &key]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
+
     pub fn mirror_from(&self, source: &str, more: &[&str]) -> Run {
         let (folder, key) = (self.arg("mirror"), self.arg("ops.pub"));
         let mut args = vec!["mirror", source, &folder, "--key", &key];

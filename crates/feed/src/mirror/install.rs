@@ -1,25 +1,24 @@
 //! Puts an image in place, and what goes with it, in the order in which a kill does no harm.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::path::Path;
-
 use rblmap::{Image, StatusPage};
 use rblmap_content::ZoneName;
-use rblmap_image::{TEMP_PREFIX, place};
 
-use crate::error::{Error, writing};
-use crate::folder::{Folder, map_image};
-use crate::state::{self, State};
+use crate::disk::Access;
+use crate::error::Error;
+use crate::folder::{image_name, log_name, previous_name, status_name};
+use crate::state::State;
 use crate::status_page;
 
+use super::running::whole;
 use super::{Run, Update};
 
-/// The image that runs, if there is one that can be opened and is of the zone. A damaged one is
-/// replaced from a snapshot.
-pub(super) fn running(folder: &Folder, zone: &ZoneName) -> Option<Image> {
-    let image = map_image(&folder.image(zone)).ok()?;
-    (image.name() == zone.as_str()).then_some(image)
+/// What changes with a run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settled<'a> {
+    /// The image that runs now.
+    pub(super) running: Option<&'a Image>,
+    /// Whether it is another one than before.
+    pub(super) swapped: bool,
 }
 
 /// Keeps the old image under its other name, puts the new one in place, then writes state, page
@@ -27,78 +26,92 @@ pub(super) fn running(folder: &Folder, zone: &ZoneName) -> Option<Image> {
 pub(super) fn install(
     run: &Run<'_>,
     zone: &ZoneName,
-    state: &State,
+    state: &mut State,
+    old: Option<&Image>,
     image: &Image,
     update: &Update,
 ) -> Result<(), Error> {
-    let path = run.folder.image(zone);
-    keep(&path, &run.folder.previous(zone))?;
-    place(&path, image.as_bytes()).map_err(writing(&path))?;
-    settle(run, zone, state, Some(image), true)?;
+    let name = image_name(zone);
+    // One that is damaged is nothing to go back to.
+    if old.is_some() {
+        run.dir.second_name(&name, &previous_name(zone))?;
+    }
+    let access = run.dir.access(&name).unwrap_or_else(Access::public);
+    run.dir.place(&name, image.as_bytes(), &access)?;
+    state.whole = run.dir.stat(&name).map(|stat| whole(&stat, run.now));
+    let settled = Settled {
+        running: Some(image),
+        swapped: true,
+    };
+    settle(run, zone, state, settled)?;
     log(run, zone, update)
 }
 
-/// Writes state and page without a new image.
+/// Writes state and page.
 pub(super) fn settle(
     run: &Run<'_>,
     zone: &ZoneName,
-    state: &State,
-    running: Option<&Image>,
-    swapped: bool,
+    state: &mut State,
+    settled: Settled<'_>,
 ) -> Result<(), Error> {
-    state::write(&run.folder.state(zone), state)?;
-    mark(run, zone, state, running, swapped)
+    state.failure = None;
+    state.left_index = false;
+    let page = page(run, zone, state, settled)?;
+    state.generation = page.generation;
+    state.write(run.dir, zone)?;
+    status_page::write(run.dir, &status_name(zone), &page)
 }
 
-/// Writes the page.
+/// Writes the page alone: nothing is new but that all is well.
 pub(super) fn mark(
     run: &Run<'_>,
     zone: &ZoneName,
-    state: &State,
+    state: &mut State,
     running: Option<&Image>,
-    swapped: bool,
 ) -> Result<(), Error> {
-    let path = run.folder.status(zone);
-    let before = status_page::read(&path)?;
-    let serial = running.map_or(0, Image::serial);
+    let settled = Settled {
+        running,
+        swapped: false,
+    };
+    state.failure = None;
+    state.left_index = false;
+    let page = page(run, zone, state, settled)?;
+    state.generation = page.generation;
+    status_page::write(run.dir, &status_name(zone), &page)
+}
+
+/// The page as it shall be. One that was wiped is made again, with a generation that readers have
+/// not seen.
+fn page(
+    run: &Run<'_>,
+    zone: &ZoneName,
+    state: &State,
+    settled: Settled<'_>,
+) -> Result<StatusPage, Error> {
+    let before = status_page::read(run.dir, &status_name(zone))?;
+    let serial = settled.running.map_or(0, Image::serial);
     // A run that was killed may have left the page behind the image.
-    let moved = swapped || before.is_none_or(|before| before.serial != serial);
+    let moved = settled.swapped || before.is_none_or(|before| before.serial != serial);
     let generation = before.map_or(0, |before| before.generation);
+    let generation = generation.max(state.generation);
     let seen = state.seen.as_ref();
     let stale_from = seen.map_or(0, |seen| seen.expires);
-    let page = StatusPage {
+    Ok(StatusPage {
         retired: seen.is_some_and(|seen| seen.retired.is_some()),
         held: state.held.is_some(),
-        generation: generation + u64::from(moved),
+        generation: generation.saturating_add(u64::from(moved)),
         stale_from,
         expired_from: stale_from.saturating_add(run.settings.grace),
         serial,
         checked: run.now,
-    };
-    status_page::write(&path, &page)
-}
-
-/// Gives the running image a second name, by which `rollback` finds it.
-fn keep(path: &Path, previous: &Path) -> Result<(), Error> {
-    if !path.exists() {
-        return Ok(());
-    }
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let link = folder.join(format!("{TEMP_PREFIX}previous"));
-    let linked = fs::hard_link(path, &link).and_then(|()| fs::rename(&link, previous));
-    // Renaming one name of a file over another of the same does nothing, and leaves both.
-    let _ = fs::remove_file(&link);
-    linked.map_err(writing(previous))
+    })
 }
 
 fn log(run: &Run<'_>, zone: &ZoneName, update: &Update) -> Result<(), Error> {
-    let path = run.folder.log(zone);
     let mut line = serde_json::json!({ "time": run.now, "zone": zone.as_str() });
     let fields = serde_json::to_value(update).unwrap_or_default();
     if let (Some(line), Some(fields)) = (line.as_object_mut(), fields.as_object()) {
         line.extend(fields.clone());
     }
-    let file = OpenOptions::new().create(true).append(true).open(&path);
-    let written = file.and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()));
-    written.map_err(writing(path))
+    run.dir.append(&log_name(zone), &format!("{line}\n"))
 }

@@ -1,37 +1,46 @@
 //! From a checked manifest to a checked image.
 
 use rblmap::Image;
-use rblmap_content::ZoneName;
+use rblmap_content::{ContentId, ZoneName};
+use rblmap_delta::Limits;
 
-use crate::check::{self, Checked, Fetcher, Look};
+use crate::chain::{self, Chain};
+use crate::check::{self, Checked, Look};
 use crate::counts::Counts;
 use crate::digest::FileHash;
-use crate::error::Error;
-use crate::folder::free_space;
-use crate::manifest::{Edge, INDEX_LIMIT, Ladder, Manifest};
-use crate::names::FeedPath;
-use crate::route::{self, Route};
+use crate::error::{Class, Error};
+use crate::fetcher::Fetcher;
+use crate::guard::{self, Before, Measured};
+use crate::manifest::{DeltaFile, DeltaIndex, INDEX_LIMIT, Manifest, Retired};
+use crate::path::FeedPath;
 use crate::state::{RefusedUpdate, Seen, State};
-use crate::transport::{Source, Want};
+use crate::status_page;
+use crate::transport::{Want, WantKind};
+use crate::trust::Trust;
 
-use super::install;
-use super::{Outcome, Run, Update};
+use super::audit::{content_of, false_content, hash_of};
+use super::install::{self, Settled};
+use super::running::running;
+use super::{Outcome, Run, Update, events};
 
 /// Room that is left beside what an update needs, bytes.
 const MARGIN: u64 = 64 << 10;
+/// What unpacks to more than so many times the image, and a little, is not what made it.
+const PAYLOAD_FACTOR: u64 = 16;
+const PAYLOAD_LEAST: u64 = 1 << 20;
 
 /// Tries to bring a zone up to date from one source. The state changes on success, or where a
 /// guard refused.
 pub(super) fn attempt(
     run: &Run<'_>,
-    source: &Source,
+    fetcher: Fetcher<'_>,
     zone: &ZoneName,
+    trust: &mut Trust,
     state: &mut State,
     trouble: &mut Vec<Error>,
 ) -> Result<Outcome, Error> {
-    let fetcher = run.fetcher(source);
-    let running = install::running(run.folder, zone);
-    let look = check::zone(fetcher, zone, state, run.now)?;
+    let running = running(run, zone, state, trouble);
+    let look = check::zone(fetcher, zone, trust, state, run.now)?;
     let checked = match look {
         Look::Same => match settled(run, zone, state, running.as_ref())? {
             Some(outcome) => return Ok(outcome),
@@ -41,26 +50,26 @@ pub(super) fn attempt(
                     seen: None,
                     ..state.clone()
                 };
-                match check::zone(fetcher, zone, &anew, run.now)? {
+                match check::zone(fetcher, zone, trust, &anew, run.now)? {
                     Look::New(checked) => checked,
-                    Look::Same => return Err(no_image(zone)),
+                    Look::Same => return Err(no_manifest(zone)),
                 }
             }
         },
         Look::New(checked) => checked,
     };
-    follow(
+    let follow = Follow {
         run,
         fetcher,
         zone,
-        state,
-        running.as_ref(),
-        *checked,
-        trouble,
-    )
+        trust,
+        running: running.as_ref(),
+        checked: &checked,
+    };
+    follow.follow(state, trouble)
 }
 
-fn no_image(zone: &ZoneName) -> Error {
+fn no_manifest(zone: &ZoneName) -> Error {
     Error::NotPossible {
         zone: zone.clone(),
         what: "no manifest to follow".to_owned(),
@@ -71,7 +80,7 @@ fn no_image(zone: &ZoneName) -> Error {
 fn settled(
     run: &Run<'_>,
     zone: &ZoneName,
-    state: &State,
+    state: &mut State,
     running: Option<&Image>,
 ) -> Result<Option<Outcome>, Error> {
     let Some(seen) = &state.seen else {
@@ -90,7 +99,7 @@ fn settled(
         },
         _ => return Ok(None),
     };
-    install::mark(run, zone, state, running, false)?;
+    install::mark(run, zone, state, running)?;
     Ok(Some(outcome))
 }
 
@@ -98,78 +107,345 @@ fn is_content(image: &Image, seen: &Seen) -> bool {
     (image.content_id(), image.serial()) == (*seen.content.0.as_bytes(), seen.serial)
 }
 
-fn follow(
-    run: &Run<'_>,
-    fetcher: Fetcher<'_>,
-    zone: &ZoneName,
-    state: &mut State,
-    running: Option<&Image>,
-    checked: Checked<Manifest>,
-    trouble: &mut Vec<Error>,
-) -> Result<Outcome, Error> {
-    let manifest = &checked.document;
-    floor(zone, state, running, manifest)?;
-    let same_epoch = state
-        .seen
-        .as_ref()
-        .is_none_or(|seen| seen.epoch == manifest.epoch);
-    let updated = state.seen.as_ref().map_or(run.now, |seen| seen.updated);
-    let seen = checked.seen(updated);
-    let mut next = State {
-        keys: checked.keys.clone(),
-        ..state.clone()
-    };
-    let id = manifest.content.0.to_string();
-    let accepted = state
-        .accepted
-        .as_ref()
-        .is_some_and(|accepted| id.starts_with(accepted));
-    let outcome = if let Some(retired) = &manifest.retired {
-        let url = retired.url.clone();
-        Some(Outcome::Retired { url })
-    } else if let Some(image) = running.filter(|image| is_content(image, &seen)) {
-        next.refused = None;
-        let serial = image.serial();
-        Some(Outcome::Current { serial })
-    } else if let (Some(image), Some(_), false) = (running, &state.held, accepted) {
-        Some(Outcome::Held {
-            serial: image.serial(),
-            waiting: manifest.serial,
-        })
-    } else {
-        None
-    };
-    if let Some(outcome) = outcome {
-        let recovered = state.seen.as_ref().is_some_and(|before| {
-            before.content != seen.content && matches!(outcome, Outcome::Current { .. })
+/// A checked manifest that is followed.
+struct Follow<'a> {
+    run: &'a Run<'a>,
+    fetcher: Fetcher<'a>,
+    zone: &'a ZoneName,
+    trust: &'a Trust,
+    running: Option<&'a Image>,
+    checked: &'a Checked<Manifest>,
+}
+
+impl Follow<'_> {
+    fn follow(&self, state: &mut State, trouble: &mut Vec<Error>) -> Result<Outcome, Error> {
+        let manifest = &self.checked.document;
+        self.floor(state)?;
+        let updated = state
+            .seen
+            .as_ref()
+            .map_or(self.run.now, |seen| seen.updated);
+        let seen = self.checked.seen(updated);
+        if let Some(outcome) = self.without_a_swap(state, &seen)? {
+            let recovered = state.seen.as_ref().is_some_and(|before| {
+                before.content != seen.content && matches!(outcome, Outcome::Current { .. })
+            });
+            let mut next = state.clone();
+            next.seen = Some(seen);
+            if !matches!(outcome, Outcome::Held { .. }) {
+                next.refused = None;
+                next.accepted = None;
+            }
+            let settled = Settled {
+                running: self.running,
+                swapped: recovered,
+            };
+            self.measure(&mut next)?;
+            install::settle(self.run, self.zone, &mut next, settled)?;
+            *state = next;
+            return Ok(outcome);
+        }
+        let before = state.seen.as_ref();
+        let same_session = before.is_none_or(|seen| seen.session == manifest.session);
+        let mut next = state.clone();
+        let base = self.running.filter(|_| same_session);
+        let (image, chain) = self.fetch(base, &mut next, trouble)?;
+        let size = self.guard(state, &image)?;
+        let update = update(self.run, self.fetcher, manifest, &chain, self.running);
+        next.event = Some(events::updated(&update, &manifest.content.0.short()));
+        next.seen = Some(Seen {
+            updated: self.run.now,
+            ..seen
         });
-        next.seen = Some(seen);
-        install::settle(run, zone, &next, running, recovered)?;
+        if state.accepted.is_some() {
+            // A person said that this is the size to go on from.
+            next.sizes.clear();
+        }
+        guard::remember(&mut next.sizes, size);
+        next.refused = None;
+        next.accepted = None;
+        next.held = None;
+        next.totals.updates += 1;
+        let (run, zone, old) = (self.run, self.zone, self.running);
+        install::install(run, zone, &mut next, old, &image, &update)?;
         *state = next;
-        return Ok(outcome);
+        Ok(Outcome::Updated(update))
     }
-    let base = running.filter(|_| same_epoch);
-    let (image, route) = fetch(run, fetcher, manifest, base, &mut next, trouble)?;
-    guard(run, zone, state, running, &image, accepted)?;
-    next.seen = Some(Seen {
-        updated: run.now,
-        ..seen
-    });
-    next.refused = None;
-    next.accepted = None;
-    next.held = None;
-    next.totals.updates += 1;
-    let update = update(run, fetcher, manifest, &route, running);
-    install::install(run, zone, &next, &image, &update)?;
-    *state = next;
-    Ok(Outcome::Updated(update))
+
+    /// What there is to say where no image is fetched; none where one is.
+    fn without_a_swap(&self, state: &mut State, seen: &Seen) -> Result<Option<Outcome>, Error> {
+        let manifest = &self.checked.document;
+        if let Some(retired) = &manifest.retired {
+            self.may_retire(state, retired)?;
+            let url = retired.url.clone();
+            return Ok(Some(Outcome::Retired { url }));
+        }
+        if let Some(image) = self.running.filter(|image| is_content(image, seen)) {
+            let serial = image.serial();
+            return Ok(Some(Outcome::Current { serial }));
+        }
+        if let (Some(image), Some(_), None) = (self.running, &state.held, &state.accepted) {
+            return Ok(Some(Outcome::Held {
+                serial: image.serial(),
+                waiting: manifest.serial,
+            }));
+        }
+        Ok(None)
+    }
+
+    /// A zone that answers is given up by the word of the offline key, or by that of a person here:
+    /// else a thief of the online key could empty the list everywhere.
+    fn may_retire(&self, state: &mut State, retired: &Retired) -> Result<(), Error> {
+        let manifest = &self.checked.document;
+        let id = retirement_id(self.zone, retired);
+        let before = state.seen.as_ref().and_then(|seen| seen.retired.as_ref());
+        let accepted = state
+            .accepted
+            .as_ref()
+            .is_some_and(|update| update.id == id);
+        let keys = &self.trust.keys;
+        let by_offline_key =
+            keys.is_offline(&self.checked.key) || keys.says_retired(&manifest.zone);
+        if self.running.is_none() || before.is_some() || accepted || by_offline_key {
+            return Ok(());
+        }
+        let refused = RefusedUpdate {
+            at: self.run.now,
+            id: id.clone(),
+            image: None,
+            serial: manifest.serial,
+            why: format!("given up by its publisher, see {}", retired.url),
+        };
+        remember_refusal(state, refused);
+        Err(Error::RetirementRefused {
+            zone: self.zone.clone(),
+            url: retired.url.clone(),
+            id: id.get(..12).unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// The size of the image that runs, where it was never measured.
+    fn measure(&self, next: &mut State) -> Result<(), Error> {
+        if let Some(image) = self.running.filter(|_| next.sizes.is_empty()) {
+            let size = Measured::of(image, self.run.now);
+            next.sizes
+                .push(size.map_err(|error| result(self.zone, &error))?);
+        }
+        Ok(())
+    }
+
+    /// Without a memory, the running image is the floor; but not where the memory is of a key that
+    /// the offline key removed.
+    fn floor(&self, state: &State) -> Result<(), Error> {
+        let manifest = &self.checked.document;
+        let Some(image) = self.running.filter(|_| state.seen.is_none()) else {
+            return Ok(());
+        };
+        if manifest.created < image.created() && manifest.serial < image.serial() {
+            return Err(Error::SerialBack {
+                path: FeedPath::pointer(self.zone).to_string(),
+                found: manifest.serial,
+                known: image.serial(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Fetches what the cheapest chain needs and makes the image; if deltas do not lead there, from
+    /// the snapshot.
+    fn fetch(
+        &self,
+        base: Option<&Image>,
+        next: &mut State,
+        trouble: &mut Vec<Error>,
+    ) -> Result<(Image, Chain), Error> {
+        let made = self
+            .plan(base)
+            .and_then(|chain| Ok((self.make(base, &chain)?, chain)));
+        let (image, chain) = match made {
+            Err(error) if base.is_some() && may_be_mended_by_snapshot(&error) => {
+                next.totals.fallbacks += 1;
+                trouble.push(error);
+                let chain = self.plan(None)?;
+                (self.make(None, &chain)?, chain)
+            }
+            made => made?,
+        };
+        let snapshot = chain.snapshot.map_or(0, |snapshot| snapshot.bytes);
+        next.totals.snapshot_bytes += snapshot;
+        next.totals.delta_bytes += chain.bytes() - snapshot;
+        Ok((image, chain))
+    }
+
+    /// The cheapest chain; older deltas are looked up only where those in the manifest do not
+    /// suffice.
+    fn plan(&self, base: Option<&Image>) -> Result<Chain, Error> {
+        let manifest = &self.checked.document;
+        let from = base.map(Image::serial);
+        let mut deltas: Vec<DeltaFile> = [&manifest.deltas[..], &manifest.merged[..]].concat();
+        let to = manifest.serial;
+        let near = chain::plan(from, to, manifest.snapshot, &deltas);
+        if let Some(chain) = near.as_ref().filter(|chain| chain.snapshot.is_none()) {
+            return Ok(chain.clone());
+        }
+        let useful = from.unwrap_or(manifest.snapshot.serial).min(to);
+        if let Some(file) = manifest.delta_index.filter(|file| {
+            file.from <= useful || (near.is_none() && file.from <= manifest.snapshot.serial)
+        }) {
+            let path = file.path(&manifest.zone.0);
+            let bytes = self.fetcher.get(&path, file.bytes.min(INDEX_LIMIT));
+            let more = bytes.and_then(|bytes| {
+                same_bytes(&path, &bytes, file.bytes, file.hash)?;
+                DeltaIndex::read(&path, &bytes, manifest)
+            });
+            match (more, &near) {
+                (Ok(index), _) => deltas.extend(index.deltas),
+                // There is a way without it.
+                (Err(error), Some(_)) if may_be_mended_by_snapshot(&error) => {}
+                (Err(error), _) => return Err(error),
+            }
+        }
+        chain::plan(from, to, manifest.snapshot, &deltas).ok_or_else(|| Error::Manifest {
+            path: FeedPath::pointer(&manifest.zone.0).to_string(),
+            what: "no way from the snapshot to the serial".to_owned(),
+        })
+    }
+
+    fn make(&self, base: Option<&Image>, chain: &Chain) -> Result<Image, Error> {
+        let manifest = &self.checked.document;
+        let zone = self.zone;
+        room(self.run, chain.bytes(), manifest)?;
+        let wants = wants(zone, chain);
+        let plain: Vec<Want> = wants.iter().map(|(want, _)| want.clone()).collect();
+        let remarks = self.fetcher.fetch(&plain)?;
+        let mut files = Vec::new();
+        for (want, hash) in &wants {
+            let taken = self.fetcher.take(want, &remarks);
+            let whole = taken.and_then(|bytes| {
+                same_bytes(&want.path, &bytes, want.limit, *hash)?;
+                Ok(bytes)
+            });
+            files.push(match whole {
+                // It may have begun with what another run had of it.
+                Err(Error::Hash { .. }) => self.anew(want, *hash)?,
+                whole => whole?,
+            });
+        }
+        let limits = self.limits(base);
+        let bytes = unfold(&limits, zone, base, chain, &files, &wants)?;
+        let image = Image::from_vec(bytes).map_err(|error| result(zone, &error))?;
+        check_result(manifest, &image)?;
+        Ok(image)
+    }
+
+    /// Fetches a file once more, from its beginning.
+    fn anew(&self, want: &Want, hash: FileHash) -> Result<Vec<u8>, Error> {
+        let want = Want {
+            kind: WantKind::Anew,
+            ..want.clone()
+        };
+        let remarks = self.fetcher.fetch(std::slice::from_ref(&want))?;
+        let bytes = self.fetcher.take(&want, &remarks)?;
+        same_bytes(&want.path, &bytes, want.limit, hash)?;
+        Ok(bytes)
+    }
+
+    /// What unpacking may take: what the manifest says that comes of it, with room.
+    fn limits(&self, base: Option<&Image>) -> Limits {
+        let old = base.map_or(0, |image| image.as_bytes().len() as u64);
+        let image = self.checked.document.counts.image.max(old);
+        let most = image
+            .saturating_mul(PAYLOAD_FACTOR)
+            .saturating_add(PAYLOAD_LEAST);
+        let given = self.run.settings.limits;
+        Limits {
+            payload: given.payload.min(most),
+            ..given
+        }
+    }
+
+    /// What the guards say; the size of the new image. A content that was accepted passes as a
+    /// whole, and only if it is what it calls itself.
+    fn guard(&self, state: &mut State, image: &Image) -> Result<Measured, Error> {
+        let (run, zone) = (self.run, self.zone);
+        let hash = hash_of(image);
+        let claimed = ContentId::from_bytes(image.content_id());
+        if state.false_root.as_ref() == Some(&hash) {
+            return Err(result(zone, &"the content is not what it calls itself"));
+        }
+        let page = status_page::read(run.dir, &crate::folder::status_name(zone))?;
+        let before = Before {
+            image: self.running,
+            size: self.size_before(state)?,
+            checked: page.map_or(0, |page| page.checked),
+        };
+        let checked = run.settings.guards.check(before, image, run.now);
+        let (refusal, size) = checked.map_err(|error| result(zone, &error))?;
+        let Some(refusal) = refusal else {
+            return Ok(size);
+        };
+        let found = content_of(image).map_err(|error| result(zone, &error))?;
+        if found != claimed {
+            return Err(false_content(zone, &found, &claimed));
+        }
+        let id = claimed.to_string();
+        let accepted = state.accepted.as_ref();
+        if accepted.is_some_and(|update| update.id == id && update.image.as_ref() == Some(&hash)) {
+            return Ok(size);
+        }
+        let refused = RefusedUpdate {
+            at: run.now,
+            id,
+            image: Some(hash),
+            serial: image.serial(),
+            why: refusal.to_string(),
+        };
+        remember_refusal(state, refused);
+        Err(Error::Refused {
+            zone: zone.clone(),
+            refusal: Box::new(refusal),
+            id: claimed.short(),
+        })
+    }
+
+    /// What the zone listed a day ago; what it lists, where that is not remembered.
+    fn size_before(&self, state: &State) -> Result<Option<Measured>, Error> {
+        let known = guard::a_day_ago(&state.sizes, self.run.now);
+        match (known, self.running) {
+            (None, Some(image)) => {
+                let size = Measured::of(image, self.run.now);
+                size.map(Some).map_err(|error| result(self.zone, &error))
+            }
+            (known, _) => Ok(known),
+        }
+    }
+}
+
+/// Whether the snapshot may do where deltas do not: they are missing, damaged or lead elsewhere.
+fn may_be_mended_by_snapshot(error: &Error) -> bool {
+    matches!(error, Error::NotAFeed { .. }) || error.class() == Class::Damaged
+}
+
+/// Counts a refusal once.
+fn remember_refusal(state: &mut State, refused: RefusedUpdate) {
+    let same = |known: &RefusedUpdate| (&known.id, &known.image) == (&refused.id, &refused.image);
+    if !state.refused.as_ref().is_some_and(same) {
+        state.totals.refusals += 1;
+        state.refused = Some(refused);
+    }
+}
+
+/// What `accept` names of the end of a zone.
+fn retirement_id(zone: &ZoneName, retired: &Retired) -> String {
+    let text = format!("rblmap retired {zone} {} {}", retired.at, retired.url);
+    blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
 fn update(
     run: &Run<'_>,
     fetcher: Fetcher<'_>,
     manifest: &Manifest,
-    route: &Route,
+    chain: &Chain,
     running: Option<&Image>,
 ) -> Update {
     let elapsed = run.started.elapsed().as_millis();
@@ -177,157 +453,48 @@ fn update(
         from: running.map(Image::serial),
         to: manifest.serial,
         source: fetcher.source.name(),
-        snapshot: route.snapshot.is_some(),
-        deltas: route.deltas.len(),
-        bytes: route.bytes(),
+        snapshot: chain.snapshot.is_some(),
+        deltas: chain.deltas.len(),
+        bytes: chain.bytes(),
         counts: manifest.counts,
         milliseconds: u64::try_from(elapsed).unwrap_or(u64::MAX),
     }
 }
 
-/// Without a memory, the running image is the floor.
-fn floor(
-    zone: &ZoneName,
-    state: &State,
-    running: Option<&Image>,
-    manifest: &Manifest,
-) -> Result<(), Error> {
-    let Some(image) = running.filter(|_| state.seen.is_none()) else {
-        return Ok(());
-    };
-    if manifest.created < image.created() && manifest.serial < image.serial() {
-        return Err(Error::SerialBack {
-            path: FeedPath::pointer(zone).to_string(),
-            found: manifest.serial,
-            known: image.serial(),
-        });
-    }
-    Ok(())
-}
-
-/// Fetches what the cheapest route needs and makes the image; if deltas do not lead there, from
-/// the snapshot.
-fn fetch(
-    run: &Run<'_>,
-    fetcher: Fetcher<'_>,
-    manifest: &Manifest,
-    running: Option<&Image>,
-    next: &mut State,
-    trouble: &mut Vec<Error>,
-) -> Result<(Image, Route), Error> {
-    let route = plan(fetcher, manifest, running)?;
-    let made = make(run, fetcher, manifest, running, &route);
-    let (image, route) = match made {
-        Err(error) if route.snapshot.is_none() && error.reason() == "damaged" => {
-            next.totals.fallbacks += 1;
-            trouble.push(error);
-            let route = plan(fetcher, manifest, None)?;
-            (make(run, fetcher, manifest, None, &route)?, route)
-        }
-        made => (made?, route),
-    };
-    let snapshot = route.snapshot.map_or(0, |snapshot| snapshot.bytes);
-    next.totals.snapshot_bytes += snapshot;
-    next.totals.delta_bytes += route.bytes() - snapshot;
-    Ok((image, route))
-}
-
-/// The cheapest route; older deltas are looked up only where those in the manifest do not suffice.
-fn plan(
-    fetcher: Fetcher<'_>,
-    manifest: &Manifest,
-    running: Option<&Image>,
-) -> Result<Route, Error> {
-    let from = running.map(Image::serial);
-    let mut edges: Vec<Edge> = [&manifest.steps[..], &manifest.squashes[..]].concat();
-    let to = manifest.serial;
-    let near = route::plan(from, to, manifest.snapshot, &edges);
-    if let Some(route) = near.as_ref().filter(|route| route.snapshot.is_none()) {
-        return Ok(route.clone());
-    }
-    let useful = from.unwrap_or(manifest.snapshot.serial).min(to);
-    if let Some(file) = manifest.ladder.filter(|file| {
-        file.from <= useful || (near.is_none() && file.from <= manifest.snapshot.serial)
-    }) {
-        let path = file.path(&manifest.zone.0);
-        let bytes = fetcher.get(&path, file.bytes.min(INDEX_LIMIT))?;
-        same_bytes(&path, &bytes, file.bytes, file.hash)?;
-        edges.extend(Ladder::read(&path, &bytes, manifest)?.edges);
-    }
-    route::plan(from, to, manifest.snapshot, &edges).ok_or_else(|| Error::Manifest {
-        path: FeedPath::pointer(&manifest.zone.0).to_string(),
-        what: "no way from the snapshot to the serial".to_owned(),
-    })
-}
-
-fn make(
-    run: &Run<'_>,
-    fetcher: Fetcher<'_>,
-    manifest: &Manifest,
-    running: Option<&Image>,
-    route: &Route,
-) -> Result<Image, Error> {
-    let zone = &manifest.zone.0;
-    room(run, route.bytes(), manifest)?;
-    let wants = wants(zone, route);
-    let plain: Vec<Want> = wants.iter().map(|(want, _)| want.clone()).collect();
-    fetcher
-        .source
-        .fetch(&plain, fetcher.spool, fetcher.options)?;
-    let mut files = Vec::new();
-    for (want, hash) in &wants {
-        let bytes = fetcher.source.take(want, fetcher.spool)?;
-        same_bytes(&want.path, &bytes, want.limit, *hash).inspect_err(|_| {
-            // A partial file that went wrong must not be gone on with.
-            let _ = std::fs::remove_file(crate::transport::in_spool(fetcher.spool, &want.path));
-        })?;
-        files.push(bytes);
-    }
-    let bytes = unfold(run, zone, running, route, &files, &wants)?;
-    let image = Image::from_vec(bytes).map_err(|error| result(zone, &error))?;
-    check_result(manifest, &image)?;
-    Ok(image)
-}
-
-/// The files of a route, in its order.
-fn wants(zone: &ZoneName, route: &Route) -> Vec<(Want, FileHash)> {
-    let snapshot = route
+/// The files of a chain, in its order.
+fn wants(zone: &ZoneName, chain: &Chain) -> Vec<(Want, FileHash)> {
+    let snapshot = chain
         .snapshot
         .iter()
         .map(|snapshot| (want(snapshot.path(zone), snapshot.bytes), snapshot.hash));
-    let deltas = route
+    let deltas = chain
         .deltas
         .iter()
-        .map(|edge| (want(edge.path(zone), edge.bytes), edge.hash));
+        .map(|delta| (want(delta.path(zone), delta.bytes), delta.hash));
     snapshot.chain(deltas).collect()
 }
 
 fn want(path: FeedPath, limit: u64) -> Want {
-    let changes = false;
-    Want {
-        path,
-        limit,
-        changes,
-    }
+    let kind = WantKind::Fixed;
+    Want { path, limit, kind }
 }
 
 /// Snapshot and deltas to the bytes of an image.
 fn unfold(
-    run: &Run<'_>,
+    limits: &Limits,
     zone: &ZoneName,
     running: Option<&Image>,
-    route: &Route,
+    chain: &Chain,
     files: &[Vec<u8>],
     wants: &[(Want, FileHash)],
 ) -> Result<Vec<u8>, Error> {
-    let limits = &run.settings.limits;
     let named = |index: usize| {
         wants
             .get(index)
             .map_or(String::new(), |(w, _)| w.path.to_string())
     };
     let unpacked;
-    let (base, deltas) = match (route.snapshot, running, files.split_first()) {
+    let (base, deltas) = match (chain.snapshot, running, files.split_first()) {
         (Some(_), _, Some((snapshot, deltas))) => {
             let bytes = rblmap_delta::unpack(snapshot, limits);
             let bytes = bytes.map_err(|source| Error::Delta {
@@ -396,51 +563,14 @@ fn room(run: &Run<'_>, files: u64, manifest: &Manifest) -> Result<(), Error> {
     let needed = files
         .saturating_add(manifest.counts.image)
         .saturating_add(MARGIN);
-    let free = free_space(run.folder.path())?;
+    let free = run.dir.free_space()?;
     if free >= needed {
         return Ok(());
     }
     Err(Error::Full {
-        path: run.folder.path().to_owned(),
+        path: run.dir.path().to_owned(),
         needed,
         free,
-    })
-}
-
-fn guard(
-    run: &Run<'_>,
-    zone: &ZoneName,
-    state: &mut State,
-    running: Option<&Image>,
-    image: &Image,
-    accepted: bool,
-) -> Result<(), Error> {
-    if accepted {
-        return Ok(());
-    }
-    let updated = state.seen.as_ref().map_or(run.now, |seen| seen.updated);
-    let elapsed = run.now.saturating_sub(updated);
-    let refusal = run.settings.guards.check(running, image, elapsed);
-    let Some(refusal) = refusal.map_err(|error| result(zone, &error))? else {
-        return Ok(());
-    };
-    let content = rblmap_content::ContentId::from_bytes(image.content_id());
-    let known = state
-        .refused
-        .as_ref()
-        .is_some_and(|refused| refused.content.0 == content);
-    if !known {
-        state.totals.refusals += 1;
-        state.refused = Some(RefusedUpdate {
-            at: run.now,
-            content: crate::manifest::Id(content),
-            why: refusal.to_string(),
-        });
-    }
-    Err(Error::Refused {
-        zone: zone.clone(),
-        refusal: Box::new(refusal),
-        id: content.short(),
     })
 }
 

@@ -3,13 +3,12 @@
 use std::path::Path;
 
 use crate::error::Error;
-use crate::folder;
 use crate::key::{PublicKey, Role, SigningKey};
-use crate::keyset::{Said, Statement};
+use crate::keyset::{Statement, StatementText};
 
-use super::shelf::STATE;
-use super::tree::{self, Tree};
-use super::{PublishOptions, zone};
+use super::facts::FeedFacts;
+use super::tree::Tree;
+use super::{Issuer, PublishOptions, PublishReport};
 
 /// What to say of keys.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,17 +20,18 @@ pub struct KeyChange {
     pub remove: Vec<PublicKey>,
 }
 
-/// Says something of keys in all manifests of a feed, from now on.
+/// Says something of keys in all manifests of a feed, from now on. A zone whose files are damaged
+/// does not keep the others.
 ///
 /// # Errors
-/// A key that may not say this; whatever [`super::publish`] fails with.
+/// A key that may not say this; a feed that cannot be written or is locked by another run.
 pub fn change_keys(
     feed: &Path,
     key: &SigningKey,
     change: &KeyChange,
     options: &PublishOptions,
     now: u64,
-) -> Result<(), Error> {
+) -> Result<Vec<PublishReport>, Error> {
     let role = key.role();
     if role == Role::Online && !change.remove.is_empty() {
         return Err(Error::Key {
@@ -39,38 +39,40 @@ pub fn change_keys(
             what: "only the offline key removes a key".to_owned(),
         });
     }
-    let _lock = folder::lock(&feed.join(STATE))?;
     let tree = Tree::new(feed);
-    for zone in tree.zones()? {
-        let Some(mut manifest) = tree.manifest(&zone)? else {
-            continue;
-        };
-        match role {
-            Role::Online => manifest.next_key.clone_from(&change.announce),
-            Role::Offline => {
-                let before = manifest.statement.as_ref().and_then(Statement::said);
-                let said = extend(before.unwrap_or_default(), change);
-                manifest.statement = Some(Statement::sign(&said, key)?);
-                manifest.next_key = manifest.next_key.filter(|key| !said.remove.contains(key));
-            }
+    let _lock = tree.lock(options.wait)?;
+    tree.clean()?;
+    let mut facts = FeedFacts::of(&tree, key, options)?;
+    match role {
+        Role::Online => facts.next_key.clone_from(&change.announce),
+        Role::Offline => {
+            let text = extend(facts.statement_text(), change);
+            facts.next_key = facts.next_key.filter(|key| !text.remove.contains(key));
+            facts.statement = Some(Statement::sign(&text, key)?);
         }
-        zone::reissue(&tree, manifest, key, options, now)?;
     }
-    tree::publish_index(&tree, key, options, now)
+    let issuer = Issuer {
+        tree: &tree,
+        facts: &facts,
+        key,
+        options,
+        now,
+    };
+    issuer.refresh_all()
 }
 
-fn extend(mut said: Said, change: &KeyChange) -> Said {
-    said.number += 1;
+fn extend(mut text: StatementText, change: &KeyChange) -> StatementText {
+    text.number += 1;
     for key in &change.remove {
-        said.add.retain(|added| added != key);
-        if !said.remove.contains(key) {
-            said.remove.push(key.clone());
+        text.add.retain(|added| added != key);
+        if !text.remove.contains(key) {
+            text.remove.push(key.clone());
         }
     }
     if let Some(key) = &change.announce
-        && !said.add.contains(key)
+        && !text.add.contains(key)
     {
-        said.add.push(key.clone());
+        text.add.push(key.clone());
     }
-    said
+    text
 }

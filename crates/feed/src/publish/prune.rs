@@ -8,12 +8,14 @@ use std::io;
 use rblmap_content::ZoneName;
 
 use crate::error::{Error, reading, writing};
-use crate::names::FeedPath;
+use crate::path::FeedPath;
 
 use super::tree::Tree;
 
 /// No file goes sooner, seconds.
 const GRACE: u64 = 24 * 3600;
+/// A poll interval longer than this does not make files stay longer.
+const POLL_AT_MOST: u64 = 24 * 3600;
 const FOLDERS: [&str; 4] = ["m", "l", "s", "d"];
 
 /// Removes files of a zone that were not referred to for a day and two poll intervals. `since`
@@ -26,7 +28,7 @@ pub(crate) fn prune(
     poll: u64,
     now: u64,
 ) -> Result<(), Error> {
-    let grace = GRACE.max(poll.saturating_mul(2));
+    let grace = GRACE.max(poll.min(POLL_AT_MOST) * 2);
     let mut still = BTreeMap::new();
     for folder in FOLDERS {
         let path = tree.root().join(zone.as_str()).join(folder);

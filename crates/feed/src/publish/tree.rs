@@ -2,32 +2,28 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rblmap_content::ZoneName;
-use rblmap_image::place;
+use rblmap_image::TEMP_PREFIX;
 
 use crate::digest::FileHash;
+use crate::disk::{Access, Dir, Hold, Lock, PUBLIC, PUBLIC_FOLDER, make_folders, set_mode};
 use crate::error::{Error, reading, writing};
-use crate::folder::{read_if_there, read_limited};
-use crate::key::SigningKey;
-use crate::keyset::Statement;
-use crate::manifest::{
-    Edge, FORMAT, INDEX_LIMIT, Index, IndexZone, Ladder, MANIFEST_LIMIT, Manifest, Zone,
-};
-use crate::names::FeedPath;
-use crate::pointer::{POINTER_LIMIT, Pointer, Publisher};
+use crate::manifest::{DeltaFile, DeltaIndex, INDEX_LIMIT, Index, MANIFEST_LIMIT, Manifest};
+use crate::mirror::LOCK;
+use crate::path::FeedPath;
+use crate::pointer::{POINTER_LIMIT, Pointer};
 
-use super::{PublishOptions, next_issue};
+use super::STATE;
 
 /// A feed on this disk.
 #[derive(Debug, Clone)]
 pub(crate) struct Tree {
     root: PathBuf,
 }
-
-/// A week: the index holds at least as long.
-const INDEX_HOLDS: u64 = 7 * 24 * 3600;
 
 impl Tree {
     pub(crate) fn new(root: &Path) -> Tree {
@@ -44,10 +40,25 @@ impl Tree {
         self.root.join(path.as_str())
     }
 
-    /// The zones that have a pointer.
+    /// Takes the lock of the feed, and makes the feed first if there is none.
+    pub(crate) fn lock(&self, wait: Duration) -> Result<Lock, Error> {
+        make_folders(&self.root)?;
+        Dir::make(&self.root.join(STATE))?.lock(LOCK, Hold::Alone, wait)
+    }
+
+    /// Removes temporary files that killed runs left.
+    pub(crate) fn clean(&self) -> Result<(), Error> {
+        clean(&self.root)
+    }
+
+    /// The zones that have a pointer. A zone's folder may be a symbolic link to where it really is.
     pub(crate) fn zones(&self) -> Result<Vec<ZoneName>, Error> {
         let mut zones = Vec::new();
-        for entry in fs::read_dir(&self.root).map_err(reading(&self.root))? {
+        let entries = match fs::read_dir(&self.root) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(zones),
+            entries => entries.map_err(reading(&self.root))?,
+        };
+        for entry in entries {
             let name = entry.map_err(reading(&self.root))?.file_name();
             let Ok(zone) = name.to_string_lossy().parse::<ZoneName>() else {
                 continue;
@@ -63,9 +74,11 @@ impl Tree {
     /// Puts a file in place; its folder is made if need be.
     pub(crate) fn put(&self, path: &FeedPath, bytes: &[u8]) -> Result<(), Error> {
         let path = self.on_disk(path);
-        let folder = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(folder).map_err(writing(folder))?;
-        place(&path, bytes).map_err(writing(&path))
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Ok(());
+        };
+        let name = name.to_string_lossy();
+        Dir::make(folder)?.place(&name, bytes, &Access::public())
     }
 
     /// Puts a file whose name is its hash, unless it is there.
@@ -77,9 +90,20 @@ impl Tree {
         }
     }
 
+    fn read(&self, path: &FeedPath, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.on_disk(path);
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Ok(None);
+        };
+        match folder.is_dir() {
+            true => Dir::open(folder)?.read(&name.to_string_lossy(), limit),
+            false => Ok(None),
+        }
+    }
+
     /// The pointer at a path, if there is one.
     pub(crate) fn pointer(&self, path: &FeedPath) -> Result<Option<Pointer>, Error> {
-        let bytes = read_if_there(&self.on_disk(path), POINTER_LIMIT)?;
+        let bytes = self.read(path, POINTER_LIMIT)?;
         bytes.map(|bytes| Pointer::read(path, &bytes)).transpose()
     }
 
@@ -104,14 +128,14 @@ impl Tree {
         Index::read(&path, &bytes, pointer.comment()).map(Some)
     }
 
-    /// The ladder that a manifest names.
-    pub(crate) fn ladder(&self, manifest: &Manifest) -> Result<Vec<Edge>, Error> {
-        let Some(file) = &manifest.ladder else {
+    /// The delta_index that a manifest names.
+    pub(crate) fn delta_index(&self, manifest: &Manifest) -> Result<Vec<DeltaFile>, Error> {
+        let Some(file) = &manifest.delta_index else {
             return Ok(Vec::new());
         };
         let path = file.path(&manifest.zone.0);
         let bytes = self.checked(&path, INDEX_LIMIT, file.hash)?;
-        Ok(Ladder::read(&path, &bytes, manifest)?.edges)
+        Ok(DeltaIndex::read(&path, &bytes, manifest)?.deltas)
     }
 
     /// A file, if its bytes have the hash of its name.
@@ -121,7 +145,9 @@ impl Tree {
         limit: u64,
         hash: FileHash,
     ) -> Result<Vec<u8>, Error> {
-        let bytes = read_limited(&self.on_disk(path), limit)?;
+        let bytes = self.read(path, limit)?;
+        let missing = || std::io::ErrorKind::NotFound.into();
+        let bytes = bytes.ok_or_else(|| reading(self.on_disk(path))(missing()))?;
         if FileHash::of(&bytes) != hash {
             let what = "hash";
             let path = path.to_string();
@@ -130,20 +156,56 @@ impl Tree {
         Ok(bytes)
     }
 
+    /// Whether a delta is there, to the hash.
+    pub(crate) fn has(&self, zone: &ZoneName, delta: &DeltaFile) -> bool {
+        let path = delta.path(zone);
+        self.checked(&path, delta.bytes, delta.hash).is_ok()
+    }
+
+    /// Lets everybody read these files and look into their folders, whoever made them with which
+    /// umask: what serves them may be anybody.
+    pub(crate) fn open_up(&self, paths: &BTreeSet<FeedPath>) -> Result<(), Error> {
+        let mut places = BTreeSet::new();
+        for path in paths {
+            let path = self.on_disk(path);
+            places.extend(
+                path.ancestors()
+                    .take_while(|at| *at != self.root)
+                    .map(Path::to_owned),
+            );
+        }
+        places.insert(self.root.clone());
+        for place in places {
+            let Ok(found) = fs::metadata(&place) else {
+                continue;
+            };
+            let mode = match found.is_dir() {
+                true => PUBLIC_FOLDER,
+                false => PUBLIC,
+            };
+            let wanted = mode & 0o555;
+            if found.permissions().mode() & wanted != wanted {
+                let opened = fs::File::open(&place).and_then(|file| set_mode(&file, mode));
+                opened.map_err(writing(&place))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether all that a manifest names is there, to the hash: what is asked before its pointer
     /// moves.
     pub(crate) fn verify(&self, manifest: &Manifest) -> Result<(), Error> {
         let zone = &manifest.zone.0;
         let snapshot = &manifest.snapshot;
         self.checked(&snapshot.path(zone), snapshot.bytes, snapshot.hash)?;
-        let ladder = self.ladder(manifest)?;
-        for edge in manifest
-            .steps
+        let delta_index = self.delta_index(manifest)?;
+        for delta in manifest
+            .deltas
             .iter()
-            .chain(&manifest.squashes)
-            .chain(&ladder)
+            .chain(&manifest.merged)
+            .chain(&delta_index)
         {
-            self.checked(&edge.path(zone), edge.bytes, edge.hash)?;
+            self.checked(&delta.path(zone), delta.bytes, delta.hash)?;
         }
         Ok(())
     }
@@ -160,70 +222,29 @@ pub(crate) fn referenced(tree: &Tree, manifest: &Manifest) -> Result<BTreeSet<Fe
     if let Some(pointer) = tree.pointer(&FeedPath::pointer(zone))? {
         paths.insert(pointer.comment().target());
     }
-    paths.extend(manifest.ladder.iter().map(|file| file.path(zone)));
-    let ladder = tree.ladder(manifest)?;
-    let edges = manifest
-        .steps
+    paths.extend(manifest.delta_index.iter().map(|file| file.path(zone)));
+    let delta_index = tree.delta_index(manifest)?;
+    let deltas = manifest
+        .deltas
         .iter()
-        .chain(&manifest.squashes)
-        .chain(&ladder);
-    paths.extend(edges.map(|edge| edge.path(zone)));
+        .chain(&manifest.merged)
+        .chain(&delta_index);
+    paths.extend(deltas.map(|delta| delta.path(zone)));
     Ok(paths)
 }
 
-/// Signs the index afresh if the zones, their texts or the keys changed, or if half of its time is
-/// over.
-pub(super) fn publish_index(
-    tree: &Tree,
-    key: &SigningKey,
-    options: &PublishOptions,
-    now: u64,
-) -> Result<(), Error> {
-    let mut zones = Vec::new();
-    let mut common: Option<(Publisher, Option<crate::key::PublicKey>, Option<Statement>)> = None;
-    for zone in tree.zones()? {
-        let Some(manifest) = tree.manifest(&zone)? else {
-            continue;
-        };
-        zones.push(IndexZone {
-            zone: Zone(zone),
-            texts: manifest.texts,
-        });
-        common = Some((manifest.publisher, manifest.next_key, manifest.statement));
-    }
-    let Some((publisher, next_key, statement)) = common else {
-        return Ok(());
-    };
-    let before = tree.index()?;
-    let holds = options.expires.max(INDEX_HOLDS);
-    let signed_by_us = || -> Result<bool, Error> {
-        let Some(pointer) = tree.pointer(&FeedPath::index_pointer())? else {
-            return Ok(false);
-        };
-        let path = pointer.comment().target();
-        let bytes = tree.checked(&path, INDEX_LIMIT, pointer.comment().hash)?;
-        Ok(pointer.verify(&bytes, [key.public()]).is_ok())
-    };
-    if let Some(before) = &before {
-        let same = (&before.zones, &before.publisher) == (&zones, &publisher)
-            && (&before.next_key, &before.statement) == (&next_key, &statement);
-        if same && before.expires.saturating_sub(now) > holds / 2 && signed_by_us()? {
-            return Ok(());
+/// Removes temporary files of a folder and of those in it.
+fn clean(folder: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(folder).map_err(reading(folder))? {
+        let entry = entry.map_err(reading(folder))?;
+        let path = entry.path();
+        let kind = fs::metadata(&path).map(|found| found.is_dir());
+        let temporary = entry.file_name().to_string_lossy().starts_with(TEMP_PREFIX);
+        match kind {
+            Ok(false) if temporary => fs::remove_file(&path).map_err(writing(&path))?,
+            Ok(true) if !temporary => clean(&path)?,
+            _ => {}
         }
     }
-    let index = Index {
-        format: FORMAT,
-        publisher,
-        issue: next_issue(before.map(|index| index.issue), now),
-        generated: now,
-        expires: now.saturating_add(holds),
-        zones,
-        next_key,
-        statement,
-    };
-    let bytes = index.to_bytes();
-    let comment = index.comment(&bytes);
-    tree.put(&comment.target(), &bytes)?;
-    let pointer = Pointer::sign(&comment, &bytes, key)?;
-    tree.put(&FeedPath::index_pointer(), pointer.as_bytes())
+    Ok(())
 }

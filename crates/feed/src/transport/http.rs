@@ -3,20 +3,23 @@
 //! TLS is courtesy here: what is trusted is signed. Redirects are followed within the origin alone.
 //! Downloads that broke off go on by range, pointers are asked for with the ETag of the last time.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::OnceLock;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use ureq::http::Response;
+use ureq::http::{HeaderMap, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
-use super::{Options, Want, in_spool, make_parent};
+use super::pace::Pace;
+use super::source::{Remote, encoded};
+use super::{Options, Partials, Remarks, Spool, Want, WantKind, make_parent};
 use crate::digest::FileHash;
-use crate::error::{Error, writing};
+use crate::disk::{Access, Dir};
+use crate::error::{Error, Reach, writing};
 
 /// Connections that live as long as the options that hold them.
 #[derive(Debug, Clone, Default)]
@@ -26,26 +29,37 @@ pub(crate) struct Client {
 
 const REDIRECTS: usize = 3;
 const BUFFER: usize = 64 << 10;
-/// Beside the spool: pointers with their ETags.
+/// In the lasting folder: pointers with their ETags.
 const CACHE: &str = ".http-cache";
 /// A pointer and two lines.
 const CACHE_LIMIT: u64 = 8 << 10;
+/// How often a transfer looks whether it is to stop.
+const TICK: Duration = Duration::from_millis(50);
+/// Where systems keep the authorities that they trust.
+const SYSTEM_AUTHORITIES: [&str; 3] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+];
 
 /// Gets files, one after the other over one connection.
 pub(super) fn fetch(
-    base: &str,
+    remote: &Remote,
     wants: &[Want],
-    spool: &Path,
+    spool: Spool<'_>,
     options: &Options,
-) -> Result<(), Error> {
+) -> Result<Remarks, Error> {
     let agent = options.http.agent.get_or_init(|| agent(options));
-    let get = Get {
+    let mut get = Get {
         agent,
-        base,
+        remote,
         options,
-        cache: spool.with_file_name(CACHE),
+        spool,
+        partials: Partials::new(spool.lasting, &remote.name()),
+        remarks: Remarks::default(),
     };
-    wants.iter().try_for_each(|want| get.file(want, spool))
+    wants.iter().try_for_each(|want| get.file(want))?;
+    Ok(get.remarks)
 }
 
 fn agent(options: &Options) -> Agent {
@@ -56,25 +70,55 @@ fn agent(options: &Options) -> Agent {
         .timeout_connect(Some(options.timeout))
         .timeout_recv_response(Some(options.timeout))
         .user_agent(concat!("rblmap/", env!("CARGO_PKG_VERSION")));
-    if let Some(pem) = &options.authorities {
-        let items = parse_pem(pem).filter_map(Result::ok);
-        let certificates: Vec<Certificate<'static>> = items
-            .filter_map(|item| match item {
-                PemItem::Certificate(certificate) => Some(certificate),
-                _ => None,
-            })
-            .collect();
+    let given = options.authorities.clone();
+    if let Some(certificates) = given.or_else(of_system).map(|pem| certificates(&pem))
+        && !certificates.is_empty()
+    {
         let roots = RootCerts::new_with_certs(&certificates);
         config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
     }
     config.build().new_agent()
 }
 
+/// The authorities that this machine trusts: those that `SSL_CERT_FILE` names, else the system's.
+fn of_system() -> Option<Vec<u8>> {
+    if let Some(path) = std::env::var_os("SSL_CERT_FILE") {
+        return std::fs::read(path).ok();
+    }
+    let mut there = SYSTEM_AUTHORITIES.iter();
+    there.find_map(|path| std::fs::read(path).ok())
+}
+
+fn certificates(pem: &[u8]) -> Vec<Certificate<'static>> {
+    let items = parse_pem(pem).filter_map(Result::ok);
+    let certificate = |item| match item {
+        PemItem::Certificate(certificate) => Some(certificate),
+        _ => None,
+    };
+    items.filter_map(certificate).collect()
+}
+
+impl Options {
+    /// Trusts the certificates of a PEM text in place of those of this machine.
+    ///
+    /// # Errors
+    /// A text without a certificate.
+    pub fn trust_authorities(&mut self, pem: Vec<u8>) -> Result<(), &'static str> {
+        if certificates(&pem).is_empty() {
+            return Err("no certificate in it (PEM is wanted)");
+        }
+        self.authorities = Some(pem);
+        Ok(())
+    }
+}
+
 struct Get<'a> {
     agent: &'a Agent,
-    base: &'a str,
+    remote: &'a Remote,
     options: &'a Options,
-    cache: PathBuf,
+    spool: Spool<'a>,
+    partials: Partials<'a>,
+    remarks: Remarks,
 }
 
 /// A pointer as it was served the last time.
@@ -83,119 +127,252 @@ struct Cached {
     body: Vec<u8>,
 }
 
+/// What the thread that talks to the server hands over.
+enum Piece {
+    Head(u16, HeaderMap),
+    Bytes(Vec<u8>),
+    End,
+    Failed(String),
+}
+
+/// An answer that is coming in.
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    body: Receiver<Piece>,
+}
+
+/// One request.
+struct Request<'r> {
+    want: &'r Want,
+    /// To go on after so many bytes.
+    resume: Option<u64>,
+    etag: Option<&'r str>,
+}
+
 impl Get<'_> {
-    fn file(&self, want: &Want, spool: &Path) -> Result<(), Error> {
-        let to = in_spool(spool, &want.path);
-        make_parent(&to)?;
-        let partial = partial(&to);
-        let have = fs::metadata(&partial).map_or(0, |file| file.len());
-        let resume = (have > 0 && have < want.limit && !want.changes).then_some(have);
-        let cached = if want.changes {
-            self.cached(want)
-        } else {
-            None
+    fn file(&mut self, want: &Want) -> Result<(), Error> {
+        let (folder, name) = make_parent(self.spool.dir, &want.path)?;
+        let part = format!("{name}.part");
+        let fixed = want.kind == WantKind::Fixed;
+        let have = match fixed {
+            true => self.partials.take(&want.path, &folder, &part),
+            false => 0,
         };
-        let mut response = self.call(want, resume, cached.as_ref())?;
-        match (response.status().as_u16(), cached) {
-            (304, Some(cached)) => return fs::write(&to, cached.body).map_err(writing(&to)),
-            (404 | 410, _) => return Ok(()),
-            (200, _) => self.save(want, &mut response, &partial, 0)?,
-            (206, _) if starts_at(&response, resume) => {
-                self.save(want, &mut response, &partial, resume.unwrap_or(0))?;
+        let resume = (have > 0 && have < want.limit).then_some(have);
+        let cached = (want.kind == WantKind::Pointer).then(|| self.cached(want));
+        let cached = cached.flatten();
+        let answer = self.call(&Request {
+            want,
+            resume,
+            etag: cached.as_ref().map(|cached| cached.etag.as_str()),
+        })?;
+        let at = folder.path().join(name);
+        match (answer.status, cached) {
+            (304, Some(cached)) => {
+                let put = folder
+                    .create(name)
+                    .and_then(|mut file| file.write_all(&cached.body));
+                return put.map_err(writing(at));
             }
-            (416, _) if resume.is_some() => {
-                fs::remove_file(&partial).map_err(writing(&partial))?;
-                return self.file(want, spool);
+            (404 | 410, _) => {
+                let status = answer.status;
+                let said = format!("no such file there (HTTP status {status})");
+                self.remarks.add(want.path.as_str(), said);
+                return Ok(());
             }
-            (status, _) => return Err(self.refused(want, &response, status)),
+            (200, _) => self.save(want, &answer, &folder, &part, 0)?,
+            (206, _) if starts_at(&answer, resume) => {
+                self.save(want, &answer, &folder, &part, resume.unwrap_or(0))?;
+            }
+            (206 | 416, _) if resume.is_some() => {
+                let _ = folder.remove_all(&part);
+                let anew = Want {
+                    kind: WantKind::Anew,
+                    ..want.clone()
+                };
+                return self.file(&anew);
+            }
+            (status, _) => return Err(self.refused(want, &answer, status)),
         }
-        fs::rename(&partial, &to).map_err(writing(&to))?;
-        if want.changes {
-            self.remember(want, &response, &to)?;
+        folder.rename(&part, &folder, name).map_err(writing(at))?;
+        if matches!(want.kind, WantKind::Pointer | WantKind::FreshPointer) {
+            self.remember(want, &answer, &folder, name);
         }
         Ok(())
     }
 
     /// Asks for a file, through redirects within the origin.
-    fn call(
-        &self,
-        want: &Want,
-        resume: Option<u64>,
-        cached: Option<&Cached>,
-    ) -> Result<Response<Body>, Error> {
-        let mut url = format!("{}/{}", self.base, want.path);
+    fn call(&self, request: &Request<'_>) -> Result<Answer, Error> {
+        let want = request.want;
+        let mut url = format!("{}/{}", self.remote.name(), want.path);
         for _ in 0..=REDIRECTS {
-            let mut request = self.agent.get(&url);
-            if let Some(from) = resume {
-                request = request.header("Range", format!("bytes={from}-"));
+            let answer = self.once(&url, request)?;
+            if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+                return Ok(answer);
             }
-            if let Some(cached) = cached {
-                request = request.header("If-None-Match", &cached.etag);
-            }
-            let deadline = self.options.deadline(want.limit);
-            let request = request.config().timeout_global(Some(deadline)).build();
-            let response = request
-                .call()
-                .map_err(|error| self.failed(&want_error(want, &error)))?;
-            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-                return Ok(response);
-            }
-            let target = header(&response, "location").unwrap_or_default();
+            let target = answer.header("location").unwrap_or_default();
             url = within_origin(&url, target).ok_or_else(|| {
-                self.failed(&format!(
-                    "{}: a redirect to another origin: {target:?}",
-                    want.path
-                ))
+                let what = format!("{}: a redirect to another origin: {target:?}", want.path);
+                self.failed(what, Reach::Source)
             })?;
         }
-        Err(self.failed(&format!("{}: too many redirects", want.path)))
+        let what = format!("{}: too many redirects", want.path);
+        Err(self.failed(what, Reach::Source))
+    }
+
+    /// One request: a thread of its own talks to the server, so that silence, a drip and a stop are
+    /// noticed here at once.
+    fn once(&self, url: &str, request: &Request<'_>) -> Result<Answer, Error> {
+        let want = request.want;
+        let mut call = self.agent.get(self.with_user(url));
+        if let Some(from) = request.resume {
+            call = call.header("Range", format!("bytes={from}-"));
+        }
+        if matches!(want.kind, WantKind::Pointer | WantKind::FreshPointer) {
+            call = call.header("Cache-Control", "no-cache");
+        }
+        if want.kind == WantKind::FreshPointer {
+            call = call.header("Pragma", "no-cache");
+        }
+        if let Some(etag) = request.etag {
+            call = call.header("If-None-Match", etag);
+        }
+        let (tell, told) = mpsc::sync_channel(4);
+        let limit = want.limit.saturating_add(1);
+        // Ends by itself: with its last piece, with nobody to take it, or with a time limit.
+        let begun = thread::Builder::new().spawn(move || match call.call() {
+            Ok(response) => pump(response, limit, &tell),
+            Err(error) => drop(tell.send(Piece::Failed(error.to_string()))),
+        });
+        begun.map_err(|error| self.failed(format!("no thread: {error}"), Reach::Source))?;
+        // Looking up a name, connecting and answering each have the timeout; all three, twice.
+        let deadline = Instant::now() + self.options.timeout * 2;
+        loop {
+            match self.next(&told)? {
+                Some(Piece::Head(status, headers)) => {
+                    return Ok(Answer {
+                        status,
+                        headers,
+                        body: told,
+                    });
+                }
+                Some(Piece::Failed(what)) => {
+                    let what = format!("{}: {what}", want.path);
+                    return Err(self.failed(what, Reach::Source));
+                }
+                Some(Piece::Bytes(_) | Piece::End) | None if Instant::now() >= deadline => {
+                    let what = format!("{}: timeout: no answer", want.path);
+                    return Err(self.failed(what, Reach::Source));
+                }
+                Some(Piece::Bytes(_) | Piece::End) | None => {}
+            }
+        }
+    }
+
+    /// The next piece, if it comes within a moment.
+    fn next(&self, told: &Receiver<Piece>) -> Result<Option<Piece>, Error> {
+        self.options.stop.check()?;
+        match told.recv_timeout(TICK) {
+            Ok(piece) => Ok(Some(piece)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => {
+                Ok(Some(Piece::Failed("the transfer ended".to_owned())))
+            }
+        }
+    }
+
+    /// The address with user and password, which nobody else sees.
+    fn with_user(&self, url: &str) -> String {
+        let Some(user) = &self.remote.user else {
+            return url.to_owned();
+        };
+        let given = self.options.password.as_ref();
+        let given = given.map(|password| encoded(password.text()));
+        let own = self.remote.password.as_ref();
+        let password = own.map(|password| password.text().to_owned()).or(given);
+        let password = password.unwrap_or_default();
+        match url.split_once("://") {
+            Some((scheme, rest)) => format!("{scheme}://{user}:{password}@{rest}"),
+            None => url.to_owned(),
+        }
     }
 
     /// Writes a body after the first `have` bytes, at most a byte over the limit.
     fn save(
         &self,
         want: &Want,
-        response: &mut Response<Body>,
-        partial: &Path,
+        answer: &Answer,
+        folder: &Dir,
+        part: &str,
         have: u64,
     ) -> Result<(), Error> {
+        let path = folder.path().join(part);
         let mut file = match have {
-            0 => File::create(partial),
-            _ => OpenOptions::new().append(true).open(partial),
+            0 => folder.create(part),
+            _ => folder.open_write(part).and_then(at_end),
         }
-        .map_err(writing(partial))?;
-        let mut body = response.body_mut().as_reader().take(want.limit + 1 - have);
-        let mut buffer = vec![0; BUFFER];
+        .map_err(writing(&path))?;
+        let saved = self.body(want, answer, &mut file, have);
+        if let Err(Error::Transport { .. } | Error::Stopped) = &saved
+            && want.kind == WantKind::Fixed
+        {
+            self.partials.keep(&want.path, folder, part);
+        }
+        saved
+    }
+
+    fn body(&self, want: &Want, answer: &Answer, file: &mut File, have: u64) -> Result<(), Error> {
+        let failed = |what: String| {
+            let what = format!("{}: {what}", want.path);
+            self.failed(what, Reach::File)
+        };
+        let mut pace = Pace::new(self.options);
         let (started, mut saved) = (Instant::now(), 0u64);
         loop {
-            let read = match body.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(self.failed(&format!("{}: {error}", want.path))),
-            };
-            let bytes = buffer.get(..read).unwrap_or_default();
-            file.write_all(bytes).map_err(writing(partial))?;
-            saved += read as u64;
-            self.pace(saved, started);
+            match self.next(&answer.body)? {
+                Some(Piece::Bytes(bytes)) => {
+                    let room = (want.limit + 1).saturating_sub(have + saved);
+                    let taken = bytes.get(..usize::try_from(room).unwrap_or(usize::MAX));
+                    let taken = taken.unwrap_or(&bytes);
+                    let written = file.write_all(taken);
+                    written.map_err(writing(self.spool.dir.path()))?;
+                    saved += taken.len() as u64;
+                    if taken.len() < bytes.len() || have + saved > want.limit {
+                        return Ok(());
+                    }
+                    self.wait_for_bandwidth(saved, started);
+                    pace.came(bytes.len() as u64);
+                }
+                Some(Piece::End) => return Ok(()),
+                Some(Piece::Failed(what)) => return Err(failed(what)),
+                Some(Piece::Head(..)) | None => {}
+            }
+            if let Some(why) = pace.given_up() {
+                return Err(failed(why));
+            }
         }
     }
 
     /// Waits until so many bytes may have come.
-    fn pace(&self, bytes: u64, started: Instant) {
-        if let Some(limit) = self.options.bandwidth {
-            let due = Duration::from_millis(bytes.saturating_mul(1000) / limit.max(1));
-            thread::sleep(due.saturating_sub(started.elapsed()));
+    fn wait_for_bandwidth(&self, bytes: u64, started: Instant) {
+        let Some(limit) = self.options.bandwidth else {
+            return;
+        };
+        let due = Duration::from_millis(bytes.saturating_mul(1000) / limit.max(1));
+        while started.elapsed() < due && !self.options.stop.is_set() {
+            thread::sleep(TICK.min(due.saturating_sub(started.elapsed())));
         }
     }
 
-    fn cache_path(&self, want: &Want) -> PathBuf {
-        let url = format!("{}/{}", self.base, want.path);
-        self.cache.join(FileHash::of(url.as_bytes()).to_string())
+    fn cache_name(&self, want: &Want) -> String {
+        let url = format!("{}/{}", self.remote.name(), want.path);
+        FileHash::of(url.as_bytes()).to_string()
     }
 
     fn cached(&self, want: &Want) -> Option<Cached> {
-        let bytes = crate::folder::read_limited(&self.cache_path(want), CACHE_LIMIT).ok()?;
+        let cache = self.spool.lasting?.child(CACHE).ok()?;
+        let bytes = cache.read(&self.cache_name(want), CACHE_LIMIT).ok()??;
         let mut parts = bytes.splitn(3, |&byte| byte == b'\n');
         let etag = std::str::from_utf8(parts.next()?).ok()?.to_owned();
         let hash = std::str::from_utf8(parts.next()?).ok()?;
@@ -204,41 +381,103 @@ impl Get<'_> {
     }
 
     /// Keeps a pointer for the next time. Losing it costs a transfer of its bytes, no more.
-    fn remember(&self, want: &Want, response: &Response<Body>, to: &Path) -> Result<(), Error> {
+    fn remember(&self, want: &Want, answer: &Answer, folder: &Dir, name: &str) {
+        let Some(lasting) = self.spool.lasting else {
+            return;
+        };
+        let Ok(cache) = lasting.make_child(CACHE) else {
+            return;
+        };
+        let kept = self.cache_name(want);
         // Servers make ETags of length and second. A pointer that was written in this very second
         // may be written once more in it, with the same ETag.
-        let fresh = header(response, "last-modified") == header(response, "date");
-        let Some(etag) = header(response, "etag").filter(|_| !fresh) else {
-            return Ok(());
+        let fresh = answer.header("last-modified") == answer.header("date");
+        let body = folder.read(name, CACHE_LIMIT / 2);
+        let (Some(etag), Ok(Some(body)), false) = (answer.header("etag"), body, fresh) else {
+            let _ = cache.remove(&kept);
+            return;
         };
-        let body = fs::read(to).map_err(writing(to))?;
         let mut bytes = format!("{etag}\n{}\n", FileHash::of(&body)).into_bytes();
         bytes.extend(body);
-        fs::create_dir_all(&self.cache).map_err(writing(&self.cache))?;
-        let path = self.cache_path(want);
-        fs::write(&path, bytes).map_err(writing(&path))
+        let _ = cache.place(&kept, &bytes, &Access::private());
     }
 
-    fn refused(&self, want: &Want, response: &Response<Body>, status: u16) -> Error {
-        let after = header(response, "retry-after").and_then(seconds_until);
+    fn refused(&self, want: &Want, answer: &Answer, status: u16) -> Error {
+        let hint = match (status, &self.remote.user) {
+            (401 | 403, None) => ": a user and a password may be wanted (help mirror)",
+            (401 | 403, Some(_)) => ": user and password are not those that it knows",
+            _ => "",
+        };
+        let reach = match status {
+            // About this request; the rest of the feed may be well.
+            400..=499 if !matches!(status, 401 | 403 | 407 | 429) => Reach::File,
+            _ => Reach::Source,
+        };
         Error::Transport {
-            source_name: self.base.to_owned(),
-            what: format!("{}: HTTP status {status}", want.path),
-            retry_after: after,
+            source_name: self.remote.name(),
+            what: format!("{}: HTTP status {status}{hint}", want.path),
+            retry_after: answer.header("retry-after").and_then(seconds_until),
+            reach,
         }
     }
 
-    fn failed(&self, what: &str) -> Error {
+    fn failed(&self, what: String, reach: Reach) -> Error {
         Error::Transport {
-            source_name: self.base.to_owned(),
-            what: what.to_owned(),
+            source_name: self.remote.name(),
+            what: readable(what),
             retry_after: None,
+            reach,
         }
     }
 }
 
-fn want_error(want: &Want, error: &ureq::Error) -> String {
-    format!("{}: {error}", want.path)
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// Hands an answer over, at most `limit` bytes of its body.
+fn pump(mut response: Response<Body>, limit: u64, tell: &SyncSender<Piece>) {
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    if tell.send(Piece::Head(status, headers)).is_err() {
+        return;
+    }
+    let mut body = response.body_mut().as_reader().take(limit);
+    loop {
+        let mut buffer = vec![0; BUFFER];
+        let piece = match body.read(&mut buffer) {
+            Ok(0) => Piece::End,
+            Ok(read) => {
+                buffer.truncate(read);
+                Piece::Bytes(buffer)
+            }
+            Err(error) => Piece::Failed(error.to_string()),
+        };
+        let last = !matches!(piece, Piece::Bytes(_));
+        if tell.send(piece).is_err() || last {
+            return;
+        }
+    }
+}
+
+/// Goes to the end of a file that is gone on with.
+fn at_end(mut file: File) -> std::io::Result<File> {
+    file.seek(SeekFrom::End(0))?;
+    Ok(file)
+}
+
+/// Says of certificates what to do about them.
+fn readable(what: String) -> String {
+    let about_trust = [
+        "UnknownIssuer",
+        "CaUsedAsEndEntity",
+        "invalid peer certificate",
+    ];
+    match about_trust.iter().any(|word| what.contains(word)) {
+        true => format!("{what} (--ca FILE trusts an authority of your own)"),
+        false => what,
+    }
 }
 
 /// What `Retry-After` says (RFC 9110, section 10.2.3): seconds, or a date. One that has passed means
@@ -252,19 +491,10 @@ fn seconds_until(text: &str) -> Option<u64> {
     })
 }
 
-fn partial(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".part");
-    name.into()
-}
-
-fn header<'r>(response: &'r Response<Body>, name: &str) -> Option<&'r str> {
-    response.headers().get(name)?.to_str().ok()
-}
-
 /// Whether a partial answer begins where it should.
-fn starts_at(response: &Response<Body>, from: Option<u64>) -> bool {
-    let range = header(response, "content-range").and_then(|text| text.strip_prefix("bytes "));
+fn starts_at(answer: &Answer, from: Option<u64>) -> bool {
+    let range = answer.header("content-range");
+    let range = range.and_then(|text| text.strip_prefix("bytes "));
     let start = range.and_then(|range| range.split('-').next()?.parse::<u64>().ok());
     start.is_some() && start == from
 }
@@ -276,14 +506,34 @@ fn origin(url: &str) -> Option<&str> {
     url.get(..host + len)
 }
 
-/// Where a redirect leads, if it stays within the origin.
+/// Where a redirect leads, if it stays within the origin; `target` may be relative (RFC 9110,
+/// section 10.2.2).
 fn within_origin(url: &str, target: &str) -> Option<String> {
     let origin = origin(url)?;
     if target.starts_with('/') && !target.starts_with("//") {
         return Some(format!("{origin}{target}"));
     }
-    let rest = target.strip_prefix(origin)?;
-    rest.starts_with('/').then(|| target.to_owned())
+    if let Some(rest) = target.strip_prefix(origin) {
+        return rest.starts_with('/').then(|| target.to_owned());
+    }
+    let relative = !target.is_empty() && !target.contains(':') && !target.starts_with("//");
+    relative.then(|| {
+        let (folder, _) = url.rsplit_once('/').unwrap_or((url, ""));
+        let mut parts: Vec<&str> = folder
+            .strip_prefix(origin)
+            .unwrap_or("")
+            .split('/')
+            .collect();
+        for part in target.split('/') {
+            match part {
+                "." => {}
+                ".." => drop(parts.pop()),
+                part => parts.push(part),
+            }
+        }
+        let path: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        format!("{origin}/{}", path.join("/"))
+    })
 }
 
 #[cfg(test)]
@@ -308,6 +558,15 @@ mod tests {
         let url = "https://feed.example:8443/a/b";
         let within = |target| within_origin(url, target);
         assert_eq!(within("/c"), Some("https://feed.example:8443/c".to_owned()));
+        for (target, path) in [
+            ("c", "/a/c"),
+            ("../c", "/c"),
+            ("../../../c/d", "/c/d"),
+            ("./c", "/a/c"),
+        ] {
+            let full = format!("https://feed.example:8443{path}");
+            assert_eq!(within(target), Some(full), "{target}");
+        }
         assert_eq!(
             within("https://feed.example:8443/c").as_deref(),
             Some("https://feed.example:8443/c")
@@ -318,7 +577,7 @@ mod tests {
             "https://feed.example:84430/c",
             "https://feed.example:8443.evil.example/c",
             "//evil.example/c",
-            "c",
+            "file:///etc/passwd",
             "",
         ] {
             assert_eq!(within(elsewhere), None, "{elsewhere}");

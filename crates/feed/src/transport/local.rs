@@ -1,38 +1,57 @@
 //! A feed in a folder of this machine.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
-use super::{Want, in_spool, make_parent};
-use crate::error::{Error, writing};
+use rustix::fs::{Mode, OFlags};
+
+use super::{Remarks, Want, make_parent};
+use crate::disk::Dir;
+use crate::error::{Error, Reach, writing};
 
 /// Copies files, each up to a byte over its limit.
-pub(super) fn fetch(root: &Path, name: &str, wants: &[Want], spool: &Path) -> Result<(), Error> {
+pub(super) fn fetch(
+    root: &Path,
+    name: &str,
+    wants: &[Want],
+    spool: &Dir,
+) -> Result<Remarks, Error> {
     if !root.is_dir() {
-        return Err(unreachable_source(name, "no such folder"));
+        return Err(Error::Transport {
+            source_name: name.to_owned(),
+            what: "no such folder".to_owned(),
+            retry_after: None,
+            reach: Reach::Source,
+        });
     }
+    let mut remarks = Remarks::default();
     for want in wants {
-        let from = root.join(want.path.as_str());
-        let file = match File::open(&from) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(unreachable_source(name, &format!("{}: {error}", want.path))),
-        };
-        let to = in_spool(spool, &want.path);
-        make_parent(&to)?;
-        let mut bytes = Vec::new();
-        let read = file.take(want.limit + 1).read_to_end(&mut bytes);
-        read.map_err(|error| unreachable_source(name, &format!("{}: {error}", want.path)))?;
-        fs::write(&to, bytes).map_err(writing(&to))?;
+        match read(&root.join(want.path.as_str()), want.limit) {
+            Ok(bytes) => {
+                let (folder, name) = make_parent(spool, &want.path)?;
+                let put = folder
+                    .create(name)
+                    .and_then(|mut file| file.write_all(&bytes));
+                put.map_err(writing(folder.path().join(name)))?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                remarks.add(want.path.as_str(), "no such file there");
+            }
+            Err(error) => remarks.add(want.path.as_str(), error.to_string()),
+        }
     }
-    Ok(())
+    Ok(remarks)
 }
 
-fn unreachable_source(name: &str, what: &str) -> Error {
-    Error::Transport {
-        source_name: name.to_owned(),
-        what: what.to_owned(),
-        retry_after: None,
+/// Reads a regular file; one that is none must not hold us up.
+fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("not a regular file"));
     }
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

@@ -1,4 +1,4 @@
-//! Gets files of a feed from where they are served into the mirror's spool.
+//! Gets files of a feed from where they are served into a spool of the run's own.
 //!
 //! Whatever the transport: files are asked for by their exact names, each with a limit on its size,
 //! and land in the spool under the same names. Nothing that comes from outside is trusted here, not
@@ -6,27 +6,21 @@
 
 mod http;
 mod local;
+mod pace;
+mod partial;
 mod rsync;
+mod source;
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::disk::Dir;
 use crate::error::{Error, writing};
-use crate::folder::read_limited;
-use crate::names::FeedPath;
+use crate::path::FeedPath;
 
-/// Where a feed is served.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// A folder.
-    Local(PathBuf),
-    /// A module of an rsync daemon, `rsync://HOST[:PORT]/MODULE[/PATH]`.
-    Rsync(String),
-    /// A folder of a web server, `http(s)://HOST[:PORT][/PATH]`.
-    Http(String),
-}
+pub(crate) use partial::Partials;
+pub use source::{Secret, Source};
 
 /// How to fetch.
 #[derive(Debug, Clone)]
@@ -35,24 +29,57 @@ pub struct Options {
     pub timeout: Duration,
     /// Most bytes a second, if limited.
     pub bandwidth: Option<u64>,
-    /// Certificates in PEM that HTTPS trusts; none: those that browsers trust.
+    /// Certificates in PEM that HTTPS trusts; none: those of this machine, else those that browsers
+    /// trust.
     pub authorities: Option<Vec<u8>>,
+    /// The password for sources whose address has a user and none.
+    pub password: Option<Secret>,
+    /// Set to end a transfer.
+    pub stop: Stop,
     pub(crate) http: http::Client,
 }
 
+/// Asks a run to end: it gives its transfer up within a tenth of a second.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
 /// A file that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Want {
+pub(crate) struct Want {
     /// Its name.
-    pub path: FeedPath,
+    pub(crate) path: FeedPath,
     /// Its length, or the most that is taken.
-    pub limit: u64,
-    /// Whether it changes under its name, as pointers do.
-    pub changes: bool,
+    pub(crate) limit: u64,
+    /// How it is treated on the way.
+    pub(crate) kind: WantKind,
 }
 
-/// Slower sources than this are given up, bytes a second.
-const SLOWEST: u64 = 1000;
+/// What kind of file is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WantKind {
+    /// A pointer, which changes under its name: caches are asked to ask.
+    Pointer,
+    /// A pointer, past all caches: what they had is past its time.
+    FreshPointer,
+    /// A file that never changes; a part of it that came before is gone on with.
+    Fixed,
+    /// The same, from its beginning.
+    Anew,
+}
+
+/// What a source said of files that it did not give, in its own words.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Remarks(Vec<(String, String)>);
+
+/// Where files of a source land.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spool<'a> {
+    /// A private folder of this run and source.
+    pub(crate) dir: &'a Dir,
+    /// The folder in which pointers with their ETags and parts of downloads outlive a run; none
+    /// where nothing does.
+    pub(crate) lasting: Option<&'a Dir>,
+}
 
 impl Default for Options {
     fn default() -> Options {
@@ -60,162 +87,171 @@ impl Default for Options {
             timeout: Duration::from_secs(30),
             bandwidth: None,
             authorities: None,
+            password: None,
+            stop: Stop::default(),
             http: http::Client::default(),
         }
     }
 }
 
-impl Options {
-    /// How long a transfer of so many bytes may take in all.
-    fn deadline(&self, bytes: u64) -> Duration {
-        let rate = self
-            .bandwidth
-            .map_or(SLOWEST, |limit| SLOWEST.min(limit / 2).max(1));
-        self.timeout * 2 + Duration::from_secs(bytes / rate)
+impl Stop {
+    /// A stop that is set once `flag` is.
+    pub fn new(flag: Arc<AtomicBool>) -> Stop {
+        Stop(flag)
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self.is_set() {
+            true => Err(Error::Stopped),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Remarks {
+    fn add(&mut self, path: &str, said: impl Into<String>) {
+        self.0.push((path.to_owned(), said.into()));
+    }
+
+    fn of(&self, path: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(name, _)| name == path);
+        found.map(|(_, said)| said.as_str())
     }
 }
 
 impl Source {
-    /// Reads an address of a feed; what is no URL is a path.
-    ///
-    /// ```
-    /// use rblmap_feed::Source;
-    /// assert!(matches!(Source::parse("rsync://feed.example/ops")?, Source::Rsync(_)));
-    /// assert!(matches!(Source::parse("/srv/feed")?, Source::Local(_)));
-    /// assert!(Source::parse("ftp://feed.example/").is_err());
-    /// # Ok::<(), rblmap_feed::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// A URL of another kind, or one that is not well formed.
-    pub fn parse(text: &str) -> Result<Source, Error> {
-        let bad = || Error::BadSource(text.to_owned());
-        if text.is_empty() {
-            return Err(bad());
-        }
-        let Some((scheme, rest)) = text.split_once("://") else {
-            return Ok(Source::Local(text.into()));
-        };
-        let plain = |b: u8| (33..127).contains(&b) && !matches!(b, b'\\' | b'"' | b'?' | b'#');
-        let rest = rest.trim_end_matches('/');
-        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let well_formed = rest.bytes().all(plain) && !host.is_empty() && !host.starts_with('-');
-        if !well_formed || path.split('/').any(|part| part == "..") {
-            return Err(bad());
-        }
-        match scheme {
-            "http" | "https" => Ok(Source::Http(format!("{scheme}://{rest}"))),
-            "rsync" if !path.is_empty() => Ok(Source::Rsync(format!("rsync://{rest}"))),
-            _ => Err(bad()),
-        }
-    }
-
-    /// How the source is called in messages and metrics.
-    pub fn name(&self) -> String {
-        match self {
-            Source::Local(path) => path.display().to_string(),
-            Source::Rsync(url) | Source::Http(url) => url.clone(),
-        }
-    }
-
     /// Brings files into the spool. Files that the source does not have are missing there
     /// afterwards: [`Source::take`] says so.
     ///
     /// # Errors
     /// A source that cannot be reached or gives up; a spool that cannot be written.
-    pub fn fetch(&self, wants: &[Want], spool: &Path, options: &Options) -> Result<(), Error> {
+    pub(crate) fn fetch(
+        &self,
+        wants: &[Want],
+        spool: Spool<'_>,
+        options: &Options,
+    ) -> Result<Remarks, Error> {
+        options.stop.check()?;
         if wants.is_empty() {
-            return Ok(());
+            return Ok(Remarks::default());
         }
-        fs::create_dir_all(spool).map_err(writing(spool))?;
-        // An older pointer there may look like the new one to rsync, to the size and second.
-        for want in wants.iter().filter(|want| want.changes) {
-            let path = in_spool(spool, &want.path);
-            if path.exists() {
-                fs::remove_file(&path).map_err(writing(&path))?;
-            }
+        // What was fetched before must not look like what is fetched now.
+        for want in wants {
+            remove(spool.dir, &want.path)?;
         }
         match self {
-            Source::Local(root) => local::fetch(root, &self.name(), wants, spool),
-            Source::Rsync(url) => rsync::fetch(url, wants, spool, options),
-            Source::Http(url) => http::fetch(url, wants, spool, options),
+            Source::Local(root) => local::fetch(root, &self.name(), wants, spool.dir),
+            Source::Rsync(remote) => rsync::fetch(remote, wants, spool, options),
+            Source::Http(remote) => http::fetch(remote, wants, spool, options),
         }
     }
 
     /// Reads a file that was fetched.
     ///
     /// # Errors
-    /// A file that the source did not have, or that is longer than the limit; an HTML page.
-    pub fn take(&self, want: &Want, spool: &Path) -> Result<Vec<u8>, Error> {
-        let not_there = |what| Error::NotAFeed {
+    /// A file that the source did not have, or that is longer than the limit; something else in
+    /// place of a file of a feed.
+    pub(crate) fn take(
+        &self,
+        want: &Want,
+        spool: &Dir,
+        remarks: &Remarks,
+    ) -> Result<Vec<u8>, Error> {
+        let path = want.path.to_string();
+        let not_there = |what: String| Error::NotAFeed {
             source_name: self.name(),
-            path: want.path.to_string(),
+            path: path.clone(),
             what,
         };
-        let path = in_spool(spool, &want.path);
-        match read_limited(&path, want.limit) {
-            Ok(bytes) if is_page(&bytes) => Err(not_there("an HTML page, not a file of a feed")),
-            Ok(bytes) => Ok(bytes),
-            Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Err(
-                not_there("no such file there, or a longer one than it may be"),
-            ),
-            Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::Other => {
-                Err(Error::Hash {
-                    path: want.path.to_string(),
-                    what: "longer than it may be",
-                })
-            }
-            Err(error) => Err(error),
+        let said = || match remarks.of(&path) {
+            Some(said) => said.to_owned(),
+            None => "no such file there, or a longer one than it may be".to_owned(),
+        };
+        // Whatever lies there in place of a regular file is the source's doing.
+        let (folder, name) = open_parent(spool, &want.path).map_err(|_| not_there(said()))?;
+        let limit = want.limit.saturating_add(1);
+        let bytes = match folder.read(name, limit) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Err(not_there(said())),
+            Err(_) => return Err(not_there("not a regular file".to_owned())),
+        };
+        if bytes.len() as u64 > want.limit {
+            let what = "longer than it may be";
+            return Err(Error::Hash { path, what });
+        }
+        match looks_like(&want.path, &bytes) {
+            true => Ok(bytes),
+            false => Err(not_there(in_its_place(&bytes))),
         }
     }
 }
 
-/// Where a file lands.
-pub(crate) fn in_spool(spool: &Path, path: &FeedPath) -> PathBuf {
-    spool.join(path.as_str())
-}
-
-/// Makes the folder that a file of the spool lies in.
-fn make_parent(path: &Path) -> Result<(), Error> {
-    let parent = path.parent().unwrap_or(path);
-    fs::create_dir_all(parent).map_err(writing(parent))
-}
-
-/// What captive portals, proxies and error pages send in place of a file. No file of a feed begins
-/// with `<`.
-fn is_page(bytes: &[u8]) -> bool {
-    bytes.trim_ascii_start().starts_with(b"<")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sources_are_urls_or_paths() {
-        for good in [
-            "rsync://h/m",
-            "rsync://h:873/m/sub/",
-            "feed",
-            "/srv/feed",
-            "./rsync",
-        ] {
-            Source::parse(good).unwrap();
-        }
-        for bad in [
-            "",
-            "ftp://h/x",
-            "rsync://",
-            "rsync:///m",
-            "rsync://h",
-            "rsync://-e/m",
-            "rsync://h/m/../x",
-            "http://h/../x",
-            "https://",
-            "rsync://h/m x",
-            "rsync://h/m\n",
-        ] {
-            assert!(Source::parse(bad).is_err(), "{bad:?}");
-        }
+/// The folder of a file in the spool, and its name there.
+fn open_parent<'p>(spool: &Dir, path: &'p FeedPath) -> Result<(Dir, &'p str), Error> {
+    let mut folder = spool.child(".")?;
+    let (folders, name) = path
+        .as_str()
+        .rsplit_once('/')
+        .unwrap_or(("", path.as_str()));
+    for part in folders.split('/').filter(|part| !part.is_empty()) {
+        folder = folder.child(part)?;
     }
+    Ok((folder, name))
+}
+
+/// The same; the folders are made.
+fn make_parent<'p>(spool: &Dir, path: &'p FeedPath) -> Result<(Dir, &'p str), Error> {
+    let mut folder = spool.child(".")?;
+    let (folders, name) = path
+        .as_str()
+        .rsplit_once('/')
+        .unwrap_or(("", path.as_str()));
+    for part in folders.split('/').filter(|part| !part.is_empty()) {
+        folder = folder.make_child(part)?;
+    }
+    Ok((folder, name))
+}
+
+/// Removes a file of the spool, or whatever a source put in its place.
+fn remove(spool: &Dir, path: &FeedPath) -> Result<(), Error> {
+    let Ok((folder, name)) = open_parent(spool, path) else {
+        return Ok(());
+    };
+    folder
+        .remove_all(name)
+        .map_err(writing(folder.path().join(name)))
+}
+
+/// Whether the first bytes are those of a file of this kind: else captive portals, proxies and
+/// error pages stand in its place, which is no attack.
+fn looks_like(path: &FeedPath, bytes: &[u8]) -> bool {
+    match path.as_str().rsplit_once('.').map_or("", |(_, end)| end) {
+        "minisig" => bytes.starts_with(b"untrusted comment:"),
+        "json" => {
+            let format = b"\"format\":";
+            bytes.starts_with(b"{") && bytes.windows(format.len()).any(|at| at == format)
+        }
+        // Snapshot and delta: their magic but for the byte that tells them apart.
+        _ => bytes.starts_with(b"\x89rb"),
+    }
+}
+
+fn in_its_place(bytes: &[u8]) -> String {
+    let text = bytes.trim_ascii_start();
+    let what = if bytes.is_empty() {
+        "an empty file"
+    } else if text.starts_with(b"<") {
+        "an HTML page"
+    } else if bytes.starts_with(b"\x1f\x8b") {
+        "a gzip file"
+    } else if text.starts_with(b"{") || text.starts_with(b"[") {
+        "other JSON"
+    } else {
+        "something else"
+    };
+    format!("{what}, not a file of a feed")
 }

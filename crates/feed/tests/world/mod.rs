@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rblmap::{Image, Run};
+use rblmap::{Image, Run, Slot};
 use rblmap_content::{Content, Draft, Record, ValueBuf, ZoneName};
 use rblmap_feed::{
     Error, Folder, KeyFiles, Outcome, PublishOptions, Published, Report, Settings, SigningKey,
@@ -81,14 +81,43 @@ impl World {
             encode(&list(name, addresses), Stamp::default()).unwrap(),
         )
         .unwrap();
-        let published = publish(&self.feed(), &[image], key, &self.options, self.now)?;
-        Ok(published.into_iter().next().unwrap())
+        let reports = publish(&self.feed(), &[image], key, &self.options, self.now)?;
+        let mut published = None;
+        for report in reports {
+            published = Some(report.result?);
+        }
+        Ok(published.unwrap())
+    }
+
+    /// Publishes any content, a minute later.
+    pub fn publish_content(&mut self, content: Content) {
+        self.now += 60;
+        let image = self.path("new.rbl");
+        fs::write(&image, encode(&content, Stamp::default()).unwrap()).unwrap();
+        let key = self.key();
+        let reports = publish(&self.feed(), &[image], &key, &self.options, self.now);
+        for report in reports.unwrap() {
+            report.result.unwrap();
+        }
     }
 
     /// Signs the pointers afresh, a minute later.
     pub fn heartbeat(&mut self) {
         self.now += 60;
-        publish(&self.feed(), &[], &self.key(), &self.options, self.now).unwrap();
+        self.refresh();
+    }
+
+    /// Signs the pointers afresh, now.
+    pub fn refresh(&self) {
+        let key = self.key();
+        self.refresh_as(&key).unwrap();
+    }
+
+    pub fn refresh_as(&self, key: &SigningKey) -> Result<(), Error> {
+        let reports = publish(&self.feed(), &[], key, &self.options, self.now)?;
+        reports
+            .into_iter()
+            .try_for_each(|report| report.result.map(drop))
     }
 
     /// Runs the mirror for the one zone.
@@ -185,16 +214,37 @@ impl World {
         };
         let file = format!("m/{}-{hash}.json", field("issue"));
         let comment = format!(
-            "rblmap zone={} publisher={} epoch={} issue={} serial={} expires={} {file}",
+            "rblmap zone={} publisher={} session={} issue={} serial={} expires={} {file}",
             field("zone"),
             field("publisher"),
-            field("epoch"),
+            field("session"),
             field("issue"),
             field("serial"),
             field("expires"),
         );
         fs::write(self.feed().join("ops.example").join(file), &bytes).unwrap();
         fs::write(self.pointer(), minisign_sign(key, &bytes, &comment)).unwrap();
+    }
+
+    /// Changes the index that is current, signs it with the online key and moves the pointer.
+    pub fn forge_index(&self, change: impl FnOnce(&mut Value)) {
+        let pointer = self.feed().join("index.minisig");
+        let text = fs::read_to_string(&pointer).unwrap();
+        let file = text.lines().nth(2).unwrap().rsplit(' ').next().unwrap();
+        let bytes = fs::read(self.feed().join(file)).unwrap();
+        let mut index: Value = serde_json::from_slice(&bytes).unwrap();
+        change(&mut index);
+        let bytes = serde_json::to_vec(&index).unwrap();
+        let hash = &blake3::hash(&bytes).to_hex().to_string()[..20];
+        let issue = &index["issue"];
+        let file = format!("i/{issue}-{hash}.json");
+        let comment = format!(
+            "rblmap publisher={} issue={issue} expires={} {file}",
+            index["publisher"].as_str().unwrap(),
+            index["expires"],
+        );
+        fs::write(self.feed().join(&file), &bytes).unwrap();
+        fs::write(pointer, minisign_sign(&self.keys.online, &bytes, &comment)).unwrap();
     }
 
     /// The bytes of the whole feed, to go back to.
@@ -264,4 +314,38 @@ pub fn list(name: &str, addresses: &[u32]) -> Content {
         })
         .collect();
     draft.finish().unwrap()
+}
+
+/// The content that lists these names with 127.0.0.2: `*.x` everything below x.
+pub fn names(name: &str, names: &[&str]) -> Content {
+    let mut draft = Draft::new(zone(name));
+    let value = draft.values.intern(&ValueBuf::new([listed()])).unwrap();
+    let base = draft.zone_mut(&rblmap::NameKey::ROOT);
+    for name in names {
+        let (slots, name) = match name.strip_prefix("*.") {
+            Some(name) => ((Slot::Inherit, Slot::Value(value)), name),
+            None => ((Slot::Value(value), Slot::Inherit), *name),
+        };
+        let key = rblmap::NameKey::parse(name.as_bytes()).unwrap();
+        base.names.push(key.as_bytes(), slots.0, slots.1);
+    }
+    base.names.sort();
+    draft.finish().unwrap()
+}
+
+/// The content that lists these IPv6 ranges with 127.0.0.2.
+pub fn list6(name: &str, ranges: &[(u128, u128)]) -> Content {
+    let mut draft = Draft::new(zone(name));
+    let value = draft.values.intern(&ValueBuf::new([listed()])).unwrap();
+    let base = draft.zone_mut(&rblmap::NameKey::ROOT);
+    let run = |&(start, end)| Run { start, end, value };
+    base.v6 = ranges.iter().map(run).collect();
+    draft.finish().unwrap()
+}
+
+fn listed() -> Record {
+    Record {
+        a: Some(std::net::Ipv4Addr::new(127, 0, 0, 2)),
+        text: None,
+    }
 }

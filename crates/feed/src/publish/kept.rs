@@ -8,28 +8,34 @@ use std::path::{Path, PathBuf};
 use rblmap::Image;
 use rblmap_content::ZoneName;
 use rblmap_delta::Limits;
-use rblmap_image::place;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::{Access, Dir};
 use crate::error::{Error, reading, writing};
 use crate::folder::map_image;
-use crate::manifest::{Edge, Manifest};
-use crate::names::FeedPath;
+use crate::manifest::{DeltaFile, Manifest};
+use crate::path::FeedPath;
 use crate::state;
 
 /// The folder of a feed that is not served.
 pub(crate) const STATE: &str = ".state";
+
+const MEMORY: &str = "memory.json";
+
+fn image_name(session: u64, serial: u64) -> String {
+    format!("{session}-{serial}.rbl")
+}
 
 /// What is remembered of a zone.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Memory {
     /// The line of serials that this is about.
-    pub(super) epoch: u64,
+    pub(super) session: u64,
     /// How many contents were published in it before the current one.
     pub(super) steps: u64,
-    /// All edges that are offered, oldest first.
-    pub(super) edges: Vec<Edge>,
+    /// All deltas that are offered, oldest first.
+    pub(super) deltas: Vec<DeltaFile>,
     /// The serials of which images are kept, by step number.
     pub(super) images: BTreeMap<u64, u64>,
     /// When the snapshot was made, seconds since 1970.
@@ -40,14 +46,14 @@ pub(super) struct Memory {
 
 /// A zone's part of `.state/`.
 #[derive(Debug, Clone)]
-pub(super) struct Shelf {
+pub(super) struct Kept {
     folder: PathBuf,
 }
 
 impl Memory {
-    pub(super) fn new(epoch: u64, unreferenced: BTreeMap<String, u64>) -> Memory {
+    pub(super) fn new(session: u64, unreferenced: BTreeMap<String, u64>) -> Memory {
         Memory {
-            epoch,
+            session,
             unreferenced,
             ..Memory::default()
         }
@@ -55,7 +61,7 @@ impl Memory {
 
     /// Forgets what a killed run had begun after `serial`: its pointer never moved.
     pub(super) fn go_back_to(&mut self, serial: u64) {
-        self.edges.retain(|edge| edge.to <= serial);
+        self.deltas.retain(|delta| delta.to <= serial);
         self.images.retain(|_, kept| *kept <= serial);
         match self.images.iter().find(|(_, kept)| **kept == serial) {
             Some((&step, _)) => self.steps = step,
@@ -67,50 +73,62 @@ impl Memory {
     }
 }
 
-impl Shelf {
-    pub(super) fn new(feed: &Path, zone: &ZoneName) -> Shelf {
-        Shelf {
+impl Kept {
+    pub(super) fn new(feed: &Path, zone: &ZoneName) -> Kept {
+        Kept {
             folder: feed.join(STATE).join(zone.as_str()),
         }
     }
 
+    fn read(&self) -> Result<Option<Memory>, Error> {
+        if !self.folder.is_dir() {
+            return Ok(None);
+        }
+        let dir = Dir::open(&self.folder)?;
+        match state::read_in(&dir, MEMORY) {
+            // All of it can be made again from the feed.
+            Err(Error::Config { .. }) => Ok(None),
+            read => read,
+        }
+    }
+
     pub(super) fn memory(&self) -> Result<Option<Memory>, Error> {
-        state::read(&self.folder.join("memory.json"))
+        self.read()
     }
 
     pub(super) fn remember(&self, memory: &Memory) -> Result<(), Error> {
-        self.make()?;
-        state::write(&self.folder.join("memory.json"), memory)
+        let dir = Dir::make(&self.folder)?;
+        dir.place(MEMORY, &state::to_bytes(memory), &Access::public())
     }
 
-    fn make(&self) -> Result<(), Error> {
-        fs::create_dir_all(&self.folder).map_err(writing(&self.folder))
-    }
-
-    fn image_path(&self, epoch: u64, serial: u64) -> PathBuf {
-        self.folder.join(format!("{epoch}-{serial}.rbl"))
+    fn image_path(&self, session: u64, serial: u64) -> PathBuf {
+        self.folder.join(image_name(session, serial))
     }
 
     /// Keeps an image for later deltas.
-    pub(super) fn keep(&self, epoch: u64, image: &Image) -> Result<(), Error> {
-        self.make()?;
-        let path = self.image_path(epoch, image.serial());
-        place(&path, image.as_bytes()).map_err(writing(&path))
+    pub(super) fn keep(&self, session: u64, image: &Image) -> Result<(), Error> {
+        let name = image_name(session, image.serial());
+        let dir = Dir::make(&self.folder)?;
+        dir.place(&name, image.as_bytes(), &Access::public())
     }
 
     /// A kept image.
-    pub(super) fn image(&self, epoch: u64, serial: u64) -> Option<Image> {
-        map_image(&self.image_path(epoch, serial)).ok()
+    pub(super) fn image(&self, session: u64, serial: u64) -> Option<Image> {
+        map_image(&self.image_path(session, serial)).ok()
     }
 
-    /// The current image: the kept one, else made again from the feed's own files.
-    pub(super) fn current(&self, feed: &Path, manifest: &Manifest) -> Result<Image, Error> {
+    /// The current image, if it is kept and whole.
+    pub(super) fn current_kept(&self, manifest: &Manifest) -> Option<Image> {
         let id = *manifest.content.0.as_bytes();
         let fits = |image: &Image| {
             (image.content_id(), image.serial()) == (id, manifest.serial) && image.verify().is_ok()
         };
-        let kept = self.image(manifest.epoch, manifest.serial).filter(fits);
-        match kept {
+        self.image(manifest.session, manifest.serial).filter(fits)
+    }
+
+    /// The current image: the kept one, else made again from the feed's own files.
+    pub(super) fn current(&self, feed: &Path, manifest: &Manifest) -> Result<Image, Error> {
+        match self.current_kept(manifest) {
             Some(image) => Ok(image),
             None => rebuild(feed, manifest),
         }
@@ -121,9 +139,9 @@ impl Shelf {
         let mut kept: BTreeSet<PathBuf> = memory
             .images
             .values()
-            .map(|&s| self.image_path(memory.epoch, s))
+            .map(|&s| self.image_path(memory.session, s))
             .collect();
-        kept.insert(self.image_path(memory.epoch, serial));
+        kept.insert(self.image_path(memory.session, serial));
         for entry in fs::read_dir(&self.folder).map_err(reading(&self.folder))? {
             let path = entry.map_err(reading(&self.folder))?.path();
             if path.extension().is_some_and(|end| end == "rbl") && !kept.contains(&path) {
@@ -134,7 +152,7 @@ impl Shelf {
     }
 }
 
-/// Makes the image of a manifest from snapshot and steps of the feed.
+/// Makes the image of a manifest from snapshot and deltas of the feed.
 pub(super) fn rebuild(feed: &Path, manifest: &Manifest) -> Result<Image, Error> {
     let zone = &manifest.zone.0;
     let read = |path: &FeedPath| {
@@ -154,13 +172,13 @@ pub(super) fn rebuild(feed: &Path, manifest: &Manifest) -> Result<Image, Error> 
         what: error.to_string(),
     };
     let base = Image::from_vec(bytes).map_err(damaged)?;
-    let mut edges = [&manifest.steps[..], &manifest.squashes[..]].concat();
-    if let Some(file) = &manifest.ladder {
+    let mut deltas = [&manifest.deltas[..], &manifest.merged[..]].concat();
+    if let Some(file) = &manifest.delta_index {
         let path = file.path(zone);
-        edges.extend(crate::manifest::Ladder::read(&path, &read(&path)?, manifest)?.edges);
+        deltas.extend(crate::manifest::DeltaIndex::read(&path, &read(&path)?, manifest)?.deltas);
     }
     let from = manifest.snapshot.serial;
-    let way = crate::route::cheapest(from, manifest.serial, &edges);
+    let way = crate::chain::cheapest(from, manifest.serial, &deltas);
     let way = way.ok_or_else(|| Error::Result {
         zone: zone.clone(),
         what: "no way from the snapshot to the serial".to_owned(),
@@ -169,7 +187,7 @@ pub(super) fn rebuild(feed: &Path, manifest: &Manifest) -> Result<Image, Error> 
         return Ok(base);
     };
     let last = last.path(zone);
-    let files = way.iter().map(|edge| read(&edge.path(zone)));
+    let files = way.iter().map(|delta| read(&delta.path(zone)));
     let files = files.collect::<Result<Vec<_>, _>>()?;
     let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
     let bytes = rblmap_delta::apply(&base, &files, &limits).map_err(broken(&last))?;

@@ -1,4 +1,4 @@
-//! The names of files in a feed. They are made from numbers and hashes, never taken from a peer, so
+//! The names of files in a feed, and of zones that may be in one. They are made from numbers and hashes, never taken from a peer, so
 //! none can point elsewhere.
 
 use std::fmt;
@@ -6,6 +6,7 @@ use std::fmt;
 use rblmap_content::ZoneName;
 
 use crate::digest::FileHash;
+use crate::error::Error;
 
 /// A file of a feed, relative to its root.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +14,25 @@ pub struct FeedPath(String);
 
 /// The pointer to the list of zones.
 pub(crate) const INDEX_POINTER: &str = "index.minisig";
+
+/// Last labels of zone names with which a zone's files would have the names of another's.
+const OURS: [&str; 7] = ["prev", "state", "status", "history", "log", "rbl", "tmp"];
+
+/// Whether a zone may have this name: `ops.example.prev` would have its image where the image
+/// before that of `ops.example` lies.
+///
+/// # Errors
+/// A name that ends in a label of our own.
+pub(crate) fn allowed(zone: &ZoneName) -> Result<(), Error> {
+    let last = zone.as_str().rsplit('.').next().unwrap_or_default();
+    match OURS.contains(&last) {
+        false => Ok(()),
+        true => Err(Error::NotPossible {
+            zone: zone.clone(),
+            what: format!("a zone's name may not end in .{last}: files of a mirror are called so"),
+        }),
+    }
+}
 
 impl FeedPath {
     /// `index.minisig`.
@@ -36,7 +56,7 @@ impl FeedPath {
     }
 
     /// `ZONE/l/<issue>-<hash>.json`.
-    pub fn ladder(zone: &ZoneName, issue: u64, hash: FileHash) -> FeedPath {
+    pub fn delta_index(zone: &ZoneName, issue: u64, hash: FileHash) -> FeedPath {
         FeedPath(format!("{zone}/l/{issue}-{hash}.json"))
     }
 
@@ -64,5 +84,23 @@ impl FeedPath {
 impl fmt::Display for FeedPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_are_not_called_as_files_of_ours_are() {
+        for (zone, may) in [
+            ("ops.example", true),
+            ("prev.example", true),
+            ("ops.example.prev", false),
+            ("ops.example.state", false),
+            ("log", false),
+        ] {
+            assert_eq!(allowed(&zone.parse().unwrap()).is_ok(), may, "{zone}");
+        }
     }
 }
