@@ -113,7 +113,13 @@ fn each_function_has_a_manual_page_and_a_place_in_the_version_script() {
     for function in declared().keys() {
         let page = Path::new(CRATE).join(format!("man/{function}.3"));
         let page = fs::read_to_string(page).unwrap_or_else(|_| panic!("{function}: no page"));
-        assert!(page.contains(&format!("{function}(")), "{function}: no synopsis");
-        assert!(map.contains(&format!(" {function};")), "{function}: rblmap.map");
+        assert!(
+            page.contains(&format!("{function}(")),
+            "{function}: no synopsis"
+        );
+        assert!(
+            map.contains(&format!(" {function};")),
+            "{function}: rblmap.map"
+        );
     }
 }

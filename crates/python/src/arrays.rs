@@ -22,7 +22,10 @@ pub(crate) struct Addresses {
 #[derive(Clone, Copy)]
 struct Place(*const u32);
 
-#[expect(unsafe_code, reason = "the memory of a buffer goes to a thread without the GIL")]
+#[expect(
+    unsafe_code,
+    reason = "the memory of a buffer goes to a thread without the GIL"
+)]
 // SAFETY: the place is only read, atomically.
 unsafe impl Send for Place {}
 

@@ -1,5 +1,5 @@
-"""The installed package, as programs use it: test_rblmap.py IMAGE. Failures that people met with such
-packages are tests named for the failure."""
+"""The installed package, as programs use it, with the image RBLMAP_TEST_IMAGE. Failures that people
+met with such packages are tests named for the failure."""
 
 import array
 import gc
@@ -17,7 +17,7 @@ import unittest
 
 import rblmap
 
-IMAGE = os.path.abspath(sys.argv.pop(1))
+IMAGE = os.environ["RBLMAP_TEST_IMAGE"]
 LISTED, FREE, NAME = "192.0.2.1", "192.0.2.2", "mx.mail.example"
 try:
     import numpy

@@ -34,7 +34,10 @@ fn environment() -> Result<PathBuf, String> {
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("venv");
     let done = place.join("done");
     if !done.exists() {
-        let made = Command::new("python3").args(["-m", "venv"]).arg(&place).output();
+        let made = Command::new("python3")
+            .args(["-m", "venv"])
+            .arg(&place)
+            .output();
         if !made.is_ok_and(|made| made.status.success()) {
             return Err("python3 -m venv does not work here".to_owned());
         }
@@ -67,9 +70,17 @@ fn the_wheel_installs_and_its_tests_pass() {
         .arg("--interpreter")
         .arg(place.join("bin/python"))
         .current_dir(CRATE));
-    let wheel = fs::read_dir(&wheels).unwrap().next().unwrap().unwrap().path();
+    let wheel = fs::read_dir(&wheels)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     let name = wheel.file_name().unwrap().to_str().unwrap().to_owned();
-    assert!(name.starts_with("rblmap-") && name.contains("-abi3-"), "{name}");
+    assert!(
+        name.starts_with("rblmap-") && name.contains("-abi3-"),
+        "{name}"
+    );
     run(Command::new(place.join("bin/pip"))
         .args(["install", "--quiet", "--disable-pip-version-check"])
         .args(["--force-reinstall", "--no-deps", "--no-index"])
@@ -77,7 +88,7 @@ fn the_wheel_installs_and_its_tests_pass() {
     let image = Path::new(CRATE).join("../../testdata/golden/three.rbl");
     let said = run(Command::new(place.join("bin/python"))
         .arg(Path::new(CRATE).join("tests/test_rblmap.py"))
-        .arg(image)
+        .env("RBLMAP_TEST_IMAGE", fs::canonicalize(image).unwrap())
         .env("PYTHONDONTWRITEBYTECODE", "1"));
     println!("{said}");
 }

@@ -92,7 +92,7 @@ class List(_List):
     def _lookup_numpy(self, numpy, keys):
         if keys.dtype.kind in "OUS":
             return numpy.array(self._lookup_texts(keys.tolist()), dtype=object)
-        if keys.dtype != numpy.uint32:
+        if keys.dtype.newbyteorder("=") != numpy.uint32:
             raise TypeError(f"addresses are uint32, not {keys.dtype}: use keys.astype('uint32')")
         flat = numpy.ascontiguousarray(keys, dtype=numpy.uint32)
         listed = self._lookup_buffer(flat.reshape(-1))
