@@ -146,6 +146,23 @@ impl Server {
         None
     }
 
+    #[allow(dead_code, reason = "the tests of the DNS listener use it")]
+    /// Sends a packet, and a query after it: the reply to the packet, if there is one.
+    pub fn exchange_once(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
+        let after = query(0xfffe, &NameKey::ROOT, 1);
+        self.socket.send(packet).unwrap();
+        self.socket.send(&after).unwrap();
+        let mut first = None;
+        let mut reply = vec![0; 65_535];
+        while let Ok(len) = self.socket.recv(&mut reply) {
+            if reply[..2] == after[..2] {
+                break;
+            }
+            first = Some(reply[..len].to_vec());
+        }
+        first
+    }
+
     fn records(&mut self, name: &NameKey, kind: u16) -> (bool, Vec<Vec<u8>>) {
         self.ident = self.ident.wrapping_add(1);
         let query = query(self.ident, name, kind);

@@ -1,14 +1,15 @@
 //! Decides what a query is answered with: the zone, the code, the listing. Nothing is written here.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use domain::base::iana::{Class, Opcode, Rcode, Rtype};
-use rblmap::{Answer, NameKey, Zone};
-use rblmap_policy::{Ent, Policy};
+use rblmap::{Answer, NameKey, Record, Zone};
+use rblmap_policy::{Codes, Ent, Policy};
 
 use super::below;
 use super::facts::DnsFacts;
-use super::name::Asked;
+use super::name::{Asked, QueryName};
 use super::query::Query;
 use super::zones::{Loaded, ServedZone, Zones};
 
@@ -28,6 +29,37 @@ impl Settings {
             version: Some(version).filter(|_| policy.listen.dns_version),
             policy,
         }
+    }
+
+    /// Whether allow-lists and codes of the policy hold here.
+    fn has_policy(&self) -> bool {
+        self.policy.listen.dns_policy
+    }
+
+    /// Which records of a zone count; all without the policy.
+    fn codes(&self, zone: usize) -> Option<&Codes> {
+        let zone = self.policy.zones.get(zone).filter(|_| self.has_policy());
+        zone.map(|zone| &zone.codes)
+    }
+
+    /// Whether the policy allows what is asked for.
+    fn allows(&self, asked: Asked, name: &QueryName, labels: usize) -> bool {
+        if !self.has_policy() {
+            return false;
+        }
+        let place = match asked {
+            Asked::V4(address) | Asked::OddV4(address) => self
+                .policy
+                .allows_address(Ipv4Addr::from_bits(address).into()),
+            Asked::V6(address) => self
+                .policy
+                .allows_address(Ipv6Addr::from_bits(address).into()),
+            Asked::Name => {
+                let key = name.key(labels).map(|key| key.to_string());
+                return key.is_ok_and(|key| self.policy.allows_name(&key).is_some());
+            }
+        };
+        place.is_some()
     }
 
     /// Whether a name that only has names below it exists (RFC 8020). rbldnsd says that it does not.
@@ -127,6 +159,13 @@ pub(crate) struct ZoneBody<'z> {
     /// TTL of the listing's records.
     pub(crate) ttl: u32,
     pub(crate) listing: Option<Answer<'z>>,
+    /// Which records of the listing count; all where there are no codes.
+    pub(crate) codes: Option<&'z Codes>,
+}
+
+/// Whether the A record of a listing is one of the codes that count.
+pub(crate) fn has_code(record: &Record<'_>, codes: &Codes) -> bool {
+    record.a().is_some_and(|a| codes.contains(a))
 }
 
 /// Room for what a decision borrows.
@@ -179,6 +218,9 @@ pub(crate) fn decide<'z>(
     let Ok(loaded) = zone.loaded() else {
         return failed;
     };
+    if settings.has_policy() && zone.trouble().is_some() {
+        return failed;
+    }
     let decided = in_zone(zone, loaded, settings, query, now, room);
     decided.unwrap_or(failed)
 }
@@ -205,7 +247,7 @@ fn version(settings: &Settings) -> Decision<'_> {
 fn in_zone<'z>(
     zone: &'z ServedZone,
     loaded: &'z Loaded,
-    settings: &Settings,
+    settings: &'z Settings,
     query: &'z Query<'_>,
     now: u64,
     room: &'z mut Room,
@@ -233,11 +275,12 @@ fn in_zone<'z>(
     };
     let ttl = facts_of(&found, own).ttl;
     let rest = relative - found.name().label_count();
-    let listing = match query.labels.asked(rest) {
+    let asked = query.labels.asked(rest);
+    let listing = match asked {
         Asked::V4(address) => found.lookup_v4(address),
         Asked::V6(address) => found.lookup_v6(address),
         // Of the zones of the image the same one is found again; few spell addresses like this.
-        Asked::OddV4 => {
+        Asked::OddV4(_) => {
             let key = key.insert(query.labels.key(relative).ok()?);
             loaded.image().query(key).ok()?
         }
@@ -251,7 +294,14 @@ fn in_zone<'z>(
         serial: loaded.serial(),
         is_apex: apex_labels == query.labels.label_count(),
         ttl,
-        listing: Some(listing).filter(|listing| listing.records().next().is_some()),
+        codes: settings.codes(zone.number()),
+        listing: None,
+    };
+    let counts = |record: &Record<'_>| body.codes.is_none_or(|codes| has_code(record, codes));
+    let is_there = listing.records().any(|record| counts(&record));
+    let body = ZoneBody {
+        listing: Some(listing).filter(|_| is_there && !settings.allows(asked, &query.labels, rest)),
+        ..body
     };
     let exists = rest == 0
         || body.listing.is_some()

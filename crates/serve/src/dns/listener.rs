@@ -27,6 +27,7 @@ pub(crate) struct Dns {
 struct Listener {
     setup: Setup,
     /// The address with the port that was free, where port 0 was asked for.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests ask for any free port"))]
     address: SocketAddr,
     stop: Arc<AtomicBool>,
     sockets: Vec<UdpSocket>,

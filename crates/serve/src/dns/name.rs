@@ -137,7 +137,7 @@ impl QueryName {
         Some(if plain {
             Asked::V4(address)
         } else {
-            Asked::OddV4
+            Asked::OddV4(address)
         })
     }
 
@@ -159,7 +159,7 @@ pub(crate) enum Asked {
     V4(u32),
     /// An IPv4 address with leading zeros, as in `001.2.0.192`: the address, but not the name that
     /// a list of names has for it.
-    OddV4,
+    OddV4(u32),
     /// An IPv6 address, spelled backwards in nibbles.
     V6(u128),
     /// A name.
@@ -190,7 +190,7 @@ mod tests {
     fn addresses_are_spelled_backwards() {
         assert_eq!(asked("1.2.0.192"), Asked::V4(0xc000_0201));
         assert_eq!(asked("0.0.0.0"), Asked::V4(0));
-        assert_eq!(asked("001.2.0.192"), Asked::OddV4);
+        assert_eq!(asked("001.2.0.192"), Asked::OddV4(0xc000_0201));
         for other in ["2.0.192", "256.2.0.192", "0001.2.0.192", "a.2.0.192"] {
             assert_eq!(asked(other), Asked::Name, "{other}");
         }

@@ -8,9 +8,9 @@ use domain::base::name::ParsedName;
 use domain::base::record::Ttl;
 use domain::base::{MessageBuilder, Serial};
 use domain::rdata::{A, Ns, Soa, Txt};
-use rblmap::{Answer, TextBuf};
+use rblmap::{Answer, Record, TextBuf};
 
-use super::decision::{Body, Decision, ZoneBody};
+use super::decision::{Body, Decision, ZoneBody, has_code};
 use super::facts::Start;
 use super::message::Message;
 use super::query::{EDNS_ROOM, Over, Query};
@@ -102,7 +102,7 @@ fn write_zone(
             a: any || query.rtype == Rtype::A,
             txt: any || query.rtype == Rtype::TXT,
         };
-        write_listing(&query.name, (listing, zone.ttl), wants, answers, &mut count);
+        write_listing(query, (listing, zone), wants, answers, &mut count);
     }
 }
 
@@ -115,18 +115,20 @@ struct Wants {
 
 /// Writes the records of a listing: equal ones once.
 fn write_listing(
-    owner: &ParsedName<&[u8]>,
-    (listing, ttl): (&Answer<'_>, u32),
+    query: &Query<'_>,
+    (listing, zone): (&Answer<'_>, &ZoneBody<'_>),
     wants: Wants,
     answers: &mut AnswerBuilder<Message<'_>>,
     mut count: impl FnMut(Result<(), PushError>),
 ) {
     // With one record, nothing need be remembered.
     let several = listing.records().nth(1).is_some();
+    let (owner, ttl) = (&query.name, zone.ttl);
+    let counts = |record: &Record<'_>| zone.codes.is_none_or(|codes| has_code(record, codes));
     let mut seen = Seen::default();
     let mut buffer = TextBuf::new();
     let mut data = Vec::new();
-    for record in listing.records() {
+    for record in listing.records().filter(counts) {
         if let Some(a) = record.a().filter(|_| wants.a)
             && (!several || seen.is_new_a(a))
         {

@@ -79,10 +79,10 @@ impl ServedZone {
     /// What it answers from, or why it does not.
     pub(crate) fn loaded(&self) -> Result<&Loaded, Trouble> {
         match (self.trouble, &self.loaded) {
-            (Some(Trouble::Missing | Trouble::Damaged | Trouble::Retired), _) | (_, None) => {
-                Err(self.trouble.unwrap_or(Trouble::Missing))
-            }
-            (_, Some(loaded)) => Ok(loaded),
+            // That the zone lists 127.0.0.1 is a matter of the policy: rbldnsd answers.
+            (None | Some(Trouble::ListsItself), Some(loaded)) => Ok(loaded),
+            (Some(trouble), _) => Err(trouble),
+            (None, None) => Err(Trouble::Missing),
         }
     }
 
@@ -109,7 +109,12 @@ impl ServedZone {
         }
         if self.looked_at != now {
             self.looked_at = now;
-            self.trouble = self.reader.current(now).err();
+            let trouble = self.reader.current(now).err();
+            // The expiry of content is a matter of each zone in the image: an own one below an
+            // expired one may go on.
+            let base = self.loaded.as_ref().and_then(Loaded::base);
+            let by_content = base.is_some_and(|base| base.expired_at(now));
+            self.trouble = trouble.filter(|&trouble| trouble != Trouble::Expired || !by_content);
         }
     }
 }

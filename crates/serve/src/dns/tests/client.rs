@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,11 @@ use domain::base::iana::{Class, Rtype};
 use domain::base::message_builder::MessageBuilder;
 use domain::base::name::Name;
 use domain::rdata::AllRecordData;
+use rblmap_content::Content;
+use rblmap_image::{Stamp, encode};
 use rblmap_policy::Policy;
+use rblmap_zonefile::{Options, Spec, build};
+use tempfile::TempDir;
 
 use crate::dns::Dns;
 use crate::log::{Log, LogWriter};
@@ -163,6 +167,17 @@ impl Ours {
         panic!("no answer of ours to {packet:?}");
     }
 
+    /// Sends a datagram so many times at once, and gives the replies that come.
+    pub fn burst(&self, packet: &[u8], count: usize) -> Vec<Vec<u8>> {
+        (0..count).for_each(|_| drop(self.udp.send(packet).unwrap()));
+        let mut reply = vec![0; 65_535];
+        let mut replies = Vec::new();
+        while let Ok(len) = self.udp.recv(&mut reply) {
+            replies.push(reply[..len].to_vec());
+        }
+        replies
+    }
+
     /// Whether a datagram gets no reply: one to a query sent after it comes first.
     pub fn drops(&self, packet: &[u8]) -> bool {
         let after = query(0xffff, &[b"after".to_vec()], Rtype::A, None);
@@ -211,4 +226,34 @@ pub fn policy(zones: &[(&str, &Path)], switches: &str) -> Arc<Policy> {
     let policy = Policy::parse(&text, Path::new("mail.toml"), "mx.example").unwrap();
     policy.look();
     Arc::new(policy)
+}
+
+/// The labels of a name without escapes.
+pub fn labels(name: &str) -> Vec<Vec<u8>> {
+    name.split('.')
+        .map(|label| label.as_bytes().to_vec())
+        .collect()
+}
+
+/// Builds an image in a folder; gives its path.
+pub fn image(folder: &TempDir, specs: &[Spec], serial: u64) -> PathBuf {
+    let options = Options {
+        now: crate::shared::now(),
+        ..Options::default()
+    };
+    let built = build(specs, &options).unwrap();
+    let path = folder.path().join("image.rbl");
+    write_image(&built.content, serial, &path);
+    path
+}
+
+/// Puts an image in its place, as a mirror does: by renaming.
+pub fn write_image(content: &Content, serial: u64, path: &Path) {
+    let stamp = Stamp {
+        serial,
+        ..Stamp::default()
+    };
+    let fresh = path.with_extension("new");
+    std::fs::write(&fresh, encode(content, stamp).unwrap()).unwrap();
+    std::fs::rename(&fresh, path).unwrap();
 }

@@ -1,5 +1,5 @@
 //! The listener beside a real `rbldnsd`, and beside answers recorded from one: over UDP and TCP,
-//! section by section.
+//! section by section; switches; packets that are no queries; images that are swapped under load.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -11,9 +11,13 @@
 )]
 
 mod client;
+mod packets;
 #[path = "../../../../cli/tests/oracle/server.rs"]
 mod peer;
 mod random;
 mod recorded;
 #[path = "../../../../cli/tests/oracle/sources.rs"]
 mod sources;
+mod streams;
+mod swaps;
+mod switches;
