@@ -12,11 +12,16 @@ mod diff;
 mod dump;
 mod duration;
 mod filter;
+mod history;
+mod impact;
 mod info;
 mod keygen;
 mod keys;
+mod list;
 mod lookup;
+mod lookup_filter;
 mod manual;
+mod map;
 mod mirror;
 mod networks;
 mod open;
@@ -27,10 +32,13 @@ mod relay;
 mod rollback;
 mod run;
 mod serve;
+mod similar;
 mod squash;
 mod status;
+mod time;
 mod unpack;
 mod verify;
+mod watch;
 mod write;
 
 use std::path::Path;
@@ -64,6 +72,12 @@ pub(crate) enum Command {
     Serve(serve::Args),
     Filter(filter::Args),
     Check(check::Args),
+    Impact(impact::Args),
+    History(history::Args),
+    Similar(similar::Args),
+    List(list::Args),
+    Watch(watch::Args),
+    Map(map::Args),
     Bench(bench::Args),
     Completions(completions::Args),
     Manual(manual::Args),
@@ -94,6 +108,12 @@ impl Command {
             Command::Serve(args) => serve::run(&args),
             Command::Filter(args) => filter::run(&args),
             Command::Check(args) => check::run(args, output),
+            Command::Impact(args) => impact::run(args, output),
+            Command::History(args) => history::run(args, output),
+            Command::Similar(args) => similar::run(args, output),
+            Command::List(args) => list::run(args),
+            Command::Watch(args) => watch::run(args),
+            Command::Map(args) => map::run(args, output),
             Command::Bench(args) => bench::run(args, output),
             Command::Completions(args) => completions::run(args),
             Command::Manual(args) => manual::run(args, output),

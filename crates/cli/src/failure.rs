@@ -198,6 +198,43 @@ impl Classify for rblmap_serve::Error {
     }
 }
 
+impl Classify for rblmap_report::Error {
+    fn exit(&self) -> Exit {
+        use rblmap_report::Error;
+        match self {
+            Error::Read { source, .. } => reading(source),
+            Error::Cut { .. }
+            | Error::NotALog { .. }
+            | Error::Foreign { .. }
+            | Error::Newer { .. }
+            | Error::TooManyLists { .. }
+            | Error::Map(_)
+            | Error::NothingToDraw(_)
+            | Error::SameName(_) => Exit::BadInput,
+            Error::Image(cause) => cause.exit(),
+            Error::Compare(cause) => cause.exit(),
+            Error::Write(_) => Exit::Disk,
+            _ => Exit::Damaged,
+        }
+    }
+}
+
+impl Classify for rblmap_history::Error {
+    fn exit(&self) -> Exit {
+        use rblmap_history::Error;
+        match self {
+            Error::Read { source, .. } => reading(source),
+            Error::Write { .. } => Exit::Disk,
+            Error::Image(cause) => cause.exit(),
+            Error::Foreign { .. }
+            | Error::Newer { .. }
+            | Error::TooLarge(_)
+            | Error::Expression(_) => Exit::BadInput,
+            _ => Exit::Damaged,
+        }
+    }
+}
+
 /// A file that is not there, or that is not what it should be, is bad input; all else that keeps a
 /// file from being read is a matter of the disk or of the machine.
 fn reading(error: &io::Error) -> Exit {

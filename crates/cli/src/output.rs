@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// How much is said, to standard error.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -30,6 +30,29 @@ impl Output {
         if self.verbose {
             eprintln!("{}", visible(&text.to_string()));
         }
+    }
+
+    /// A bar over so many bytes, with the rate and the time that is left; a spinner with the rate
+    /// where their number is not known. Nothing where nobody looks.
+    pub(crate) fn bytes(&self, what: &'static str, bytes: u64) -> ProgressBar {
+        if self.quiet || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let (bar, form) = if bytes == 0 {
+            (
+                ProgressBar::new_spinner(),
+                "{spinner} {msg} {bytes} {bytes_per_sec}",
+            )
+        } else {
+            (
+                ProgressBar::new(bytes),
+                "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left",
+            )
+        };
+        // The form above is one that indicatif reads; the default one is a bar, too.
+        let style = ProgressStyle::with_template(form);
+        let bar = style.map_or(bar.clone(), |style| bar.with_style(style));
+        bar.with_message(what)
     }
 
     /// A spinner while something takes its time; nothing where nobody looks.

@@ -362,13 +362,33 @@ pub enum Error {
         /// What is wrong with it.
         source: rblmap_image::Error,
     },
+    /// The history of a zone could not be written; its image is in place.
+    #[error("{zone}: history")]
+    History {
+        /// The zone.
+        zone: ZoneName,
+        /// Why.
+        source: rblmap_history::Error,
+    },
+    /// A part of the history of a zone is gone.
+    #[error("{zone}: history: {what}")]
+    HistoryLost {
+        /// The zone.
+        zone: ZoneName,
+        /// What is gone, and why.
+        what: String,
+    },
 }
 
 impl Error {
     /// What it is about.
     pub fn class(&self) -> Class {
         match self {
-            Error::Read { .. } | Error::Write { .. } | Error::Full { .. } => Class::Disk,
+            Error::Read { .. }
+            | Error::Write { .. }
+            | Error::Full { .. }
+            | Error::History { .. }
+            | Error::HistoryLost { .. } => Class::Disk,
             Error::Key { .. } | Error::Config { .. } => Class::Config,
             Error::BadSource { .. } => Class::Usage,
             Error::Locked { .. } => Class::Locked,

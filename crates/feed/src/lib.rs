@@ -38,6 +38,7 @@ mod fetcher;
 mod folder;
 mod guard;
 mod health;
+mod history;
 mod key;
 mod keyset;
 mod manifest;

@@ -155,7 +155,8 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
 
 /// Opens a policy and its images; says which zones have no opinion. A missing or damaged image is in
 /// the exit code.
-fn open(path: &Path, now: u64) -> Result<(Decider, Exit), Failure> {
+/// Reads a policy and says which of its zones have no opinion.
+pub(crate) fn open(path: &Path, now: u64) -> Result<(Decider, Exit), Failure> {
     let policy = Arc::new(Policy::read(path, &rblmap_serve::host_name())?);
     policy.look();
     let mut worst = Exit::Done;

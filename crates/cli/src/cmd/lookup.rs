@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use rblmap::{Answer, Image, NameKey, TextBuf, Zone};
 use serde::Serialize;
 
-use crate::cmd::{now, open};
+use crate::cmd::{lookup_filter, now, open};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::escaped;
@@ -40,6 +40,8 @@ pub(crate) struct Args {
     /// The time that expiry is compared with, in seconds since 1970 (default: the clock)
     #[arg(long, value_name = "SECONDS")]
     now: Option<u64>,
+    #[command(flatten)]
+    filter: lookup_filter::Filter,
     /// The image
     image: PathBuf,
     /// Addresses or names; from standard input, one a line, if there are none or for `-`
@@ -48,6 +50,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+    if args.filter.filter {
+        let more = args.keys.iter().map(PathBuf::from);
+        let images: Vec<PathBuf> = std::iter::once(args.image).chain(more).collect();
+        let now = args.now.unwrap_or_else(now);
+        return lookup_filter::run(&args.filter, &args.zone, &images, now);
+    }
     let image = open::image(&args.image)?;
     let zone = image
         .zone(&args.zone)

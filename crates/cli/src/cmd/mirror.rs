@@ -10,6 +10,7 @@ use rblmap_feed::{
     Class, Counts, Error, Folder, Hook, MirrorConfig, Outcome, Report, Schedule, Settings, Source,
     hook_told, mirror, notify, pending_events, read_public,
 };
+use rblmap_history::Retention;
 use serde_json::json;
 
 use crate::cmd::duration::{Rate, Seconds, Wait};
@@ -62,6 +63,9 @@ pub(crate) struct Args {
     /// Most bytes a second, as 500k or 2m
     #[arg(long, value_name = "RATE")]
     bandwidth: Option<Rate>,
+    /// Keep a history so long and in so many bytes, such as 90d,1G; 0 keeps none
+    #[arg(long, value_name = "AGE,SIZE", default_value = "90d,1G")]
+    history: Retention,
     /// How long answers go on after the last pointer ran out
     #[arg(long, default_value = "7d", value_name = "TIME")]
     grace: Seconds,
@@ -145,6 +149,7 @@ fn settings(mut args: Args) -> Result<(Folder, Settings, Option<Hook>), Failure>
     settings.new_trust = args.new_trust;
     settings.zones = args.zones;
     settings.grace = args.grace.0;
+    settings.history = args.history;
     settings.wait = args.wait.time();
     settings.options.timeout = Duration::from_secs(args.timeout.0);
     settings.options.bandwidth = args.bandwidth.map(|rate| rate.0);

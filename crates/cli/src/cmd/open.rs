@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rblmap::{ErrorKind, Image};
+use rblmap::{ErrorKind, Image, Zone};
 use rblmap_delta::Header;
 
 use crate::exit::Exit;
@@ -56,4 +56,25 @@ pub(crate) fn any(path: &Path) -> Result<Opened, Failure> {
 /// Reads deltas in their order.
 pub(crate) fn deltas(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, Failure> {
     paths.iter().map(|path| bytes(path)).collect()
+}
+
+/// A zone of an image, by its name below the base.
+pub(crate) fn zone<'i>(image: &'i Image, path: &Path, name: &str) -> Result<Zone<'i>, Failure> {
+    let zone = image.zone(name).map_err(|error| Failure::at(path, error))?;
+    zone.ok_or_else(|| {
+        let what = format!("{}: no zone {name:?}", path.display());
+        Failure::new(Exit::BadInput, what)
+    })
+}
+
+/// The lines of a text file without comments, which begin with `#`, and without empty ones.
+pub(crate) fn lines(path: &Path) -> Result<Vec<String>, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::reading(path, &error))?;
+    let lines = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default().trim());
+    Ok(lines
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect())
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rblmap_content::ZoneName;
 use rblmap_delta::Limits;
+use rblmap_history::Retention;
 use rblmap_image::TEMP_PREFIX;
 
 use crate::check::{self, Look};
@@ -55,6 +56,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long to wait for another run to end.
     pub wait: Duration,
+    /// How long `ZONE.history` is kept.
+    pub history: Retention,
 }
 
 /// Seven days.
@@ -78,6 +81,7 @@ impl Settings {
             options: Options::default(),
             limits: Limits::default(),
             wait: Duration::ZERO,
+            history: Retention::default(),
         }
     }
 }
@@ -197,6 +201,7 @@ pub fn mirror(folder: &Folder, settings: &Settings, now: u64) -> Result<Vec<Repo
     for error in [done.err(), removed.err()].into_iter().flatten() {
         reports.push(Report::failed(None, error));
     }
+    crate::history::record_all(folder, settings, &mut reports, now);
     Ok(reports)
 }
 

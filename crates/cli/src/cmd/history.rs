@@ -1,0 +1,311 @@
+//! `rblmap history`: since when a key is listed.
+
+mod between;
+mod replay;
+
+use std::io::{self, BufWriter, Write};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use rblmap::{Image, NameKey, Zone};
+use rblmap_history::{History, Log, Place, Scope, Subject};
+use rblmap_report::Labels;
+use serde::Serialize;
+
+use crate::cmd::open;
+use crate::cmd::time::rfc3339;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{Output, escaped};
+use replay::{Line, Replay};
+
+/// Say since when a key is listed
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Prints a line for each change that the key saw, oldest first, then a sentence:
+  TIME<TAB>SERIAL<TAB>listed|changed|delisted<TAB>A[,A...]<TAB>TXT
+TIME is in the form of RFC 3339. Of a network, the sixth column is the network or address that
+changed. What was listed when the history begins is `listed` at its first serial, and has been for
+at least as long. DIR is a mirror's folder, or a publisher's FEED.
+
+With --diff, prints what changed between two serials that the history knows, in the form of
+`rblmap diff --list`.
+
+Exit codes: 0 it is or was listed, 1 it never was, 3 no history of the zone, 4 a part of the
+history is damaged.
+
+Examples:
+  rblmap history /var/lib/rblmap ops.example 192.0.2.1
+  rblmap history /var/lib/rblmap ops.example 203.0.113.0/24 --json
+  rblmap history /var/lib/rblmap ops.example --diff 1041 1098")]
+pub(crate) struct Args {
+    /// A mirror's folder, or a publisher's feed
+    dir: PathBuf,
+    /// The zone, or one below it
+    zone: String,
+    /// An address, a network or a name
+    #[arg(value_name = "KEY|NETWORK", required_unless_present = "diff")]
+    key: Option<String>,
+    /// List what changed between two serials
+    #[arg(long, num_args = 2, value_names = ["FROM", "TO"], conflicts_with = "key")]
+    diff: Option<Vec<u64>>,
+    /// Show the label of each network of this image
+    #[arg(long, value_name = "IMAGE")]
+    labels: Option<PathBuf>,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
+    let found = find(&args.dir, &args.zone)?;
+    let mut exit = Exit::Done;
+    for error in found.history.failed() {
+        let failure = Failure::of(error);
+        failure.say();
+        exit = exit.or_worse(failure.exit());
+    }
+    for gap in found.history.gaps() {
+        output.note(format_args!(
+            "nothing is known of the serials after {} up to {}",
+            gap.after.serial, gap.until.serial
+        ));
+    }
+    if let Some(&[from, to]) = args.diff.as_deref() {
+        let ended = between::run(&found, from, to, args.json)?;
+        return Ok(exit.or_worse(ended));
+    }
+    let text = args.key.unwrap_or_default();
+    let subject = subject(&text)?;
+    let labels = args.labels.as_deref().map(open::image).transpose()?;
+    let events = found.history.events(&found.subzone, &subject);
+    let now = found
+        .image
+        .as_ref()
+        .and_then(|image| zone_of(image, &found.subzone));
+    let Some(first) = found.history.first() else {
+        return Err(none(&args.dir, &args.zone));
+    };
+    let replay = match subject {
+        Subject::Network(net) => Replay::of_network(&net, &events, first, now.as_ref()),
+        Subject::Address(address) => Replay::of_key(&subject, &events, first, || {
+            now.as_ref()
+                .map(|zone| replay::say_answer(zone.lookup(address)))
+        }),
+        Subject::Name(name) => Replay::of_key(&subject, &events, first, || {
+            now.as_ref()
+                .map(|zone| replay::say_answer(zone.lookup_name(&name)))
+        }),
+    };
+    let labels = labels.as_ref().map(|image| Labels::new(image.base()));
+    let shown = show(&text, &args.zone, &subject, &replay, labels, args.json);
+    shown.map_err(|error| Failure::printing(&error))?;
+    let listed = if replay.lines.is_empty() {
+        Exit::NotListed
+    } else {
+        Exit::Done
+    };
+    Ok(exit.or_worse(listed))
+}
+
+/// A history, and what else there is of its zone.
+struct Found {
+    history: History,
+    /// The image that the last update led to, if it is there.
+    image: Option<Image>,
+    /// The zone that is asked about, relative to the base.
+    subzone: NameKey,
+    base: String,
+}
+
+/// The history of a zone, or of one that the zone lies below.
+fn find(dir: &Path, zone: &str) -> Result<Found, Failure> {
+    let zone = zone.trim_end_matches('.').to_ascii_lowercase();
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if zone.is_empty() || zone.starts_with('.') || !zone.bytes().all(is_name) {
+        let what = format!("{}: not the name of a zone", escaped(zone.as_bytes()));
+        return Err(Failure::new(Exit::BadInput, what));
+    }
+    let mut base = zone.as_str();
+    let mut above = "";
+    loop {
+        let log = Log::new(dir.join(format!("{base}.history")));
+        if log.exists() {
+            let path = dir.join(format!("{base}.rbl"));
+            let image = path.exists().then(|| open::image(&path)).transpose()?;
+            let subzone = NameKey::parse(above.trim_end_matches('.').as_bytes());
+            return Ok(Found {
+                history: log.open()?,
+                image,
+                subzone: subzone.unwrap_or(NameKey::ROOT),
+                base: base.to_owned(),
+            });
+        }
+        let Some((_, parent)) = base.split_once('.') else {
+            return Err(none(dir, &zone));
+        };
+        base = parent;
+        above = zone.strip_suffix(parent).unwrap_or_default();
+    }
+}
+
+fn none(dir: &Path, zone: &str) -> Failure {
+    let what = format!("{}: no history of {zone}", dir.display());
+    Failure::new(Exit::BadInput, what)
+}
+
+fn zone_of<'i>(image: &'i Image, name: &NameKey) -> Option<Zone<'i>> {
+    image.zones().flatten().find(|zone| zone.name() == *name)
+}
+
+fn subject(text: &str) -> Result<Subject, Failure> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(Subject::Address(address.to_canonical()));
+    }
+    if let Ok(net) = text.parse::<IpNet>() {
+        return Ok(Subject::Network(net.trunc()));
+    }
+    let is_bad = |byte: u8| byte.is_ascii_control() || b"/ :".contains(&byte);
+    let numeric = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let name = NameKey::parse(text.trim_start_matches('.').as_bytes());
+    match name {
+        Ok(name) if !numeric && !text.bytes().any(is_bad) => Ok(Subject::Name(name)),
+        _ => {
+            let text = escaped(text.as_bytes());
+            let what = format!("key {text}: no address, network or name");
+            Err(Failure::new(Exit::BadInput, what))
+        }
+    }
+}
+
+/// A change as a script reads it.
+#[derive(Serialize)]
+struct Json<'a> {
+    query: &'a str,
+    zone: &'a str,
+    time: String,
+    serial: u64,
+    event: &'static str,
+    a: &'a [Ipv4Addr],
+    txt: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+}
+
+/// The end, as a script reads it.
+#[derive(Serialize)]
+struct JsonEnd<'a> {
+    query: &'a str,
+    zone: &'a str,
+    listed: bool,
+    since: Option<String>,
+    at_least: bool,
+    reaches: String,
+    reaches_serial: u64,
+    words: &'a str,
+}
+
+fn show(
+    text: &str,
+    zone: &str,
+    subject: &Subject,
+    replay: &Replay,
+    labels: Option<Labels<'_>>,
+    json: bool,
+) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let words = replay.words(&escaped(text.as_bytes()));
+    for line in &replay.lines {
+        let label = labels
+            .as_ref()
+            .map(|labels| label_of(labels, subject, line));
+        if json {
+            let object = Json {
+                query: text,
+                zone,
+                time: rfc3339(line.time),
+                serial: line.serial,
+                event: line.event,
+                a: &line.says.a,
+                txt: &line.says.txt,
+                network: line.network.as_deref(),
+                label,
+            };
+            serde_json::to_writer(&mut out, &object)?;
+        } else {
+            let a: Vec<String> = line.says.a.iter().map(Ipv4Addr::to_string).collect();
+            let txt: Vec<String> = line
+                .says
+                .txt
+                .iter()
+                .map(|t| escaped(t.as_bytes()))
+                .collect();
+            write!(
+                out,
+                "{}\t{}\t{}\t{}\t{}",
+                rfc3339(line.time),
+                line.serial,
+                line.event,
+                a.join(","),
+                txt.join(" ")
+            )?;
+            for more in line.network.iter().chain(&label) {
+                write!(out, "\t{more}")?;
+            }
+        }
+        out.write_all(b"\n")?;
+    }
+    if json {
+        let end = JsonEnd {
+            query: text,
+            zone,
+            listed: replay.is_listed,
+            since: replay.since().map(|line| rfc3339(line.time)),
+            at_least: replay.since().is_some_and(|line| line.at_least),
+            reaches: rfc3339(replay.first.time),
+            reaches_serial: replay.first.serial,
+            words: &words,
+        };
+        serde_json::to_writer(&mut out, &end)?;
+        out.write_all(b"\n")?;
+    } else {
+        writeln!(out, "{words}")?;
+    }
+    out.flush()
+}
+
+fn label_of(labels: &Labels<'_>, subject: &Subject, line: &Line) -> String {
+    let network = line
+        .network
+        .as_deref()
+        .and_then(|net| net.parse::<IpNet>().ok());
+    let address = match (subject, network) {
+        (_, Some(net)) => net.addr(),
+        (Subject::Address(address), None) => *address,
+        (Subject::Network(net), None) => net.addr(),
+        (Subject::Name(_), None) => return String::new(),
+    };
+    labels.of(address).unwrap_or_default()
+}
+
+/// A place as `diff --list` prints it.
+fn key_of(place: &Place) -> String {
+    match place {
+        Place::Network(net) if net.prefix_len() == net.max_prefix_len() => net.addr().to_string(),
+        Place::Network(net) => net.to_string(),
+        Place::Name(name, scope) => {
+            let name = escaped(name.to_string().as_bytes());
+            match scope {
+                Scope::Exact if name.is_empty() => "@".to_owned(),
+                Scope::Exact => name,
+                Scope::Below => format!("*.{name}"),
+                Scope::Both => format!(".{name}"),
+            }
+        }
+    }
+}

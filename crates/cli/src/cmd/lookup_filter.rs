@@ -1,0 +1,559 @@
+//! `rblmap lookup --filter`: one line out for each line in, for pipes and engines.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+use rblmap::{Answer, Image, NameKey, TextBuf, Zone};
+use rblmap_policy::{Decider, Request};
+
+use crate::cmd::{check, open};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::escaped;
+
+/// How lines are read and written.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Filter")]
+pub(crate) struct Filter {
+    /// One line out for each line of standard input, in order: the line, a tab, and what was found;
+    /// further arguments are images. Exits 0 when all input was read
+    #[arg(long, conflicts_with_all = ["json", "name"])]
+    pub(crate) filter: bool,
+    /// Which column of a line is the key: from 1, or from -1 for the last one
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        allow_negative_numbers = true,
+        requires = "filter"
+    )]
+    column: i32,
+    /// What stands between columns: one character, or \t
+    #[arg(long, value_name = "C", default_value = "\\t", requires = "filter")]
+    delimiter: String,
+    /// So many first lines pass as they are
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "filter")]
+    header: u64,
+    /// Which columns to append
+    #[arg(
+        long,
+        value_name = "NAME,…",
+        value_delimiter = ',',
+        default_value = "state",
+        requires = "filter"
+    )]
+    append: Vec<Column>,
+    /// What an appended column holds that has nothing to say, such as \N
+    #[arg(long, value_name = "TEXT", default_value = "", requires = "filter")]
+    null: String,
+    /// Write each line at once
+    #[arg(long, requires = "filter")]
+    line_buffered: bool,
+    /// Before each chunk of lines stands their number; each chunk is answered at once (the
+    /// send_chunk_header of ClickHouse)
+    #[arg(long, requires = "filter")]
+    chunk_header: bool,
+    /// Ask the zones of this policy file, for the columns action and score too
+    #[arg(long, value_name = "FILE", requires = "filter")]
+    policy: Option<PathBuf>,
+    /// Exit 1 if no key is listed, as without --filter
+    #[arg(long, requires = "filter")]
+    exit_listed: bool,
+}
+
+/// A column to append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Column {
+    /// listed, not-listed, expired, bad-key or no-key
+    State,
+    /// The A records, with commas between
+    A,
+    /// The texts, with spaces between
+    Txt,
+    /// The zones that list the key
+    Zones,
+    /// How many zones list it; with --policy the sum of their weights
+    Score,
+    /// With --policy: pass, log, tag, defer, reject or allowed
+    Action,
+}
+
+/// A line that is longer has no key that could be read.
+const LONGEST: usize = 1 << 20;
+const BLOCK: usize = 1 << 18;
+/// So many bad keys are told one by one.
+const TOLD: u64 = 10;
+
+/// Reads standard input to its end.
+pub(crate) fn run(
+    filter: &Filter,
+    zone: &str,
+    paths: &[PathBuf],
+    now: u64,
+) -> Result<Exit, Failure> {
+    let [delimiter] = delimiter(&filter.delimiter)?;
+    if filter.column == 0 {
+        let what = "--column: columns are counted from 1, or from -1 for the last one";
+        return Err(Failure::new(Exit::Usage, what));
+    }
+    let images = paths.iter().map(|path| open::image(path));
+    let images: Vec<Image> = images.collect::<Result<_, Failure>>()?;
+    let zones = zones(&images, paths, zone, now)?;
+    let mut exit = Exit::Done;
+    let decider = match &filter.policy {
+        None => None,
+        Some(path) => {
+            let (decider, trouble) = check::open(path, now)?;
+            exit = exit.or_worse(trouble);
+            Some(decider)
+        }
+    };
+    let mut answerer = Answerer {
+        filter,
+        delimiter,
+        zones,
+        decider,
+        now,
+        header: filter.header,
+        out: Vec::with_capacity(BLOCK),
+        buffer: TextBuf::new(),
+        bad: 0,
+        listed: false,
+    };
+    let ended = if filter.chunk_header {
+        answerer.chunks()
+    } else {
+        answerer.lines()
+    };
+    if answerer.bad > TOLD {
+        eprintln!(
+            "rblmap: {} keys were neither addresses nor names",
+            answerer.bad
+        );
+    }
+    match ended {
+        // Whoever reads has seen enough.
+        Err(Trouble::Writing(error)) => return Err(Failure::printing(&error)),
+        Err(Trouble::Reading(error)) => {
+            return Err(Failure::reading("standard input".as_ref(), &error));
+        }
+        Err(Trouble::NoCount(line)) => {
+            let line = escaped(&line);
+            let what = format!("standard input: {line} is no number of lines (--chunk-header)");
+            return Err(Failure::new(Exit::BadInput, what));
+        }
+        Ok(()) => {}
+    }
+    Ok(match exit {
+        Exit::Done if filter.exit_listed && !answerer.listed => Exit::NotListed,
+        exit => exit,
+    })
+}
+
+enum Trouble {
+    Reading(io::Error),
+    Writing(io::Error),
+    NoCount(Vec<u8>),
+}
+
+fn delimiter(text: &str) -> Result<[u8; 1], Failure> {
+    match text.as_bytes() {
+        b"\\t" => Ok(*b"\t"),
+        [byte] => Ok([*byte]),
+        _ => {
+            let what = format!("--delimiter {text:?}: one character, or \\t");
+            Err(Failure::new(Exit::Usage, what))
+        }
+    }
+}
+
+/// A zone to ask.
+struct Asked<'i> {
+    name: String,
+    zone: Zone<'i>,
+    expired: bool,
+}
+
+fn zones<'i>(
+    images: &'i [Image],
+    paths: &[PathBuf],
+    name: &str,
+    now: u64,
+) -> Result<Vec<Asked<'i>>, Failure> {
+    let mut zones = Vec::new();
+    for (image, path) in images.iter().zip(paths) {
+        let zone = image.zone(name).map_err(|error| Failure::at(path, error))?;
+        let Some(zone) = zone else {
+            return Err(no_zone(path, name));
+        };
+        let full = match zone.name().label_count() {
+            0 => image.name().to_owned(),
+            _ => format!("{}.{}", zone.name(), image.name()),
+        };
+        zones.push(Asked {
+            name: full,
+            zone,
+            expired: zone.expired_at(now),
+        });
+    }
+    Ok(zones)
+}
+
+fn no_zone(path: &Path, name: &str) -> Failure {
+    let what = format!("{}: no zone {name:?}", path.display());
+    Failure::new(Exit::BadInput, what)
+}
+
+/// Writes the answers.
+struct Answerer<'f, 'i> {
+    filter: &'f Filter,
+    delimiter: u8,
+    zones: Vec<Asked<'i>>,
+    decider: Option<Decider>,
+    now: u64,
+    /// So many lines still pass as they are.
+    header: u64,
+    out: Vec<u8>,
+    buffer: TextBuf,
+    bad: u64,
+    listed: bool,
+}
+
+/// What a key is.
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
+enum Key {
+    Address(IpAddr),
+    Name(NameKey),
+}
+
+/// What was found for a key.
+#[derive(Default)]
+struct Found {
+    state: &'static str,
+    a: BTreeSet<Ipv4Addr>,
+    txt: BTreeSet<Vec<u8>>,
+    zones: Vec<String>,
+    score: Option<String>,
+    action: &'static str,
+}
+
+impl Answerer<'_, '_> {
+    /// Answers what has come, and writes it before waiting for more.
+    fn lines(&mut self) -> Result<(), Trouble> {
+        let mut input = io::stdin().lock();
+        let mut block = vec![0; BLOCK];
+        let mut begun: Vec<u8> = Vec::new();
+        loop {
+            let read = match input.read(&mut block) {
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Trouble::Reading(error)),
+            };
+            if read == 0 {
+                break;
+            }
+            let mut rest = block.get(..read).unwrap_or_default();
+            while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
+                let (line, after) = rest.split_at(end);
+                rest = after.get(1..).unwrap_or_default();
+                if begun.is_empty() {
+                    self.line(line);
+                } else {
+                    begun.extend_from_slice(line);
+                    let line = std::mem::take(&mut begun);
+                    self.line(&line);
+                }
+                if self.filter.line_buffered {
+                    self.flush()?;
+                }
+            }
+            begun.extend_from_slice(rest);
+            self.flush()?;
+        }
+        if !begun.is_empty() {
+            self.line(&begun);
+        }
+        self.flush()
+    }
+
+    /// Answers chunks: a line with a number, then so many lines.
+    fn chunks(&mut self) -> Result<(), Trouble> {
+        let mut input = io::BufReader::new(io::stdin().lock());
+        let mut line = Vec::new();
+        while next_line(&mut input, &mut line)? {
+            let count = std::str::from_utf8(&line)
+                .ok()
+                .and_then(|line| line.trim().parse::<u64>().ok());
+            let Some(count) = count else {
+                return Err(Trouble::NoCount(line));
+            };
+            for _ in 0..count {
+                if !next_line(&mut input, &mut line)? {
+                    break;
+                }
+                self.line(&line);
+                if self.out.len() >= BLOCK {
+                    self.flush()?;
+                }
+            }
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Trouble> {
+        let mut out = io::stdout().lock();
+        let written = out.write_all(&self.out).and_then(|()| out.flush());
+        self.out.clear();
+        written.map_err(Trouble::Writing)
+    }
+
+    /// One line, with what was found before its end.
+    fn line(&mut self, line: &[u8]) {
+        let (text, end) = match line.strip_suffix(b"\r") {
+            Some(text) => (text, &b"\r\n"[..]),
+            None => (line, &b"\n"[..]),
+        };
+        self.out.extend_from_slice(text);
+        if self.header > 0 {
+            self.header -= 1;
+            self.header_names();
+        } else {
+            let key = column(text, self.delimiter, self.filter.column);
+            self.append(key);
+        }
+        self.out.extend_from_slice(end);
+    }
+
+    /// A header names the columns that are appended.
+    fn header_names(&mut self) {
+        for column in &self.filter.append {
+            self.out.push(self.delimiter);
+            self.out.extend_from_slice(match column {
+                Column::State => b"state",
+                Column::A => b"a",
+                Column::Txt => b"txt",
+                Column::Zones => b"zones",
+                Column::Score => b"score",
+                Column::Action => b"action",
+            });
+        }
+    }
+
+    fn append(&mut self, key: Option<&[u8]>) {
+        let only_state = self.filter.append == [Column::State] && self.decider.is_none();
+        if only_state && let Some(address) = key.and_then(plain_v4) {
+            let state = self.state_v4(address);
+            self.out.push(self.delimiter);
+            self.out.extend_from_slice(state.as_bytes());
+            return;
+        }
+        let found = self.find(key);
+        self.listed |= found.state == "listed";
+        let null = self.filter.null.as_bytes();
+        for column in &self.filter.append {
+            self.out.push(self.delimiter);
+            let text: Vec<u8> = match column {
+                Column::State => found.state.as_bytes().to_vec(),
+                Column::A => {
+                    let a: Vec<String> = found.a.iter().map(Ipv4Addr::to_string).collect();
+                    a.join(",").into_bytes()
+                }
+                Column::Txt => {
+                    let txt: Vec<String> = found.txt.iter().map(|text| escaped(text)).collect();
+                    txt.join(" ").into_bytes()
+                }
+                Column::Zones => found.zones.join(",").into_bytes(),
+                Column::Score => found.score.clone().unwrap_or_default().into_bytes(),
+                Column::Action => found.action.as_bytes().to_vec(),
+            };
+            self.out
+                .extend_from_slice(if text.is_empty() { null } else { &text });
+        }
+    }
+
+    /// The way of most lines.
+    fn state_v4(&mut self, address: u32) -> &'static str {
+        let mut any_fresh = false;
+        for asked in &self.zones {
+            if asked.expired {
+                continue;
+            }
+            any_fresh = true;
+            if asked.zone.contains_v4(address) {
+                self.listed = true;
+                return "listed";
+            }
+        }
+        if any_fresh { "not-listed" } else { "expired" }
+    }
+
+    fn find(&mut self, key: Option<&[u8]>) -> Found {
+        let mut found = Found::default();
+        let text = key.unwrap_or_default().trim_ascii();
+        if text.is_empty() {
+            found.state = "no-key";
+            return found;
+        }
+        let Some(key) = parse(text) else {
+            self.tell_bad(text);
+            found.state = "bad-key";
+            return found;
+        };
+        found.state = if self.zones.iter().any(|asked| !asked.expired) || self.decider.is_some() {
+            "not-listed"
+        } else {
+            "expired"
+        };
+        for asked in self.zones.iter().filter(|asked| !asked.expired) {
+            let listed = match &key {
+                Key::Address(address) => add(
+                    asked.zone.lookup(*address),
+                    &asked.name,
+                    &mut self.buffer,
+                    &mut found,
+                ),
+                Key::Name(name) => add(
+                    asked.zone.lookup_name(name),
+                    &asked.name,
+                    &mut self.buffer,
+                    &mut found,
+                ),
+            };
+            if listed {
+                found.state = "listed";
+            }
+        }
+        found.score = Some(found.zones.len().to_string());
+        self.decide(&key, &mut found);
+        found
+    }
+
+    fn decide(&mut self, key: &Key, found: &mut Found) {
+        let Some(decider) = &mut self.decider else {
+            return;
+        };
+        let text;
+        let request = match key {
+            Key::Address(address) => Request {
+                client: Some(*address),
+                ..Request::default()
+            },
+            Key::Name(name) => {
+                text = name.to_string();
+                Request {
+                    helo: &text,
+                    sender: &text,
+                    rdns: &text,
+                    ..Request::default()
+                }
+            }
+        };
+        let decision = decider.decide(&request, self.now);
+        for hit in &decision.hits {
+            found.state = "listed";
+            found.a.insert(hit.code);
+            if !hit.text.is_empty() {
+                found.txt.insert(hit.text.clone().into_bytes());
+            }
+            let zone = decider.policy().zones.get(hit.zone);
+            found
+                .zones
+                .extend(zone.map(|zone| zone.followed.name().to_owned()));
+        }
+        found.action = decision.action.word();
+        let sum: rblmap_policy::Score = decision.hits.iter().map(|hit| hit.weight).sum();
+        found.score = Some(sum.to_string());
+    }
+
+    #[cold]
+    fn tell_bad(&mut self, key: &[u8]) {
+        self.bad += 1;
+        if self.bad <= TOLD {
+            let key = key.get(..200).unwrap_or(key);
+            eprintln!(
+                "rblmap: key {}: neither an address nor a domain name",
+                escaped(key)
+            );
+        }
+    }
+}
+
+/// Adds what a zone says, and tells whether it lists the key.
+fn add(answer: Answer<'_>, name: &str, buffer: &mut TextBuf, found: &mut Found) -> bool {
+    if !answer.is_listed() {
+        return false;
+    }
+    for record in answer.records() {
+        found.a.extend(record.a());
+        found.txt.extend(record.txt(buffer).map(<[u8]>::to_vec));
+    }
+    found.zones.push(name.to_owned());
+    true
+}
+
+/// Reads a line without its end; nothing at the end of input.
+fn next_line(input: &mut impl io::BufRead, line: &mut Vec<u8>) -> Result<bool, Trouble> {
+    line.clear();
+    let read = input.read_until(b'\n', line).map_err(Trouble::Reading)?;
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    }
+    Ok(read > 0)
+}
+
+/// A column by its number, from either end.
+fn column(line: &[u8], delimiter: u8, number: i32) -> Option<&[u8]> {
+    if line.len() > LONGEST {
+        return None;
+    }
+    let place = usize::try_from(number.unsigned_abs())
+        .ok()?
+        .checked_sub(1)?;
+    if number > 0 {
+        line.split(|&byte| byte == delimiter).nth(place)
+    } else {
+        line.rsplit(|&byte| byte == delimiter).nth(place)
+    }
+}
+
+/// An IPv4 address as nearly all keys write it.
+fn plain_v4(text: &[u8]) -> Option<u32> {
+    let mut address = 0u32;
+    let mut parts = 0;
+    for part in text.split(|&byte| byte == b'.') {
+        let (&first, _) = part.split_first()?;
+        if part.len() > 3 || (part.len() > 1 && first == b'0') {
+            return None;
+        }
+        let mut octet = 0u32;
+        for &byte in part {
+            octet = octet * 10 + u32::from(byte.wrapping_sub(b'0')).min(1000);
+        }
+        if octet > 255 || !part.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        address = address << 8 | octet;
+        parts += 1;
+    }
+    (parts == 4).then_some(address)
+}
+
+fn parse(text: &[u8]) -> Option<Key> {
+    let text = std::str::from_utf8(text).ok()?;
+    if let Ok(address) = text.parse() {
+        return Some(Key::Address(address));
+    }
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let label_ok = |label: &str| {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        !label.is_empty() && label.bytes().all(allowed)
+    };
+    let numeric = name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    if numeric || !name.split('.').all(label_ok) {
+        return None;
+    }
+    NameKey::parse(name.as_bytes()).ok().map(Key::Name)
+}

@@ -1,0 +1,7 @@
+//! Search over the names of an image: those that look like others.
+
+mod automaton;
+mod lookalike;
+mod puny;
+
+pub use lookalike::{Lookalike, Lookalikes, MAX_DISTANCE, listed};
