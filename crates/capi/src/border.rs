@@ -117,7 +117,9 @@ pub(crate) unsafe fn put_text(
     // SAFETY: room for `len` bytes, more than the text has; not memory of ours.
     unsafe { buffer.copy_from_nonoverlapping(text.as_ptr().cast(), text.len()) };
     // SAFETY: the NUL is within `len`.
-    unsafe { buffer.add(text.len()).write(0) };
+    let end = unsafe { buffer.add(text.len()) };
+    // SAFETY: as above.
+    unsafe { end.write(0) };
     Ok(())
 }
 

@@ -149,7 +149,9 @@ pub(crate) unsafe fn close<T: Kind>(place: *mut *mut Handle<T>) -> Result<(), St
     // SAFETY: as above.
     unsafe { place.write(std::ptr::null_mut()) };
     // SAFETY: the value of a handle that was open until just now; nobody reads it any more.
-    unsafe { (&raw mut (*raw).value).drop_in_place() };
+    let value = unsafe { &raw mut (*raw).value };
+    // SAFETY: as above.
+    unsafe { value.drop_in_place() };
     // Without the list the memory is lost, in a child whose parent had it at the fork.
     if let Some(mut list) = T::closed().lock() {
         list.push_back(raw.expose_provenance());

@@ -22,10 +22,6 @@ pub struct Asking {
 
 /// The key of the last lookup. Its records are looked up again when they are asked for.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "never moved, and lookups do not allocate"
-)]
 pub(crate) enum Asked {
     Nothing,
     Query(Query),

@@ -283,7 +283,7 @@ fn a_page_that_cannot_be_read_is_never_fresh() {
         match name {
             "newer" => folder.set_word(8, 2),
             "cut" => fs::write(folder.page(), &fs::read(folder.page()).unwrap()[..60]).unwrap(),
-            _ => fs::set_permissions(folder.page(), fs::Permissions::from_mode(0)).unwrap(),
+            _ => fs::set_permissions(folder.page(), fs::Permissions::from_mode(0o000)).unwrap(),
         }
         let root = unsafe { libc::geteuid() } == 0;
         if name == "forbidden" && root {

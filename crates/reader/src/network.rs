@@ -227,14 +227,14 @@ impl Answer<'_> {
 }
 
 /// The first and the last number of a range; none if it is empty.
-fn ends<A, N: Copy + Ord + Default + From<u8>>(
+fn ends<A, N>(
     range: &impl RangeBounds<A>,
     number: impl Fn(&A) -> N,
     add: impl Fn(N, N) -> Option<N>,
     less: impl Fn(N, N) -> Option<N>,
 ) -> Option<(N, N)>
 where
-    N: std::ops::Not<Output = N>,
+    N: Copy + Ord + Default + From<u8> + std::ops::Not<Output = N>,
 {
     let first = match range.start_bound() {
         Bound::Included(first) => number(first),

@@ -107,7 +107,7 @@ impl StatusPage {
     /// From the 8-byte words of a page. Version and flags are in one word.
     pub(crate) fn from_words(word: impl Fn(usize) -> u64) -> Result<StatusPage, Error> {
         let head = word(VERSION_AT);
-        let (found, known) = (head as u16, VERSION);
+        let (found, known) = (u16::try_from(head & 0xffff).unwrap_or(0), VERSION);
         if found > known {
             return Err(Error::new(ErrorKind::NewerPage { found, known }));
         }

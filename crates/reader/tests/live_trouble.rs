@@ -186,7 +186,7 @@ fn a_page_that_may_not_be_read_is_never_fresh() {
     }
     let folder = Folder::new("forbidden");
     folder.make_page(1, 1000, 2000);
-    fs::set_permissions(folder.page(), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(folder.page(), fs::Permissions::from_mode(0o000)).unwrap();
     let live = folder.live();
     let current = live.reader();
     assert_eq!(live.status(0).freshness, Freshness::Stale);
