@@ -1,6 +1,7 @@
 /* The limit: one thread, epoll, a unix socket; answers every policy request with DUNNO and decides
  * nothing. stub SOCKET */
 #define _GNU_SOURCE
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -21,6 +22,7 @@ int main(int argc, char **argv)
     if (argc != 2)
         return 2;
     snprintf(address.sun_path, sizeof address.sun_path, "%s", argv[1]);
+    signal(SIGPIPE, SIG_IGN);
     unlink(argv[1]);
     if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 1024)) {
         perror(argv[1]);
