@@ -1,7 +1,7 @@
 /* Exim's ${dlfunc} on librblmap: asks an image in Exim's own process.
  *
- *   ${dlfunc{/usr/lib/exim4/exim-rblmap.so}{rblmap_listed}{/var/lib/rblmap/ops.example.rbl}{$sender_host_address}}
- *   ${dlfunc{/usr/lib/exim4/exim-rblmap.so}{rblmap_listed}{/var/lib/rblmap}{ops.example}{$sender_host_address}}
+ *   ${dlfunc{/usr/lib/exim4/exim-rblmap.so}{rblmap_why}{/var/lib/rblmap/ops.example.rbl}{$sender_host_address}}
+ *   ${dlfunc{/usr/lib/exim4/exim-rblmap.so}{rblmap_why}{/var/lib/rblmap}{ops.example}{$sender_host_address}}
  *
  * The result is the text of the listing ("listed" if it has none), or nothing for a client that is
  * not listed. With a folder of a mirror and a zone, its status page is followed. An image that is
@@ -60,7 +60,7 @@ static int open_list(const char *path, const char *zone)
     return RBLMAP_OK;
 }
 
-int rblmap_listed(uschar **yield, int argc, uschar *argv[])
+int rblmap_why(uschar **yield, int argc, uschar *argv[])
 {
     const char *path, *zone, *address;
     uint64_t listed = 0;
@@ -68,7 +68,7 @@ int rblmap_listed(uschar **yield, int argc, uschar *argv[])
 
     *yield = (uschar *)"";
     if (argc != ONE_LIST && argc != FOLDER_AND_ZONE) {
-        *yield = (uschar *)"rblmap_listed: IMAGE and ADDRESS, or FOLDER, ZONE and ADDRESS";
+        *yield = (uschar *)"rblmap_why: IMAGE and ADDRESS, or FOLDER, ZONE and ADDRESS";
         return EXIM_ERROR;
     }
     path = (char *)argv[0];

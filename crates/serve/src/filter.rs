@@ -41,6 +41,7 @@ pub fn filter_opensmtpd(config: &Path) -> Result<(), Error> {
         desk: None,
         generation: 0,
         shared: None,
+        waited: false,
         sessions: HashMap::new(),
         answers,
         tags: false,
@@ -55,7 +56,7 @@ pub fn filter_opensmtpd(config: &Path) -> Result<(), Error> {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(_) => break,
         }
-        filter.take_policy(&policies, line.starts_with(b"config|ready"));
+        filter.take_policy(&policies);
         let bare = line.strip_suffix(b"\n").unwrap_or(&line);
         filter.line(bare);
     }
@@ -70,13 +71,16 @@ pub fn filter_opensmtpd(config: &Path) -> Result<(), Error> {
 const MAX_LINE: u64 = 1 << 20;
 /// Sessions that are remembered; those beyond pass.
 const MAX_SESSIONS: usize = 65_536;
-/// How long the first answer waits for the policy, so that the first mails are judged too.
+/// How long the first line waits for the policy.
 const FIRST_WAIT: Duration = Duration::from_secs(10);
 /// How often a policy that cannot be read is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
+/// A policy that can be used, or that the file cannot be used now.
+type Found = Option<Arc<Shared>>;
+
 /// Reads the policy, again and again until it can be used, then follows its images.
-fn wait_for_policy(config: &Path, log: Log) -> std::io::Result<Receiver<Arc<Shared>>> {
+fn wait_for_policy(config: &Path, log: Log) -> std::io::Result<Receiver<Found>> {
     let (found, policies) = mpsc::channel();
     let config = config.to_owned();
     let run = move || {
@@ -96,6 +100,10 @@ fn wait_for_policy(config: &Path, log: Log) -> std::io::Result<Receiver<Arc<Shar
                             ),
                         );
                         told = why;
+                        // The first mails need not wait for a file that cannot be used.
+                        if found.send(None).is_err() {
+                            return;
+                        }
                     }
                     std::thread::sleep(AGAIN);
                 }
@@ -103,7 +111,7 @@ fn wait_for_policy(config: &Path, log: Log) -> std::io::Result<Receiver<Arc<Shar
         };
         policy.look();
         let shared = Arc::new(Shared::new(Arc::new(policy), log));
-        if found.send(Arc::clone(&shared)).is_err() {
+        if found.send(Some(Arc::clone(&shared))).is_err() {
             return;
         }
         let (tasks, task) = mpsc::channel();
@@ -167,6 +175,8 @@ struct Filter {
     desk: Option<Desk>,
     generation: u64,
     shared: Option<Arc<Shared>>,
+    /// The first line has waited for the policy.
+    waited: bool,
     sessions: HashMap<Vec<u8>, Session>,
     answers: Sender<Vec<u8>>,
     /// Whether messages come through the filter line by line, to get a header.
@@ -187,11 +197,22 @@ struct Session {
 }
 
 impl Filter {
-    /// Takes the policy that was found, or another that is in force now.
-    fn take_policy(&mut self, policies: &Receiver<Arc<Shared>>, first: bool) {
+    /// Takes the policy that was found, or another that is in force now. The first line waits for
+    /// it, so that the first mails are judged too.
+    fn take_policy(&mut self, policies: &Receiver<Found>) {
         if self.shared.is_none() {
-            let wait = if first { FIRST_WAIT } else { Duration::ZERO };
-            self.shared = policies.recv_timeout(wait).ok();
+            let wait = if self.waited {
+                Duration::ZERO
+            } else {
+                FIRST_WAIT
+            };
+            self.waited = true;
+            let first = policies.recv_timeout(wait).ok();
+            self.shared = first
+                .into_iter()
+                .chain(policies.try_iter())
+                .flatten()
+                .last();
         }
         let Some(shared) = &self.shared else { return };
         let generation = shared.generation();

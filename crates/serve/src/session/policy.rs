@@ -15,7 +15,9 @@ pub(crate) fn step(input: &[u8], desk: &mut Desk, out: &mut Vec<u8>) -> Step {
         }
         Frame::Whole(attributes, used) => (attributes, used),
     };
-    if attributes.malformed || attributes.request != b"smtpd_access_policy" {
+    // What names no kind of request is taken for the only kind that there is.
+    let ours = matches!(attributes.request, b"smtpd_access_policy" | b"");
+    if attributes.malformed || !ours {
         desk.count_malformed(Adapter::Policy);
         out.extend_from_slice(b"action=DUNNO\n\n");
         return Step::Used(used);

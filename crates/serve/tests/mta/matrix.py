@@ -94,7 +94,7 @@ def unwrapped(answer):
     return code + " " + text[4:]
 
 
-def wait_for(path, text, seconds=10):
+def wait_for(path, text, seconds=30):
     """Whether a text comes to stand in a file."""
     for _ in range(int(seconds * 10)):
         if os.path.exists(path) and text in open(path, errors="replace").read():
@@ -103,7 +103,7 @@ def wait_for(path, text, seconds=10):
     return False
 
 
-def wait_port(port, host="127.0.0.1", seconds=20):
+def wait_port(port, host="127.0.0.1", seconds=60):
     for _ in range(int(seconds * 10)):
         try:
             socket.create_connection((host, port), 1).close()
@@ -131,10 +131,10 @@ def sh(*args, **more):
     return subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more)
 
 
-def build(name, zone, text, *more):
+def build(name, zone, text, *more, kind="plain"):
     source = os.path.join(RUN, "img", name + ".txt")
     write(source, text)
-    done = sh(RBLMAP_HERE, "build", "-q", "-o", os.path.join(RUN, "img", name + ".rbl"), *more, zone + ":plain:" + source)
+    done = sh(RBLMAP_HERE, "build", "-q", "-o", os.path.join(RUN, "img", name + ".rbl"), *more, zone + ":" + kind + ":" + source)
     assert done.returncode == 0, done.stdout
 
 
@@ -178,6 +178,8 @@ def images():
     build("later", "later.example", test + "192.0.2.80/28\n")
     build("trial", "trial.example", test + "192.0.2.96/28\n")
     write(os.path.join(RUN, "img", "broken.rbl"), "not an image")
+    # Its listings of clients that pass elsewhere must not count.
+    build("old", "old.example", "$TIMESTAMP 2020:01:01 2020:02:01\n198.51.100.0/24\n", kind="ip4set")
 
 
 def common(name, port, text, serve, v6=True):
@@ -457,7 +459,9 @@ def spamassassin(serve, score):
 
 def trouble(serve):
     """A zone whose image is damaged, missing or past its end passes mail, and is told."""
-    case("a damaged image is told", "event=zone-no-opinion zone=broken.example reason=damaged" in serve.said(), serve.said()[-600:])
+    for zone, reason in (("broken", "damaged"), ("gone", "missing"), ("old", "expired")):
+        line = "event=zone-no-opinion zone=%s.example reason=%s" % (zone, reason)
+        case("an image that is %s is told" % reason, line in serve.said(), serve.said()[-600:])
 
 
 def main():
