@@ -11,6 +11,7 @@ mod completions;
 mod diff;
 mod dump;
 mod duration;
+mod edit;
 mod filter;
 mod history;
 mod impact;
@@ -33,6 +34,7 @@ mod rollback;
 mod run;
 mod serve;
 mod similar;
+mod source_args;
 mod squash;
 mod status;
 mod time;
@@ -55,6 +57,7 @@ pub(crate) enum Command {
     Info(info::Args),
     Verify(verify::Args),
     Dump(dump::Args),
+    Edit(edit::Args),
     Diff(diff::Args),
     Apply(apply::Args),
     Pack(pack::Args),
@@ -91,6 +94,7 @@ impl Command {
             Command::Info(args) => info::run(args),
             Command::Verify(args) => verify::run(args, output),
             Command::Dump(args) => dump::run(args, output),
+            Command::Edit(args) => edit::run(args, output),
             Command::Diff(args) => diff::run(args, output),
             Command::Apply(args) => apply::run(args, output),
             Command::Pack(args) => pack::run(args, output),

@@ -25,6 +25,11 @@ impl Output {
         }
     }
 
+    /// Whether all is said, however often.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
     /// Says what only those who ask for more want to know.
     pub(crate) fn detail(&self, text: impl std::fmt::Display) {
         if self.verbose {

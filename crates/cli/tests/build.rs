@@ -35,7 +35,7 @@ fn warnings_name_file_line_and_class() {
     let lines: Vec<&str> = built.stderr.lines().collect();
     assert_eq!(
         lines[0],
-        "source:2: not an address as this type takes them; line skipped"
+        "source:2: not an address as this type takes them; line skipped: x"
     );
     assert_eq!(
         lines.last(),
@@ -282,7 +282,7 @@ fn plain_lists_are_read_by_their_options() {
     );
     assert_eq!(
         lookup(&image, "1.2.3.4"),
-        "1.2.3.4\tlisted\t127.0.0.5\tSBL1.2.3.4\n"
+        "1.2.3.4\tlisted\t127.0.0.5\tSBL$\n"
     );
     assert_eq!(
         lookup(&image, "1.2.3.5"),

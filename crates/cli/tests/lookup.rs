@@ -104,7 +104,7 @@ fn a_bad_key_is_an_error_and_the_others_are_answered() {
         "",
         ".",
         "a..b",
-        "[::1]",
+        "[::1",
     ];
     for key in bad {
         let run = lookup(&image, &["--", key, "192.0.2.1"]);

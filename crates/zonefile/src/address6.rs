@@ -1,6 +1,6 @@
 //! IPv6 keys, with the leniencies of rbldnsd.
 
-use crate::address4::ends_key;
+use crate::address4::{Range, ends_key};
 use crate::line::digits;
 use crate::warning::Class;
 
@@ -29,6 +29,19 @@ impl Words {
     pub(crate) fn is_full(self) -> bool {
         self.gap || self.count == 8
     }
+}
+
+/// The addresses `::ffff:a.b.c.d`, which are IPv4 ones.
+pub(crate) const MAPPED: (u128, u128) = (0xffff_0000_0000, 0xffff_ffff_ffff);
+
+/// The IPv4 addresses that mapped ones are; none for a range that has others, too.
+pub(crate) fn unmapped(start: u128, end: u128) -> Option<Range> {
+    if start < MAPPED.0 || end > MAPPED.1 {
+        return None;
+    }
+    let start = u32::try_from(start - MAPPED.0).ok()?;
+    let end = u32::try_from(end - MAPPED.0).ok()?;
+    Some(Range { start, end })
 }
 
 /// Reads words and what follows them. A ninth word or a second `::` ends the address, and after a

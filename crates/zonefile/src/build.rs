@@ -1,5 +1,6 @@
 //! Specs to content.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,17 +10,18 @@ use rblmap_content::{Content, DEFAULT_TTL, Draft, DraftZone, Facts, ZoneName};
 
 use crate::error::Error;
 use crate::lint;
+use crate::list::auto::{self, Guess};
 use crate::load::{self, Loaded};
 use crate::mask::{self, Mask};
 use crate::resolve::names::Names;
 use crate::resolve::subzones::{self, Subzones};
 use crate::resolve::unions::Unions;
-use crate::resolve::zone::{self, Attached, Parts};
+use crate::resolve::zone::{self, Attached, Group, Parts};
 use crate::resolve::{self, Places};
-use crate::source::{Reading, Source};
-use crate::spec::{DatasetType, Options, Spec};
+use crate::source::{Source, SourceText};
+use crate::spec::{DatasetType, Options, Reading, SourceOption, Spec};
 use crate::test_points;
-use crate::warning::Warning;
+use crate::warning::{Class, Warning};
 
 /// What came of the sources.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub struct Built {
     pub content: Content,
     /// Remarks, by spec, file and line.
     pub warnings: Vec<Warning>,
+    /// What is to be known of sources and is no warning: what `auto` took them for.
+    pub notes: Vec<String>,
     /// How much was read.
     pub counts: Counts,
 }
@@ -66,6 +70,41 @@ pub struct Counts {
 /// Sources that cannot be read or that rbldnsd would refuse, zones that do not fit together, and
 /// what is over the limits.
 pub fn build(specs: &[Spec], options: &Options) -> Result<Built, Error> {
+    build_of(specs, options, |spec, options, warnings| {
+        let sources = spec.files.iter();
+        sources
+            .map(|path| Source::open(path, spec.kind, options, warnings))
+            .collect()
+    })
+}
+
+/// As [`build`], of a text in memory instead of the files of a spec. What is said of it names the
+/// first file of the spec.
+///
+/// ```
+/// use rblmap_zonefile::{Options, Spec, build_text};
+/// let spec: Spec = "ops.example:plain:line".parse()?;
+/// let built = build_text(&spec, "192.0.2.1\n", &Options::default())?;
+/// assert_eq!(built.counts.entries, 1);
+/// # Ok::<(), rblmap_zonefile::Error>(())
+/// ```
+///
+/// # Errors
+/// As for [`build`].
+pub fn build_text(spec: &Spec, text: &str, options: &Options) -> Result<Built, Error> {
+    build_of(std::slice::from_ref(spec), options, |spec, _, _| {
+        let path = spec.files.first().ok_or(Error::NoSpecs)?;
+        let text = SourceText::Whole(text.as_bytes().to_vec());
+        let path: Arc<Path> = path.as_path().into();
+        Ok(vec![Source { path, text }])
+    })
+}
+
+fn build_of(
+    specs: &[Spec],
+    options: &Options,
+    mut open: impl FnMut(&Spec, &Options, &mut Vec<Warning>) -> Result<Vec<Source>, Error>,
+) -> Result<Built, Error> {
     let base = base_of(specs, options.mask.as_ref())?;
     let mut draft = Draft::new(base.clone());
     let mut unions = Unions::new(&mut draft.values, options.limits.records);
@@ -74,12 +113,26 @@ pub fn build(specs: &[Spec], options: &Options) -> Result<Built, Error> {
         options,
         counts: Counts::default(),
         warnings: Vec::new(),
+        notes: Vec::new(),
+        read: Vec::new(),
         attached: BTreeMap::new(),
         asked: BTreeMap::new(),
     };
     for (index, spec) in specs.iter().enumerate() {
-        work.spec(specs, (index, spec), &mut unions)?;
+        let own = of_spec(options, spec);
+        let from = work.warnings.len();
+        let sources = open(spec, &own, &mut work.warnings)?;
+        let (spec, own) = work.known(spec, &sources, own)?;
+        let read = Read {
+            index,
+            spec: &spec,
+            sources: &sources,
+            options: &own,
+        };
+        work.spec(specs, &read, &mut unions)?;
+        sort_by_line(work.warnings.get_mut(from..).unwrap_or_default(), &sources);
     }
+    work.tell_idle_options(specs);
     let mut zones = work.unite(&mut unions)?;
     if options.test_points {
         test_points::add(&mut zones, &mut unions)?;
@@ -90,6 +143,7 @@ pub fn build(specs: &[Spec], options: &Options) -> Result<Built, Error> {
     Ok(Built {
         content: draft.finish()?,
         warnings: work.warnings,
+        notes: work.notes,
         counts: work.counts,
     })
 }
@@ -103,11 +157,23 @@ struct Asked {
     expires: Option<u64>,
 }
 
+/// A spec with its sources, as they are read.
+#[derive(Clone, Copy)]
+struct Read<'a> {
+    index: usize,
+    spec: &'a Spec,
+    sources: &'a [Source],
+    options: &'a Options,
+}
+
 struct Work<'o> {
     base: ZoneName,
     options: &'o Options,
     counts: Counts,
     warnings: Vec<Warning>,
+    notes: Vec<String>,
+    /// The type that each spec was read as, and how many texts were found in it.
+    read: Vec<(DatasetType, u64)>,
     /// Layers by the zone they answer in.
     attached: BTreeMap<NameKey, Vec<Attached>>,
     /// The zones of the specs.
@@ -118,21 +184,18 @@ impl Work<'_> {
     fn spec(
         &mut self,
         specs: &[Spec],
-        (index, spec): (usize, &Spec),
+        read: &Read<'_>,
         unions: &mut Unions<'_>,
     ) -> Result<(), Error> {
+        let Read {
+            index,
+            spec,
+            sources,
+            options,
+        } = *read;
         let name = self.relative(&spec.zone)?;
-        let from = self.warnings.len();
-        let reading = match spec.kind {
-            DatasetType::Combined => Reading::Whole,
-            _ => Reading::Pieces,
-        };
-        let sources = spec
-            .files
-            .iter()
-            .map(|path| Source::open(path, reading, self.options, &mut self.warnings))
-            .collect::<Result<Vec<Source>, Error>>()?;
-        let mut loaded = load::load(spec, &sources, self.options, &mut self.warnings)?;
+        let mut loaded = load::load(spec, sources, options, &mut self.warnings)?;
+        self.read.push((spec.kind, loaded.tally.texts));
         self.take_facts(name, &loaded);
         if let (Some(asked), Some(first)) = (self.asked.get_mut(&name), sources.first()) {
             asked.file.get_or_insert_with(|| first.path.clone());
@@ -142,6 +205,8 @@ impl Work<'_> {
             .mask
             .as_ref()
             .and_then(|mask| mask.bit(&spec.zone));
+        // Rows of a dump have subzones of their own, as `combined` has.
+        let is_apart = spec.kind == DatasetType::Combined || loaded.datasets.len() > 1;
         for mut dataset in std::mem::take(&mut loaded.datasets) {
             resolve::take_values(&mut dataset, unions)?;
             if let Some(check) = &self.options.check {
@@ -165,25 +230,103 @@ impl Work<'_> {
                     zone,
                     owner: name,
                     // The datasets of a zone are asked together, those of a combined one apart.
-                    group: if spec.kind == DatasetType::Combined {
-                        usize::MAX - index
+                    group: if is_apart {
+                        Group::Spec(index)
                     } else {
-                        zone_number(specs, spec)
+                        Group::Zone(zone_number(specs, spec))
                     },
                     ttl,
                     layer: layer.clone(),
                 });
             }
         }
-        sort_by_line(self.warnings.get_mut(from..).unwrap_or_default(), &sources);
         Ok(())
+    }
+
+    /// The spec with the type that its files have, where it leaves that to them.
+    fn known<'a>(
+        &mut self,
+        spec: &'a Spec,
+        sources: &[Source],
+        options: Cow<'a, Options>,
+    ) -> Result<(Cow<'a, Spec>, Cow<'a, Options>), Error> {
+        if spec.kind != DatasetType::Auto {
+            return Ok((Cow::Borrowed(spec), options));
+        }
+        let (mut spec, mut options) = (spec.clone(), options.into_owned());
+        let mut first: Option<Guess> = None;
+        for source in sources {
+            let unsure = |why: String| Error::Unsure {
+                path: source.path.to_path_buf(),
+                why,
+            };
+            let SourceText::Whole(text) = &source.text else {
+                debug_assert!(false, "sources of type auto are opened whole");
+                continue;
+            };
+            let guess = auto::guess(text, &options).map_err(unsure)?;
+            let note = format!(
+                "{}: taken as {}: {}",
+                source.path.display(),
+                guess.kind,
+                guess.why
+            );
+            self.notes.push(note);
+            match &first {
+                Some(other) if (other.kind, &other.csv) != (guess.kind, &guess.csv) => {
+                    let why = format!(
+                        "it is {} where the file before is {}",
+                        guess.kind, other.kind
+                    );
+                    return Err(unsure(why));
+                }
+                _ => first = Some(guess),
+            }
+        }
+        if let Some(guess) = first {
+            spec.kind = guess.kind;
+            let asked = &mut options.reading.csv;
+            if let (None, Some(csv)) = (&asked.column, guess.csv) {
+                *asked = csv;
+            }
+        }
+        Ok((Cow::Owned(spec), Cow::Owned(options)))
+    }
+
+    /// Tells which options no source reads, or reads in vain.
+    fn tell_idle_options(&mut self, specs: &[Spec]) {
+        for (reading, of_all) in readings(self.options, specs) {
+            let own = specs
+                .iter()
+                .zip(&self.read)
+                .filter(|(spec, _)| match &spec.reading {
+                    Some(own) => std::ptr::eq(&raw const **own, reading),
+                    None => of_all,
+                });
+            let own: Vec<(DatasetType, u64)> = own.map(|(_, read)| *read).collect();
+            for &option in &reading.given {
+                let mut readers = own.iter().filter(|(kind, _)| kind.reads(option)).peekable();
+                let why = if readers.peek().is_none() {
+                    "no source here reads it"
+                } else if !finds_texts(option) || readers.any(|(_, texts)| *texts > 0) {
+                    continue;
+                } else {
+                    "nothing of the kind was found"
+                };
+                let file: &Path = option.flag().as_ref();
+                self.warnings.push(Warning {
+                    detail: Some(why.into()),
+                    ..Warning::new(file.into(), 0, Class::IdleOption)
+                });
+            }
+        }
     }
 
     fn take_facts(&mut self, name: NameKey, loaded: &Loaded<'_>) {
         self.counts.lines += loaded.lines;
         self.counts.entries += loaded.entries;
-        self.counts.ports += loaded.ports;
-        self.counts.urls += loaded.urls;
+        self.counts.ports += loaded.tally.ports;
+        self.counts.urls += loaded.tally.urls;
         let asked = self.asked.entry(name).or_default();
         asked.expires = earliest(asked.expires, loaded.expires);
         let facts = &mut asked.facts;
@@ -265,6 +408,30 @@ fn shortest_ttl(attached: &[Attached]) -> Option<u32> {
         ttl => ttl,
     });
     stated.min().filter(|&ttl| ttl != DEFAULT_TTL)
+}
+
+/// How the sources of a spec are read.
+fn of_spec<'a>(options: &'a Options, spec: &Spec) -> Cow<'a, Options> {
+    match &spec.reading {
+        None => Cow::Borrowed(options),
+        Some(reading) => Cow::Owned(Options {
+            reading: (**reading).clone(),
+            ..options.clone()
+        }),
+    }
+}
+
+/// All ways of reading that were asked for, and whether it is the one of all specs without their
+/// own.
+fn readings<'a>(options: &'a Options, specs: &'a [Spec]) -> Vec<(&'a Reading, bool)> {
+    let own = specs.iter().filter_map(|spec| spec.reading.as_deref());
+    let all = std::iter::once((&options.reading, true));
+    all.chain(own.map(|reading| (reading, false))).collect()
+}
+
+/// Whether an option is about texts that a source may turn out not to have.
+fn finds_texts(option: SourceOption) -> bool {
+    matches!(option, SourceOption::JsonText | SourceOption::TextAfter)
 }
 
 /// What the names of datasets say in zones that are subzones of other datasets only.

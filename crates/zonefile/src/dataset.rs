@@ -8,28 +8,42 @@ mod ip4trie;
 mod ip4tset;
 mod ip6trie;
 mod ip6tset;
+mod parameters;
 
 use crate::line::trim_start;
-use crate::piece::{EXCLUDED, Piece, What};
+use crate::list::json::Paths;
+use crate::piece::{Piece, Said, What};
 use crate::spec::{DatasetType, Options};
 use crate::value;
 use crate::warning::Class;
-use crate::{json, plain};
 
 /// How the lines of a dataset are read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules<'o> {
     pub(crate) kind: DatasetType,
     pub(crate) options: &'o Options,
+    /// Where JSON has its keys.
+    pub(crate) paths: &'o Paths,
     /// Whether entries may stand here: not before the first `$DATASET` of a combined file.
     pub(crate) entries: bool,
 }
 
-impl Rules<'_> {
+impl<'o> Rules<'o> {
+    /// The rules for a source without paths.
+    pub(crate) fn of(kind: DatasetType, options: &'o Options) -> Rules<'o> {
+        Rules {
+            kind,
+            options,
+            paths: Paths::NONE,
+            entries: true,
+        }
+    }
+
     /// Whether a line that is a bare IPv4 address is an entry with the default value.
     pub(crate) fn takes_bare_lines(&self) -> bool {
-        let plain = self.kind == DatasetType::Plain && self.options.plain.min_count.is_none();
-        self.entries && (self.kind.is_v4() || plain)
+        let list = matches!(self.kind, DatasetType::Plain | DatasetType::Ranges);
+        let counts = self.options.reading.plain.min_count.is_some();
+        self.entries && (self.kind.is_v4() || list && !counts)
     }
 }
 
@@ -53,23 +67,39 @@ pub(crate) fn entry<'t>(
         DatasetType::Ip4tset => ip4tset::entry(piece, text),
         DatasetType::Ip6trie => ip6trie::entry(piece, text, rules),
         DatasetType::Ip6tset => ip6tset::entry(piece, text),
-        DatasetType::Dnset => dnset::entry(piece, text),
+        DatasetType::Dnset => dnset::entry(piece, text, Tail::Value, usize::MAX),
+        DatasetType::Dnhash => {
+            let now = rules.options.now;
+            dnset::entry(piece, text, Tail::Parameters { now }, dnset::DNHASH_LABELS)
+        }
         DatasetType::Generic => generic::entry(piece, text),
-        // Entries of combined belong to the dataset inside; plain has a way of its own.
-        DatasetType::Combined | DatasetType::Plain | DatasetType::PlainJson => Ok(()),
+        // Entries of combined belong to the dataset inside, and lists have a way of their own.
+        DatasetType::Combined
+        | DatasetType::Plain
+        | DatasetType::PlainJson
+        | DatasetType::Hosts
+        | DatasetType::Csv
+        | DatasetType::Json
+        | DatasetType::Ranges
+        | DatasetType::Adblock
+        | DatasetType::Dnsmasq
+        | DatasetType::Rpz
+        | DatasetType::Postfix
+        | DatasetType::Tor
+        | DatasetType::Rir
+        | DatasetType::Ipset
+        | DatasetType::Nft
+        | DatasetType::Auto => Ok(()),
     }
 }
 
-/// Reads any line of one of our own types.
-pub(crate) fn plain_line<'t>(
-    piece: &mut Piece<'t>,
-    line: &'t [u8],
-    rules: &Rules<'_>,
-) -> Result<(), Class> {
-    match rules.kind {
-        DatasetType::PlainJson => json::line(piece, line, rules.options),
-        _ => plain::line(piece, line, rules.options),
-    }
+/// What may stand behind a key.
+#[derive(Debug, Clone, Copy)]
+enum Tail {
+    /// A value.
+    Value,
+    /// A value, and the parameters of rspamd's rbldnsd, which are compared with the time.
+    Parameters { now: u64 },
 }
 
 fn is_default(text: &[u8], kind: DatasetType) -> bool {
@@ -100,9 +130,23 @@ fn exclusion(text: &[u8]) -> (bool, &[u8]) {
 }
 
 /// The value of an entry: none for an exclusion, whatever follows it.
-fn value_of<'t>(piece: &mut Piece<'t>, excluded: bool, rest: &'t [u8]) -> Result<u32, Class> {
+fn value_of<'t>(
+    piece: &mut Piece<'t>,
+    excluded: bool,
+    rest: &'t [u8],
+    tail: Tail,
+) -> Result<Said, Class> {
     if excluded {
-        return Ok(EXCLUDED);
+        return Ok(Said::Excluded);
+    }
+    if let Tail::Parameters { now } = tail
+        && let Some((rest, parameters)) = parameters::split(rest)
+    {
+        piece.note_about(Class::Parameters, parameters, "");
+        if parameters::hold_back(parameters, now) {
+            return Ok(Said::HeldBack);
+        }
+        return piece.value(rest);
     }
     piece.value(rest)
 }

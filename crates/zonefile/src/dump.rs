@@ -5,8 +5,12 @@
 
 mod addresses;
 mod lists;
+mod mmdb;
 mod names;
+mod plain;
+mod programs;
 mod record;
+mod rows;
 
 use std::io::Write;
 
@@ -16,7 +20,8 @@ use rblmap_content::{Content, DEFAULT_TTL, Facts, ZoneContent, ZoneName};
 use crate::directive::civil;
 use crate::error::Error;
 
-pub use lists::{ListFormat, Omitted, write_list};
+pub(crate) use addresses::{v4_key, v6_key};
+pub use lists::{ListFormat, Loss, Omitted, write_list};
 
 /// A zone file and the zone that it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use rblmap_content::{ZoneName, ZoneNameError};
 
+use crate::spec::DatasetType;
 use crate::warning::Class;
 
 /// Why there is no content. Every variant means bad input, exit code 3 of the command.
@@ -20,10 +21,7 @@ pub enum Error {
     #[error(transparent)]
     BadZone(#[from] ZoneNameError),
     /// A dataset type that there is not.
-    #[error(
-        "dataset type {text:?}: not one of ip4set ip4trie ip4tset ip6trie ip6tset dnset generic \
-         combined plain plain-json"
-    )]
+    #[error("dataset type {text:?}: not one of {}", types())]
     UnknownType {
         /// The type.
         text: String,
@@ -34,6 +32,12 @@ pub enum Error {
          looks up by itself has no clients, so leave it out"
     )]
     Acl,
+    /// Keys in the names that are asked for.
+    #[error(
+        "dataset type aclkey: says what a client of rbldnsd is told, by a key in the name that it \
+         asks for; a program that looks up by itself has no clients, so leave it out"
+    )]
+    Aclkey,
     /// No spec at all.
     #[error("no spec: nothing to build")]
     NoSpecs,
@@ -84,6 +88,64 @@ pub enum Error {
     /// A gzip file where none is wanted.
     #[error("{}: compressed, and compressed files are refused", .path.display())]
     Compressed {
+        /// The source.
+        path: PathBuf,
+    },
+    /// A damaged zstd file.
+    #[error("{}: damaged zstd stream", .path.display())]
+    Zstd {
+        /// The source.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: std::io::Error,
+    },
+    /// A file in a compression that is not read.
+    #[error("{}: compressed with {kind}, which is not read here; unpack it: {command}", .path.display())]
+    Packed {
+        /// The source.
+        path: PathBuf,
+        /// What it is compressed with.
+        kind: &'static str,
+        /// How to unpack it.
+        command: &'static str,
+    },
+    /// A source of type `auto` that could be several things, or nothing.
+    #[error("{}: its type cannot be told: {why}", .path.display())]
+    Unsure {
+        /// The source.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// A column that there is not.
+    #[error("{}:{line}: no column {column:?}; there are: {columns}", .path.display())]
+    NoColumn {
+        /// The source.
+        path: PathBuf,
+        /// The line that names the columns.
+        line: u64,
+        /// The column.
+        column: String,
+        /// The columns that there are.
+        columns: String,
+    },
+    /// A document that is malformed or cut short.
+    #[error("{}:{line}: no JSON document: {what}", .path.display())]
+    BadJson {
+        /// The source.
+        path: PathBuf,
+        /// The line.
+        line: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A document where one object a line is expected.
+    #[error(
+        "{}: a JSON document, where plain-json takes one object a line: take the type json with \
+         paths such as --json-key 'data[].ip', or make lines of it with jq -c '.data[]'",
+        .path.display()
+    )]
+    NotLines {
         /// The source.
         path: PathBuf,
     },
@@ -138,6 +200,11 @@ pub enum Error {
     /// The content cannot be made.
     #[error(transparent)]
     Content(#[from] rblmap_content::Error),
+}
+
+fn types() -> String {
+    let names = DatasetType::NAMES.map(|(name, _)| name);
+    names.join(" ")
 }
 
 impl Error {

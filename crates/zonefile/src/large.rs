@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::dataset::Rules;
 use crate::piece::Piece;
+use crate::reading;
 
 /// Pieces have about this many bytes: small enough to share the work and to stay in a core's own
 /// cache, large enough to forget what a piece costs.
@@ -65,7 +66,7 @@ impl Large {
     ) -> io::Result<Piece<'s>> {
         let text = self.lines_of(index, buffer)?;
         if !self.keep.load(Ordering::Relaxed) {
-            let piece = Piece::read(text, rules);
+            let piece = reading::read(text, rules);
             if piece.values.len() > FEW_TEXTS {
                 self.keep.store(true, Ordering::Relaxed);
             } else if let Some(piece) = piece.into_owned() {
@@ -76,7 +77,7 @@ impl Large {
             .kept
             .get(index)
             .map(|kept| kept.get_or_init(|| text.to_vec()));
-        Ok(Piece::read(kept.map_or(&[], Vec::as_slice), rules))
+        Ok(reading::read(kept.map_or(&[], Vec::as_slice), rules))
     }
 
     /// Reads the lines that begin in a piece.
@@ -144,6 +145,7 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
+    use crate::piece::Said;
     use crate::spec::{DatasetType, Options};
 
     /// Lines of addresses, comments longer than pieces, values, and defaults.
@@ -168,8 +170,11 @@ mod tests {
         let lines = pieces.iter().map(|piece| piece.lines).sum();
         let singles = pieces.iter().flat_map(|piece| piece.v4.singles.clone());
         let values = pieces.iter().flat_map(|piece| {
-            let stretches = piece.v4.by_value();
-            let stated = stretches.map(|(_, singles, value)| {
+            let groups = piece.v4.by_value();
+            let stated = groups.map(|(_, singles, value)| {
+                let Said::Value(value) = value else {
+                    unreachable!()
+                };
                 let (_, value) = &piece.values.values[value as usize];
                 vec![format!("{value:?}"); singles.len()]
             });
@@ -181,11 +186,7 @@ mod tests {
     #[test]
     fn pieces_say_what_the_whole_says() {
         let options = Options::default();
-        let rules = Rules {
-            kind: DatasetType::Ip4set,
-            options: &options,
-            entries: true,
-        };
+        let rules = Rules::of(DatasetType::Ip4set, &options);
         for seed in 0..60 {
             let mut rng = fastrand::Rng::with_seed(seed);
             let text = text(&mut rng, seed % 2 == 0);
@@ -195,7 +196,7 @@ mod tests {
             let size = rng.usize(20..200);
             let large = Large::new(opened, text.len(), size);
             let pieces = large.pieces(&rules).unwrap();
-            let whole = [Piece::read(text.as_bytes(), &rules)];
+            let whole = [reading::read(text.as_bytes(), &rules)];
             assert_eq!(seen(&pieces), seen(&whole), "seed {seed}, pieces of {size}");
         }
     }

@@ -1,5 +1,5 @@
-//! Reads what list operators have, the zone files of rbldnsd and plain lists, and resolves it to
-//! the content of a zone.
+//! Reads what list operators have, the zone files of rbldnsd and lists of many kinds, and resolves
+//! it to the content of a zone.
 //!
 //! ```
 //! use rblmap_zonefile::{Options, Spec, build};
@@ -17,8 +17,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Answers are those of rbldnsd 1.0~20210120, surprises included; `docs/zonefile.md` lists them,
-//! the classes of warnings, and where we differ. What the content becomes is for `rblmap-image`.
+//! Answers of zone files are those of rbldnsd 1.0~20210120, surprises included; `docs/zonefile.md`
+//! lists them, the classes of warnings, and where we differ. `docs/lists.md` has the other types. What the content becomes is for `rblmap-image`.
 
 mod address4;
 mod address6;
@@ -27,14 +27,16 @@ mod dataset;
 mod directive;
 mod dump;
 mod error;
-mod json;
+mod key;
 mod large;
 mod line;
 mod lint;
+mod list;
 mod load;
 mod mask;
+mod packing;
 mod piece;
-mod plain;
+mod reading;
 mod resolve;
 mod source;
 mod spec;
@@ -43,9 +45,13 @@ mod test_points;
 mod value;
 mod warning;
 
-pub use build::{Built, Counts, build};
-pub use dump::{ListFormat, Omitted, ZoneFile, write_list, zone_files};
+pub use build::{Built, Counts, build, build_text};
+pub use dump::{ListFormat, Loss, Omitted, ZoneFile, write_list, zone_files};
 pub use error::Error;
+pub use key::{AskedKey, ListedKey, asked_key, listed_key};
 pub use mask::Mask;
-pub use spec::{Check, DatasetType, JsonOptions, Limits, NameScope, Options, PlainOptions, Spec};
+pub use spec::{
+    Check, Column, CsvOptions, DatasetType, JsonOptions, Limits, NameScope, Options, PlainOptions,
+    Reading, SourceOption, Spec,
+};
 pub use warning::{Class, Warning};

@@ -2,16 +2,17 @@
 //!
 //! Entries are compared with those of their own dataset, as written: an entry that says what a
 //! wider one says anyway, an exclusion that takes nothing out, private or reserved space, networks
-//! wider than a limit, texts without the key; and of each zone the test points of RFC 5782.
+//! wider than a limit, names that no host can have, texts without the key; and of each zone the test points of RFC 5782.
 
 mod addresses;
 mod names;
+mod odd;
 mod zone;
 
 use std::collections::HashSet;
 
 use crate::load::{Dataset, Placed};
-use crate::piece::EXCLUDED;
+use crate::piece::Said;
 use crate::resolve::Places;
 use crate::resolve::unions::Unions;
 use crate::spec::{Check, DatasetType};
@@ -31,6 +32,7 @@ pub(crate) fn check_dataset(
     addresses::v4(dataset, check, &mut findings);
     addresses::v6(dataset, check, &mut findings);
     names::check(dataset, &texts, &mut findings);
+    odd::check(dataset, &mut findings);
     if dataset.kind != DatasetType::Generic {
         without_key(dataset, &texts, &mut findings);
     }
@@ -53,11 +55,11 @@ struct Entry<K> {
     position: u32,
 }
 
-fn value_of(placed: &Placed<'_>, value: u32) -> Option<u32> {
-    if value == EXCLUDED {
-        return None;
+fn value_of(placed: &Placed<'_>, said: Said) -> Option<u32> {
+    match said {
+        Said::Value(number) => placed.ids.get(number as usize).copied(),
+        Said::Excluded | Said::HeldBack | Said::BadA | Said::BadValue => None,
     }
-    placed.ids.get(value as usize).copied()
 }
 
 /// What the values say, for questions about their texts.
@@ -82,13 +84,13 @@ fn without_key(dataset: &Dataset<'_>, texts: &Texts<'_>, findings: &mut Vec<Find
     for placed in &dataset.pieces {
         let piece = &placed.piece;
         let singles = piece.v4.by_value();
-        let mut first: Vec<(u32, u32)> = singles
+        let mut first: Vec<(u32, Said)> = singles
             .map(|(from, _, value)| (line_of_single(placed, from), value))
             .collect();
         first.extend(piece.v4.nets.iter().map(|net| (net.line, net.value)));
         first.extend(piece.v6.iter().map(|net| (net.line, net.value)));
         first.extend(piece.names.iter().map(|name| (name.line, name.value)));
-        first.sort_unstable();
+        first.sort_unstable_by_key(|(line, _)| *line);
         for (line, value) in first {
             let Some(value) = value_of(placed, value) else {
                 continue;

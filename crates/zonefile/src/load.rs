@@ -2,6 +2,8 @@
 //! directives get their meaning.
 
 mod combined;
+mod whole;
+mod wide;
 
 use std::fs::Metadata;
 use std::path::Path;
@@ -13,14 +15,18 @@ use rblmap_content::Facts;
 
 use crate::dataset::Rules;
 use crate::directive::{self, Directive, Seen, Timestamp};
+use crate::dump::v4_key;
 use crate::error::Error;
 use crate::large::{Large, PIECE_BYTES};
-use crate::piece::{BAD_A, BAD_VALUE, Event, Piece, What};
-use crate::source::{Source, SourceText, check_unchanged};
+use crate::list;
+use crate::list::json::Paths;
+use crate::piece::{Event, Piece, Said, Tally, What};
+use crate::reading;
+use crate::source::{Source, check_unchanged};
 use crate::spec::{DatasetType, Options, Spec};
 use crate::template::Settings;
-use crate::value::{Stated, Text, Whole};
-use crate::warning::{Class, Note, Warning};
+use crate::value::{Stated, Text, Whole, Words};
+use crate::warning::{Class, Note, Warning, excerpt};
 
 /// What the sources of one spec say, line by line resolved but not yet as a whole.
 #[derive(Debug)]
@@ -30,8 +36,7 @@ pub(crate) struct Loaded<'t> {
     pub(crate) expires: Option<u64>,
     pub(crate) lines: u64,
     pub(crate) entries: u64,
-    pub(crate) ports: u64,
-    pub(crate) urls: u64,
+    pub(crate) tally: Tally,
 }
 
 /// The entries of a dataset, in pieces.
@@ -46,6 +51,8 @@ pub(crate) struct Dataset<'t> {
     /// Types with one default for all entries have it from here on.
     default_fixed: bool,
     pub(crate) ttl: u32,
+    /// Whether the entries are rows of a dump, which say all there is to say.
+    rows: bool,
 }
 
 /// A piece and where it stands.
@@ -70,8 +77,10 @@ pub(crate) fn load<'t>(
     options: &Options,
     warnings: &mut Vec<Warning>,
 ) -> Result<Loaded<'t>, Error> {
+    let paths = Paths::of(&options.reading.json);
     let mut loader = Loader {
         options,
+        paths: &paths,
         warnings,
         loaded: Loaded {
             datasets: Vec::new(),
@@ -79,27 +88,21 @@ pub(crate) fn load<'t>(
             expires: None,
             lines: 0,
             entries: 0,
-            ports: 0,
-            urls: 0,
+            tally: Tally::default(),
         },
         outer: Settings::default(),
         outer_ttl: 0,
         max_range: None,
         position: 0,
         crlf_noted: false,
+        stated: 0,
     };
     if spec.kind == DatasetType::Combined {
         loader.combined(sources)?;
     } else {
         loader.open(spec.kind, vec![NameKey::ROOT]);
         for source in sources {
-            loader.start_file(0);
-            match &source.text {
-                SourceText::Whole(text) => loader.segment(Some(0), source, text, 0)?,
-                SourceText::Large(large, before) => {
-                    loader.large(Some(0), source, (large, before))?;
-                }
-            }
+            loader.source(spec.kind, source)?;
         }
     }
     Ok(loader.loaded)
@@ -107,6 +110,7 @@ pub(crate) fn load<'t>(
 
 struct Loader<'t, 'a> {
     options: &'a Options,
+    paths: &'a Paths,
     warnings: &'a mut Vec<Warning>,
     loaded: Loaded<'t>,
     outer: Settings<'t>,
@@ -114,6 +118,8 @@ struct Loader<'t, 'a> {
     max_range: Option<u32>,
     position: u32,
     crlf_noted: bool,
+    /// How many lines said something that is no entry: directives and defaults.
+    stated: u64,
 }
 
 /// Where a piece stands, for what is said about it.
@@ -148,6 +154,7 @@ impl<'t, 'a> Loader<'t, 'a> {
             default: first_default(kind, self.options),
             default_fixed: false,
             ttl: self.outer_ttl,
+            rows: false,
         });
         self.loaded.datasets.len() - 1
     }
@@ -159,11 +166,15 @@ impl<'t, 'a> Loader<'t, 'a> {
         if let Some(dataset) = self.loaded.datasets.get_mut(index)
             && !is_tset(dataset.kind)
         {
-            dataset.default = first_default(dataset.kind, options);
+            dataset.default = if dataset.rows {
+                NOTHING
+            } else {
+                first_default(dataset.kind, options)
+            };
         }
     }
 
-    /// Reads a stretch of lines into a dataset, or outside of any.
+    /// Reads lines that belong together into a dataset, or outside of any.
     fn segment(
         &mut self,
         dataset: Option<usize>,
@@ -172,13 +183,14 @@ impl<'t, 'a> Loader<'t, 'a> {
         lines_before: u64,
     ) -> Result<(), Error> {
         let rules = self.rules(dataset);
-        if rules.kind.is_plain() {
+        if rules.kind.is_list() {
             check_text(source, text)?;
+            list::json::check_lines(text, &source.path, rules.kind)?;
         }
         let texts = cut(text);
         let pieces: Vec<Piece<'t>> = texts
             .into_par_iter()
-            .map(|text| Piece::read(text, &rules))
+            .map(|text| reading::read(text, &rules))
             .collect();
         self.place_all(dataset, pieces, source, lines_before)
     }
@@ -195,8 +207,10 @@ impl<'t, 'a> Loader<'t, 'a> {
             source: error,
         };
         let rules = self.rules(dataset);
-        if rules.kind.is_plain() {
-            check_text(source, &large.head(NUL_WITHIN).map_err(fail)?)?;
+        if rules.kind.is_list() {
+            let head = large.head(NUL_WITHIN).map_err(fail)?;
+            check_text(source, &head)?;
+            list::json::check_lines(&head, &source.path, rules.kind)?;
         }
         let pieces = large.pieces(&rules).map_err(fail)?;
         // Before anything is said about lines that may be half of one file, half of another.
@@ -211,6 +225,7 @@ impl<'t, 'a> Loader<'t, 'a> {
         Rules {
             kind,
             options: self.options,
+            paths: self.paths,
             entries: dataset.is_some(),
         }
     }
@@ -224,14 +239,24 @@ impl<'t, 'a> Loader<'t, 'a> {
     ) -> Result<(), Error> {
         for piece in pieces {
             let lines = piece.lines;
-            let place = Place {
-                source,
-                lines_before,
-            };
-            self.place(dataset, piece, place)?;
+            self.place_at(dataset, piece, source, lines_before)?;
             lines_before += u64::from(lines);
         }
         Ok(())
+    }
+
+    fn place_at(
+        &mut self,
+        dataset: Option<usize>,
+        piece: Piece<'t>,
+        source: &Source,
+        lines_before: u64,
+    ) -> Result<(), Error> {
+        let place = Place {
+            source,
+            lines_before,
+        };
+        self.place(dataset, piece, place)
     }
 
     fn place(
@@ -263,6 +288,9 @@ impl<'t, 'a> Loader<'t, 'a> {
         piece.notes.retain(|note| !unread(note));
         self.take_notes(std::mem::take(&mut piece.notes), place);
         self.take_notes(skipped, place);
+        if self.options.check.is_none() {
+            self.take_notes(wide::wide(&piece), place);
+        }
         self.count(&piece)?;
         let position = self.position;
         self.position = position
@@ -296,6 +324,7 @@ impl<'t, 'a> Loader<'t, 'a> {
         place: Place<'_>,
         defaults: &mut Vec<Whole<'t>>,
     ) -> Result<(), Error> {
+        self.stated += 1;
         let line = event.line;
         match event.what {
             What::Refuse(class) => return Err(place.refusal(line, class)),
@@ -410,8 +439,10 @@ impl<'t, 'a> Loader<'t, 'a> {
     fn count(&mut self, piece: &Piece<'_>) -> Result<(), Error> {
         self.loaded.lines += u64::from(piece.lines);
         self.loaded.entries += piece.entries() as u64;
-        self.loaded.ports += piece.ports;
-        self.loaded.urls += piece.urls;
+        let tally = &mut self.loaded.tally;
+        tally.ports += piece.tally.ports;
+        tally.urls += piece.tally.urls;
+        tally.texts += piece.tally.texts;
         let limit = self.options.limits.entries;
         if self.loaded.entries > limit {
             return Err(Error::TooManyEntries { limit });
@@ -424,18 +455,19 @@ impl<'t, 'a> Loader<'t, 'a> {
             // A file with CR LF has it on each line: once is enough.
             if note.class != Class::Crlf || !self.crlf_noted {
                 self.crlf_noted |= note.class == Class::Crlf;
-                self.warn(note.line, note.class, place);
+                let line = place.line(note.line);
+                self.warnings.push(Warning {
+                    detail: note.detail,
+                    ..Warning::new(place.source.path.clone(), line, note.class)
+                });
             }
         }
     }
 
     fn warn(&mut self, line: u32, class: Class, place: Place<'_>) {
-        self.warnings.push(Warning {
-            file: place.source.path.clone(),
-            line: place.line(line),
-            class,
-            message: class.message(),
-        });
+        let file = place.source.path.clone();
+        self.warnings
+            .push(Warning::new(file, place.line(line), class));
     }
 }
 
@@ -462,15 +494,22 @@ fn is_tset(kind: DatasetType) -> bool {
     matches!(kind, DatasetType::Ip4tset | DatasetType::Ip6tset)
 }
 
+/// A default that says nothing.
+const NOTHING: Whole<'static> = Whole {
+    a: None,
+    text: None,
+};
+
 fn first_default(kind: DatasetType, options: &Options) -> Whole<'static> {
+    let plain = &options.reading.plain;
     match kind {
-        DatasetType::Generic => Whole {
-            a: None,
-            text: None,
-        },
-        kind if kind.is_plain() => Whole {
-            a: Some(options.plain.a.to_bits()),
-            text: options.plain.template.clone().map(Into::into),
+        DatasetType::Generic => NOTHING,
+        kind if kind.is_list() => Whole {
+            a: Some(plain.a.to_bits()),
+            text: plain
+                .template
+                .clone()
+                .map(|text| Words::Template(text.into())),
         },
         _ => Whole::BUILT_IN,
     }
@@ -487,13 +526,14 @@ fn apply_limits(piece: &mut Piece<'_>, limits: &[(usize, Option<u32>)]) -> Vec<N
         let limit = at.checked_sub(1).and_then(|at| limits.get(at)?.1);
         let class = match (limit, net.value) {
             (Some(limit), _) if net.end - net.start >= limit => Class::TooLarge,
-            (_, BAD_A) => Class::BadA,
-            (_, BAD_VALUE) => Class::BadValue,
+            (_, Said::BadA) => Class::BadA,
+            (_, Said::BadValue) => Class::BadValue,
             _ => return true,
         };
         notes.push(Note {
             line: net.line,
             class,
+            detail: Some(excerpt(v4_key(net.start, net.end).as_bytes(), "")),
         });
         false
     });
@@ -505,7 +545,7 @@ fn default_of<'t>(stated: Stated<'t>) -> Whole<'t> {
     Whole {
         a: stated.a,
         text: match stated.text {
-            Text::Bytes(bytes) => Some(bytes),
+            Text::Words(words) => Some(words),
             Text::Default | Text::None => None,
         },
     }
@@ -527,7 +567,7 @@ fn check_text(source: &Source, text: &[u8]) -> Result<(), Error> {
 }
 
 /// Cuts a text into pieces at line ends.
-fn cut(text: &[u8]) -> Vec<&[u8]> {
+pub(crate) fn cut(text: &[u8]) -> Vec<&[u8]> {
     let mut pieces = Vec::with_capacity(text.len() / PIECE_BYTES + 1);
     let mut rest = text;
     while rest.len() > PIECE_BYTES {

@@ -1,28 +1,44 @@
-//! A piece of a source: lines read on their own, so that pieces can be read at the same time.
+//! A piece of a source, as its lines were read: entries, values, events and remarks.
 //!
 //! Nothing in here knows what stood in the lines before: what depends on it (the default, the
 //! limit of `$MAXRANGE4`, the first `$SOA`) is kept as stated, and `load` resolves it in order.
+//! How lines become entries is a matter of `reading`, `dataset` and `list`.
 
-use crate::dataset::{self, Rules};
-use crate::line::{self, LONG_LINE, Line};
+use std::collections::HashMap;
+
+use crate::address4::Range;
+use crate::line::word;
 use crate::spec::NameScope;
-use crate::value::{Local, Stated};
-use crate::warning::{Class, Note};
-use crate::{address4, value};
+use crate::value::{self, Local, Stated};
+use crate::warning::{Class, EXCERPTS, Note, excerpt};
 
-/// Stands for a value in an exclusion.
-pub(crate) const EXCLUDED: u32 = u32::MAX;
-/// Stands for a value that is malformed: whether that is said depends on `$MAXRANGE4`.
-pub(crate) const BAD_A: u32 = u32::MAX - 1;
-/// The same, with something behind the A record.
-pub(crate) const BAD_VALUE: u32 = u32::MAX - 2;
-
-/// A network or range of a source.
+/// What an entry says, by its line alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Net<A> {
+pub(crate) enum Said {
+    /// The value with this number among the values of its piece.
+    Value(u32),
+    /// That its key is not listed, whatever other entries of the dataset say.
+    Excluded,
+    /// The same, because the parameters of the entry hold it back.
+    HeldBack,
+    /// A malformed value: whether that is said depends on `$MAXRANGE4`.
+    BadA,
+    /// The same, with something behind the A record.
+    BadValue,
+}
+
+impl Said {
+    fn is_bad(self) -> bool {
+        matches!(self, Said::BadA | Said::BadValue)
+    }
+}
+
+/// A network or range of a source, with what it says: by its line, or resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Net<A, V = Said> {
     pub(crate) start: A,
     pub(crate) end: A,
-    pub(crate) value: u32,
+    pub(crate) value: V,
     pub(crate) line: u32,
 }
 
@@ -32,7 +48,7 @@ pub(crate) struct NameEntry {
     pub(crate) start: usize,
     pub(crate) len: u16,
     pub(crate) scope: NameScope,
-    pub(crate) value: u32,
+    pub(crate) value: Said,
     pub(crate) line: u32,
 }
 
@@ -44,14 +60,14 @@ pub(crate) struct Entries4 {
     /// From which single on lines count from which line.
     pub(crate) breaks: Vec<(usize, u32)>,
     /// From which single on which value holds. A piece has fewer than 2^32 lines.
-    values: Vec<(u32, u32)>,
+    values: Vec<(u32, Said)>,
     /// Networks and ranges, and single addresses whose value is malformed.
     pub(crate) nets: Vec<Net<u32>>,
 }
 
 impl Entries4 {
-    /// The singles in stretches of one value: the index of the first, the addresses, the value.
-    pub(crate) fn by_value(&self) -> impl Iterator<Item = (usize, &[u32], u32)> + Clone {
+    /// The singles by groups of one value: the index of the first, the addresses, the value.
+    pub(crate) fn by_value(&self) -> impl Iterator<Item = (usize, &[u32], Said)> + Clone {
         let ends = self.values.iter().skip(1).map(|(from, _)| *from as usize);
         let ends = ends.chain([self.singles.len()]);
         self.values.iter().zip(ends).map(|((from, value), end)| {
@@ -62,7 +78,7 @@ impl Entries4 {
     }
 
     /// The last single and its value.
-    pub(crate) fn last_single(&self) -> Option<(u32, u32)> {
+    pub(crate) fn last_single(&self) -> Option<(u32, Said)> {
         Some((*self.singles.last()?, self.values.last()?.1))
     }
 }
@@ -89,6 +105,17 @@ pub(crate) enum What<'t> {
     Refuse(Class),
 }
 
+/// What was read besides entries, for the summary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Tally {
+    /// Keys with a port.
+    pub(crate) ports: u64,
+    /// Keys out of a URL.
+    pub(crate) urls: u64,
+    /// Records in which the field or column of the text was found.
+    pub(crate) texts: u64,
+}
+
 /// The lines of a piece, read.
 #[derive(Debug, Default)]
 pub(crate) struct Piece<'t> {
@@ -100,31 +127,18 @@ pub(crate) struct Piece<'t> {
     pub(crate) values: Local<'t>,
     pub(crate) events: Vec<Event<'t>>,
     pub(crate) notes: Vec<Note>,
-    pub(crate) ports: u64,
-    pub(crate) urls: u64,
+    pub(crate) tally: Tally,
+    /// Whether the last line had no end: what is cut may be less than it was.
+    pub(crate) cut_line: bool,
+    /// Whether that line had a network, which is not used.
+    pub(crate) cut_network: bool,
+    /// The line that is being read, for remarks about it.
+    current: &'t [u8],
+    /// How many remarks of a class have an excerpt.
+    excerpts: HashMap<Class, usize>,
 }
 
 impl<'t> Piece<'t> {
-    /// Reads lines.
-    pub(crate) fn read(text: &'t [u8], rules: &Rules<'_>) -> Piece<'t> {
-        let mut piece = Piece::default();
-        let mut rest = text;
-        let bare_lines = rules.takes_bare_lines();
-        while !rest.is_empty() {
-            if bare_lines {
-                rest = piece.read_bare_lines(rest);
-            }
-            let (line, after, ended) = line::split(rest);
-            if rest.is_empty() {
-                break;
-            }
-            rest = after;
-            piece.lines += 1;
-            piece.read_line(line, ended, rules);
-        }
-        piece
-    }
-
     /// The same without its source; none if later lines depend on a text in there.
     pub(crate) fn into_owned<'s>(self) -> Option<Piece<'s>> {
         let events = self.events.into_iter().map(|event| {
@@ -133,7 +147,11 @@ impl<'t> Piece<'t> {
                 What::Refuse(class) => What::Refuse(class),
                 What::Default(..) | What::Directive(_) => return None,
             };
-            Some(Event { what, ..event })
+            Some(Event {
+                line: event.line,
+                nets: event.nets,
+                what,
+            })
         });
         Some(Piece {
             events: events.collect::<Option<_>>()?,
@@ -144,8 +162,11 @@ impl<'t> Piece<'t> {
             names: self.names,
             arena: self.arena,
             notes: self.notes,
-            ports: self.ports,
-            urls: self.urls,
+            tally: self.tally,
+            cut_line: self.cut_line,
+            cut_network: self.cut_network,
+            current: &[],
+            excerpts: self.excerpts,
         })
     }
 
@@ -154,10 +175,42 @@ impl<'t> Piece<'t> {
         self.v4.singles.len() + self.v4.nets.len() + self.v6.len() + self.names.len()
     }
 
-    /// Adds a remark about the current line.
+    /// Says which line is being read. Lines count from 1.
+    #[inline]
+    pub(crate) fn at(&mut self, line: u32, text: &'t [u8]) {
+        self.lines = line;
+        self.current = text;
+    }
+
+    /// Goes on to the next line.
+    #[inline]
+    pub(crate) fn next_line(&mut self, text: &'t [u8]) {
+        self.at(self.lines + 1, text);
+    }
+
+    /// Adds a remark about the current line, and shows the key in it.
     pub(crate) fn note(&mut self, class: Class) {
-        let line = self.lines;
-        self.notes.push(Note { line, class });
+        let (key, _) = word(self.current.trim_ascii());
+        self.note_about(class, key, "");
+    }
+
+    /// Adds a remark about the current line that shows its key and says what became of it.
+    pub(crate) fn note_last(&mut self, class: Class, then: &str) {
+        let (key, _) = word(self.current.trim_ascii());
+        self.note_about(class, key, then);
+    }
+
+    /// Adds a remark about the current line that shows `what` of it, and says what became of it.
+    pub(crate) fn note_about(&mut self, class: Class, what: &[u8], then: &str) {
+        let shown = self.excerpts.entry(class).or_default();
+        *shown += 1;
+        let detail = (*shown <= EXCERPTS && !(what.is_empty() && then.is_empty()))
+            .then(|| excerpt(what, then));
+        self.notes.push(Note {
+            line: self.lines,
+            class,
+            detail,
+        });
     }
 
     /// Adds an event at the current line.
@@ -169,9 +222,10 @@ impl<'t> Piece<'t> {
         });
     }
 
-    /// Adds IPv4 addresses with the value of an id.
-    pub(crate) fn push_v4(&mut self, range: address4::Range, value: u32) {
-        if range.start == range.end && !matches!(value, BAD_A | BAD_VALUE) {
+    /// Adds IPv4 addresses.
+    #[inline]
+    pub(crate) fn push_v4(&mut self, range: Range, value: Said) {
+        if range.start == range.end && !value.is_bad() {
             self.push_single(range.start, value);
         } else {
             self.v4.nets.push(Net {
@@ -183,8 +237,8 @@ impl<'t> Piece<'t> {
         }
     }
 
-    /// Adds IPv6 addresses with the value of an id.
-    pub(crate) fn push_v6(&mut self, start: u128, end: u128, value: u32) {
+    /// Adds IPv6 addresses.
+    pub(crate) fn push_v6(&mut self, start: u128, end: u128, value: Said) {
         self.v6.push(Net {
             start,
             end,
@@ -193,8 +247,8 @@ impl<'t> Piece<'t> {
         });
     }
 
-    /// Adds a name with the value of an id.
-    pub(crate) fn push_name(&mut self, key: &[u8], scope: NameScope, value: u32) {
+    /// Adds a name.
+    pub(crate) fn push_name(&mut self, key: &[u8], scope: NameScope, value: Said) {
         self.names.push(NameEntry {
             start: self.arena.len(),
             // A key has at most 510 bytes.
@@ -206,10 +260,16 @@ impl<'t> Piece<'t> {
         self.arena.extend_from_slice(key);
     }
 
-    /// Reads a value and gives its id.
-    pub(crate) fn value(&mut self, rest: &'t [u8]) -> Result<u32, Class> {
+    /// What an entry says that leaves all to the default.
+    #[inline]
+    pub(crate) fn default_value(&mut self) -> Said {
+        Said::Value(self.values.default_id())
+    }
+
+    /// Reads a value as zone files have it.
+    pub(crate) fn value(&mut self, rest: &'t [u8]) -> Result<Said, Class> {
         if rest.is_empty() {
-            return Ok(self.values.default_id());
+            return Ok(self.default_value());
         }
         match value::parse(rest) {
             Ok((stated, cut)) => {
@@ -219,33 +279,14 @@ impl<'t> Piece<'t> {
                 if value::holds_comment(rest) {
                     self.note(Class::CommentInValue);
                 }
-                Ok(self.values.id(stated))
+                Ok(Said::Value(self.values.id(stated)))
             }
             Err(class) => Err(class),
         }
     }
 
-    /// Reads bare addresses as long as there are any.
-    fn read_bare_lines(&mut self, text: &'t [u8]) -> &'t [u8] {
-        let Some((address, mut rest)) = address4::bare_line(text) else {
-            return text;
-        };
-        self.lines += 1;
-        let value = self.values.default_id();
-        self.push_single(address, value);
-        let before = self.v4.singles.len();
-        while let Some((address, after)) = address4::bare_line(rest) {
-            self.v4.singles.push(address);
-            rest = after;
-        }
-        // A piece has fewer than 2^32 lines.
-        let more = self.v4.singles.len() - before;
-        self.lines += u32::try_from(more).unwrap_or(u32::MAX);
-        rest
-    }
-
     #[inline]
-    fn push_single(&mut self, address: u32, value: u32) {
+    pub(crate) fn push_single(&mut self, address: u32, value: Said) {
         let index = self.v4.singles.len();
         let (first, line) = self.v4.breaks.last().copied().unwrap_or((index, 0));
         // Singles fit in memory, and a piece has fewer than 2^32 lines.
@@ -260,32 +301,9 @@ impl<'t> Piece<'t> {
         self.v4.singles.push(address);
     }
 
-    fn read_line(&mut self, line: &'t [u8], ended: bool, rules: &Rules<'_>) {
-        if !rules.kind.is_plain() {
-            if line.len() >= LONG_LINE || !ended {
-                self.note(Class::LongLine);
-            }
-            if !ended {
-                self.note(Class::NoNewline);
-            }
-            if line.last() == Some(&b'\r') && !matches!(line, [b'#' | b';', ..] | b"\r") {
-                self.note(Class::Crlf);
-            }
-        }
-        let done = if rules.kind.is_plain() {
-            dataset::plain_line(self, line, rules)
-        } else {
-            match line::classify(line) {
-                Line::Blank => Ok(()),
-                Line::Directive(text) => {
-                    self.event(What::Directive(text));
-                    Ok(())
-                }
-                Line::Entry(text) => dataset::entry(self, text, rules),
-            }
-        };
-        if let Err(class) = done {
-            self.note(class);
-        }
+    /// Adds single addresses of the lines that follow, one each, with the value of the last one.
+    pub(crate) fn push_more(&mut self, address: u32) {
+        self.v4.singles.push(address);
+        self.lines += 1;
     }
 }

@@ -3,6 +3,7 @@
 //! Each dataset becomes a [`Layer`] of disjoint spans and a table of names; the layers of a zone
 //! are united into its content.
 
+pub(crate) mod first;
 pub(crate) mod ip4set;
 pub(crate) mod names;
 pub(crate) mod singles;
@@ -18,11 +19,13 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use rblmap_content::{Record, TemplateBuf, ValueList};
 
+use crate::address6::unmapped;
 use crate::error::Error;
 use crate::load::{Dataset, Placed};
-use crate::piece::{EXCLUDED, Net};
+use crate::piece::{Net, Said};
 use crate::spec::DatasetType;
-use crate::value::Whole;
+use crate::template;
+use crate::value::{Whole, Words};
 use crate::warning::{Class, Warning};
 use names::Names;
 use span::Span;
@@ -36,6 +39,16 @@ pub(crate) struct Layer {
     pub(crate) v6: Vec<Span<u128>>,
     pub(crate) names: Names,
     pub(crate) places: Places,
+    /// The lines of mapped IPv6 addresses.
+    mapped: Vec<u32>,
+}
+
+impl Layer {
+    /// Remarks about mapped addresses that IPv4 data alone answers for.
+    pub(crate) fn hidden_mapped(&self) -> impl Iterator<Item = Warning> {
+        let lines = self.mapped.iter();
+        lines.filter_map(|position| self.places.warning(*position, Class::Unreachable))
+    }
 }
 
 /// Where the lines of a dataset stand.
@@ -58,12 +71,8 @@ impl Places {
     pub(crate) fn warning(&self, position: u32, class: Class) -> Option<Warning> {
         let at = self.pieces.partition_point(|(from, ..)| *from < position);
         let (from, file, lines_before) = self.pieces.get(at.checked_sub(1)?)?;
-        Some(Warning {
-            file: file.clone(),
-            line: lines_before + u64::from(position - from),
-            class,
-            message: class.message(),
-        })
+        let line = lines_before + u64::from(position - from);
+        Some(Warning::new(file.clone(), line, class))
     }
 }
 
@@ -82,13 +91,31 @@ pub(crate) fn layer(
     } else {
         trie::Equal::All
     };
-    let names = names::resolve(&pieces, unions)?;
-    let nets6: Vec<Net<u128>> = nets(&mut pieces, |placed| std::mem::take(&mut placed.piece.v6));
+    let names = names::resolve(&pieces, names::Equal::of(dataset.kind), unions)?;
+    let nets6: Vec<Net<u128, u32>> =
+        nets(&mut pieces, |placed| std::mem::take(&mut placed.piece.v6));
+    let mapped = nets6
+        .iter()
+        .filter(|net| unmapped(net.start, net.end).is_some());
+    let mapped: Vec<u32> = mapped.map(|net| net.line).collect();
     let (v4, v6) = match dataset.kind {
-        DatasetType::Ip4set => (ip4set::resolve(pieces, unions)?, Vec::new()),
-        DatasetType::Ip4tset => (ip4set::resolve(pieces, unions)?, Vec::new()),
-        DatasetType::Ip4trie => (trie::resolve4(pieces, equal, unions)?, Vec::new()),
+        DatasetType::Ip4set | DatasetType::Ip4tset => {
+            (ip4set::resolve(pieces, unions)?, Vec::new())
+        }
+        DatasetType::Ip4trie => {
+            let mut twice6 = Vec::new();
+            let v6 = trie::resolve(nets6, trie::Equal::First(&mut twice6), unions)?;
+            let v4 = trie::resolve4(pieces, equal, unions)?;
+            twice.extend(twice6);
+            (v4, v6)
+        }
         DatasetType::Ip6trie => (Vec::new(), trie::resolve(nets6, equal, unions)?),
+        DatasetType::Postfix => {
+            let nets4 = nets(&mut pieces, |placed| {
+                std::mem::take(&mut placed.piece.v4.nets)
+            });
+            (first::resolve(&nets4), first::resolve(&nets6))
+        }
         _ => (
             trie::resolve4(pieces, equal, unions)?,
             trie::resolve(nets6, trie::Equal::All, unions)?,
@@ -102,6 +129,7 @@ pub(crate) fn layer(
         v6,
         names,
         places,
+        mapped,
     })
 }
 
@@ -126,14 +154,18 @@ pub(crate) fn take_values(dataset: &mut Dataset<'_>, unions: &mut Unions<'_>) ->
 }
 
 fn record(dataset: &Dataset<'_>, whole: &Whole<'_>) -> Record {
-    let text = whole.text.as_deref();
+    let is_generic = dataset.kind == DatasetType::Generic;
+    let text = match &whole.text {
+        None if is_generic => None,
+        None => dataset.settings.template(None),
+        Some(Words::Template(text)) => dataset.settings.template(Some(text)),
+        Some(Words::Marked(text)) => template::marked(text),
+        // Nothing in it is put in, and an empty one is a record of its own.
+        Some(Words::Data(text)) => Some(TemplateBuf::literal(text)),
+    };
     Record {
         a: whole.a.map(std::net::Ipv4Addr::from_bits),
-        text: match dataset.kind {
-            // Nothing in it is put in.
-            DatasetType::Generic => text.map(TemplateBuf::literal),
-            _ => dataset.settings.template(text),
-        },
+        text,
     }
 }
 
@@ -141,22 +173,24 @@ fn record(dataset: &Dataset<'_>, whole: &Whole<'_>) -> Record {
 fn nets<A: Copy>(
     pieces: &mut [Placed<'_>],
     mut take: impl FnMut(&mut Placed<'_>) -> Vec<Net<A>>,
-) -> Vec<Net<A>> {
+) -> Vec<Net<A, u32>> {
     let mut all = Vec::new();
     for placed in pieces {
         let nets = take(placed);
         all.extend(nets.into_iter().map(|net| Net {
+            start: net.start,
+            end: net.end,
             value: id_of(placed, net.value),
             line: placed.position + net.line,
-            ..net
         }));
     }
     all
 }
 
-fn id_of(placed: &Placed<'_>, value: u32) -> u32 {
-    if value == EXCLUDED {
-        return 0;
+/// The id in the draft of what an entry says; 0: that its key is not listed.
+fn id_of(placed: &Placed<'_>, said: Said) -> u32 {
+    match said {
+        Said::Value(number) => placed.ids.get(number as usize).copied().unwrap_or(0),
+        Said::Excluded | Said::HeldBack | Said::BadA | Said::BadValue => 0,
     }
-    placed.ids.get(value as usize).copied().unwrap_or(0)
 }

@@ -1,15 +1,14 @@
 //! Sources: the bytes of a file, gunzipped if need be.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use flate2::bufread::GzDecoder;
-
 use crate::error::Error;
 use crate::large::{self, Large, PIECE_BYTES};
-use crate::spec::Options;
+use crate::packing::{MAGIC_BYTES, Members, Packing};
+use crate::spec::{DatasetType, Options};
 use crate::warning::{Class, Warning};
 
 /// A file, and what is known of its text.
@@ -29,16 +28,12 @@ pub(crate) enum SourceText {
 
 /// How much of a file has to be known before its lines are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reading {
+pub(crate) enum Access {
     /// All of it: what a line means depends on lines far from it.
     Whole,
     /// Large files are read piece by piece.
     Pieces,
 }
-
-/// Flags of a gzip header that mean nothing yet; rbldnsd refuses files that have them.
-const RESERVED_FLAGS: u8 = 0xe0;
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 impl Source {
     /// Opens a file, and reads it unless it is a large one that can be read in pieces. It is not
@@ -46,37 +41,47 @@ impl Source {
     /// ends the program.
     pub(crate) fn open(
         path: &Path,
-        reading: Reading,
+        kind: DatasetType,
         options: &Options,
         warnings: &mut Vec<Warning>,
     ) -> Result<Source, Error> {
-        let text = read_unchanged(path, reading, options.limits.source_bytes)?;
-        let path: Arc<Path> = path.into();
-        let text = match text {
-            SourceText::Whole(text) if text.starts_with(&GZIP_MAGIC) => text,
-            text => return Ok(Source { path, text }),
+        let access = if kind.reads_whole() {
+            Access::Whole
+        } else {
+            Access::Pieces
         };
-        if options.refuse_gzip {
+        let limit = options.limits.source_bytes;
+        let text = read_unchanged(path, access, limit)?;
+        let path: Arc<Path> = path.into();
+        let SourceText::Whole(packed) = text else {
+            return Ok(Source { path, text });
+        };
+        let Some(packing) = Packing::of(&packed) else {
+            let text = SourceText::Whole(packed);
+            return Ok(Source { path, text });
+        };
+        if options.refuse_gzip && matches!(packing, Packing::Gzip | Packing::Zstd) {
             return Err(Error::Compressed {
                 path: path.to_path_buf(),
             });
         }
-        let (plain, left) = gunzip(&path, &text, options.limits.source_bytes)?;
+        // rbldnsd reads the first member alone; whoever packs lists of other kinds means all.
+        let members = if kind.is_list() {
+            Members::All
+        } else {
+            Members::First
+        };
+        let (text, left) = packing.unpack(&path, &packed, members, limit)?;
         if left > 0 {
-            warnings.push(Warning {
-                file: path.clone(),
-                line: 0,
-                class: Class::GzipTrailing,
-                message: Class::GzipTrailing.message(),
-            });
+            warnings.push(Warning::new(path.clone(), 0, Class::GzipTrailing));
         }
-        let text = SourceText::Whole(plain);
+        let text = SourceText::Whole(text);
         Ok(Source { path, text })
     }
 }
 
 /// Reads a file and sees to it that size and time stay as they were.
-fn read_unchanged(path: &Path, reading: Reading, limit: u64) -> Result<SourceText, Error> {
+fn read_unchanged(path: &Path, access: Access, limit: u64) -> Result<SourceText, Error> {
     let fail = |source| Error::Read {
         path: path.to_path_buf(),
         source,
@@ -90,9 +95,9 @@ fn read_unchanged(path: &Path, reading: Reading, limit: u64) -> Result<SourceTex
     if before.len() > limit {
         return Err(too_large());
     }
-    if reading == Reading::Pieces
+    if access == Access::Pieces
         && let Some(len) = large::large_len(&before)
-        && large::head(&file, GZIP_MAGIC.len()).map_err(fail)? != GZIP_MAGIC
+        && Packing::of(&large::head(&file, MAGIC_BYTES).map_err(fail)?).is_none()
     {
         let large = Large::new(file, len, PIECE_BYTES);
         return Ok(SourceText::Large(large, before));
@@ -125,36 +130,6 @@ pub(crate) fn check_unchanged(path: &Path, before: &Metadata) -> Result<(), Erro
     }
 }
 
-/// Unpacks the first member; also how many bytes stand after it.
-fn gunzip(path: &Path, bytes: &[u8], limit: u64) -> Result<(Vec<u8>, usize), Error> {
-    let damaged = |source| Error::Gzip {
-        path: path.to_path_buf(),
-        source,
-    };
-    if bytes
-        .get(3)
-        .is_some_and(|flags| flags & RESERVED_FLAGS != 0)
-    {
-        return Err(damaged(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "reserved header bits are set",
-        )));
-    }
-    let mut text = Vec::new();
-    let mut decoder = GzDecoder::new(bytes);
-    (&mut decoder)
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut text)
-        .map_err(damaged)?;
-    if text.len() as u64 > limit {
-        return Err(Error::SourceTooLarge {
-            path: path.to_path_buf(),
-            limit,
-        });
-    }
-    Ok((text, decoder.into_inner().len()))
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -171,10 +146,18 @@ mod tests {
     }
 
     fn read(bytes: &[u8], options: &Options) -> Result<(Vec<u8>, usize), Error> {
+        read_as(DatasetType::Ip4set, bytes, options)
+    }
+
+    fn read_as(
+        kind: DatasetType,
+        bytes: &[u8],
+        options: &Options,
+    ) -> Result<(Vec<u8>, usize), Error> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), bytes).unwrap();
         let mut warnings = Vec::new();
-        let source = Source::open(file.path(), Reading::Pieces, options, &mut warnings)?;
+        let source = Source::open(file.path(), kind, options, &mut warnings)?;
         let SourceText::Whole(text) = source.text else {
             panic!("small files are read whole");
         };
@@ -188,6 +171,46 @@ mod tests {
         assert_eq!(read(&one, &options).unwrap(), (b"1.2.3.4\n".to_vec(), 0));
         let two = [one.clone(), packed(b"5.6.7.8\n")].concat();
         assert_eq!(read(&two, &options).unwrap(), (b"1.2.3.4\n".to_vec(), 1));
+    }
+
+    #[test]
+    fn all_gzip_members_are_a_list() {
+        let options = Options::default();
+        let plain = |bytes: &[u8]| read_as(DatasetType::Plain, bytes, &options);
+        let both = (b"1.2.3.4\n5.6.7.8\n".to_vec(), 0);
+        let two = [packed(b"1.2.3.4\n"), packed(b"5.6.7.8\n")].concat();
+        assert_eq!(plain(&two).unwrap(), both);
+        // Tapes are padded with zeros (gzip(1)); anything else behind a member is damage.
+        let padded = [two.clone(), vec![0; 9]].concat();
+        assert_eq!(plain(&padded).unwrap(), both);
+        for tail in [&b"x"[..], b"\x1f\x8b", b"1.2.3.4\n"] {
+            let damaged = [two.clone(), tail.to_vec()].concat();
+            assert!(matches!(plain(&damaged), Err(Error::Gzip { .. })));
+        }
+    }
+
+    #[test]
+    fn zstd_is_read_and_other_packings_are_named() {
+        let options = Options::default();
+        let plain = |bytes: &[u8]| read_as(DatasetType::Plain, bytes, &options);
+        let frame = |text: &[u8]| zstd::encode_all(text, 3).unwrap();
+        let two = [frame(b"1.2.3.4\n"), frame(b"5.6.7.8\n")].concat();
+        assert_eq!(plain(&two).unwrap(), (b"1.2.3.4\n5.6.7.8\n".to_vec(), 0));
+        assert!(matches!(
+            plain(&two[..two.len() - 3]),
+            Err(Error::Zstd { .. })
+        ));
+        for (magic, name) in [
+            (&b"\xfd7zXZ\0\0\x04"[..], "xz"),
+            (b"PK\x03\x04\x14\0", "zip"),
+            (b"BZh91AY&SY", "bzip2"),
+        ] {
+            let error = plain(magic).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("compressed with {name}")),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -34,20 +34,63 @@ pub enum DatasetType {
     Plain,
     /// One JSON object a line.
     PlainJson,
+    /// Domain names, as in the rbldnsd of rspamd: the last line of a name counts.
+    Dnhash,
+    /// Names behind an address that is nowhere, as in `/etc/hosts`.
+    Hosts,
+    /// Rows of columns (RFC 4180).
+    Csv,
+    /// JSON: objects one a line, in arrays, or anywhere in documents.
+    Json,
+    /// Ranges of addresses, in the many ways that people write them.
+    Ranges,
+    /// The rules of Adblock filters that are about whole domains.
+    Adblock,
+    /// The lines of a dnsmasq configuration that block domains.
+    Dnsmasq,
+    /// A response policy zone.
+    Rpz,
+    /// A cidr or access table of Postfix.
+    Postfix,
+    /// The list of exit addresses of Tor.
+    Tor,
+    /// The delegation statistics of a regional registry.
+    Rir,
+    /// What `ipset save` writes.
+    Ipset,
+    /// Sets as `nft list ruleset` writes them.
+    Nft,
+    /// Whatever of these the file looks like.
+    Auto,
 }
 
 impl DatasetType {
-    const NAMES: [(&'static str, DatasetType); 10] = [
+    /// Every type there is, by the word for it.
+    pub const NAMES: [(&'static str, DatasetType); 24] = [
         ("ip4set", DatasetType::Ip4set),
         ("ip4trie", DatasetType::Ip4trie),
         ("ip4tset", DatasetType::Ip4tset),
         ("ip6trie", DatasetType::Ip6trie),
         ("ip6tset", DatasetType::Ip6tset),
         ("dnset", DatasetType::Dnset),
+        ("dnhash", DatasetType::Dnhash),
         ("generic", DatasetType::Generic),
         ("combined", DatasetType::Combined),
         ("plain", DatasetType::Plain),
         ("plain-json", DatasetType::PlainJson),
+        ("hosts", DatasetType::Hosts),
+        ("csv", DatasetType::Csv),
+        ("json", DatasetType::Json),
+        ("ranges", DatasetType::Ranges),
+        ("adblock", DatasetType::Adblock),
+        ("dnsmasq", DatasetType::Dnsmasq),
+        ("rpz", DatasetType::Rpz),
+        ("postfix", DatasetType::Postfix),
+        ("tor", DatasetType::Tor),
+        ("rir", DatasetType::Rir),
+        ("ipset", DatasetType::Ipset),
+        ("nft", DatasetType::Nft),
+        ("auto", DatasetType::Auto),
     ];
 
     /// Whether the type alone makes mapped IPv6 addresses a matter of IPv4 data.
@@ -59,8 +102,159 @@ impl DatasetType {
     }
 
     /// Whether the type is one of our own: rbldnsd does not know it.
-    pub(crate) fn is_plain(self) -> bool {
-        matches!(self, DatasetType::Plain | DatasetType::PlainJson)
+    pub(crate) fn is_list(self) -> bool {
+        match self {
+            DatasetType::Ip4set
+            | DatasetType::Ip4trie
+            | DatasetType::Ip4tset
+            | DatasetType::Ip6trie
+            | DatasetType::Ip6tset
+            | DatasetType::Dnset
+            | DatasetType::Dnhash
+            | DatasetType::Generic
+            | DatasetType::Combined => false,
+            DatasetType::Plain
+            | DatasetType::PlainJson
+            | DatasetType::Hosts
+            | DatasetType::Csv
+            | DatasetType::Json
+            | DatasetType::Ranges
+            | DatasetType::Adblock
+            | DatasetType::Dnsmasq
+            | DatasetType::Rpz
+            | DatasetType::Postfix
+            | DatasetType::Tor
+            | DatasetType::Rir
+            | DatasetType::Ipset
+            | DatasetType::Nft
+            | DatasetType::Auto => true,
+        }
+    }
+
+    /// Whether a line may depend on lines far from it, so that a source is read as a whole.
+    pub(crate) fn reads_whole(self) -> bool {
+        matches!(
+            self,
+            DatasetType::Combined
+                | DatasetType::Csv
+                | DatasetType::Json
+                | DatasetType::Rpz
+                | DatasetType::Postfix
+                | DatasetType::Nft
+                | DatasetType::Auto
+        )
+    }
+
+    /// Whether sources of the type are read in another way with an option.
+    pub fn reads(self, option: SourceOption) -> bool {
+        use DatasetType as T;
+        match option {
+            SourceOption::Names => {
+                matches!(self, T::Plain | T::PlainJson | T::Hosts | T::Csv | T::Json)
+            }
+            SourceOption::Text => {
+                matches!(
+                    self,
+                    T::Plain | T::Csv | T::Ranges | T::Postfix | T::Ipset | T::Nft
+                )
+            }
+            SourceOption::TextAfter => matches!(self, T::Plain | T::Hosts | T::Ranges),
+            SourceOption::MinCount => matches!(self, T::Plain | T::Ranges),
+            SourceOption::Padded => {
+                matches!(
+                    self,
+                    T::Plain | T::PlainJson | T::Csv | T::Json | T::Ranges | T::Tor
+                )
+            }
+            SourceOption::Templates => matches!(
+                self,
+                T::Plain
+                    | T::PlainJson
+                    | T::Hosts
+                    | T::Csv
+                    | T::Json
+                    | T::Ranges
+                    | T::Postfix
+                    | T::Ipset
+                    | T::Nft
+            ),
+            SourceOption::Value => self.is_list(),
+            SourceOption::HostBits => !matches!(
+                self,
+                T::Dnset
+                    | T::Dnhash
+                    | T::Generic
+                    | T::Ip4tset
+                    | T::Ip6tset
+                    | T::Hosts
+                    | T::Tor
+                    | T::Rir
+                    | T::Rpz
+                    | T::Dnsmasq
+            ),
+            SourceOption::JsonKey | SourceOption::JsonText => {
+                matches!(self, T::PlainJson | T::Json)
+            }
+            SourceOption::Column
+            | SourceOption::TextColumn
+            | SourceOption::Header
+            | SourceOption::Delimiter => self == T::Csv,
+        }
+    }
+}
+
+/// An option that says how sources are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceOption {
+    /// `--names`
+    Names,
+    /// `--text`
+    Text,
+    /// `--text-after`
+    TextAfter,
+    /// `--min-count`
+    MinCount,
+    /// `--padded`
+    Padded,
+    /// `--templates`
+    Templates,
+    /// `--value`
+    Value,
+    /// `--host-bits`
+    HostBits,
+    /// `--json-key`
+    JsonKey,
+    /// `--json-text`
+    JsonText,
+    /// `--column`
+    Column,
+    /// `--text-column`
+    TextColumn,
+    /// `--header`
+    Header,
+    /// `--delimiter`
+    Delimiter,
+}
+
+impl SourceOption {
+    /// The option as it is written on the command line.
+    pub fn flag(self) -> &'static str {
+        match self {
+            SourceOption::Names => "--names",
+            SourceOption::Text => "--text",
+            SourceOption::TextAfter => "--text-after",
+            SourceOption::MinCount => "--min-count",
+            SourceOption::Padded => "--padded",
+            SourceOption::Templates => "--templates",
+            SourceOption::Value => "--value",
+            SourceOption::HostBits => "--host-bits",
+            SourceOption::JsonKey => "--json-key",
+            SourceOption::JsonText => "--json-text",
+            SourceOption::Column => "--column",
+            SourceOption::TextColumn => "--text-column",
+            SourceOption::Header => "--header",
+            SourceOption::Delimiter => "--delimiter",
+        }
     }
 }
 
@@ -72,6 +266,7 @@ impl FromStr for DatasetType {
         match known {
             Some((_, kind)) => Ok(*kind),
             None if text == "acl" => Err(Error::Acl),
+            None if text == "aclkey" => Err(Error::Aclkey),
             None => Err(Error::UnknownType {
                 text: text.to_owned(),
             }),
@@ -105,6 +300,8 @@ pub struct Spec {
     pub kind: DatasetType,
     /// The files, read as if joined; at least one.
     pub files: Vec<PathBuf>,
+    /// How they are read, where that differs from the other sources of the build.
+    pub reading: Option<Box<Reading>>,
 }
 
 impl FromStr for Spec {
@@ -123,6 +320,7 @@ impl FromStr for Spec {
             zone: zone.parse()?,
             kind: kind.parse()?,
             files: files.split(',').map(PathBuf::from).collect(),
+            reading: None,
         })
     }
 }
@@ -132,14 +330,10 @@ impl FromStr for Spec {
 pub struct Options {
     /// The time that `$TIMESTAMP` is compared with, in seconds since 1970.
     pub now: u64,
-    /// Mask host bits off instead of skipping the line (`-e` of rbldnsd).
-    pub host_bits: bool,
     /// Refuse compressed files (`-C` of rbldnsd).
     pub refuse_gzip: bool,
-    /// How `plain` and `plain-json` are read.
-    pub plain: PlainOptions,
-    /// The fields of `plain-json`.
-    pub json: JsonOptions,
+    /// How the lines of sources are read.
+    pub reading: Reading,
     /// What is too much.
     pub limits: Limits,
     /// The bit-mask union of the zones named.
@@ -168,15 +362,36 @@ impl Default for Check {
     }
 }
 
-/// How `plain` and `plain-json` sources are read.
+/// How the lines of sources are read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// Mask host bits off instead of skipping the line (`-e` of rbldnsd).
+    pub host_bits: bool,
+    /// How our own types are read.
+    pub plain: PlainOptions,
+    /// Where `json` and `plain-json` have their keys.
+    pub json: JsonOptions,
+    /// The columns of `csv`.
+    pub csv: CsvOptions,
+    /// Which of all these were asked for: it is told if no source reads them.
+    pub given: Vec<SourceOption>,
+}
+
+/// How our own types are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlainOptions {
     /// What a name without `*.` or `.` before it lists.
     pub names: NameScope,
     /// Whether what follows the key is its text.
     pub text: bool,
+    /// The mark that texts begin behind, such as `;`.
+    pub text_after: Option<Vec<u8>>,
     /// Read what follows the key as a number, and skip the line if it is lower.
     pub min_count: Option<u64>,
+    /// Whether leading zeros of octets mean nothing.
+    pub padded: bool,
+    /// Whether `$` in the texts of lists is the key and `$$` a dollar sign; else it is a dollar sign.
+    pub templates: bool,
     /// The A record of a line that has none.
     pub a: Ipv4Addr,
     /// The text of a line that has none, a template as in zone files.
@@ -188,9 +403,54 @@ impl Default for PlainOptions {
         PlainOptions {
             names: NameScope::Exact,
             text: false,
+            text_after: None,
             min_count: None,
+            padded: false,
+            templates: false,
             a: Ipv4Addr::new(127, 0, 0, 2),
             template: None,
+        }
+    }
+}
+
+/// A column of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Column {
+    /// By its place, from 1.
+    Number(usize),
+    /// By the name that the first row gives it.
+    Name(String),
+}
+
+impl FromStr for Column {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Column, Self::Err> {
+        let number = text.parse().ok().filter(|&number| number > 0);
+        Ok(number.map_or_else(|| Column::Name(text.to_owned()), Column::Number))
+    }
+}
+
+/// The columns of `csv`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvOptions {
+    /// The column of the keys; the first one if not given.
+    pub column: Option<Column>,
+    /// The column of the texts.
+    pub text_column: Option<Column>,
+    /// Whether the first row names the columns.
+    pub header: bool,
+    /// What stands between columns.
+    pub delimiter: u8,
+}
+
+impl Default for CsvOptions {
+    fn default() -> CsvOptions {
+        CsvOptions {
+            column: None,
+            text_column: None,
+            header: false,
+            delimiter: b',',
         }
     }
 }
@@ -222,12 +482,13 @@ impl FromStr for NameScope {
     }
 }
 
-/// The fields of `plain-json` objects.
+/// Where JSON has its keys and texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonOptions {
-    /// Fields that hold keys; every one that an object has is an entry.
+    /// Paths of the fields that hold keys, such as `ip` or `prefixes[].ip_prefix`; every one that a
+    /// record has is an entry.
     pub keys: Vec<String>,
-    /// The field that holds the text.
+    /// The path of the text, from the record or from the top.
     pub text: Option<String>,
 }
 

@@ -87,6 +87,25 @@ impl<'t> Settings<'t> {
     }
 }
 
+/// The template of a text in which `$` is the key, `$$` a dollar sign, and nothing else is put in.
+pub(crate) fn marked(text: &[u8]) -> Option<TemplateBuf> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'$', rest) {
+        let (literal, after) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+        parts.push(TextPart::Literal(literal.to_vec()));
+        rest = after.get(1..).unwrap_or_default();
+        if let Some(more) = rest.strip_prefix(b"$") {
+            parts.push(TextPart::Literal(b"$".to_vec()));
+            rest = more;
+        } else {
+            parts.push(TextPart::Key);
+        }
+    }
+    parts.push(TextPart::Literal(rest.to_vec()));
+    TemplateBuf::new(parts)
+}
+
 fn set<'t>(slot: &mut Option<&'t [u8]>, text: &'t [u8]) -> Result<(), Class> {
     if slot.is_some() {
         return Err(Class::SecondVariable);

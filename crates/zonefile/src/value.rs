@@ -19,8 +19,30 @@ pub(crate) enum Text<'t> {
     Default,
     /// That there is none.
     None,
-    /// This template.
-    Bytes(Cow<'t, [u8]>),
+    /// This one.
+    Words(Words<'t>),
+}
+
+/// A text, by how it is to be understood.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Words<'t> {
+    /// A template as zone files have it: with variables and a base template.
+    Template(Cow<'t, [u8]>),
+    /// `$` is the key and `$$` a dollar sign, and that is all: as lists of ours are dumped.
+    Marked(Cow<'t, [u8]>),
+    /// The words of other people, as they stand.
+    Data(Cow<'t, [u8]>),
+}
+
+impl Words<'_> {
+    fn into_owned<'s>(self) -> Words<'s> {
+        let owned = |text: Cow<'_, [u8]>| Cow::Owned(text.into_owned());
+        match self {
+            Words::Template(text) => Words::Template(owned(text)),
+            Words::Marked(text) => Words::Marked(owned(text)),
+            Words::Data(text) => Words::Data(owned(text)),
+        }
+    }
 }
 
 /// A value as a line states it.
@@ -35,7 +57,7 @@ pub(crate) struct Stated<'t> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Whole<'t> {
     pub(crate) a: Option<u32>,
-    pub(crate) text: Option<Cow<'t, [u8]>>,
+    pub(crate) text: Option<Words<'t>>,
 }
 
 impl Stated<'_> {
@@ -45,7 +67,7 @@ impl Stated<'_> {
             text: match self.text {
                 Text::Default => Text::Default,
                 Text::None => Text::None,
-                Text::Bytes(bytes) => Text::Bytes(Cow::Owned(bytes.into_owned())),
+                Text::Words(words) => Text::Words(words.into_owned()),
             },
         }
     }
@@ -71,7 +93,7 @@ impl<'t> Whole<'t> {
             text: match &stated.text {
                 Text::Default => default.text.clone(),
                 Text::None => None,
-                Text::Bytes(bytes) => Some(bytes.clone()),
+                Text::Words(words) => Some(words.clone()),
             },
         }
     }
@@ -122,7 +144,8 @@ fn a_record(text: &[u8]) -> Option<(u32, &[u8])> {
 /// A text as it stands, cut if need be; whether it was.
 pub(crate) fn text(text: &[u8]) -> (Text<'_>, bool) {
     let kept = text.get(..MAX_SOURCE_TEXT).unwrap_or(text);
-    (Text::Bytes(Cow::Borrowed(kept)), kept.len() < text.len())
+    let template = Words::Template(Cow::Borrowed(kept));
+    (Text::Words(template), kept.len() < text.len())
 }
 
 /// Once so many values were looked for, it is known whether most of them are new.
@@ -217,7 +240,7 @@ mod tests {
 
     #[test]
     fn values_are_read_by_the_rules_of_zone_files() {
-        let text = |t: &'static str| Text::Bytes(t.as_bytes().into());
+        let text = |t: &'static str| Text::Words(Words::Template(t.as_bytes().into()));
         let cases = [
             ("", Ok((None, Text::Default))),
             (" # c", Ok((None, Text::Default))),
@@ -241,6 +264,9 @@ mod tests {
         let long = vec![b'x'; 300];
         let (stated, cut) = parse(&long).unwrap();
         assert!(cut);
-        assert_eq!(stated.text, Text::Bytes(long[..255].into()));
+        assert_eq!(
+            stated.text,
+            Text::Words(Words::Template(long[..255].into()))
+        );
     }
 }

@@ -13,27 +13,70 @@ pub struct Warning {
     pub line: u64,
     /// What kind of remark.
     pub class: Class,
+    /// The part of the line that it is about, and more that is to be said of it.
+    pub detail: Option<Box<str>>,
+}
+
+impl Warning {
+    pub(crate) fn new(file: Arc<Path>, line: u64, class: Class) -> Warning {
+        Warning {
+            file,
+            line,
+            class,
+            detail: None,
+        }
+    }
+
     /// What is wrong, and what became of the line.
-    pub message: &'static str,
+    pub fn message(&self) -> &'static str {
+        self.class.message()
+    }
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Warning {
-            file,
-            line,
-            message,
-            ..
-        } = self;
-        write!(f, "{}:{line}: {message}", file.display())
+        let (file, line) = (self.file.display(), self.line);
+        write!(f, "{file}:{line}: {}", self.message())?;
+        match &self.detail {
+            Some(detail) => write!(f, ": {detail}"),
+            None => Ok(()),
+        }
     }
 }
 
 /// A remark about a line of a piece of a source; the walk over the pieces gives it its file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Note {
     pub(crate) line: u32,
     pub(crate) class: Class,
+    pub(crate) detail: Option<Box<str>>,
+}
+
+/// So many remarks of one class show what they are about; more would be a second copy of a bad
+/// source, and nobody reads them.
+pub(crate) const EXCERPTS: usize = 10;
+/// The longest part of a line that a remark shows.
+const EXCERPT_BYTES: usize = 80;
+
+/// A part of a line as it may stand on a terminal, and what became of it.
+pub(crate) fn excerpt(what: &[u8], then: &str) -> Box<str> {
+    let mut shown = String::new();
+    for &byte in what.iter().take(EXCERPT_BYTES) {
+        match byte {
+            b' '..=b'[' | b']'..=b'~' => shown.push(byte.into()),
+            byte => shown.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    if what.len() > EXCERPT_BYTES {
+        shown.push_str("...");
+    }
+    if !then.is_empty() {
+        if !shown.is_empty() {
+            shown.push_str("; ");
+        }
+        shown.push_str(then);
+    }
+    shown.into()
 }
 
 macro_rules! classes {
@@ -59,7 +102,8 @@ macro_rules! classes {
                 match self { $(Class::$name => $ours,)* }
             }
 
-            pub(crate) fn message(self) -> &'static str {
+            /// What is wrong, and what becomes of the line.
+            pub fn message(self) -> &'static str {
                 match self { $(Class::$name => $message,)* }
             }
         }
@@ -93,13 +137,13 @@ classes! {
     Crlf "crlf" true "line ends in CR LF: the CR is a part of the line for rbldnsd, and so it is here";
     CommentInValue "comment-in-value" true "the comment is taken as a part of the value";
     GzipTrailing "gzip-trailing" true "bytes after the first gzip member; not read";
-    Unread "unread" true "the value after the address is not read by this type";
-    Unreachable "unreachable" true "the name lies in a subzone, which alone answers for it; dropped";
+    Unread "unread" true "what the line says beyond the key is not understood";
+    Unreachable "unreachable" true "nobody can ask for it: a subzone, or IPv4 data, answers alone; dropped";
     OddAddress "odd-address" true "the address ends before the text does; the rest is taken as its value";
     SecondVariable "second-variable" true "the variable has a value already, and the first one counts";
     Expired "expired" true "the data is expired; it builds, but every lookup will say so";
     BadCount "bad-count" true "no number to compare with --min-count; line skipped";
-    BadJson "bad-json" true "not a JSON object with one of the fields asked for; line skipped";
+    BadJson "bad-json" true "not a JSON object with one of the fields asked for; skipped";
     TestPointMissing "test-point-missing" true "a test point of RFC 5782 is not listed (127.0.0.2, ::ffff:127.0.0.2, test)";
     TestPointListed "test-point-listed" true "what RFC 5782 wants unlisted is listed (127.0.0.1, ::ffff:127.0.0.1, invalid)";
     Reserved "reserved" true "private or reserved addresses are listed";
@@ -108,6 +152,13 @@ classes! {
     IdleExclusion "idle-exclusion" true "the exclusion takes nothing out";
     NoKey "no-key" true "the text does not say what is listed: no $ in it";
     ControlBytes "control-bytes" true "control bytes in a text; dropped";
+    BadText "bad-text" true "the text of the record is no string; the entry has none";
+    Empty "empty" true "nothing in this source is an entry";
+    IdleOption "idle-option" true "the option has no effect: no source reads it";
+    Parameters "parameters" true "parameters of an entry: ts and delay are applied now, key=require never lists, all else is ignored";
+    OddName "odd-name" true "no host can have this name";
+    Glued "glued" true "the name begins with a whole address: are two lines glued together?";
+    HostsLine "hosts-line" true "looks like a line of a hosts file, of which only the address is read";
 }
 
 #[cfg(test)]
@@ -121,11 +172,11 @@ mod tests {
             file: Path::new("lists/a.zone").into(),
             line: 7,
             class,
-            message: class.message(),
+            detail: Some(excerpt(b"1.2.3\xff", "")),
         };
         assert_eq!(
             warning.to_string(),
-            "lists/a.zone:7: not an address as this type takes them; line skipped"
+            "lists/a.zone:7: not an address as this type takes them; line skipped: 1.2.3\\xff"
         );
         let mut words: Vec<&str> = Class::ALL.iter().map(|class| class.as_str()).collect();
         words.sort_unstable();

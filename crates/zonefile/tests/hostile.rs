@@ -9,7 +9,7 @@
 mod common;
 
 use fastrand::Rng;
-use rblmap_zonefile::{Error, Options, build};
+use rblmap_zonefile::{Error, Options, Reading, build};
 
 const TYPES: [&str; 10] = [
     "ip4set",
@@ -94,11 +94,14 @@ fn random_text_never_panics() {
         let mut options = Options {
             now: 1_800_000_000,
             check: rng.bool().then(Default::default),
-            host_bits: rng.bool(),
+            reading: Reading {
+                host_bits: rng.bool(),
+                ..Reading::default()
+            },
             test_points: rng.bool(),
             ..Options::default()
         };
-        options.plain.text = rng.bool();
+        options.reading.plain.text = rng.bool();
         match common::image_of(&[common::spec("bl.test", kind, &[path])], &options) {
             Ok((image, _)) => {
                 image.verify().unwrap();

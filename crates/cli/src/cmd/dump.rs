@@ -20,14 +20,22 @@ use crate::output::Output;
 Formats:
   rbldnsd  zone files of the type combined, for rbldnsd or `rblmap build`: the same content again
   plain    one key a line with its value, for `rblmap build` and other programs
-  cidr     the listed networks, as few as possible, without values
   csv      zone, key, A and TXT; in texts `$` stands for the key, and for a dollar sign `$$`
   json     one object a key: zone, key, records
+  cidr     the listed networks, as few as possible, without values
+  hosts    `0.0.0.0 NAME` for each name
+  rpz      a response policy zone
+  ipset    for `ipset restore`; nft: for `nft -f`; postfix: a cidr table
+  mmdb     a database for libmaxminddb, with the A records as `codes`
+What a format cannot hold is counted on standard error. `rblmap build` reads all of them back but
+mmdb; csv and json with --templates.
 A snapshot is dumped as the image that it unpacks to, a delta as the image that comes of its base.
 
 Examples:
   rblmap dump ops.rbl > ops.zone && rblmap build -o same.rbl ops.example:combined:ops.zone
   rblmap dump --format cidr ops.rbl > networks.txt
+  rblmap dump --format csv ops.rbl > ops.csv && \\
+      rblmap build --templates -o same.rbl ops.example:csv:ops.csv
   rblmap dump --format json tuesday.rbd --base monday.rbl | jq -r .key")]
 pub(crate) struct Args {
     /// What to write
@@ -53,6 +61,12 @@ enum Format {
     Cidr,
     Csv,
     Json,
+    Hosts,
+    Rpz,
+    Ipset,
+    Nft,
+    Postfix,
+    Mmdb,
 }
 
 impl Format {
@@ -63,6 +77,12 @@ impl Format {
             Format::Cidr => Some(ListFormat::Cidr),
             Format::Csv => Some(ListFormat::Csv),
             Format::Json => Some(ListFormat::Json),
+            Format::Hosts => Some(ListFormat::Hosts),
+            Format::Rpz => Some(ListFormat::Rpz),
+            Format::Ipset => Some(ListFormat::Ipset),
+            Format::Nft => Some(ListFormat::Nft),
+            Format::Postfix => Some(ListFormat::Postfix),
+            Format::Mmdb => Some(ListFormat::Mmdb),
         }
     }
 }
@@ -123,7 +143,7 @@ fn write(
     format: ListFormat,
     output: &Output,
 ) -> Result<(), Failure> {
-    let flat = matches!(format, ListFormat::Plain | ListFormat::Cidr);
+    let flat = !format.has_zones();
     let zones = match &args.zone {
         Some(name) => one_zone(content, name)?,
         None if flat => content.zones().get(..1).unwrap_or_default(),
@@ -137,7 +157,8 @@ fn write(
         let subzones = content.zones().len() - 1;
         output.note(format_args!("left out: {subzones} subzones; see --zone"));
     }
-    say(omitted, output);
+    say(&omitted, output);
+    tell_facts(content, zones, output);
     Ok(())
 }
 
@@ -152,23 +173,26 @@ fn one_zone<'c>(content: &'c Content, name: &str) -> Result<&'c [ZoneContent], F
     found.ok_or_else(none)
 }
 
-fn say(omitted: Omitted, output: &Output) {
-    let Omitted {
-        hidden,
-        texts,
-        names,
-    } = omitted;
-    for (count, what) in [
-        (
-            hidden,
-            "names that are not listed although a name above lists those below it",
-        ),
-        (texts, "texts that the format cannot hold"),
-        (names, "names"),
-    ] {
-        if count > 0 {
-            output.note(format_args!("left out: {count} {what}"));
+/// Tells what stands beside the keys of zones, which no list has.
+fn tell_facts(content: &Content, zones: &[ZoneContent], output: &Output) {
+    for zone in zones {
+        let name = match zone.name().label_count() {
+            0 => content.name().to_string(),
+            _ => format!("{}.{}", zone.name(), content.name()),
+        };
+        if zone.expires().is_some() {
+            output.note(format_args!("left out: the expiry of {name}"));
         }
+        let facts = zone.facts();
+        if facts.soa.is_some() || facts.ns.is_some() || facts.ttl.is_some() {
+            output.note(format_args!("left out: SOA, NS and TTL of {name}"));
+        }
+    }
+}
+
+fn say(omitted: &Omitted, output: &Output) {
+    for (loss, count) in omitted.iter() {
+        output.note(format_args!("left out: {count} {}", loss.what()));
     }
 }
 

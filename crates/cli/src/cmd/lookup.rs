@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use rblmap::{Answer, Image, NameKey, TextBuf, Zone};
+use rblmap_zonefile::{AskedKey, asked_key};
 use serde::Serialize;
 
 use crate::cmd::{lookup_filter, now, open};
@@ -295,22 +296,10 @@ fn parse(query: &[u8], names_only: bool) -> Result<Key, &'static str> {
             .map(Key::Name)
             .map_err(|_| "not a domain name: a label has at most 63 bytes, a name 255");
     }
-    let text = std::str::from_utf8(query).unwrap_or_default();
-    if let Ok(address) = text.parse() {
-        return Ok(Key::Address(address));
+    match asked_key(query)? {
+        AskedKey::Address(address) => Ok(Key::Address(address)),
+        AskedKey::Name(name) => Ok(Key::Name(name)),
     }
-    let name = text.strip_suffix('.').unwrap_or(text);
-    let label_ok = |label: &str| {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        !label.is_empty() && label.bytes().all(allowed)
-    };
-    let numeric = name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if numeric || !name.split('.').all(label_ok) {
-        return Err("neither an address nor a domain name");
-    }
-    NameKey::parse(name.as_bytes())
-        .map(Key::Name)
-        .map_err(|_| "not a domain name: a label has at most 63 bytes, a name 255")
 }
 
 fn full_name(image: &Image, zone: &Zone<'_>) -> String {

@@ -23,7 +23,7 @@ use rblmap::{Image, NameKey, TextBuf};
 use rblmap_content::Content;
 use rblmap_image::{Stamp, encode};
 use rblmap_zonefile::{
-    Built, Class, Error, ListFormat, Options, Spec, build, write_list, zone_files,
+    Built, Class, Error, ListFormat, Options, Reading, Spec, build, write_list, zone_files,
 };
 use server::{BASE, Server, Told};
 use tempfile::TempDir;
@@ -113,12 +113,21 @@ impl Round {
             });
             let files: Vec<PathBuf> = files.collect();
             let (zone, kind) = (zone.parse().unwrap(), dataset.kind.parse().unwrap());
-            specs.push(Spec { zone, kind, files });
+            let reading = None;
+            specs.push(Spec {
+                zone,
+                kind,
+                files,
+                reading,
+            });
         }
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let options = Options {
             now: since.unwrap().as_secs(),
-            host_bits: rng.u8(..4) == 0,
+            reading: Reading {
+                host_bits: rng.u8(..4) == 0,
+                ..Reading::default()
+            },
             ..Options::default()
         };
         Round {
@@ -132,7 +141,11 @@ impl Round {
 
     fn run(mut self, program: &Path, counts: &mut Counts) -> Option<Image> {
         let ours = build(&self.specs, &self.options);
-        let flags: &[&str] = if self.options.host_bits { &["-e"] } else { &[] };
+        let flags: &[&str] = if self.options.reading.host_bits {
+            &["-e"]
+        } else {
+            &[]
+        };
         let mut server = Server::start(program, self.folder.path(), &self.specs, flags);
         self.compare_warnings(&ours, &server.log(), counts);
         let what = || format!("{}\n{}", self.shown(), server.log());
@@ -252,6 +265,7 @@ impl Round {
                     zone,
                     kind: "combined".parse().unwrap(),
                     files: vec![path],
+                    reading: None,
                 }
             })
             .collect();
@@ -269,7 +283,10 @@ impl Round {
     }
 
     fn shown(&self) -> String {
-        let mut shown = format!("seed {}, -e {}\n", self.seed, self.options.host_bits);
+        let mut shown = format!(
+            "seed {}, -e {}\n",
+            self.seed, self.options.reading.host_bits
+        );
         for spec in &self.specs {
             for file in &spec.files {
                 let text = std::fs::read(file).unwrap();

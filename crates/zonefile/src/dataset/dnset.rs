@@ -2,13 +2,21 @@
 
 use rblmap::NameKey;
 
-use super::{exclusion, value_of};
+use super::{Tail, exclusion, value_of};
 use crate::line::word;
 use crate::piece::Piece;
 use crate::spec::NameScope;
 use crate::warning::Class;
 
-pub(super) fn entry<'t>(piece: &mut Piece<'t>, text: &'t [u8]) -> Result<(), Class> {
+/// The names below a name of more labels than this the hash of rspamd's rbldnsd cannot hold.
+pub(super) const DNHASH_LABELS: usize = 5;
+
+pub(super) fn entry<'t>(
+    piece: &mut Piece<'t>,
+    text: &'t [u8],
+    tail: Tail,
+    most_labels: usize,
+) -> Result<(), Class> {
     let (excluded, text) = exclusion(text);
     let (name, rest) = word(text);
     let (scope, name) = match name {
@@ -17,10 +25,11 @@ pub(super) fn entry<'t>(piece: &mut Piece<'t>, text: &'t [u8]) -> Result<(), Cla
         name => (NameScope::Exact, name),
     };
     let key = NameKey::parse(name).map_err(|_| Class::BadName)?;
-    if key.label_count() == 0 {
+    let labels = key.label_count();
+    if labels == 0 || scope != NameScope::Exact && labels > most_labels {
         return Err(Class::BadName);
     }
-    let value = value_of(piece, excluded, rest)?;
+    let value = value_of(piece, excluded, rest, tail)?;
     piece.push_name(key.as_bytes(), scope, value);
     Ok(())
 }

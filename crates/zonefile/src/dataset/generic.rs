@@ -7,9 +7,9 @@ use rblmap::NameKey;
 use crate::address4;
 use crate::directive;
 use crate::line::{digits, is_space, trim_start, word};
-use crate::piece::{Piece, What};
+use crate::piece::{Piece, Said, What};
 use crate::spec::NameScope;
-use crate::value::{MAX_SOURCE_TEXT, Stated, Text};
+use crate::value::{MAX_SOURCE_TEXT, Stated, Text, Words};
 use crate::warning::Class;
 
 pub(super) fn entry<'t>(piece: &mut Piece<'t>, text: &'t [u8]) -> Result<(), Class> {
@@ -54,7 +54,7 @@ fn address<'t>(piece: &mut Piece<'t>, key: &NameKey, data: &'t [u8]) -> Result<(
         a: Some(prefix.as_inet()),
         text: Text::None,
     });
-    piece.push_name(key.as_bytes(), NameScope::Exact, value);
+    piece.push_name(key.as_bytes(), NameScope::Exact, Said::Value(value));
     Ok(())
 }
 
@@ -69,9 +69,9 @@ fn text_record<'t>(piece: &mut Piece<'t>, key: &NameKey, data: &'t [u8]) -> Resu
     }
     let value = piece.values.id(Stated {
         a: None,
-        text: Text::Bytes(Cow::Borrowed(kept)),
+        text: Text::Words(Words::Data(Cow::Borrowed(kept))),
     });
-    piece.push_name(key.as_bytes(), NameScope::Exact, value);
+    piece.push_name(key.as_bytes(), NameScope::Exact, Said::Value(value));
     Ok(())
 }
 

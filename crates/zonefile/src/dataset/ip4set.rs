@@ -1,8 +1,8 @@
 //! `ip4set`: addresses, networks and ranges; answered by octet level.
 
-use super::{Rules, exclusion, value_of};
+use super::{Rules, Tail, exclusion, value_of};
 use crate::address4::{self, Grammar};
-use crate::piece::{BAD_A, BAD_VALUE, Piece};
+use crate::piece::{Piece, Said};
 use crate::warning::Class;
 
 pub(super) fn entry<'t>(
@@ -13,9 +13,9 @@ pub(super) fn entry<'t>(
     let grammar = Grammar {
         ranges: true,
         zero_length: false,
-        mask_host_bits: rules.options.host_bits,
+        mask_host_bits: rules.options.reading.host_bits,
     };
-    network(piece, text, grammar)
+    network(piece, text, grammar, Tail::Value)
 }
 
 /// Reads an entry of `ip4set` or `ip4trie`. A bad value is kept: rbldnsd looks at the size of the
@@ -24,13 +24,14 @@ pub(super) fn network<'t>(
     piece: &mut Piece<'t>,
     text: &'t [u8],
     grammar: Grammar,
+    tail: Tail,
 ) -> Result<(), Class> {
     let (excluded, text) = exclusion(text);
     let (range, rest) = address4::key(text, grammar)?;
-    let value = match value_of(piece, excluded, rest) {
+    let value = match value_of(piece, excluded, rest, tail) {
         Ok(value) => value,
-        Err(Class::BadValue) => BAD_VALUE,
-        Err(_) => BAD_A,
+        Err(Class::BadValue) => Said::BadValue,
+        Err(_) => Said::BadA,
     };
     piece.push_v4(range, value);
     Ok(())

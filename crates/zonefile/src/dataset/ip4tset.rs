@@ -11,7 +11,7 @@ pub(super) fn entry<'t>(piece: &mut Piece<'t>, text: &'t [u8]) -> Result<(), Cla
         return Err(Class::BadAddress);
     }
     note_unread(piece, rest);
-    let value = piece.values.default_id();
+    let value = piece.default_value();
     let (start, end) = (prefix.address, prefix.address);
     piece.push_v4(Range { start, end }, value);
     Ok(())

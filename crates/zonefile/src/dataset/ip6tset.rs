@@ -3,7 +3,7 @@
 use super::{exclusion, note_unread};
 use crate::address4::ends_key;
 use crate::address6;
-use crate::piece::{EXCLUDED, Piece};
+use crate::piece::{Piece, Said};
 use crate::warning::Class;
 
 pub(super) fn entry<'t>(piece: &mut Piece<'t>, text: &'t [u8]) -> Result<(), Class> {
@@ -16,14 +16,14 @@ pub(super) fn entry<'t>(piece: &mut Piece<'t>, text: &'t [u8]) -> Result<(), Cla
         if !words.is_full() {
             return Err(Class::BadLength);
         }
-        piece.push_v6(words.address, words.address, EXCLUDED);
+        piece.push_v6(words.address, words.address, Said::Excluded);
         return Ok(());
     }
     if words.gap || words.count != 4 {
         return Err(Class::BadLength);
     }
     note_unread(piece, rest);
-    let value = piece.values.default_id();
+    let value = piece.default_value();
     piece.push_v6(words.address, words.address | u128::from(u64::MAX), value);
     Ok(())
 }

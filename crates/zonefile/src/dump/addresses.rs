@@ -7,10 +7,9 @@ use rblmap::{Run, ValueId};
 
 use super::record::{self, Tail};
 use super::{Scene, put};
+use crate::address6::MAPPED;
 use crate::error::Error;
-use crate::plain::networks;
-
-const MAPPED: (u128, u128) = (0xffff_0000_0000, 0xffff_ffff_ffff);
+use crate::key::networks;
 
 /// Writes the IPv4 runs: disjoint, so what rbldnsd asks of levels decides nothing, and all records
 /// of a run answer together.
@@ -64,7 +63,7 @@ fn add_networks<'t>(
 }
 
 /// An address, a network, or a range that is neither.
-pub(super) fn v4_key(start: u32, end: u32) -> String {
+pub(crate) fn v4_key(start: u32, end: u32) -> String {
     let [first, last] = [start, end].map(Ipv4Addr::from_bits);
     let host = start ^ end;
     if start == end {
@@ -77,7 +76,7 @@ pub(super) fn v4_key(start: u32, end: u32) -> String {
 }
 
 /// A network, in hexadecimal words only.
-pub(super) fn v6_key(first: u128, last: u128) -> String {
+pub(crate) fn v6_key(first: u128, last: u128) -> String {
     let bits = (first ^ last).leading_zeros();
     let address = Ipv6Addr::from_bits(first);
     let dotted = address.to_ipv4().is_some() && first > 1;

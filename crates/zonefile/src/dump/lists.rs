@@ -1,17 +1,18 @@
-//! Content as lists for other programs: keys, networks, or rows with all that is said.
+//! Content as lists for other programs, and what these cannot hold.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 
-use rblmap::{NameKey, Run, Slot, Value};
+use rblmap::{NameKey, Run, Slot, Value, ValueId};
 use rblmap_content::{Content, ZoneContent};
-use rblmap_format::{NamePoint, Part, RawRecord, Template};
-use serde_json::json;
+use rblmap_format::RawRecord;
 
-use super::addresses::v4_key;
 use super::names::printed;
-use super::record;
-use crate::plain::networks;
+use super::{mmdb, plain, programs, rows};
+use crate::address6::unmapped;
+use crate::key::{self, Key, KeyRules, networks};
+use crate::spec::NameScope;
 
 /// What a list looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,17 +25,91 @@ pub enum ListFormat {
     Csv,
     /// One JSON object a key: zone, key, records.
     Json,
+    /// The listed names behind 0.0.0.0.
+    Hosts,
+    /// A response policy zone.
+    Rpz,
+    /// What `ipset restore` reads.
+    Ipset,
+    /// What `nft -f` reads.
+    Nft,
+    /// A cidr table of Postfix.
+    Postfix,
+    /// A database for libmaxminddb, with the A records as data.
+    Mmdb,
 }
 
-/// What a list could not say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Omitted {
-    /// Names that are not listed although a name above lists those below it.
-    pub hidden: u64,
-    /// Texts that lines of the format cannot hold.
-    pub texts: u64,
-    /// Names, where only networks are asked for.
-    pub names: u64,
+impl ListFormat {
+    /// Whether the format has a place for the names of zones.
+    pub fn has_zones(self) -> bool {
+        matches!(self, ListFormat::Csv | ListFormat::Json)
+    }
+}
+
+/// Something that a format cannot hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Loss {
+    /// Names that are hidden although a name above lists those below it.
+    Hidden,
+    /// Records without an A: what lists nothing.
+    Unlisted,
+    /// Texts that the format cannot hold.
+    Texts,
+    /// Values other than 127.0.0.2 without a text.
+    Values,
+    /// Names, where only addresses can be listed.
+    Names,
+    /// Names that the format cannot write.
+    OddNames,
+    /// Entries for all names below a name.
+    Below,
+    /// Runs of addresses, where only names can be listed.
+    Addresses,
+    /// IPv6 addresses that the format has for IPv4.
+    Mapped,
+}
+
+impl Loss {
+    /// What was left out.
+    pub fn what(self) -> &'static str {
+        match self {
+            Loss::Hidden => "names that are not listed although a name above lists those below it",
+            Loss::Unlisted => "records without an A, which list nothing",
+            Loss::Texts => "texts that the format cannot hold",
+            Loss::Values => "values (other than 127.0.0.2 without a text)",
+            Loss::Names => "names",
+            Loss::OddNames => "names that the format cannot write",
+            Loss::Below => "entries for all names below a name",
+            Loss::Addresses => "runs of addresses",
+            Loss::Mapped => "runs of IPv6 addresses that stand for IPv4 ones",
+        }
+    }
+}
+
+/// What a list could not say, by kind.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Omitted(BTreeMap<Loss, u64>);
+
+impl Omitted {
+    /// How often something was left out.
+    pub fn get(&self, loss: Loss) -> u64 {
+        self.0.get(&loss).copied().unwrap_or(0)
+    }
+
+    /// All that was left out.
+    pub fn iter(&self) -> impl Iterator<Item = (Loss, u64)> + '_ {
+        self.0.iter().map(|(loss, count)| (*loss, *count))
+    }
+
+    pub(super) fn add(&mut self, loss: Loss) {
+        self.add_all(loss, 1);
+    }
+
+    pub(super) fn add_all(&mut self, loss: Loss, count: u64) {
+        if count > 0 {
+            *self.0.entry(loss).or_default() += count;
+        }
+    }
 }
 
 /// Writes zones of some content as a list; what had to be left out.
@@ -53,7 +128,7 @@ pub struct Omitted {
 /// ```
 ///
 /// # Errors
-/// Those of `out`.
+/// Those of `out`, and more networks than a database of libmaxminddb can hold.
 pub fn write_list(
     content: &Content,
     zones: &[ZoneContent],
@@ -65,236 +140,158 @@ pub fn write_list(
         out.write_all(b"zone,key,a,txt\n")?;
     }
     for zone in zones {
-        if format == ListFormat::Cidr {
-            cidr(zone, out)?;
-            omitted.names += zone.names().len() as u64;
-            continue;
-        }
         let mut list = List {
             content,
-            zone: printed(zone.name()),
-            format,
-            out,
+            zone,
+            out: &mut *out,
             omitted: &mut omitted,
         };
-        for run in zone.v4() {
-            list.row(
-                &v4_key(run.start, run.end),
-                content.values().get(run.value),
-                None,
-            )?;
-        }
-        for run in zone.v6() {
-            list.row(&v6_key(run), content.values().get(run.value), None)?;
-        }
-        for point in zone.names().iter() {
-            list.point(&point)?;
+        match format {
+            ListFormat::Plain => plain::write(&mut list)?,
+            ListFormat::Csv => rows::csv(&mut list)?,
+            ListFormat::Json => rows::json(&mut list)?,
+            ListFormat::Cidr => programs::cidr(&mut list)?,
+            ListFormat::Hosts => programs::hosts(&mut list)?,
+            ListFormat::Rpz => programs::rpz(&mut list)?,
+            ListFormat::Ipset => programs::ipset(&mut list)?,
+            ListFormat::Nft => programs::nft(&mut list)?,
+            ListFormat::Postfix => programs::postfix(&mut list)?,
+            ListFormat::Mmdb => mmdb::write(&mut list)?,
         }
     }
     Ok(omitted)
 }
 
-struct List<'a, W> {
-    content: &'a Content,
-    zone: String,
-    format: ListFormat,
-    out: &'a mut W,
-    omitted: &'a mut Omitted,
+/// A zone that is being written.
+pub(super) struct List<'a, W> {
+    pub(super) content: &'a Content,
+    pub(super) zone: &'a ZoneContent,
+    pub(super) out: &'a mut W,
+    pub(super) omitted: &'a mut Omitted,
 }
 
-impl<W: Write> List<'_, W> {
-    fn point(&mut self, point: &NamePoint<'_>) -> io::Result<()> {
-        // Content holds names only.
-        let Ok(name) = NameKey::from_key(point.key) else {
-            return Ok(());
-        };
-        let shown = match name.label_count() {
+/// What a point says in one of its two tables.
+pub(super) struct NameEntry<'a> {
+    pub(super) name: NameKey,
+    pub(super) scope: NameScope,
+    /// None: hidden.
+    pub(super) value: Option<Value<'a>>,
+}
+
+impl NameEntry<'_> {
+    /// The name in the escapes of zone files, behind what says which names are meant.
+    pub(super) fn shown(&self) -> String {
+        let name = match self.name.label_count() {
             0 => String::new(),
-            _ => printed(&name),
+            _ => printed(&self.name),
         };
-        if point.exact == point.below {
-            return self.slot(&format!(".{shown}"), point.exact, &name);
-        }
-        self.slot(&shown, point.exact, &name)?;
-        self.slot(&format!("*.{shown}"), point.below, &name)
-    }
-
-    fn slot(&mut self, key: &str, slot: Slot, name: &NameKey) -> io::Result<()> {
-        match slot {
-            Slot::Inherit => Ok(()),
-            Slot::Nothing => self.row(key, Value::new(&[]), Some(name)),
-            Slot::Value(id) => self.row(key, self.content.values().get(id), Some(name)),
+        match self.scope {
+            NameScope::Exact => name,
+            NameScope::Below => format!("*.{name}"),
+            NameScope::Both => format!(".{name}"),
         }
     }
 
-    fn row(&mut self, key: &str, value: Value<'_>, name: Option<&NameKey>) -> io::Result<()> {
-        match self.format {
-            ListFormat::Json => self.json(key, value, name),
-            ListFormat::Csv => self.csv(key, value, name),
-            ListFormat::Plain | ListFormat::Cidr => self.plain(key, value),
-        }
+    /// The name as lists write it; none if they would read something else, or nothing.
+    pub(super) fn plain(&self, labels: usize) -> Option<String> {
+        let shown = self.shown();
+        let rules = KeyRules {
+            names: NameScope::Exact,
+            host_bits: false,
+            padded: false,
+            labels,
+        };
+        let read = key::parse(shown.as_bytes(), &rules);
+        let same = matches!(read, Ok((Key::Name(name, scope), _)) if name == self.name && scope == self.scope);
+        same.then_some(shown)
+    }
+}
+
+impl<'a, W: Write> List<'a, W> {
+    /// The value of an id.
+    pub(super) fn value(&self, id: ValueId) -> Value<'a> {
+        self.content.values().get(id)
     }
 
-    fn plain(&mut self, key: &str, value: Value<'_>) -> io::Result<()> {
-        if !value.is_listed() {
-            self.omitted.hidden += 1;
-            return Ok(());
-        }
-        for record in value.records() {
-            let Some(a) = record.a else {
-                self.omitted.texts += 1;
-                continue;
+    /// What the points of the zone say, in order; where a point says the same in both tables, it
+    /// is one entry.
+    pub(super) fn names(&self) -> impl Iterator<Item = NameEntry<'a>> + 'a {
+        let content = self.content;
+        self.zone.names().iter().flat_map(move |point| {
+            let scopes = if point.exact == point.below {
+                [
+                    (NameScope::Both, point.exact),
+                    (NameScope::Below, Slot::Inherit),
+                ]
+            } else {
+                [
+                    (NameScope::Exact, point.exact),
+                    (NameScope::Below, point.below),
+                ]
             };
-            let tail = record::tail(&record)
-                .ok()
-                .filter(|tail| tail.base().is_none());
-            if record.template.is_some() && tail.is_none() {
-                self.omitted.texts += 1;
-            }
-            match tail.filter(|_| record.template.is_some()) {
-                Some(tail) => {
-                    write!(self.out, "{key} ")?;
-                    self.out.write_all(tail.value())?;
-                    self.out.write_all(b"\n")?;
-                }
-                None if a == Ipv4Addr::new(127, 0, 0, 2) => writeln!(self.out, "{key}")?,
-                None if a.is_loopback() => writeln!(self.out, "{key} {a}")?,
-                None => writeln!(self.out, "{key} :{a}:")?,
-            }
-        }
-        Ok(())
-    }
-
-    fn csv(&mut self, key: &str, value: Value<'_>, name: Option<&NameKey>) -> io::Result<()> {
-        let zone = quoted(&self.zone);
-        let key = quoted(key);
-        let mut any = false;
-        for record in value.records() {
-            any = true;
-            let a = record.a.map_or_else(String::new, |a| a.to_string());
-            let text = record.template.map_or_else(Vec::new, |t| text(&t, name));
-            let text = quoted(&printable(&text));
-            writeln!(self.out, "{zone},{key},{a},{text}")?;
-        }
-        if !any {
-            writeln!(self.out, "{zone},{key},,")?;
-        }
-        Ok(())
-    }
-
-    fn json(&mut self, key: &str, value: Value<'_>, name: Option<&NameKey>) -> io::Result<()> {
-        let records: Vec<serde_json::Value> = value
-            .records()
-            .map(|record| json_record(&record, name))
-            .collect();
-        let row = json!({ "zone": self.zone, "key": key, "records": records });
-        serde_json::to_writer(&mut *self.out, &row)?;
-        self.out.write_all(b"\n")
-    }
-}
-
-fn json_record(record: &RawRecord<'_>, name: Option<&NameKey>) -> serde_json::Value {
-    let mut object = serde_json::Map::new();
-    if let Some(a) = record.a {
-        object.insert("a".to_owned(), json!(a.to_string()));
-    }
-    if let Some(template) = record.template {
-        let text = text(&template, name);
-        match String::from_utf8(text) {
-            Ok(text) => object.insert("txt".to_owned(), json!(text)),
-            Err(bytes) => {
-                let digits = bytes.as_bytes().iter().map(|byte| format!("{byte:02x}"));
-                object.insert("txt_hex".to_owned(), json!(digits.collect::<String>()))
-            }
-        };
-    }
-    object.into()
-}
-
-/// A text with `$` for the key and `$$` for a dollar sign, as in zone files.
-fn text(template: &Template<'_>, name: Option<&NameKey>) -> Vec<u8> {
-    let mut text = Vec::new();
-    for part in template.parts() {
-        match part {
-            Part::Literal(bytes) => {
-                for &byte in bytes {
-                    text.extend_from_slice(if byte == b'$' { b"$" } else { b"" });
-                    text.push(byte);
-                }
-            }
-            Part::Key => text.push(b'$'),
-            Part::KeyLess(less) => {
-                let mut above = name.copied();
-                for _ in 0..less {
-                    above = above.and_then(|name| name.parent());
-                }
-                let above = above.map_or_else(String::new, |name| name.to_string());
-                text.extend_from_slice(above.as_bytes());
-            }
-        }
-    }
-    text
-}
-
-fn printable(text: &[u8]) -> String {
-    text.iter()
-        .map(|&byte| match byte {
-            b'\\' | ..=31 | 127.. => format!("\\x{byte:02x}"),
-            byte => char::from(byte).to_string(),
+            // Content holds names only.
+            let name = NameKey::from_key(point.key).unwrap_or(NameKey::ROOT);
+            scopes.into_iter().filter_map(move |(scope, slot)| {
+                let value = match slot {
+                    Slot::Inherit => return None,
+                    Slot::Nothing => None,
+                    Slot::Value(id) => Some(content.values().get(id)),
+                };
+                Some(NameEntry { name, scope, value })
+            })
         })
-        .collect()
-}
-
-/// A field of a row (RFC 4180).
-fn quoted(field: &str) -> String {
-    if field.contains([',', '"']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
     }
-}
 
-fn v6_key(run: &Run<u128>) -> String {
-    let [first, last] = [run.start, run.end].map(Ipv6Addr::from_bits);
-    let mut parts = networks(run.start, run.end, 128);
-    let bits = (run.start ^ run.end).leading_zeros();
-    parts.next();
-    match parts.next() {
-        None if bits == 128 => first.to_string(),
-        None => format!("{first}/{bits}"),
-        Some(_) => format!("{first}-{last}"),
+    /// Counts what is lost of a value where none can be given; whether it lists its key.
+    pub(super) fn is_listed(&mut self, value: Value<'_>) -> bool {
+        let mut records = value.records();
+        let is_default = |record: &RawRecord<'_>| {
+            record.a == Some(Ipv4Addr::new(127, 0, 0, 2)) && record.template.is_none()
+        };
+        let simple =
+            records.next().is_some_and(|first| is_default(&first)) && records.next().is_none();
+        let loss = match (value.is_listed(), simple) {
+            (false, _) => Some(Loss::Unlisted),
+            (true, false) => Some(Loss::Values),
+            (true, true) => None,
+        };
+        loss.into_iter().for_each(|loss| self.omitted.add(loss));
+        value.is_listed()
     }
-}
 
-fn cidr(zone: &ZoneContent, out: &mut impl Write) -> io::Result<()> {
-    for (start, end) in joined(
-        zone.v4()
-            .iter()
-            .map(|run| (run.start.into(), run.end.into())),
-    ) {
-        for (first, last) in networks(start, end, 32) {
-            // Parts of an IPv4 run.
-            let address = Ipv4Addr::from_bits(u32::try_from(first).unwrap_or(u32::MAX));
-            writeln!(out, "{address}/{}", (first ^ last).leading_zeros() - 96)?;
+    /// The listed IPv4 runs, neighbours as one.
+    pub(super) fn v4(&mut self) -> Vec<(u128, u128)> {
+        let runs: Vec<Run<u32>> = self.zone.v4().to_vec();
+        let runs = runs
+            .into_iter()
+            .filter(|run| self.is_listed(self.content.values().get(run.value)));
+        joined(runs.map(|run| (run.start.into(), run.end.into())))
+    }
+
+    /// The listed IPv6 runs, neighbours as one, without those that are read back as IPv4.
+    pub(super) fn v6(&mut self) -> Vec<(u128, u128)> {
+        let mut kept = Vec::new();
+        for run in self.zone.v6() {
+            for (start, end) in networks(run.start, run.end, 128) {
+                if unmapped(start, end).is_some() {
+                    self.omitted.add(Loss::Mapped);
+                } else if self.is_listed(self.content.values().get(run.value)) {
+                    kept.push((start, end));
+                }
+            }
         }
+        joined(kept.into_iter())
     }
-    for (start, end) in joined(zone.v6().iter().map(|run| (run.start, run.end))) {
-        for (first, last) in networks(start, end, 128) {
-            let address = Ipv6Addr::from_bits(first);
-            writeln!(out, "{address}/{}", (first ^ last).leading_zeros())?;
-        }
-    }
-    Ok(())
 }
 
 /// Neighbours as one, whatever their values.
-fn joined(runs: impl Iterator<Item = (u128, u128)>) -> impl Iterator<Item = (u128, u128)> {
-    let mut runs = runs.peekable();
-    std::iter::from_fn(move || {
-        let (start, mut end) = runs.next()?;
-        while let Some((_, last)) = runs.next_if(|next| end.checked_add(1) == Some(next.0)) {
-            end = last;
+fn joined(runs: impl Iterator<Item = (u128, u128)>) -> Vec<(u128, u128)> {
+    let mut out: Vec<(u128, u128)> = Vec::new();
+    for (start, end) in runs {
+        match out.last_mut() {
+            Some(last) if last.1.checked_add(1) == Some(start) => last.1 = end,
+            _ => out.push((start, end)),
         }
-        Some((start, end))
-    })
+    }
+    out
 }

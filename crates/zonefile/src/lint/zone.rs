@@ -46,12 +46,7 @@ pub(crate) fn check_zone(
         };
         expect(has(LISTED_NAME), has(UNLISTED_NAME));
     }
-    let warning = |class: Class| Warning {
-        file: file.clone(),
-        line: 0,
-        class,
-        message: class.message(),
-    };
+    let warning = |class: Class| Warning::new(file.clone(), 0, class);
     classes.into_iter().map(warning).collect()
 }
 

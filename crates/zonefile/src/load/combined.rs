@@ -10,8 +10,8 @@ use crate::source::{Source, SourceText};
 use crate::spec::DatasetType;
 use crate::warning::Class;
 
-/// A stretch of lines that belong together.
-struct Stretch<'t> {
+/// Lines that belong together.
+struct Section<'t> {
     text: &'t [u8],
     lines_before: u64,
     dataset: Option<usize>,
@@ -23,12 +23,13 @@ impl<'t> Loader<'t, '_> {
     /// Reads all files of a combined dataset.
     pub(super) fn combined(&mut self, sources: &'t [Source]) -> Result<(), Error> {
         for source in sources {
+            let before = self.said();
             self.crlf_noted = false;
             let SourceText::Whole(whole) = &source.text else {
                 debug_assert!(false, "combined datasets are opened whole");
                 continue;
             };
-            let mut stretch = Stretch {
+            let mut section = Section {
                 text: whole,
                 lines_before: 0,
                 dataset: None,
@@ -39,20 +40,21 @@ impl<'t> Loader<'t, '_> {
             while !rest.is_empty() {
                 let (line, after, _) = line::split(rest);
                 if let Line::Directive(text) = line::classify(line) {
-                    self.border(&mut stretch, source, text, (rest, lines), after)?;
+                    self.border(&mut section, source, text, (rest, lines), after)?;
                 }
                 rest = after;
                 lines += 1;
             }
-            self.segment(stretch.dataset, source, stretch.text, stretch.lines_before)?;
+            self.segment(section.dataset, source, section.text, section.lines_before)?;
+            self.check_yield(DatasetType::Combined, source, before);
         }
         Ok(())
     }
 
-    /// Ends a stretch where a directive changes the dataset.
+    /// Ends a section where a directive changes the dataset.
     fn border(
         &mut self,
-        stretch: &mut Stretch<'t>,
+        section: &mut Section<'t>,
         source: &Source,
         text: &'t [u8],
         (here, lines): (&'t [u8], u64),
@@ -62,23 +64,23 @@ impl<'t> Loader<'t, '_> {
             Some(Directive::Dataset(header)) => Some(header),
             _ => None,
         };
-        if header.is_none() && stretch.reopen.is_none() {
+        if header.is_none() && section.reopen.is_none() {
             return Ok(());
         }
-        let len = stretch.text.len().saturating_sub(here.len());
-        let before = stretch.text.get(..len).unwrap_or_default();
-        self.segment(stretch.dataset, source, before, stretch.lines_before)?;
-        (stretch.text, stretch.lines_before) = (here, lines);
-        let reopened = stretch.reopen.take();
+        let len = section.text.len().saturating_sub(here.len());
+        let before = section.text.get(..len).unwrap_or_default();
+        self.segment(section.dataset, source, before, section.lines_before)?;
+        (section.text, section.lines_before) = (here, lines);
+        let reopened = section.reopen.take();
         match header {
-            None => stretch.dataset = reopened,
+            None => section.dataset = reopened,
             Some(header) => {
                 let place = Place {
                     source,
                     lines_before: lines,
                 };
-                stretch.dataset = self.header(header, place)?;
-                (stretch.text, stretch.lines_before) = (after, lines + 1);
+                section.dataset = self.header(header, place)?;
+                (section.text, section.lines_before) = (after, lines + 1);
             }
         }
         Ok(())
@@ -87,6 +89,7 @@ impl<'t> Loader<'t, '_> {
     /// Reads what follows `$DATASET`.
     fn header(&mut self, text: &[u8], place: Place<'_>) -> Result<Option<usize>, Error> {
         self.position = self.position.saturating_add(1);
+        self.stated += 1;
         let mut words = Vec::new();
         let mut rest = text;
         while !matches!(rest, [] | [b'#' | b';', ..]) {
@@ -119,8 +122,8 @@ fn inner_type(text: &[u8]) -> Result<DatasetType, Class> {
     let kind = text.split(|&b| b == b':').next().unwrap_or_default();
     let kind = std::str::from_utf8(kind).map_err(|_| Class::UnknownType)?;
     match kind.parse() {
-        Ok(DatasetType::Combined) | Err(Error::Acl) => Err(Class::NestedType),
-        Ok(kind) if !DatasetType::is_plain(kind) => Ok(kind),
+        Ok(DatasetType::Combined) | Err(Error::Acl | Error::Aclkey) => Err(Class::NestedType),
+        Ok(kind) if !kind.is_list() => Ok(kind),
         _ => Err(Class::UnknownType),
     }
 }

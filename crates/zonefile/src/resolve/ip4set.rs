@@ -20,7 +20,7 @@ pub(crate) fn resolve(
     mut pieces: Vec<Placed<'_>>,
     unions: &mut Unions<'_>,
 ) -> Result<Vec<Span<u32>>, Error> {
-    let nets: Vec<Net<u32>> = nets(&mut pieces, |placed| {
+    let nets: Vec<Net<u32, u32>> = nets(&mut pieces, |placed| {
         std::mem::take(&mut placed.piece.v4.nets)
     });
     let mut levels: [Vec<Span<u32>>; LEVELS] = Default::default();
@@ -41,8 +41,8 @@ pub(crate) fn resolve(
     Ok(resolved)
 }
 
-/// Cuts an entry into the fewest octet-aligned pieces, kept as stretches of pieces.
-pub(crate) fn cut(net: &Net<u32>, levels: &mut [Vec<Span<u32>>; LEVELS]) {
+/// Cuts an entry into the fewest octet-aligned pieces, kept as spans of pieces.
+pub(crate) fn cut(net: &Net<u32, u32>, levels: &mut [Vec<Span<u32>>; LEVELS]) {
     let mut open = vec![(u64::from(net.start), u64::from(net.end) + 1)];
     for (level, spans) in levels.iter_mut().enumerate() {
         let size = 1u64 << (24 - 8 * level);
@@ -67,7 +67,7 @@ pub(crate) fn cut(net: &Net<u32>, levels: &mut [Vec<Span<u32>>; LEVELS]) {
     }
 }
 
-/// Makes overlapping stretches disjoint: where several lie they speak together.
+/// Makes overlapping spans disjoint: where several lie they speak together.
 fn sweep(mut spans: Vec<Span<u32>>, unions: &mut Unions<'_>) -> Result<Vec<Span<u32>>, Error> {
     spans.par_sort_unstable_by_key(|span| (span.start, span.end, span.value));
     spans.dedup();

@@ -6,8 +6,8 @@ use rblmap::{NameKey, Slot, ValueId};
 use super::unions::Unions;
 use crate::error::Error;
 use crate::load::Placed;
-use crate::piece::EXCLUDED;
-use crate::spec::NameScope;
+use crate::piece::Said;
+use crate::spec::{DatasetType, NameScope};
 
 /// Points of the tree of names in key order, each once. Value 0 excludes.
 #[derive(Debug, Clone, Default)]
@@ -119,28 +119,70 @@ pub(crate) fn slot(value: Option<u32>) -> Slot {
     }
 }
 
+/// Which of several entries of one name answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Equal {
+    /// All of them together, unless one excludes.
+    All,
+    /// The first line.
+    First,
+    /// The last line; below a name, an exclusion only takes away what it says.
+    Last,
+    /// All of them together, and an exception holds for all names below it.
+    Excepted,
+}
+
+impl Equal {
+    pub(crate) fn of(kind: DatasetType) -> Equal {
+        match kind {
+            DatasetType::Dnhash => Equal::Last,
+            DatasetType::Postfix => Equal::First,
+            DatasetType::Adblock => Equal::Excepted,
+            _ => Equal::All,
+        }
+    }
+}
+
 /// What one line says in one of the two tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Said<'a> {
+struct Entry<'a> {
     key: &'a [u8],
     below: bool,
     value: u32,
     position: u32,
+    /// Whether it takes nothing but its own kind of entry away.
+    takes_back: bool,
 }
 
-/// Resolves the names of a dataset: all values of a name answer together, unless one excludes.
-pub(crate) fn resolve(pieces: &[Placed<'_>], unions: &mut Unions<'_>) -> Result<Names, Error> {
-    let mut said: Vec<Said<'_>> = pieces.iter().flat_map(said_by).collect();
+/// Resolves the names of a dataset.
+pub(crate) fn resolve(
+    pieces: &[Placed<'_>],
+    equal: Equal,
+    unions: &mut Unions<'_>,
+) -> Result<Names, Error> {
+    let mut said: Vec<Entry<'_>> = pieces.iter().flat_map(entries).collect();
     if !said.is_sorted() {
         said.par_sort_unstable();
     }
     let mut names = Names::default();
     let mut values = Vec::new();
+    let mut excepted: Option<&[u8]> = None;
     for group in said.chunk_by(|a, b| a.key == b.key) {
         let Some(first) = group.first() else { continue };
+        if excepted.is_some_and(|above| first.key.starts_with(above)) {
+            continue;
+        }
         let mut table = |below: bool| -> Result<Option<u32>, Error> {
+            let own = group.iter().filter(|entry| entry.below == below);
             values.clear();
-            values.extend(group.iter().filter(|s| s.below == below).map(|s| s.value));
+            match equal {
+                Equal::All | Equal::Excepted => values.extend(own.map(|entry| entry.value)),
+                Equal::First => values.extend(own.min_by_key(|e| e.position).map(|e| e.value)),
+                Equal::Last => {
+                    let last = own.max_by_key(|entry| entry.position);
+                    values.extend(last.filter(|last| !last.takes_back).map(|last| last.value));
+                }
+            }
             values.dedup();
             match values.as_slice() {
                 [] => Ok(None),
@@ -148,7 +190,13 @@ pub(crate) fn resolve(pieces: &[Placed<'_>], unions: &mut Unions<'_>) -> Result<
             }
         };
         let (exact, below) = (table(false)?, table(true)?);
-        let position = group.iter().map(|s| s.position).min();
+        if equal == Equal::Excepted && below == Some(0) {
+            excepted = Some(first.key);
+        }
+        if (exact, below) == (None, None) {
+            continue;
+        }
+        let position = group.iter().map(|entry| entry.position).min();
         names.push(View {
             key: first.key,
             exact,
@@ -159,7 +207,7 @@ pub(crate) fn resolve(pieces: &[Placed<'_>], unions: &mut Unions<'_>) -> Result<
     Ok(names)
 }
 
-fn said_by<'a>(placed: &'a Placed<'_>) -> impl Iterator<Item = Said<'a>> {
+fn entries<'a>(placed: &'a Placed<'_>) -> impl Iterator<Item = Entry<'a>> {
     placed.piece.names.iter().flat_map(|entry| {
         let end = entry.start + usize::from(entry.len);
         let key = placed.piece.arena.get(entry.start..end).unwrap_or_default();
@@ -170,17 +218,19 @@ fn said_by<'a>(placed: &'a Placed<'_>) -> impl Iterator<Item = Said<'a>> {
             NameScope::Below => [false, true],
             NameScope::Both => [true, true],
         };
+        let excludes = matches!(entry.value, Said::Excluded | Said::HeldBack);
         // A record with neither A nor text says nothing; only an exclusion excludes.
-        let speaks = value != 0 || entry.value == EXCLUDED;
+        let speaks = value != 0 || excludes;
         [false, true]
             .into_iter()
             .zip(tables)
             .filter(move |(_, has)| *has && speaks)
-            .map(move |(below, _)| Said {
+            .map(move |(below, _)| Entry {
                 key,
                 below,
                 value,
                 position,
+                takes_back: below && entry.value == Said::Excluded,
             })
     })
 }

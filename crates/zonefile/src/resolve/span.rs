@@ -1,4 +1,5 @@
-//! Spans: disjoint stretches of addresses, and how two lists of them are laid together.
+//! Spans: disjoint addresses of one answer, an exclusion among them, and how two lists of them are
+//! laid together. What is listed of them becomes the runs of content.
 
 use rblmap::{Run, ValueId};
 use rblmap_format::Address;

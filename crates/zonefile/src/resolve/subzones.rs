@@ -11,14 +11,14 @@ use rblmap_content::{Record, TemplateBuf, TextPart, ValueBuf};
 
 use super::names::{Names, View};
 use super::unions::Unions;
-use super::zone::Attached;
+use super::zone::{Attached, Group};
 use crate::error::Error;
 
 /// The zones of the specs, and those that each group of datasets knows.
 #[derive(Debug)]
 pub(crate) struct Subzones {
     asked: BTreeSet<NameKey>,
-    groups: BTreeMap<usize, BTreeSet<NameKey>>,
+    groups: BTreeMap<Group, BTreeSet<NameKey>>,
 }
 
 impl Subzones {
@@ -26,7 +26,7 @@ impl Subzones {
         asked: impl Iterator<Item = NameKey>,
         attached: impl Iterator<Item = &'a Attached>,
     ) -> Subzones {
-        let mut groups: BTreeMap<usize, BTreeSet<NameKey>> = BTreeMap::new();
+        let mut groups: BTreeMap<Group, BTreeSet<NameKey>> = BTreeMap::new();
         for one in attached {
             groups.entry(one.group).or_default().insert(one.zone);
         }
@@ -42,7 +42,7 @@ impl Subzones {
     }
 
     /// The zone in which a group is asked for the names of a zone.
-    pub(crate) fn asked_in(&self, group: usize, zone: &NameKey) -> Option<NameKey> {
+    pub(crate) fn asked_in(&self, group: Group, zone: &NameKey) -> Option<NameKey> {
         let known = self.groups.get(&group)?;
         let owner = self.owner(zone)?;
         longest(zone, |above| known.contains(above)).filter(|found| found.is_within(&owner))

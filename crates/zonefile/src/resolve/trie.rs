@@ -42,11 +42,11 @@ pub(crate) fn resolve4(
 
 /// Resolves networks that nest.
 pub(crate) fn resolve<A: Address>(
-    mut nets: Vec<Net<A>>,
+    mut nets: Vec<Net<A, u32>>,
     equal: Equal<'_>,
     unions: &mut Unions<'_>,
 ) -> Result<Vec<Span<A>>, Error> {
-    let order = |net: &Net<A>| (net.start, Reverse(net.end), net.line);
+    let order = |net: &Net<A, u32>| (net.start, Reverse(net.end), net.line);
     if !nets.is_sorted_by_key(order) {
         nets.par_sort_unstable_by_key(order);
     }
@@ -64,10 +64,10 @@ pub(crate) fn resolve<A: Address>(
 }
 
 fn unite_equal<A: Address>(
-    nets: Vec<Net<A>>,
+    nets: Vec<Net<A, u32>>,
     unions: &mut Unions<'_>,
-) -> Result<Vec<Net<A>>, Error> {
-    let mut out: Vec<Net<A>> = Vec::with_capacity(nets.len());
+) -> Result<Vec<Net<A, u32>>, Error> {
+    let mut out: Vec<Net<A, u32>> = Vec::with_capacity(nets.len());
     for group in nets.chunk_by(|a, b| (a.start, a.end) == (b.start, b.end)) {
         let Some(&first) = group.first() else {
             continue;
@@ -84,7 +84,7 @@ fn unite_equal<A: Address>(
 }
 
 /// Makes nested networks disjoint: inside each the ones nested in it speak first.
-fn flatten<A: Address>(nets: &[Net<A>]) -> Vec<Span<A>> {
+fn flatten<A: Address>(nets: &[Net<A, u32>]) -> Vec<Span<A>> {
     let mut out = Vec::with_capacity(nets.len());
     let mut open: Vec<(A, u32)> = Vec::new();
     // Where the innermost open network goes on; none behind the last address.

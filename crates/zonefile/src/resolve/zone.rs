@@ -11,6 +11,7 @@ use super::span::{self, Span};
 use super::subzones::Subzones;
 use super::unions::Unions;
 use super::{Layer, Places};
+use crate::address6;
 use crate::error::Error;
 use crate::warning::{Class, Warning};
 
@@ -21,17 +22,25 @@ pub(crate) struct Attached {
     pub(crate) zone: NameKey,
     /// The zone of the spec that it comes from, relative to the base.
     pub(crate) owner: NameKey,
-    /// Layers that rbldnsd asks together: the datasets of a zone, or those inside one `combined`.
-    /// Whether mapped addresses are IPv4 is decided for each such group.
-    pub(crate) group: usize,
+    /// Whether mapped addresses are IPv4 is decided for each group.
+    pub(crate) group: Group,
     /// What its records live for, in seconds; 0 for the default.
     pub(crate) ttl: u32,
     pub(crate) layer: Arc<Layer>,
 }
 
+/// Layers that rbldnsd asks together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Group {
+    /// The datasets of a zone, by the first spec that names it.
+    Zone(usize),
+    /// The datasets inside one spec.
+    Spec(usize),
+}
+
 const MAPPED: Span<u128> = Span {
-    start: 0xffff_0000_0000,
-    end: 0xffff_ffff_ffff,
+    start: address6::MAPPED.0,
+    end: address6::MAPPED.1,
     value: 0,
 };
 
@@ -50,7 +59,7 @@ pub(crate) fn unite(
     unions: &mut Unions<'_>,
     warnings: &mut Vec<Warning>,
 ) -> Result<DraftZone, Error> {
-    let mut groups: BTreeMap<usize, bool> = BTreeMap::new();
+    let mut groups: BTreeMap<Group, bool> = BTreeMap::new();
     for one in &parts.attached {
         *groups.entry(one.group).or_default() |= one.layer.has_v4;
     }
@@ -63,6 +72,9 @@ pub(crate) fn unite(
     for one in parts.attached {
         let mapped_is_v4 = groups.get(&one.group).copied().unwrap_or(false);
         let below = below(&one, all, subzones);
+        if mapped_is_v4 {
+            warnings.extend(one.layer.hidden_mapped());
+        }
         let layer = Arc::unwrap_or_clone(one.layer);
         let names = reachable(layer.names, &layer.places, &below, warnings);
         if !names.is_empty() {

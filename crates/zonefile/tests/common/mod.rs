@@ -36,6 +36,7 @@ pub fn spec(zone: &str, kind: &str, files: &[PathBuf]) -> Spec {
         zone: zone.parse().unwrap(),
         kind: kind.parse().unwrap(),
         files: files.to_vec(),
+        reading: None,
     }
 }
 

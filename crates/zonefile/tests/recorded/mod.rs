@@ -9,7 +9,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rblmap_zonefile::{Options, Spec};
+use rblmap_zonefile::{Options, Reading, Spec};
 use serde_json::Value;
 
 /// When the answers were recorded, more or less: between the stamps in the files.
@@ -52,7 +52,10 @@ pub fn options(case: &Value) -> Options {
     };
     Options {
         now: NOW,
-        host_bits: flag("-e"),
+        reading: Reading {
+            host_bits: flag("-e"),
+            ..Reading::default()
+        },
         refuse_gzip: flag("-C"),
         ..Options::default()
     }

@@ -1,0 +1,327 @@
+//! Changes laid over the content of an image.
+
+use std::collections::BTreeMap;
+
+use rblmap::{NameKey, Run, Slot, ValueId};
+use rblmap_content::{
+    Content, Draft, Edit, NameTable, ValueBuf, ZoneName, edit_runs, resolve_name,
+};
+use rblmap_format::Address;
+use rblmap_image::{EditedContent, V4Image};
+use rblmap_zonefile::{ListedKey, NameScope, listed_key};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// What came of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Changed,
+    /// There was nothing to change.
+    Nothing,
+}
+
+/// What is to be added, disjoint and rising.
+pub(super) struct Added<'c> {
+    content: &'c Content,
+    v4: Vec<Run<u32>>,
+    v6: Vec<Run<u128>>,
+    names: Vec<NameEntry>,
+}
+
+/// What is to be said of a name, or of those below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct NameEntry {
+    name: NameKey,
+    scope: NameScope,
+    value: ValueId,
+}
+
+impl<'c> Added<'c> {
+    /// All that the base zone of a content lists.
+    pub(super) fn of(content: &'c Content) -> Added<'c> {
+        let zone = content.base();
+        let mut names = Vec::new();
+        for point in zone.names().iter() {
+            // Content holds names only.
+            let Ok(name) = NameKey::from_key(point.key) else {
+                continue;
+            };
+            let slots = [
+                (NameScope::Exact, point.exact),
+                (NameScope::Below, point.below),
+            ];
+            names.extend(slots.into_iter().filter_map(|(scope, slot)| {
+                let value = slot.value()?;
+                Some(NameEntry { name, scope, value })
+            }));
+        }
+        Added {
+            content,
+            v4: zone.v4().to_vec(),
+            v6: zone.v6().to_vec(),
+            names,
+        }
+    }
+
+    /// The keys of the entries.
+    pub(super) fn keys(&self) -> impl Iterator<Item = ListedKey> + '_ {
+        let v4 = self.v4.iter().map(|run| ListedKey::V4(run.start, run.end));
+        let v6 = self.v6.iter().map(|run| ListedKey::V6(run.start, run.end));
+        let names = self
+            .names
+            .iter()
+            .map(|entry| ListedKey::Name(entry.name, entry.scope));
+        v4.chain(v6).chain(names)
+    }
+
+    /// Whether this leaves something of another one out.
+    pub(super) fn is_less_than(&self, other: &Added<'_>) -> bool {
+        self.v4 != other.v4 || self.v6 != other.v6 || self.names != other.names
+    }
+}
+
+/// The content of an image, and changes over it.
+pub(super) struct Editor<'i> {
+    draft: Draft<V4Image<'i>>,
+}
+
+impl<'i> Editor<'i> {
+    pub(super) fn new(content: EditedContent<'i>) -> Editor<'i> {
+        Editor {
+            draft: content.into_draft(),
+        }
+    }
+
+    /// The zone's name.
+    pub(super) fn name(&self) -> &ZoneName {
+        &self.draft.name
+    }
+
+    /// The content with all changes.
+    pub(super) fn finish(self) -> Result<EditedContent<'i>, rblmap_content::Error> {
+        self.draft.finish()
+    }
+
+    /// Takes a key out, as a list would write it.
+    pub(super) fn remove_text(&mut self, zone: &NameKey, key: &str) -> Result<Outcome, Failure> {
+        let key = listed_key(key.as_bytes())
+            .map_err(|what| Failure::new(Exit::BadInput, format!("key {key}: {what}")))?;
+        self.remove(zone, &key)
+    }
+
+    /// Takes a key out: whatever listed it, it is not listed any more.
+    pub(super) fn remove(&mut self, zone: &NameKey, key: &ListedKey) -> Result<Outcome, Failure> {
+        let zone = self.draft.zone_mut(zone);
+        let there = match *key {
+            ListedKey::V4(start, end) => {
+                let there = !runs_in(&zone.v4, start, end).is_empty();
+                let value = None;
+                edit_v4(&mut zone.v4, &[Edit { start, end, value }])?;
+                there
+            }
+            ListedKey::V6(start, end) => {
+                let there = zone
+                    .v6
+                    .iter()
+                    .any(|run| run.start <= end && start <= run.end);
+                let value = None;
+                zone.v6 = edit_runs(&zone.v6, &[Edit { start, end, value }]);
+                there
+            }
+            ListedKey::Name(name, scope) => remove_name(&mut zone.names, &name, scope),
+        };
+        Ok(if there {
+            Outcome::Changed
+        } else {
+            Outcome::Nothing
+        })
+    }
+
+    /// Adds entries, over whatever their keys said before.
+    pub(super) fn add(&mut self, zone: &NameKey, added: &Added<'_>) -> Result<(), Failure> {
+        let mut ids: BTreeMap<u32, ValueId> = BTreeMap::new();
+        let values = &mut self.draft.values;
+        let mut id = |old: ValueId| -> Result<ValueId, Failure> {
+            if let Some(id) = ids.get(&old.get()) {
+                return Ok(*id);
+            }
+            let value = ValueBuf::union([added.content.values().get(old)]);
+            let new = values.intern(&value);
+            let new = new.ok_or_else(|| Failure::new(Exit::BadInput, "too many values"))?;
+            ids.insert(old.get(), new);
+            Ok(new)
+        };
+        let v4 = edits(&added.v4, &mut id)?;
+        let v6 = edits(&added.v6, &mut id)?;
+        let mut names = Vec::with_capacity(added.names.len());
+        for entry in &added.names {
+            let value = id(entry.value)?;
+            names.push(NameEntry { value, ..*entry });
+        }
+        let zone = self.draft.zone_mut(zone);
+        edit_v4(&mut zone.v4, &v4)?;
+        if !v6.is_empty() {
+            zone.v6 = edit_runs(&zone.v6, &v6);
+        }
+        if !names.is_empty() {
+            zone.names = with_names(&zone.names, &names);
+        }
+        Ok(())
+    }
+
+    /// The part of some entries of which the keys are not listed.
+    pub(super) fn unlisted<'c>(&mut self, zone: &NameKey, added: &Added<'c>) -> Added<'c> {
+        let zone = self.draft.zone_mut(zone);
+        let v4 = added.v4.iter().flat_map(|run| {
+            let there = runs_in(&zone.v4, run.start, run.end);
+            gaps(*run, &there)
+        });
+        let v4 = v4.collect();
+        let v6 = added
+            .v6
+            .iter()
+            .flat_map(|run| gaps(*run, &zone.v6))
+            .collect();
+        zone.names.sort();
+        let names = added.names.iter().filter(|entry| match entry.scope {
+            NameScope::Below => zone
+                .names
+                .find(entry.name.as_bytes())
+                .is_none_or(|point| point.below.value().is_none()),
+            _ => resolve_name(&zone.names, &entry.name).is_none(),
+        });
+        Added {
+            content: added.content,
+            v4,
+            v6,
+            names: names.copied().collect(),
+        }
+    }
+}
+
+fn edits<A: Copy>(
+    runs: &[Run<A>],
+    id: &mut impl FnMut(ValueId) -> Result<ValueId, Failure>,
+) -> Result<Vec<Edit<A>>, Failure> {
+    let edits = runs.iter().map(|run| {
+        Ok(Edit {
+            start: run.start,
+            end: run.end,
+            value: Some(id(run.value)?),
+        })
+    });
+    edits.collect()
+}
+
+/// Lays rising, disjoint edits over IPv4 runs.
+fn edit_v4(v4: &mut V4Image<'_>, edits: &[Edit<u32>]) -> Result<(), Failure> {
+    if edits.is_empty() {
+        return Ok(());
+    }
+    match v4 {
+        V4Image::List(runs) => {
+            *runs = edit_runs(runs, edits);
+            Ok(())
+        }
+        V4Image::Blocks(blocks) => blocks.edit(edits).map_err(|at| {
+            let what = format!("change {at} of IPv4 addresses does not rise");
+            Failure::new(Exit::BadInput, what)
+        }),
+    }
+}
+
+/// The runs that meet a range.
+fn runs_in(v4: &V4Image<'_>, start: u32, end: u32) -> Vec<Run<u32>> {
+    let meets = |run: &&Run<u32>| run.start <= end && start <= run.end;
+    match v4 {
+        V4Image::List(runs) => runs.iter().filter(meets).copied().collect(),
+        V4Image::Blocks(blocks) => {
+            let mut reader = blocks.reader();
+            let mut found = Vec::new();
+            for block in rblmap_image::block_of(start)..=rblmap_image::block_of(end) {
+                found.extend(reader.runs(block).iter().filter(meets).copied());
+            }
+            found
+        }
+    }
+}
+
+/// The parts of a run that lie in none of some rising runs.
+fn gaps<A: Address>(run: Run<A>, there: &[Run<A>]) -> Vec<Run<A>> {
+    let mut out = Vec::new();
+    let mut from = Some(run.start);
+    let meeting = there
+        .iter()
+        .filter(|other| other.start <= run.end && run.start <= other.end);
+    for other in meeting {
+        let Some(start) = from else { break };
+        if let Some(end) = other.start.previous().filter(|end| start <= *end) {
+            out.push(Run { start, end, ..run });
+        }
+        from = other.end.next().map(|next| next.max(start));
+    }
+    if let Some(start) = from.filter(|start| *start <= run.end) {
+        out.push(Run { start, ..run });
+    }
+    out
+}
+
+/// Hides a name, or takes all out that is said of the names below it; whether anything was said.
+fn remove_name(names: &mut NameTable, name: &NameKey, scope: NameScope) -> bool {
+    names.sort();
+    let (own, below) = match scope {
+        NameScope::Exact => (true, false),
+        NameScope::Below => (false, true),
+        NameScope::Both => (true, true),
+    };
+    let mut there = own && resolve_name(names, name).is_some();
+    let mut kept = NameTable::new();
+    let mut point = (Slot::Inherit, Slot::Inherit);
+    for old in names.iter() {
+        if old.key == name.as_bytes() {
+            point = (old.exact, old.below);
+        } else if below && old.key.starts_with(name.as_bytes()) {
+            there |= old.exact.value().is_some() || old.below.value().is_some();
+        } else {
+            kept.push(old.key, old.exact, old.below);
+        }
+    }
+    there |= below && point.1.value().is_some();
+    let exact = if own { Slot::Nothing } else { point.0 };
+    let under = if below { Slot::Nothing } else { point.1 };
+    kept.push(name.as_bytes(), exact, under);
+    *names = kept;
+    there
+}
+
+/// Names with some of them set.
+fn with_names(names: &NameTable, entries: &[NameEntry]) -> NameTable {
+    let mut changed: BTreeMap<&[u8], (Slot, Slot)> = BTreeMap::new();
+    let set = |slots: &mut (Slot, Slot), entry: &NameEntry| match entry.scope {
+        NameScope::Exact => slots.0 = Slot::Value(entry.value),
+        NameScope::Below => slots.1 = Slot::Value(entry.value),
+        NameScope::Both => *slots = (Slot::Value(entry.value), Slot::Value(entry.value)),
+    };
+    for entry in entries {
+        changed
+            .entry(entry.name.as_bytes())
+            .or_insert((Slot::Inherit, Slot::Inherit));
+    }
+    let mut kept = NameTable::new();
+    for point in names.iter() {
+        match changed.get_mut(point.key) {
+            Some(slots) => *slots = (point.exact, point.below),
+            None => kept.push(point.key, point.exact, point.below),
+        }
+    }
+    for entry in entries {
+        if let Some(slots) = changed.get_mut(entry.name.as_bytes()) {
+            set(slots, entry);
+        }
+    }
+    for (key, (exact, below)) in changed {
+        kept.push(key, exact, below);
+    }
+    kept
+}

@@ -1,0 +1,163 @@
+//! `nft`: the elements of sets, as `nft list set` and `nft list ruleset` write them.
+
+use std::borrow::Cow;
+
+use super::add;
+use super::verdict::is_pass;
+use super::words::text_value;
+use crate::key::{self, Dress, Key, KeyRules};
+use crate::line::{trim, word};
+use crate::piece::Piece;
+use crate::spec::Options;
+use crate::warning::Class;
+
+/// Statements that say how a set is made, not what is in it.
+const ABOUT: [&[u8]; 12] = [
+    b"table",
+    b"set",
+    b"map",
+    b"type",
+    b"typeof",
+    b"flags",
+    b"size",
+    b"timeout",
+    b"gc-interval",
+    b"policy",
+    b"counter",
+    b"comment",
+];
+
+/// Reads a source.
+pub(super) fn read<'t>(text: &'t [u8], options: &Options) -> Piece<'t> {
+    let mut ruleset = Ruleset {
+        piece: Piece::default(),
+        options,
+        elements: false,
+    };
+    let mut line = 1u32;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (statement, mark, after) = statement(rest, ruleset.elements);
+        let lead = statement.len() - statement.trim_ascii_start().len();
+        let breaks = |text: &[u8]| {
+            u32::try_from(memchr::memchr_iter(b'\n', text).count()).unwrap_or(u32::MAX)
+        };
+        let first = line.saturating_add(breaks(statement.get(..lead).unwrap_or_default()));
+        ruleset.piece.at(first, statement.trim_ascii());
+        ruleset.take(statement.trim_ascii(), mark);
+        let taken = rest.get(..rest.len() - after.len()).unwrap_or_default();
+        line = line.saturating_add(breaks(taken));
+        rest = after;
+    }
+    let mut piece = ruleset.piece;
+    let open = text.last().is_some_and(|&byte| byte != b'\n');
+    piece.lines = if open { line } else { line.saturating_sub(1) };
+    piece
+}
+
+/// A statement or an element, the mark that ends it, and the rest of the text.
+fn statement(text: &[u8], in_elements: bool) -> (&[u8], Option<u8>, &[u8]) {
+    let mut quoted = false;
+    for (at, &byte) in text.iter().enumerate() {
+        let ends = match byte {
+            b'"' => {
+                quoted = !quoted;
+                false
+            }
+            _ if quoted => false,
+            b'{' | b'}' | b';' => true,
+            b',' => in_elements,
+            b'\n' | b'#' => !in_elements,
+            _ => false,
+        };
+        if ends {
+            let (statement, rest) = text.split_at_checked(at).unwrap_or((text, &[]));
+            let rest = if byte == b'#' {
+                let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                rest.get(end..).unwrap_or_default()
+            } else {
+                rest.get(1..).unwrap_or_default()
+            };
+            return (statement, Some(byte), rest);
+        }
+    }
+    (text, None, &[])
+}
+
+struct Ruleset<'t, 'o> {
+    piece: Piece<'t>,
+    options: &'o Options,
+    /// Whether the elements of a set are being read.
+    elements: bool,
+}
+
+impl<'t> Ruleset<'t, '_> {
+    fn take(&mut self, statement: &'t [u8], mark: Option<u8>) {
+        if self.elements {
+            if !statement.is_empty() {
+                self.element(statement);
+            }
+            self.elements = mark == Some(b',') || mark == Some(b'{');
+            return;
+        }
+        let (first, rest) = word(statement);
+        let (second, _) = word(rest);
+        let opens = mark == Some(b'{');
+        let is_element = matches!(first, b"add" | b"create") && second == b"element";
+        let is_list = first == b"elements" || first.starts_with(b"elements=");
+        if opens && (is_element || is_list) {
+            self.elements = true;
+            return;
+        }
+        let is_about = |word: &[u8]| ABOUT.contains(&word) || word == b"auto-merge";
+        let adds_set = matches!(first, b"add" | b"create") && is_about(second);
+        if statement.is_empty() || is_about(first) || adds_set || first == b"flush" {
+            return;
+        }
+        self.piece
+            .note_about(Class::Unread, statement, "not listed");
+    }
+
+    fn element(&mut self, element: &'t [u8]) {
+        let (text, rest) = head(element);
+        let parsed = key::parse(text, &KeyRules::of(self.options));
+        let Ok((key @ (Key::V4(_) | Key::V6 { .. }), Dress::Bare)) = parsed else {
+            self.piece
+                .note_about(parsed.err().unwrap_or(Class::BadAddress), element, "");
+            return;
+        };
+        // In a map a verdict stands behind the colon; in a concatenation more of the key behind a
+        // point.
+        let verdict = rest.strip_prefix(b":").map(trim);
+        let is_part = rest.starts_with(b".");
+        if is_part || verdict.is_some_and(|verdict| is_pass(word(verdict).0)) {
+            let why = if is_part {
+                "a part of a key"
+            } else {
+                "this lets it in"
+            };
+            self.piece
+                .note_about(Class::Unread, element, &format!("{why}; not listed"));
+            return;
+        }
+        let comment = comment(rest).filter(|_| self.options.reading.plain.text);
+        let text = Cow::Borrowed(comment.unwrap_or_default());
+        let value = text_value(&mut self.piece, None, text, self.options);
+        add(&mut self.piece, (key, Dress::Bare), value);
+    }
+}
+
+/// The key of an element and what follows it.
+fn head(element: &[u8]) -> (&[u8], &[u8]) {
+    let end = element.iter().position(u8::is_ascii_whitespace);
+    let (key, rest) = element
+        .split_at_checked(end.unwrap_or(element.len()))
+        .unwrap_or((element, &[]));
+    (key, rest.trim_ascii())
+}
+
+fn comment(rest: &[u8]) -> Option<&[u8]> {
+    let at = memchr::memmem::find(rest, b"comment \"")?;
+    let text = rest.get(at + b"comment \"".len()..)?;
+    text.split(|&byte| byte == b'"').next()
+}

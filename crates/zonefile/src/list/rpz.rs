@@ -1,0 +1,179 @@
+//! `rpz`: response policy zones, in the master format of name servers (RFC 1035, section 5).
+
+mod master;
+mod owner;
+
+use super::add;
+use super::verdict::is_passthru;
+use crate::key::{self, Dress, Key, KeyRules};
+use crate::piece::{Piece, Said};
+use crate::reading::cut_off;
+use crate::spec::{NameScope, Options};
+use crate::warning::Class;
+
+use master::{Entry, Master};
+use owner::{Owners, Trigger};
+
+/// Records that a zone has for itself, or that signatures need: no policy.
+const OF_THE_ZONE: [&[u8]; 9] = [
+    b"SOA",
+    b"NS",
+    b"RRSIG",
+    b"NSEC",
+    b"NSEC3",
+    b"NSEC3PARAM",
+    b"DNSKEY",
+    b"CDS",
+    b"CDNSKEY",
+];
+
+/// Reads a zone.
+pub(super) fn read<'t>(text: &'t [u8], options: &Options) -> Piece<'t> {
+    let mut zone = Zone {
+        piece: Piece::default(),
+        options,
+        owners: Owners::default(),
+    };
+    let mut master = Master::new(text);
+    while let Some(entry) = master.next() {
+        zone.piece.at(entry.line, entry.text);
+        zone.piece.cut_line = !entry.ended;
+        if let Err(class) = zone.entry(&entry) {
+            zone.piece.note(class);
+        }
+        if zone.piece.cut_line && !entry.words.is_empty() {
+            cut_off(&mut zone.piece);
+        }
+    }
+    let mut piece = zone.piece;
+    piece.lines = master.lines();
+    piece
+}
+
+struct Zone<'t, 'o> {
+    piece: Piece<'t>,
+    options: &'o Options,
+    owners: Owners,
+}
+
+/// What a record does with its owner.
+enum Action {
+    List,
+    LetIn,
+    Unknown(&'static str),
+}
+
+impl<'t> Zone<'t, '_> {
+    fn entry(&mut self, entry: &Entry<'t>) -> Result<(), Class> {
+        let Some((&first, rest)) = entry.words.split_first() else {
+            return Ok(());
+        };
+        if first.starts_with(b"$") && !entry.inherits {
+            return self.directive(first, rest);
+        }
+        let record = if entry.inherits {
+            entry.words.as_slice()
+        } else {
+            self.owners.set(first);
+            rest
+        };
+        let (kind, data) = kind_and_data(record).ok_or(Class::BadEntry)?;
+        if kind.eq_ignore_ascii_case(b"SOA") {
+            self.owners.found_apex();
+        }
+        if OF_THE_ZONE.iter().any(|own| kind.eq_ignore_ascii_case(own)) {
+            return Ok(());
+        }
+        let owner = self.owners.relative().ok_or(Class::BadName)?;
+        if owner.is_empty() {
+            // Whatever stands at the apex is about the zone.
+            return Ok(());
+        }
+        match owner::trigger(&owner) {
+            Trigger::Name => {
+                let (scope, name) = match owner.as_slice() {
+                    [b'*', b'.', name @ ..] => (NameScope::Below, name),
+                    name => (NameScope::Exact, name),
+                };
+                let rules = KeyRules {
+                    names: scope,
+                    labels: 1,
+                    ..KeyRules::of(self.options)
+                };
+                match key::parse(name, &rules) {
+                    Ok(key @ (Key::Name(..), Dress::Bare)) => {
+                        self.policy(key.0, &owner, kind, data)
+                    }
+                    _ => Err(Class::BadName),
+                }
+            }
+            Trigger::Network(key) => self.policy(key, &owner, kind, data),
+            Trigger::Malformed => Err(Class::BadAddress),
+            Trigger::Other => {
+                let why = "a trigger that is not about the name or address asked for; not listed";
+                self.piece.note_about(Class::Unread, &owner, why);
+                Ok(())
+            }
+        }
+    }
+
+    fn policy(&mut self, key: Key, owner: &[u8], kind: &[u8], data: &[&[u8]]) -> Result<(), Class> {
+        let said = match action(owner, kind, data) {
+            Action::List => self.piece.default_value(),
+            Action::LetIn => Said::Excluded,
+            Action::Unknown(why) => {
+                self.piece.note_about(Class::Unread, owner, why);
+                Said::Excluded
+            }
+        };
+        add(&mut self.piece, (key, Dress::Bare), said);
+        Ok(())
+    }
+
+    fn directive(&mut self, name: &[u8], rest: &[&[u8]]) -> Result<(), Class> {
+        if name.eq_ignore_ascii_case(b"$TTL") {
+            return Ok(());
+        }
+        let origin = rest
+            .first()
+            .filter(|_| name.eq_ignore_ascii_case(b"$ORIGIN"));
+        let origin = origin.ok_or(Class::BadSpecial)?;
+        self.owners.set_origin(origin);
+        Ok(())
+    }
+}
+
+/// Passes over lifetime and class, in any order: the type and the data.
+fn kind_and_data<'a, 't>(words: &'a [&'t [u8]]) -> Option<(&'t [u8], &'a [&'t [u8]])> {
+    let mut rest = words;
+    loop {
+        let (&first, after) = rest.split_first()?;
+        let is_class = [&b"IN"[..], b"CH", b"HS"]
+            .iter()
+            .any(|class| first.eq_ignore_ascii_case(class));
+        if !is_class && !first.first().is_some_and(u8::is_ascii_digit) {
+            return Some((first, after));
+        }
+        rest = after;
+    }
+}
+
+fn action(owner: &[u8], kind: &[u8], data: &[&[u8]]) -> Action {
+    if !kind.eq_ignore_ascii_case(b"CNAME") {
+        // Data of its own is given instead of the real one.
+        return Action::List;
+    }
+    let Some(&target) = data.first() else {
+        return Action::Unknown("no target; not listed");
+    };
+    if is_passthru(owner, target) {
+        return Action::LetIn;
+    }
+    if target.eq_ignore_ascii_case(b"rpz-tcp-only.") {
+        return Action::Unknown("rpz-tcp-only refuses nobody; not listed");
+    }
+    Action::List
+}
+
+#[cfg(test)]
+mod tests;
