@@ -105,11 +105,7 @@ fn round(seed: u64, program: &std::path::Path) -> (u64, u64) {
         let mut labels = name.labels();
         labels.reverse();
         labels.extend(BASE.split('.').map(|label| label.as_bytes().to_vec()));
-        if known
-            .mail
-            .iter()
-            .any(|name| text == *name || text.starts_with(&format!("{name}.")))
-        {
+        if known.has_mail(&text) {
             continue;
         }
         let types = [
@@ -155,6 +151,14 @@ struct Known {
 }
 
 impl Known {
+    /// Whether a name may have an MX record; `@` is the name of every subzone.
+    fn has_mail(&self, text: &str) -> bool {
+        self.mail.iter().any(|name| match name.as_str() {
+            "" => text.is_empty() || sources::SUBZONES.contains(&text),
+            name => text == name || text.starts_with(&format!("{name}.")),
+        })
+    }
+
     fn of(specs: &[Spec]) -> Known {
         let mut known = Known {
             mixed_ttl: false,
