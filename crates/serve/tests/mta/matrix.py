@@ -149,7 +149,8 @@ class Serve:
         drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
         with open(self.log, "a") as log:
             self.process = subprocess.Popen(drop + [RBLMAP_HERE, "serve", "--config", self.config], stderr=log)
-        write(os.path.join(RUN, os.path.basename(self.log) + ".pid"), str(self.process.pid))
+        self.pid = os.path.join(RUN, os.path.basename(self.log) + ".pid")
+        write(self.pid, str(self.process.pid))
         for _ in range(100):
             if "event=ready" in self.said()[self.mark():]:
                 return
@@ -168,6 +169,7 @@ class Serve:
     def stop(self):
         self.process.terminate()
         self.process.wait()
+        os.unlink(self.pid)
 
 
 def images():
@@ -365,6 +367,7 @@ def opensmtpd(serve, score):
     case("opensmtpd: the decisions are in its log", "adapter=opensmtpd action=allowed" in open(log, errors="replace").read())
     smtpd.terminate()
     smtpd.wait()
+    os.unlink(os.path.join(RUN, "smtpd.pid"))
 
 
 def sendmail(serve, score):
@@ -398,6 +401,8 @@ def end(path):
             time.sleep(0.1)
     except (OSError, ValueError):
         pass
+    if os.path.exists(path):
+        os.unlink(path)
 
 
 def rspamd(serve, score):
@@ -423,6 +428,7 @@ def rspamd(serve, score):
         case("rspamd (FFI): %s %s" % (address, "is listed" if listed else "is not"), ("RBLMAP_OPS" in seen) == listed and "symbols" in seen, seen[:600])
     process.terminate()
     process.wait()
+    os.unlink(os.path.join(RUN, "rspamd.pid"))
 
 
 def needs_library(name):
