@@ -118,6 +118,8 @@ impl Drop for LogWriter {
 
 fn write_lines(shared: &Waiting) {
     let mut told = 0;
+    // Two buffers take turns, so that lines are not copied while a text grows.
+    let mut text = String::new();
     loop {
         let mut lines = lock(&shared.lines);
         while lines.text.is_empty() && !lines.ends {
@@ -133,7 +135,8 @@ fn write_lines(shared: &Waiting) {
             lines = lock(&shared.lines);
         }
         let ends = lines.ends;
-        let mut text = std::mem::take(&mut lines.text);
+        text.clear();
+        std::mem::swap(&mut lines.text, &mut text);
         drop(lines);
         let lost = shared.lost.load(Ordering::Relaxed);
         if lost > told {
