@@ -75,62 +75,35 @@ impl NameKey {
     /// A label over 63 bytes, a name over 255 bytes in wire form, a number over 255.
     pub fn parse(text: &[u8]) -> Result<NameKey, NameError> {
         let mut wire = [0u8; MAX_WIRE];
+        // Where each label starts in `wire`, and how long it is.
         let mut starts = [(0usize, 0usize); MAX_WIRE / 2 + 1];
         let (mut used, mut count, mut label) = (0usize, 0usize, 0usize);
-        let mut rest = text;
-        loop {
-            let (byte, literal) = match rest {
-                [] => (b'.', false),
-                [b'\\', d, ..] if d.is_ascii_digit() => {
-                    let digits = rest
-                        .iter()
-                        .skip(1)
-                        .take(3)
-                        .take_while(|b| b.is_ascii_digit());
-                    let (mut number, mut taken) = (0u16, 1);
-                    for digit in digits {
-                        number = number * 10 + u16::from(digit - b'0');
-                        taken += 1;
+        for next in (Written { rest: text }).chain([Ok(Byte::Dot)]) {
+            let byte = match next? {
+                Byte::Of(byte) => byte,
+                Byte::Dot => {
+                    if label > 0 {
+                        if let Some(place) = starts.get_mut(count) {
+                            *place = (used - label, label);
+                        }
+                        count += 1;
+                        label = 0;
                     }
-                    rest = rest.get(taken - 1..).unwrap_or_default();
-                    (
-                        u8::try_from(number).map_err(|_| NameError::BadEscape)?,
-                        true,
-                    )
+                    continue;
                 }
-                [b'\\', byte, ..] => {
-                    rest = rest.get(1..).unwrap_or_default();
-                    (*byte, true)
-                }
-                [b'\\'] => (b'.', false), // a lone one at the end is dropped
-                [byte, ..] => (*byte, false),
             };
-            if byte == b'.' && !literal {
-                if label > 0 {
-                    if let Some(slot) = starts.get_mut(count) {
-                        *slot = (used - label, label);
-                    }
-                    count += 1;
-                    label = 0;
-                }
-                if rest.is_empty() || rest == b"\\" {
-                    break;
-                }
-            } else {
-                label += 1;
-                if label > MAX_LABEL {
-                    return Err(NameError::LabelTooLong);
-                }
-                // Each label has a length byte in wire form, and the root one more.
-                if used + 1 + count + 1 + 1 > MAX_WIRE {
-                    return Err(NameError::NameTooLong);
-                }
-                if let Some(slot) = wire.get_mut(used) {
-                    *slot = byte.to_ascii_lowercase();
-                }
-                used += 1;
+            label += 1;
+            if label > MAX_LABEL {
+                return Err(NameError::LabelTooLong);
             }
-            rest = rest.get(1..).unwrap_or_default();
+            // Each label has a length byte in wire form, and the root one more.
+            if used + 1 + count + 1 + 1 > MAX_WIRE {
+                return Err(NameError::NameTooLong);
+            }
+            if let Some(place) = wire.get_mut(used) {
+                *place = byte.to_ascii_lowercase();
+            }
+            used += 1;
         }
         let mut key = NameKey::ROOT;
         for &(start, len) in starts.iter().take(count).rev() {
@@ -272,6 +245,53 @@ impl NameKey {
             slot.copy_from_slice(bytes);
             self.len += bytes.len();
         }
+    }
+}
+
+/// A byte of a name as zone files write it.
+enum Byte {
+    /// The end of a label.
+    Dot,
+    /// A byte of a label.
+    Of(u8),
+}
+
+/// Reads the bytes of a name, escapes undone.
+struct Written<'a> {
+    rest: &'a [u8],
+}
+
+impl Iterator for Written<'_> {
+    type Item = Result<Byte, NameError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (byte, after) = match self.rest {
+            // A lone backslash at the end is dropped.
+            [] | [b'\\'] => return None,
+            [b'.', after @ ..] => (Byte::Dot, after),
+            [b'\\', after @ ..] => {
+                let digits = after
+                    .iter()
+                    .take(3)
+                    .take_while(|byte| byte.is_ascii_digit());
+                let (count, number) = digits.fold((0, 0u16), |(count, number), digit| {
+                    (count + 1, number * 10 + u16::from(digit - b'0'))
+                });
+                match (count, after) {
+                    (0, [byte, after @ ..]) => (Byte::Of(*byte), after),
+                    _ => {
+                        let Ok(byte) = u8::try_from(number) else {
+                            self.rest = &[];
+                            return Some(Err(NameError::BadEscape));
+                        };
+                        (Byte::Of(byte), after.get(count..).unwrap_or_default())
+                    }
+                }
+            }
+            [byte, after @ ..] => (Byte::Of(*byte), after),
+        };
+        self.rest = after;
+        Some(Ok(byte))
     }
 }
 

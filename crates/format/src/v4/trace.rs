@@ -6,15 +6,14 @@ use super::kind::ids::Ids;
 use super::kind::palette::PaletteIds;
 use super::kind::turns::TurnIds;
 use super::kind::{
-    DIRECT2, Kind, LIST, MIXED, RAW, SHORT, TURNS, entry_bytes, form_of, long_keys, name,
-    short_keys,
+    DIRECT2, Kind, LIST, MIXED, SHORT, TURNS, entry_bytes, form_of, long_keys, name, short_keys,
 };
 use super::lookup::{BlockLines, Lines};
 use super::values::Values;
 use crate::bytes::u16_at;
 use crate::sections::kind::{V4_BITS, V4_LINES, V4_STARTS, V4_TOP};
 use crate::trace::{Step, value};
-use crate::v4::shape::{ENTRY_BITS, LINE, MAP, Shape};
+use crate::v4::shape::{ENTRY_BITS, LINE, MAP, PALETTE, Shape};
 
 impl Lines<'_> {
     /// The bytes that decide about an address, in the order in which a lookup reads them.
@@ -91,65 +90,53 @@ impl Lines<'_> {
     }
 
     fn trace_line(&self, address: u32, number: usize, line: &[u8; LINE], steps: &mut Vec<Step>) {
-        let shape = Shape::new(self.width.into());
-        let kind_number = line[0] & 7;
         let at = number * LINE;
         let mut push = |from: usize, len: usize, what: String| {
             steps.push(Step::new(V4_LINES, at + from..at + from + len, what));
         };
-        let flags = line[0] >> 4;
-        let kind_name = name(kind_number);
+        self.trace_head(address, line, &mut push);
+        let number_of_kind = line[0] & 7;
+        if let Some(kind) = self.kinds.get(usize::from(number_of_kind)) {
+            if form_of(number_of_kind).windows {
+                trace_map(number_of_kind, kind.keys.at().into(), &mut push);
+            }
+            self.trace_entries(address, line, kind, &mut push);
+        }
+        // This asks the decode that lookups use, so a difference from the entries would show.
+        let id = value(self.lookup(address));
+        let address = Ipv4Addr::from_bits(address);
+        push(0, LINE, format!("line {number} says of {address}: {id}"));
+    }
+
+    /// Kind, flags, default, base and palette of a line.
+    fn trace_head(
+        &self,
+        address: u32,
+        line: &[u8; LINE],
+        push: &mut impl FnMut(usize, usize, String),
+    ) {
+        let shape = Shape::new(self.width.into());
+        let (number, flags) = (line[0] & 7, line[0] >> 4);
+        let kind_name = name(number);
         push(
             0,
             1,
-            format!("kind {kind_number}, {kind_name}; flags {flags:04b}"),
+            format!("kind {number}, {kind_name}; flags {flags:04b}"),
         );
         let default = value(self.read_default(line));
         push(shape.default_at, shape.width, format!("default: {default}"));
-        let base = u16_at(line, 2);
-        let first = Ipv4Addr::from_bits(address & !0xffff | u32::from(base));
+        let base = u32::from(u16_at(line, 2));
+        let first = Ipv4Addr::from_bits(address & !0xffff | base);
         push(2, 2, format!("base: {first}"));
-        if form_of(kind_number).four {
-            for place in 0..4 {
+        if form_of(number).four {
+            for place in 0..PALETTE {
                 let from = shape.palette_at + place * shape.width;
                 let id = value(self.read_id(line, from));
-                let only = if flags >> place & 1 != 0 {
-                    ", its key only"
-                } else {
-                    ""
-                };
+                let is_only = flags >> place & 1 != 0;
+                let only = if is_only { ", its key only" } else { "" };
                 push(from, shape.width, format!("palette {place}: {id}{only}"));
             }
         }
-        let Some(kind) = self.kinds.get(usize::from(kind_number)) else {
-            return;
-        };
-        if form_of(kind_number).windows {
-            let map_at = usize::from(kind.keys.at());
-            push(map_at, MAP, "map of windows".to_owned());
-            if matches!(kind_number, TURNS | MIXED) {
-                push(
-                    map_at + MAP,
-                    ENTRY_BITS,
-                    "turns to another value".to_owned(),
-                );
-            }
-            if kind_number == MIXED {
-                let from = map_at + MAP + ENTRY_BITS;
-                push(from, ENTRY_BITS, "entries of their key only".to_owned());
-            }
-        }
-        self.trace_entries(address, line, kind, &mut push);
-        // A lookup of an address of the same line: by the one decode that lookups have.
-        let id = value(self.lookup(address));
-        push(
-            0,
-            LINE,
-            format!(
-                "line {number} says of {}: {id}",
-                Ipv4Addr::from_bits(address)
-            ),
-        );
     }
 
     /// The entries of a line, or its place for the address.
@@ -161,10 +148,9 @@ impl Lines<'_> {
         push: &mut impl FnMut(usize, usize, String),
     ) {
         let number = line[0] & 7;
-        let base = u32::from(u16_at(line, 2));
         let form = form_of(number);
-        let keys_at = usize::from(kind.keys.at());
         if form.each {
+            let base = u32::from(u16_at(line, 2));
             let index = (address & 0xffff).wrapping_sub(base) as usize;
             if index < usize::from(kind.keys.count()) {
                 let (at, _) = self.place(line, kind, form, index);
@@ -177,57 +163,47 @@ impl Lines<'_> {
             }
             return;
         }
-        let short_at = keys_at + MAP + entry_bytes(form);
-        let short = |index: usize| (short_at + index, 1);
-        let long = |index: usize| (keys_at + 2 * index, 2);
-        let high = address & !0xffff;
-        let mut see =
-            |lows: Vec<u32>, ids: &mut dyn NextId, key: &dyn Fn(usize) -> (usize, usize)| {
-                let mut before = None;
-                for (index, low) in lows.into_iter().enumerate() {
-                    // Unused places repeat the last key.
-                    if before.replace(low) == Some(low) {
-                        break;
-                    }
-                    let (id, only) = ids.next_id(index);
-                    let (from, len) = key(index);
-                    let key = Ipv4Addr::from_bits(high | low & 0xffff);
-                    let holds = if only { "only" } else { "and on" };
-                    push(
-                        from,
-                        len,
-                        format!("entry {index}: {key} {holds}: {}", value(id)),
-                    );
-                }
-            };
-        let short_lows = || short_keys::lows(line, kind, form).collect();
-        let long_lows = || long_keys::lows(line, kind).collect();
-        match number {
-            LIST => see(long_lows(), &mut PaletteIds::new(self, line, kind), &long),
-            SHORT => see(short_lows(), &mut PaletteIds::new(self, line, kind), &short),
-            TURNS => see(
-                short_lows(),
-                &mut TurnIds::<false>::new(self, line, kind),
-                &short,
-            ),
-            MIXED => see(
-                short_lows(),
-                &mut TurnIds::<true>::new(self, line, kind),
-                &short,
-            ),
-            RAW => see(long_lows(), &mut Ids::new(self, line, kind), &long),
-            _ => {}
+        let keys_at = usize::from(kind.keys.at());
+        let (lows, key): (Vec<u32>, (usize, usize)) = if form.windows {
+            let lows = short_keys::lows(line, kind, form).collect();
+            (lows, (keys_at + MAP + entry_bytes(form), 1))
+        } else {
+            (long_keys::lows(line, kind).collect(), (keys_at, 2))
+        };
+        let mut palette = PaletteIds::new(self, line, kind);
+        let mut turns = TurnIds::<false>::new(self, line, kind);
+        let mut mixed = TurnIds::<true>::new(self, line, kind);
+        let mut ids = Ids::new(self, line, kind);
+        let mut next = |index| match number {
+            LIST | SHORT => palette.next(index),
+            TURNS => turns.next(index),
+            MIXED => mixed.next(index),
+            _ => ids.next(index),
+        };
+        let mut before = None;
+        for (index, low) in lows.into_iter().enumerate() {
+            // Unused places repeat the last key.
+            if before.replace(low) == Some(low) {
+                break;
+            }
+            let (id, only) = next(index);
+            let address = Ipv4Addr::from_bits(address & !0xffff | low & 0xffff);
+            let holds = if only { "only" } else { "and on" };
+            let what = format!("entry {index}: {address} {holds}: {}", value(id));
+            push(key.0 + key.1 * index, key.1, what);
         }
     }
 }
 
-/// [`Values`] behind a reference.
-trait NextId {
-    fn next_id(&mut self, index: usize) -> (u32, bool);
-}
-
-impl<V: Values> NextId for V {
-    fn next_id(&mut self, index: usize) -> (u32, bool) {
-        self.next(index)
+/// The map of windows and the bits for each entry.
+fn trace_map(kind: u8, map_at: usize, push: &mut impl FnMut(usize, usize, String)) {
+    push(map_at, MAP, "map of windows".to_owned());
+    if matches!(kind, TURNS | MIXED) {
+        let what = "turns to another value";
+        push(map_at + MAP, ENTRY_BITS, what.to_owned());
+    }
+    if kind == MIXED {
+        let what = "entries of their key only";
+        push(map_at + MAP + ENTRY_BITS, ENTRY_BITS, what.to_owned());
     }
 }
