@@ -54,13 +54,13 @@ impl ValueId {
     }
 }
 
-/// What a point of the tree of names says, of the name itself or of the names below it.
+/// A name rule: what a name is listed with, or what the names below it are listed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Slot {
-    /// Nothing of its own: the longest name above with something to say about names below rules.
+    /// The name has no rule of its own: the rule of the longest name above it holds.
     #[default]
     Inherit,
-    /// Not listed, whatever names above say.
+    /// Not listed, whatever the rules of names above say.
     Nothing,
     /// This value.
     Value(ValueId),
@@ -94,7 +94,7 @@ impl Slot {
     }
 }
 
-/// A point of the tree of names: a name that says something of itself or of the names below it.
+/// A name that has a rule for itself or for the names below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NamePoint<'a> {
     /// The name, as [`crate::NameKey::as_bytes`] gives it.

@@ -3,17 +3,17 @@
 use crate::address::Address;
 use crate::run::{Run, ValueId};
 
-/// Joins stretches that touch and have one value; leaves out those without, and any that do not
+/// Joins ranges that touch and have one value; leaves out ranges without a value, and any that do not
 /// rise (only damaged images have such).
 pub(crate) struct Runs<A, S> {
-    stretches: S,
+    ranges: S,
     pending: Option<Run<A>>,
 }
 
 impl<A, S> Runs<A, S> {
-    pub(crate) fn new(stretches: S) -> Runs<A, S> {
+    pub(crate) fn new(ranges: S) -> Runs<A, S> {
         Runs {
-            stretches,
+            ranges,
             pending: None,
         }
     }
@@ -23,7 +23,7 @@ impl<A: Address, S: Iterator<Item = (A, A, u32)>> Iterator for Runs<A, S> {
     type Item = Run<A>;
 
     fn next(&mut self) -> Option<Run<A>> {
-        for (start, end, id) in self.stretches.by_ref() {
+        for (start, end, id) in self.ranges.by_ref() {
             let Some(value) = ValueId::new(id) else {
                 continue;
             };

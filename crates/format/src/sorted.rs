@@ -1,7 +1,7 @@
 //! Looks addresses up in sorted entries: small IPv4 zones, and IPv6.
 //!
-//! An entry says a value of one address only, or of all addresses from its key on to the next
-//! entry. A table over the first bits of the address narrows the search.
+//! An entry has the value of one address only, or of all addresses from its key on to the next entry. A
+//! table over the first bits of the address narrows the search.
 
 use std::marker::PhantomData;
 
@@ -75,8 +75,8 @@ impl<'a> Sorted<'a> {
         id_at(self.ids, self.width, at)
     }
 
-    /// The `index`-th stretch of addresses that an entry speaks of, and its value's id.
-    pub(crate) fn stretch<K: Address>(&self, index: usize) -> Option<(K, K, u32)> {
+    /// The first and last address that the `index`-th entry holds for, and the id of its value.
+    pub(crate) fn entry<K: Address>(&self, index: usize) -> Option<(K, K, u32)> {
         let start = K::read(self.keys, index).filter(|_| index < self.count)?;
         let end = if self.is_only(index) {
             start
@@ -143,7 +143,7 @@ impl<'a> Sorted<'a> {
         let Some(at) = self.behind(address).checked_sub(1) else {
             return steps;
         };
-        let Some((first, last, id)) = self.stretch::<K>(at) else {
+        let Some((first, last, id)) = self.entry::<K>(at) else {
             return steps;
         };
         let keys = self.top.len();
@@ -172,15 +172,15 @@ impl<'a> Sorted<'a> {
 }
 
 /// The entries of a sorted section, each with the addresses that it holds for.
-pub(crate) struct SortedStretches<'a, A> {
+pub(crate) struct SortedEntries<'a, A> {
     section: Sorted<'a>,
     index: usize,
     address: PhantomData<A>,
 }
 
-impl<'a, A> SortedStretches<'a, A> {
-    pub(crate) fn new(section: Sorted<'a>) -> SortedStretches<'a, A> {
-        SortedStretches {
+impl<'a, A> SortedEntries<'a, A> {
+    pub(crate) fn new(section: Sorted<'a>) -> SortedEntries<'a, A> {
+        SortedEntries {
             section,
             index: 0,
             address: PhantomData,
@@ -188,25 +188,25 @@ impl<'a, A> SortedStretches<'a, A> {
     }
 
     /// From the entry on that holds for an address.
-    pub(crate) fn from(section: Sorted<'a>, first: A) -> SortedStretches<'a, A>
+    pub(crate) fn from(section: Sorted<'a>, first: A) -> SortedEntries<'a, A>
     where
         A: Address,
     {
         let index = section.behind(first).saturating_sub(1);
-        SortedStretches {
+        SortedEntries {
             index,
-            ..SortedStretches::new(section)
+            ..SortedEntries::new(section)
         }
     }
 }
 
-impl<A: Address> Iterator for SortedStretches<'_, A> {
+impl<A: Address> Iterator for SortedEntries<'_, A> {
     type Item = (A, A, u32);
 
     fn next(&mut self) -> Option<(A, A, u32)> {
-        let stretch = self.section.stretch(self.index)?;
+        let entry = self.section.entry(self.index)?;
         self.index += 1;
-        Some(stretch)
+        Some(entry)
     }
 }
 

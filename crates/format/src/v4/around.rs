@@ -4,7 +4,7 @@ use super::V4;
 use super::lookup::{BlockLines, Lines};
 use crate::address::widest;
 use crate::run::{Run, ValueId};
-use crate::v4::stretches::Stretches;
+use crate::v4::run_buffer::RunBuffer;
 
 /// How many bits of an address name its /16.
 const BLOCK_BITS: u32 = 16;
@@ -32,7 +32,7 @@ impl Lines<'_> {
             BlockLines::Uniform(value) => self.uniform_around(block, value),
             BlockLines::Damaged => u32::BITS,
             of @ BlockLines::Lines { .. } => {
-                let (mut found, mut runs) = (Box::new(Stretches::new()), Vec::new());
+                let (mut found, mut runs) = (Box::new(RunBuffer::new()), Vec::new());
                 self.push_runs(block, of, &mut found, &mut runs);
                 let first = u32::from(block) << 16;
                 let (start, end) = around(&runs, address, (first, first | 0xffff));

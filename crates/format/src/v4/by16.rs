@@ -1,5 +1,5 @@
-//! IPv4 data a /16 at a time, for crates that write images: an update copies the lines of each /16
-//! that it does not touch.
+//! IPv4 data by /16, for crates that write images: an update copies the lines of each /16 that it does
+//! not touch.
 
 use std::ops::Range;
 
@@ -7,8 +7,8 @@ use crate::run::{Run, ValueId};
 use crate::sections::{V4_BITS_LEN, V4_TOP_LEN};
 use crate::v4::lookup::{BlockLines, Lines};
 use crate::v4::outline::Outline;
+use crate::v4::run_buffer::RunBuffer;
 use crate::v4::shape::{BLOCK, LINE};
-use crate::v4::stretches::Stretches;
 
 /// The lines of a zone's IPv4 data.
 ///
@@ -50,7 +50,7 @@ pub enum V4Block<'a> {
 }
 
 impl V4Block<'_> {
-    /// How many units it has: one for each line, or one.
+    /// How many units the /16 has: one for each line, or one if it has no lines.
     pub fn units(&self) -> usize {
         match self {
             V4Block::Uniform(_) => 1,
@@ -58,7 +58,7 @@ impl V4Block<'_> {
         }
     }
 
-    /// Where in the /16 a unit starts, of the number of units where the /16 ends.
+    /// Where in the /16 a unit starts; for the number behind the last unit, where the /16 ends.
     pub fn start_of(&self, unit: usize) -> u32 {
         match (self, unit.checked_sub(1)) {
             (_, None) => 0,
@@ -70,12 +70,12 @@ impl V4Block<'_> {
         }
     }
 
-    /// The unit that speaks for an address of the /16.
+    /// The unit that an address of the /16 lies in.
     pub fn unit_of(&self, address: u32) -> usize {
         match self {
             V4Block::Uniform(_) => 0,
             V4Block::Lines { lines, starts } => {
-                // Of the last one there is no next start.
+                // The entry of the last line is not a start.
                 let starts = starts.get(..lines.len() - 1).unwrap_or_default();
                 starts.partition_point(|start| {
                     u32::from(u16::from_le_bytes(*start)) <= address & 0xffff
@@ -101,12 +101,12 @@ impl<'a> V4Blocks<'a> {
         Some(V4Blocks { lines })
     }
 
-    /// What there is of a /16, given by the first 16 bits of its addresses.
+    /// What the image holds of a /16, which is named by the upper half of its addresses.
     pub fn block(&self, block: u16) -> V4Block<'a> {
         match self.lines.lines_of(block) {
             BlockLines::Lines { lines, starts, .. } => V4Block::Lines { lines, starts },
             BlockLines::Uniform(value) => V4Block::Uniform(value),
-            // Looked for before.
+            // `of` has refused such lines.
             BlockLines::Damaged => V4Block::Uniform(None),
         }
     }
@@ -123,7 +123,7 @@ impl<'a> V4Blocks<'a> {
     pub fn walk(&self) -> V4Walk<'a> {
         V4Walk {
             lines: self.lines,
-            found: Box::new(Stretches::new()),
+            found: Box::new(RunBuffer::new()),
             runs: Vec::new(),
         }
     }
@@ -132,7 +132,7 @@ impl<'a> V4Blocks<'a> {
 /// Reads the runs of one /16 after the other.
 pub struct V4Walk<'a> {
     lines: Lines<'a>,
-    found: Box<Stretches>,
+    found: Box<RunBuffer>,
     runs: Vec<Run<u32>>,
 }
 
@@ -146,7 +146,7 @@ impl<'a> V4Walk<'a> {
         &self.runs
     }
 
-    /// As [`V4Walk::runs`], for some units of a /16, at least one: their runs, cut at their ends.
+    /// The runs of some units of a /16 (at least one), cut at their ends.
     pub fn runs_of(&mut self, block: u16, units: Range<usize>) -> &[Run<u32>] {
         let of = self.block(block);
         let V4Block::Lines { lines, starts } = of else {
@@ -162,9 +162,9 @@ impl<'a> V4Walk<'a> {
         &self.runs
     }
 
-    /// The outline of a unit of a /16, of lines as they are written. `see` gets values and how many
-    /// more runs, cut at the ends of the unit, have them: those of a value sum up to how many there
-    /// are. Most cost less than their runs.
+    /// The outline of a unit of a /16. Tells `see` how many runs, cut at the ends of the unit, each value
+    /// has: the numbers for one value add up to its count. Most units are counted without making
+    /// their runs, which costs less.
     pub fn outline(
         &mut self,
         block: u16,

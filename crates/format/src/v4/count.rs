@@ -9,9 +9,9 @@ use crate::simd::compare::{Compare, Task};
 use crate::v4::shape::LINE;
 
 impl Lines<'_> {
-    /// The outline of a line that speaks for the addresses from `start` to before `end`, and for each
-    /// id that runs have how many more or fewer it is to be counted. `None` for lines that have to be
-    /// walked: those that hold other than single addresses.
+    /// The outline of a line that answers for the addresses from `start` to before `end`. Tells `see` by
+    /// how many more or fewer runs each id is to be counted. `None` for lines that have to be walked:
+    /// those that hold more than single addresses.
     pub(crate) fn tally(
         &self,
         line: &[u8; LINE],

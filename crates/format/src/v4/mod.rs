@@ -13,8 +13,8 @@ pub mod lookup;
 mod many;
 pub mod outline;
 pub mod reencode;
+mod run_buffer;
 pub mod shape;
-mod stretches;
 mod trace;
 mod values;
 mod walk;
@@ -22,12 +22,12 @@ pub mod write;
 
 use crate::run::Run;
 use crate::runs::Runs;
-use crate::sorted::{Sorted, SortedStretches};
+use crate::sorted::{Sorted, SortedEntries};
 
 pub use by16::{V4Block, V4Blocks, V4Walk};
 pub use lookup::Lines;
 pub use outline::Outline;
-use walk::LineStretches;
+use walk::LineRuns;
 
 /// The IPv4 data of a zone, in whichever layout it has.
 #[derive(Debug, Clone, Copy)]
@@ -45,8 +45,8 @@ impl<'a> V4<'a> {
     pub fn runs_from(self, first: u32) -> impl Iterator<Item = Run<u32>> + use<'a> {
         let (sorted, lines) = match self {
             V4::Empty => (None, None),
-            V4::Sorted(section) => (Some(SortedStretches::from(section, first)), None),
-            V4::Lines(lines) => (None, Some(LineStretches::from(lines, first))),
+            V4::Sorted(section) => (Some(SortedEntries::from(section, first)), None),
+            V4::Lines(lines) => (None, Some(LineRuns::from(lines, first))),
         };
         let lines = lines.into_iter().flatten();
         Runs::new(sorted.into_iter().flatten().chain(lines)).filter_map(move |run| run.from(first))
@@ -56,8 +56,8 @@ impl<'a> V4<'a> {
     pub fn runs(self) -> impl Iterator<Item = Run<u32>> + use<'a> {
         let (sorted, lines) = match self {
             V4::Empty => (None, None),
-            V4::Sorted(section) => (Some(SortedStretches::new(section)), None),
-            V4::Lines(lines) => (None, Some(LineStretches::new(lines))),
+            V4::Sorted(section) => (Some(SortedEntries::new(section)), None),
+            V4::Lines(lines) => (None, Some(LineRuns::new(lines))),
         };
         let lines = lines.into_iter().flatten();
         Runs::new(sorted.into_iter().flatten().chain(lines))

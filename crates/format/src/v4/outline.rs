@@ -1,12 +1,12 @@
-//! What a stretch of addresses is made of, in a few numbers.
+//! How many runs and gaps some addresses have, and which values are at the ends.
 
 use crate::run::{Run, ValueId};
 
-/// What a stretch of IPv4 addresses is made of: all that another one needs to know. The stretch has an
-/// address at least.
+/// How many runs and gaps a range of IPv4 addresses has, and the values at its ends: enough to count
+/// those of neighbouring ranges together without walking them. The range has at least one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outline {
-    /// How many runs there are, cut at the ends of the stretch.
+    /// How many runs there are, cut at the ends of the range.
     pub runs: u32,
     /// How many gaps there are before, between and behind them.
     pub gaps: u32,
@@ -17,7 +17,7 @@ pub struct Outline {
 }
 
 impl Outline {
-    /// That of a stretch without a value.
+    /// A range without a value.
     pub const FREE: Outline = Outline {
         runs: 0,
         gaps: 1,
@@ -25,7 +25,7 @@ impl Outline {
         last: None,
     };
 
-    /// That of the addresses from `first` to `last`, of which these are the runs, cut at its ends.
+    /// The outline of the addresses from `first` to `last`, of which these are the runs, cut at its ends.
     ///
     /// ```
     /// use rblmap_format::{Outline, Run, ValueId};
@@ -46,7 +46,7 @@ impl Outline {
         let at_start = runs.first().filter(|run| run.start == first);
         let at_end = runs.last().filter(|run| run.end == last);
         Outline {
-            // No stretch that is counted has as many as 2^32.
+            // No range that is counted has as many as 2^32.
             runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
             gaps: gaps + u32::from(at_end.is_none()),
             first: at_start.map(|run| run.value),
@@ -54,12 +54,12 @@ impl Outline {
         }
     }
 
-    /// Whether one run or gap is all of the stretch.
+    /// Whether the range is one run or one gap.
     pub fn is_uniform(&self) -> bool {
         self.runs + self.gaps == 1
     }
 
-    /// How many runs and gaps begin here, when the stretch before is that.
+    /// How many runs and gaps begin in this range, if `before` is the range in front of it.
     pub fn starts(&self, before: Option<Outline>) -> (u32, u32) {
         match before {
             Some(before) if before.last == self.first => match self.first {
@@ -70,7 +70,7 @@ impl Outline {
         }
     }
 
-    /// That of this stretch and the next.
+    /// The outline of this range and the next together.
     #[must_use]
     pub fn then(&self, next: Outline) -> Outline {
         let (runs, gaps) = next.starts(Some(*self));

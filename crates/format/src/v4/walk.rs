@@ -1,4 +1,4 @@
-//! Walks what lines say, in address order.
+//! Walks the runs of IPv4 lines, in address order.
 
 use std::hint::select_unpredictable;
 
@@ -9,7 +9,7 @@ use super::kind::{
     DIRECT, DIRECT2, LIST, MIXED, SHORT, TURNS, direct, form_of, long_keys, short_keys,
 };
 use super::lookup::{BlockLines, Lines};
-use super::stretches::Stretches;
+use super::run_buffer::RunBuffer;
 use super::values::Values;
 use crate::run::Run;
 use crate::simd::compare::{Compare, Task};
@@ -21,7 +21,7 @@ impl Lines<'_> {
         &self,
         block: u16,
         of: BlockLines<'_>,
-        found: &mut Stretches,
+        found: &mut RunBuffer,
         out: &mut Vec<Run<u32>>,
     ) {
         let first = u32::from(block) << 16;
@@ -38,14 +38,14 @@ impl Lines<'_> {
         }
     }
 
-    /// Adds the runs of some lines of a /16, one behind the other, that speak for the addresses from
-    /// one to before another of it; cut at these. `starts` says where each but the first starts.
+    /// Adds the runs of some neighbouring lines of a /16, which answer for the addresses from `start` to
+    /// before `end`, cut at these. `starts` says where each line but the first starts.
     pub(super) fn push_lines(
         &self,
         block: u16,
         (lines, starts): (&[[u8; LINE]], &[[u8; 2]]),
         (start, end): (u32, u32),
-        found: &mut Stretches,
+        found: &mut RunBuffer,
         out: &mut Vec<Run<u32>>,
     ) {
         self.level.run(Walk {
@@ -60,10 +60,9 @@ impl Lines<'_> {
         });
     }
 
-    /// Finds where the stretches of equal value of a line begin that speaks for the addresses from
-    /// `start` to before `end`.
+    /// Finds where values change in a line that answers for the addresses from `start` to before `end`.
     #[inline(always)]
-    fn walk_line(&self, line: &[u8; LINE], ends: (u32, u32), found: &mut Stretches) {
+    fn walk_line(&self, line: &[u8; LINE], ends: (u32, u32), found: &mut RunBuffer) {
         let number = line[0] & 7;
         let Some(kind) = self.kinds.get(usize::from(number)) else {
             return;
@@ -104,7 +103,7 @@ impl Lines<'_> {
         lows: impl Iterator<Item = u32>,
         mut ids: V,
         (start, end): (u32, u32),
-        found: &mut Stretches,
+        found: &mut RunBuffer,
     ) {
         let default = self.read_default(line);
         found.push(start, default, true);
@@ -149,7 +148,7 @@ struct Walk<'l, 'a, 'b, 'o> {
     end: u32,
     /// The first address of the /16.
     first: u32,
-    found: &'o mut Stretches,
+    found: &'o mut RunBuffer,
     out: &'o mut Vec<Run<u32>>,
 }
 
@@ -178,40 +177,40 @@ impl Task for Walk<'_, '_, '_, '_> {
 }
 
 /// The runs of lines, cut at the ends of each /16, which is read as a whole.
-pub(crate) struct LineStretches<'a> {
+pub(crate) struct LineRuns<'a> {
     lines: Lines<'a>,
     /// The /16 to read next; none after the last.
     block: Option<u16>,
     /// The line that the next /16 with lines begins with; none where that is not known yet.
     next_line: Option<usize>,
-    found: Box<Stretches>,
+    found: Box<RunBuffer>,
     runs: Vec<Run<u32>>,
     index: usize,
 }
 
-impl<'a> LineStretches<'a> {
-    pub(crate) fn new(lines: Lines<'a>) -> LineStretches<'a> {
-        LineStretches {
+impl<'a> LineRuns<'a> {
+    pub(crate) fn new(lines: Lines<'a>) -> LineRuns<'a> {
+        LineRuns {
             lines,
             block: Some(0),
             next_line: Some(0),
-            found: Box::new(Stretches::new()),
+            found: Box::new(RunBuffer::new()),
             runs: Vec::new(),
             index: 0,
         }
     }
 
     /// From the /16 of an address on.
-    pub(crate) fn from(lines: Lines<'a>, address: u32) -> LineStretches<'a> {
-        LineStretches {
+    pub(crate) fn from(lines: Lines<'a>, address: u32) -> LineRuns<'a> {
+        LineRuns {
             block: u16::try_from(address >> 16).ok(),
             next_line: None,
-            ..LineStretches::new(lines)
+            ..LineRuns::new(lines)
         }
     }
 }
 
-impl Iterator for LineStretches<'_> {
+impl Iterator for LineRuns<'_> {
     type Item = (u32, u32, u32);
 
     fn next(&mut self) -> Option<(u32, u32, u32)> {

@@ -2,7 +2,7 @@
 
 use super::V6;
 use super::lookup::Lines6;
-use super::walk::LineStretches6;
+use super::walk::LineRuns6;
 use crate::address::widest;
 use crate::runs::Runs;
 
@@ -24,12 +24,12 @@ impl V6<'_> {
 
 impl Lines6<'_> {
     fn prefix_around(&self, address: u128) -> u32 {
-        let ((start, end), stretches) = match LineStretches6::of_32(*self, address) {
+        let ((start, end), ranges) = match LineRuns6::of_32(*self, address) {
             Ok(own) => own,
             Err((start, end)) => return widest(address, start, end),
         };
         let mut free = start;
-        for run in Runs::new(stretches) {
+        for run in Runs::new(ranges) {
             if run.start > address {
                 return widest(address, free, run.start - 1);
             }

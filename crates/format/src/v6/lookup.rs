@@ -29,7 +29,7 @@ pub struct Lines6<'a> {
 pub(crate) struct Entry6 {
     /// Number of the /64 in its /32.
     pub(crate) key: u32,
-    /// What it speaks of: one of the constants of [`crate::v6::shape`].
+    /// Which addresses it holds for: one of the constants of [`crate::v6::shape`].
     pub(crate) kind: u8,
     /// Its value, or the place of its group.
     pub(crate) id: u32,
@@ -128,7 +128,7 @@ impl<'a> Lines6<'a> {
             .unwrap_or_else(|| self.default_of(line))
     }
 
-    /// What the table says of a /32: its first line, or its id, and the number of its lines.
+    /// What V6_TOP holds for a /32: its first line and the number of its lines; or its id, and 0.
     #[inline(always)]
     fn net(&self, net: u32, compare: impl Compare) -> Option<(u32, u32)> {
         let start = bucket_of(net, self.bits);
@@ -150,7 +150,7 @@ impl<'a> Lines6<'a> {
         None
     }
 
-    /// The value of a stretch of whole /32s.
+    /// The id of a /32 that lies in a range of whole /32s of one value, 0 for none.
     #[inline(never)]
     fn wide_id(&self, net: u32) -> u32 {
         let after = self.ranges.partition_point(|row| u32_at(row, 0) <= net);
@@ -203,7 +203,7 @@ impl<'a> Lines6<'a> {
         }
     }
 
-    /// The value where no entry speaks.
+    /// The id of the default value of a line.
     #[inline]
     pub(crate) fn default_of(&self, line: &[u8; LINE]) -> u32 {
         self.id(line, self.shape.default_at, 0)

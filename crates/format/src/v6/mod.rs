@@ -11,10 +11,10 @@ pub mod write;
 
 use crate::run::Run;
 use crate::runs::Runs;
-use crate::sorted::{Sorted, SortedStretches};
+use crate::sorted::{Sorted, SortedEntries};
 
 pub use lookup::Lines6;
-use walk::LineStretches6;
+use walk::LineRuns6;
 
 /// The IPv6 data of a zone, in whichever layout it has.
 #[derive(Debug, Clone, Copy)]
@@ -32,8 +32,8 @@ impl<'a> V6<'a> {
     pub fn runs_from(self, first: u128) -> impl Iterator<Item = Run<u128>> + use<'a> {
         let (sorted, lines) = match self {
             V6::Empty => (None, None),
-            V6::Sorted(section) => (Some(SortedStretches::from(section, first)), None),
-            V6::Lines(lines) => (None, Some(LineStretches6::from(lines, first))),
+            V6::Sorted(section) => (Some(SortedEntries::from(section, first)), None),
+            V6::Lines(lines) => (None, Some(LineRuns6::from(lines, first))),
         };
         let lines = lines.into_iter().flatten();
         Runs::new(sorted.into_iter().flatten().chain(lines)).filter_map(move |run| run.from(first))
@@ -43,8 +43,8 @@ impl<'a> V6<'a> {
     pub fn runs(self) -> impl Iterator<Item = Run<u128>> + use<'a> {
         let (sorted, lines) = match self {
             V6::Empty => (None, None),
-            V6::Sorted(section) => (Some(SortedStretches::new(section)), None),
-            V6::Lines(lines) => (None, Some(LineStretches6::new(lines))),
+            V6::Sorted(section) => (Some(SortedEntries::new(section)), None),
+            V6::Lines(lines) => (None, Some(LineRuns6::new(lines))),
         };
         let lines = lines.into_iter().flatten();
         Runs::new(sorted.into_iter().flatten().chain(lines))

@@ -1,8 +1,8 @@
 //! The 64-byte lines of IPv6: how many entries they hold and where these lie.
 //!
 //! The upper half of an address is cut in two: its first 32 bits, the /32, and *x*, the number of
-//! the /64 in it. A line of [`crate::sections::kind::V6_LINES`] speaks of some /64s of one /32; a line of
-//! [`crate::sections::kind::V6_INSIDE_64`] of addresses inside a /64.
+//! the /64 in it. A line of [`crate::sections::kind::V6_LINES`] answers for some /64s of one /32; a line of
+//! [`crate::sections::kind::V6_INSIDE_64`] for addresses inside a /64.
 
 /// Bytes of a line.
 pub const LINE: usize = 64;
@@ -25,13 +25,13 @@ pub const RANGE_LEN: usize = 12;
 /// Entries of `ffffffff` behind the last one of [`crate::sections::kind::V6_STARTS`].
 pub const STARTS_PAD: usize = 16;
 
-/// An entry speaks of all /64s from its key on.
+/// An entry holds for all /64s from its key on.
 pub const FROM: u8 = 0;
-/// Of the /64 of its key.
+/// An entry holds for the /64 of its key.
 pub const ONLY_64: u8 = 1;
-/// Of the 65,536 /64s of its key.
+/// An entry holds for the 65,536 /64s that share the upper half of its key.
 pub const ONLY_48: u8 = 2;
-/// Of the inside of the /64 of its key: where the group lies stands in place of an id.
+/// An entry holds for the inside of the /64 of its key: the place of a group stands instead of an id.
 pub const INSIDE: u8 = 3;
 
 /// Bits of a place of a group that hold the slot.

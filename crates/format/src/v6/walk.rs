@@ -4,9 +4,9 @@ use crate::bytes::u32_at;
 use crate::v6::lookup::Lines6;
 use crate::v6::shape::{BIG, BUCKET, COUNT_AT, FIRST_AT, FROM, INSIDE, LINE, ONLY_48, USED_AT};
 
-/// The stretches of lines, read one line at a time. Visits no line twice, so damaged bytes do not
+/// The ranges of one value of lines, read one line at a time. Visits no line twice, so damaged bytes do not
 /// make the walk longer than the sections are.
-pub(crate) struct LineStretches6<'a> {
+pub(crate) struct LineRuns6<'a> {
     lines: Lines6<'a>,
     nets: std::vec::IntoIter<Net>,
     /// The /32 being walked, and its lines that are left.
@@ -31,24 +31,24 @@ struct Net {
     count: u32,
 }
 
-impl<'a> LineStretches6<'a> {
-    pub(crate) fn new(lines: Lines6<'a>) -> LineStretches6<'a> {
-        LineStretches6::of(lines, nets(lines))
+impl<'a> LineRuns6<'a> {
+    pub(crate) fn new(lines: Lines6<'a>) -> LineRuns6<'a> {
+        LineRuns6::of(lines, nets(lines))
     }
 
-    /// As [`LineStretches6::new`], from the /32 of an address on.
-    pub(crate) fn from(lines: Lines6<'a>, address: u128) -> LineStretches6<'a> {
+    /// As [`LineRuns6::new`], from the /32 of an address on.
+    pub(crate) fn from(lines: Lines6<'a>, address: u128) -> LineRuns6<'a> {
         let mut nets = nets(lines);
         nets.retain(|net| u128::from(net.last) >= address >> 96);
-        LineStretches6::of(lines, nets)
+        LineRuns6::of(lines, nets)
     }
 
-    /// The stretches of the /32s that are listed together with that of an address, and the first
+    /// The ranges of the /32s that are listed together with that of an address, and the first
     /// and last address of these; or the ends of a range of /32s of which nothing is said.
     pub(crate) fn of_32(
         lines: Lines6<'a>,
         address: u128,
-    ) -> Result<((u128, u128), LineStretches6<'a>), (u128, u128)> {
+    ) -> Result<((u128, u128), LineRuns6<'a>), (u128, u128)> {
         let first = |net: u32| u128::from(net) << 96;
         let last = |net: u32| u128::from(net) << 96 | u128::MAX >> 32;
         let (mut start, mut end) = (0, u128::MAX);
@@ -64,15 +64,15 @@ impl<'a> LineStretches6<'a> {
                     net
                 };
                 let ends = (first(own.first), last(own.last));
-                return Ok((ends, LineStretches6::of(lines, vec![own])));
+                return Ok((ends, LineRuns6::of(lines, vec![own])));
             }
         }
         Err((start, end))
     }
 
-    fn of(lines: Lines6<'a>, mut nets: Vec<Net>) -> LineStretches6<'a> {
+    fn of(lines: Lines6<'a>, mut nets: Vec<Net>) -> LineRuns6<'a> {
         nets.sort_by_key(|net| net.first);
-        LineStretches6 {
+        LineRuns6 {
             lines,
             nets: nets.into_iter(),
             net: 0,
@@ -182,7 +182,7 @@ impl<'a> LineStretches6<'a> {
     }
 }
 
-impl Iterator for LineStretches6<'_> {
+impl Iterator for LineRuns6<'_> {
     type Item = (u128, u128, u32);
 
     fn next(&mut self) -> Option<(u128, u128, u32)> {

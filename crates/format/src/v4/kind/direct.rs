@@ -7,10 +7,10 @@ use super::palette::short_u64_at;
 use super::{Form, Kind};
 use crate::bytes::{u16_at, u64_at};
 use crate::v4::lookup::Lines;
+use crate::v4::run_buffer::RunBuffer;
 use crate::v4::shape::LINE;
-use crate::v4::stretches::Stretches;
 
-/// Finds where the stretches of equal value begin in a line that answers for the addresses from
+/// Finds where values change in a line that answers for the addresses from
 /// `start` to before `end`.
 #[inline(always)]
 pub(in crate::v4) fn walk(
@@ -18,7 +18,7 @@ pub(in crate::v4) fn walk(
     line: &[u8; LINE],
     (kind, form): (&Kind, Form),
     (start, end): (u32, u32),
-    found: &mut Stretches,
+    found: &mut RunBuffer,
 ) {
     let base = u32::from(u16_at(line, 2));
     let count = u32::from(kind.keys.count());
