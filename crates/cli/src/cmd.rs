@@ -16,6 +16,7 @@ mod filter;
 mod history;
 mod impact;
 mod info;
+mod info_segment;
 mod keygen;
 mod keys;
 mod list;

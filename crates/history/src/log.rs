@@ -72,6 +72,13 @@ impl Log {
         serials.max()
     }
 
+    /// Where the history begins, by its first segment that can be read.
+    pub fn first(&self) -> Option<Version> {
+        let paths = self.paths().ok()?;
+        let mut segments = paths.iter().filter_map(|path| Segment::read(path).ok());
+        segments.next().map(|segment| segment.base())
+    }
+
     /// Adds what an update changed. Without an old image, or with one of another zone, the history
     /// begins with the new one. Killed at any moment, it leaves a log that can be read: segments get
     /// their names when they are complete, and one that was merged into another is known by that.

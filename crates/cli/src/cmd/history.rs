@@ -238,25 +238,8 @@ fn show(
             };
             serde_json::to_writer(&mut out, &object)?;
         } else {
-            let a: Vec<String> = line.says.a.iter().map(Ipv4Addr::to_string).collect();
-            let txt: Vec<String> = line
-                .says
-                .txt
-                .iter()
-                .map(|t| escaped(t.as_bytes()))
-                .collect();
-            write!(
-                out,
-                "{}\t{}\t{}\t{}\t{}",
-                rfc3339(line.time),
-                line.serial,
-                line.event,
-                a.join(","),
-                txt.join(" ")
-            )?;
-            for more in line.network.iter().chain(&label) {
-                write!(out, "\t{more}")?;
-            }
+            let more: Vec<&String> = line.network.iter().chain(&label).collect();
+            print_line(line, &more, &mut out)?;
         }
         out.write_all(b"\n")?;
     }
@@ -277,6 +260,15 @@ fn show(
         writeln!(out, "{words}")?;
     }
     out.flush()
+}
+
+fn print_line(line: &Line, more: &[&String], out: &mut impl Write) -> io::Result<()> {
+    let a: Vec<String> = line.says.a.iter().map(Ipv4Addr::to_string).collect();
+    let texts = line.says.txt.iter();
+    let txt: Vec<String> = texts.map(|text| escaped(text.as_bytes())).collect();
+    let (time, a, txt) = (rfc3339(line.time), a.join(","), txt.join(" "));
+    write!(out, "{time}\t{}\t{}\t{a}\t{txt}", line.serial, line.event)?;
+    more.iter().try_for_each(|column| write!(out, "\t{column}"))
 }
 
 fn label_of(labels: &Labels<'_>, subject: &Subject, line: &Line) -> String {

@@ -8,8 +8,8 @@ use rblmap_content::ContentId;
 use rblmap_delta::{Header, Kind, Limits, Summary, ZoneSummary};
 use serde::Serialize;
 
-use crate::cmd::bytes;
 use crate::cmd::open::{self, Opened};
+use crate::cmd::{bytes, info_segment};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -108,6 +108,9 @@ struct PackedZone {
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+    if info_segment::is_segment(&args.file) {
+        return info_segment::show(&args.file, args.json);
+    }
     let mut out = io::stdout().lock();
     let printed = match open::any(&args.file)? {
         Opened::Image(image) if args.bytes.is_some() => {

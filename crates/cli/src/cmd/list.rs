@@ -43,13 +43,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let image = open::image(&args.image)?;
     let zone = open::zone(&image, &args.image, &args.zone)?;
-    let expression = match &args.expression {
-        None => None,
-        Some(text) => Some(
-            Regex::new(text)
-                .map_err(|error| Failure::new(Exit::Usage, format!("--match: {error}")))?,
-        ),
-    };
+    let expression = args.expression.as_deref().map(expression).transpose()?;
     let under =
         match &args.under {
             None => None,
@@ -102,4 +96,8 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     } else {
         Exit::NotListed
     })
+}
+
+fn expression(text: &str) -> Result<Regex, Failure> {
+    Regex::new(text).map_err(|error| Failure::new(Exit::Usage, format!("--match: {error}")))
 }

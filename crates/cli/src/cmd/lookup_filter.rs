@@ -133,19 +133,7 @@ pub(crate) fn run(
             answerer.bad
         );
     }
-    match ended {
-        // Whoever reads has seen enough.
-        Err(Trouble::Writing(error)) => return Err(Failure::printing(&error)),
-        Err(Trouble::Reading(error)) => {
-            return Err(Failure::reading("standard input".as_ref(), &error));
-        }
-        Err(Trouble::NoCount(line)) => {
-            let line = escaped(&line);
-            let what = format!("standard input: {line} is no number of lines (--chunk-header)");
-            return Err(Failure::new(Exit::BadInput, what));
-        }
-        Ok(()) => {}
-    }
+    ended.map_err(Trouble::failure)?;
     Ok(match exit {
         Exit::Done if filter.exit_listed && !answerer.listed => Exit::NotListed,
         exit => exit,
@@ -156,6 +144,21 @@ enum Trouble {
     Reading(io::Error),
     Writing(io::Error),
     NoCount(Vec<u8>),
+}
+
+impl Trouble {
+    fn failure(self) -> Failure {
+        match self {
+            // Whoever reads has seen enough, where the pipe is closed.
+            Trouble::Writing(error) => Failure::printing(&error),
+            Trouble::Reading(error) => Failure::reading("standard input".as_ref(), &error),
+            Trouble::NoCount(line) => {
+                let line = escaped(&line);
+                let what = format!("standard input: {line} is no number of lines (--chunk-header)");
+                Failure::new(Exit::BadInput, what)
+            }
+        }
+    }
 }
 
 fn delimiter(text: &str) -> Result<[u8; 1], Failure> {

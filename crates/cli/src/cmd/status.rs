@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rblmap_feed::{Folder, Health, Kind, Level, ZoneHealth, time_text};
+use rblmap_history::Log;
 use serde_json::json;
 
 use crate::exit::Exit;
@@ -42,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let (text, level) = if args.prometheus {
         (prometheus(&health), Level::Ok)
     } else if args.json {
-        (json_lines(&health), health.level())
+        (json_lines(&health, &args.folder), health.level())
     } else {
         (nagios(&health), health.level())
     };
@@ -124,10 +125,11 @@ fn nagios(health: &Health) -> String {
     text
 }
 
-fn json_lines(health: &Health) -> String {
+fn json_lines(health: &Health, folder: &Path) -> String {
     let time = |seconds: u64| (seconds > 0).then(|| time_text(seconds));
     let line = |zone: &ZoneHealth| {
         let seen = zone.state.seen.as_ref();
+        let since = Log::new(folder.join(format!("{}.history", zone.zone))).first();
         json!({
             "zone": zone.zone.as_str(),
             "kind": kind(health.kind),
@@ -150,6 +152,8 @@ fn json_lines(health: &Health) -> String {
             "held": zone.page.held,
             "retired": zone.page.retired,
             "failure": zone.state.failure,
+            "history_since": since.and_then(|since| time(since.time)),
+            "history_since_serial": since.map(|since| since.serial),
         })
     };
     let lines = health.zones.iter().map(|zone| format!("{}\n", line(zone)));

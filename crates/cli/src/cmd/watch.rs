@@ -99,21 +99,15 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             }
         };
         any_image = true;
-        for zone in image.zones() {
-            let zone = zone.map_err(|error| Failure::at(&image_path, error))?;
-            let name = match zone.name().label_count() {
-                0 => image.name().to_owned(),
-                _ => format!("{}.{}", zone.name(), image.name()),
-            };
-            let mut is = BTreeMap::new();
-            of_networks(&image, &zone, &networks, &mut is);
-            of_names(&image, &zone, &names, &mut is);
-            let was = state
-                .listed
-                .insert(name.clone(), is.clone())
-                .unwrap_or_default();
-            compare(&image, &name, &was, &is, &mut changes);
-        }
+        let path = &image_path;
+        look(
+            &image,
+            path,
+            &networks,
+            &names,
+            &mut state.listed,
+            &mut changes,
+        )?;
     }
     if !any_image && exit == Exit::Done {
         let what = format!("{}: no image", args.dir.display());
@@ -143,6 +137,30 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         Exit::Done if is_quiet => Exit::NotListed,
         exit => exit,
     })
+}
+
+/// Compares all zones of an image with what is remembered, and remembers them.
+fn look(
+    image: &Image,
+    path: &Path,
+    networks: &[IpNet],
+    names: &[NameKey],
+    listed: &mut BTreeMap<String, BTreeMap<String, String>>,
+    changes: &mut Vec<Change>,
+) -> Result<(), Failure> {
+    for zone in image.zones() {
+        let zone = zone.map_err(|error| Failure::at(path, error))?;
+        let name = match zone.name().label_count() {
+            0 => image.name().to_owned(),
+            _ => format!("{}.{}", zone.name(), image.name()),
+        };
+        let mut is = BTreeMap::new();
+        of_networks(image, &zone, networks, &mut is);
+        of_names(image, &zone, names, &mut is);
+        let was = listed.insert(name.clone(), is.clone()).unwrap_or_default();
+        compare(image, &name, &was, &is, changes);
+    }
+    Ok(())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {

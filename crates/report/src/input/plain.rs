@@ -35,9 +35,7 @@ pub(super) fn count(
         } else {
             BLOCK.min(part.end - position)
         };
-        let want = usize::try_from(want)
-            .unwrap_or(usize::MAX)
-            .min(buffer.len());
+        let want = usize::try_from(want).unwrap_or(buffer.len());
         let room = buffer.get_mut(..want).unwrap_or_default();
         let read = read_at(file, room, position)?;
         if read == 0 {
