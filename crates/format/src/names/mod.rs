@@ -2,7 +2,7 @@
 //!
 //! - [`lookup`]: the two layouts as one
 //! - [`sorted`]: sorted names, read and written
-//! - [`lines`]: names in lines: look up; [`write`]: write them
+//! - [`lines`]: names in lines: look up; [`mod@write`]: write them
 //! - [`codes`]: how a name is hashed, and how it is written in bits; [`huffman`] makes the codes
 //! - [`suffixes`]: common suffixes: look up, choose, write
 //! - [`walk`]: all names in the order of their keys

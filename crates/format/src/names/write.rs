@@ -4,7 +4,7 @@
 //! Names are put into lines in the order of their keys, so equal names make equal bytes. The work
 //! has three steps, of which a caller may do the first two for several parts of the names at once:
 //! count symbols ([`Counts::add`]), write each name in bits ([`Coded::add`]), and put the names
-//! into lines ([`Writer::put`]).
+//! into lines ([`Writer::put_all`]).
 
 use super::codes::{
     CODE_MAX, COUNT, Chain, Code, Coder, END, ENTRIES, HashKey, IN_OVERFLOW, LINE, ORDER_SHIFT,

@@ -33,10 +33,10 @@
 //!
 //! # The three steps
 //!
-//! 1. **The /16** ([`Lines::block`]): test the bit of the /24, read the top entry.
-//! 2. **The line** ([`Lines::unit`]): count the starts up to the low half. Up to 64 starts are
+//! 1. **The /16** (`Lines::block`): test the bit of the /24, read the top entry.
+//! 2. **The line** (`Lines::unit`): count the starts up to the low half. Up to 64 starts are
 //!    compared at once, without a branch; a /16 with more is narrowed down to 64 first.
-//! 3. **The value** ([`Lines::id`]): decode the line. One code for all kinds, without a branch on
+//! 3. **The value** (`Lines::id`): decode the line. One code for all kinds, without a branch on
 //!    the kind: see `decode.rs`.
 //!
 //! The steps are separate functions so that many addresses can take each step together
@@ -46,7 +46,7 @@
 //!
 //! - The top entry and the table of kinds are asked for before the bit is tested: on cold caches
 //!   these loads overlap, and a miss needs neither.
-//! - While the starts are compared, the line is guessed ([`Lines::prefetch_guess`]): if all units
+//! - While the starts are compared, the line is guessed (`Lines::prefetch_guess`): if all units
 //!   had one length it would be number `low half × count / 65,536`. The page of the line is then
 //!   already being looked for, and often the line itself is there.
 //! - The code is compiled once for AVX2 and once for any machine. The choice is made when a zone is
@@ -185,7 +185,7 @@ impl<'a> Lines<'a> {
         })
     }
 
-    /// Asks for what [`Lines::block_or_units`] reads.
+    /// Prefetches what the first step of a lookup reads: the bit of the /24, and the top entry.
     #[inline(always)]
     pub fn prefetch_block(&self, address: u32) {
         if let Some(bits) = self.bits {
@@ -233,7 +233,7 @@ impl<'a> Lines<'a> {
         )
     }
 
-    /// Asks for what [`Lines::unit`] reads.
+    /// Asks for what `Lines::unit` reads.
     #[inline(always)]
     pub(crate) fn prefetch_unit(&self, entry: u32) {
         let starts = self.starts.as_ptr().wrapping_add((entry >> 8) as usize);
@@ -275,7 +275,7 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Asks for what [`Lines::id`] reads.
+    /// Asks for what `Lines::id` reads.
     #[inline(always)]
     pub(crate) fn prefetch_line(&self, line: u32) {
         prefetch(self.lines.as_ptr().wrapping_add(line as usize));
@@ -389,7 +389,7 @@ pub(crate) struct OneKind<'a, C> {
 }
 
 impl<C: Compare> OneKind<'_, C> {
-    /// As [`Lines::id`].
+    /// As `Lines::id`.
     #[inline(always)]
     pub(crate) fn id(&self, line: u32, address: u32) -> u32 {
         match self.lines.lines.get(line as usize) {

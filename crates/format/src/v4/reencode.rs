@@ -1,6 +1,6 @@
 //! Writes the IPv4 lines of a /16 that edits lie in: lines that stay as they were are copied.
 //!
-//! A line depends on where it starts, and on some addresses from there on ([`seen_to`]). So lines
+//! A line depends on where it starts, and on some addresses from there on (`seen_to` below). So lines
 //! well before an edit are as they were, and so are the lines behind it from the first one on that
 //! starts where a line started before.
 

@@ -223,7 +223,7 @@ pub(super) fn behind(runs: &[Run<u32>], block: u32, address: u32) -> &[Run<u32>]
     rest
 }
 
-/// As [`behind`], for a whole /16: the runs that do not end in it.
+/// The runs behind a /16, of runs of which none ends before it.
 pub fn behind_16(runs: &[Run<u32>], block: u16) -> &[Run<u32>] {
     behind(runs, block.into(), BLOCK)
 }

@@ -6,17 +6,17 @@
 //!
 //! | kind | number | where | what | best for |
 //! |---|--:|---|---|---|
-//! | [`RAW`] | 0 | [`long_keys`]: 16 bits a key | [`ids`]: an id for each | many values, far apart |
-//! | [`LIST`] | 1 | [`long_keys`] | [`palette`]: one of four values | few values, far apart |
-//! | [`DIRECT2`] | 2 | [`direct`]: a place for each address | [`palette`] | dense, few values |
-//! | [`DIRECT`] | 3 | [`direct`] | [`ids`] | dense, many values |
-//! | [`SHORT`] | 4 | [`short_keys`]: 8 bits a key, in windows | [`palette`] | few values, close together |
-//! | [`TURNS`] | 5 | [`short_keys`] | [`turns`]: an id where the value changes | many values in a row, singles |
-//! | [`MIXED`] | 6 | [`short_keys`] | [`turns`], and a bit for each single | singles and networks mixed |
+//! | [`RAW`] | 0 | `long_keys`: 16 bits a key | `ids`: an id for each | many values, far apart |
+//! | [`LIST`] | 1 | `long_keys` | `palette`: one of four values | few values, far apart |
+//! | [`DIRECT2`] | 2 | `direct`: a place for each address | `palette` | dense, few values |
+//! | [`DIRECT`] | 3 | `direct` | `ids` | dense, many values |
+//! | [`SHORT`] | 4 | `short_keys`: 8 bits a key, in windows | `palette` | few values, close together |
+//! | [`TURNS`] | 5 | `short_keys` | `turns`: an id where the value changes | many values in a row, singles |
+//! | [`MIXED`] | 6 | `short_keys` | `turns`, and a bit for each single | singles and networks mixed |
 //!
 //! Each part has a file of its own, with all that is done with it: read it for a lookup, walk it,
-//! count it, write it. **To add a kind**: give it a number and a row in [`form_of`] and
-//! [`Kind::new`] here, let `walk.rs` and `write.rs` (a match each) put its parts together, and let
+//! count it, write it. **To add a kind**: give it a number and a row in `form_of` and
+//! `Kind::new` here, let `walk.rs` and `write.rs` (a match each) put its parts together, and let
 //! `choose.rs` say when it reaches farthest.
 
 pub(super) mod direct;
