@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 use rblmap_format::{Run, ValueId};
 
-use crate::id::leaves;
+use crate::leaves::leaves;
 use crate::normal;
 use crate::values::renumbered;
 

@@ -22,7 +22,7 @@
 //! image against the one that the last delta names.
 
 use rayon::prelude::*;
-use rblmap::{Image, NameKey};
+use rblmap::{Image, NameKey, Run};
 use rblmap_content::{Content, ContentId, Draft, DraftZone, Edit, Facts, edit_runs};
 use rblmap_format::Address;
 use rblmap_image::{EditedContent, Layout, V4Image, V4Source, encode_named};
@@ -261,7 +261,10 @@ impl ZoneReader<'_> {
             match &mut zone.v4 {
                 V4Image::List(runs) => {
                     let edits = self.edits(&runs.as_slice(), &part.v4)?;
-                    *runs = edit_runs(runs, &edits);
+                    *runs = match runs.is_empty() {
+                        true => runs_of(edits),
+                        false => edit_runs(runs, &edits),
+                    };
                 }
                 V4Image::Blocks(blocks) => {
                     let edits = self.edits(&&**blocks, &part.v4)?;
@@ -316,8 +319,12 @@ impl ZoneReader<'_> {
                 false => Err(Error::Malformed { what: "length" }),
             }
         };
-        let read: Result<Vec<Vec<Edit<A>>>, Error> = parts.par_iter().map(read).collect();
-        let edits = read?.concat();
+        // Some at a time, so that edits are not held twice.
+        let mut edits = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
+        for parts in parts.chunks(2 * rayon::current_num_threads()) {
+            let read: Result<Vec<Vec<Edit<A>>>, Error> = parts.par_iter().map(read).collect();
+            read?.into_iter().for_each(|part| edits.extend(part));
+        }
         // Each stream rises; each begins behind the end of the one before.
         let rises = |pair: &[Edit<A>]| matches!(pair, [a, b] if a.end < b.start);
         match edits.par_windows(2).all(rises) {
@@ -327,6 +334,15 @@ impl ZoneReader<'_> {
             }),
         }
     }
+}
+
+/// Edits of a base that says nothing, as the runs that they make: in the memory that they have.
+fn runs_of(edits: Vec<Edit<u32>>) -> Vec<Run<u32>> {
+    let run = |edit: Edit<u32>| {
+        let (start, end, value) = (edit.start, edit.end, edit.value?);
+        Some(Run { start, end, value })
+    };
+    edits.into_iter().filter_map(run).collect()
 }
 
 /// A model is asked for each byte of text, and learns from names around each added one.

@@ -2,6 +2,7 @@
 
 use rblmap::{NameKey, Slot, Value, ValueId};
 use rblmap_content::{Content, NameTable, ZoneContent};
+use rblmap_image::{V4Source, V4View};
 
 use crate::diff::{number, renumbered, runs6};
 use crate::edit::find;
@@ -71,9 +72,13 @@ pub enum Says<'a> {
 /// assert_eq!(added, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn changes<'a>(old: &'a Content, new: &'a Content, mut see: impl FnMut(Change<'a>)) {
+pub fn changes<'a, V4: V4Source>(
+    old: &'a Content<V4>,
+    new: &'a Content<V4>,
+    mut see: impl FnMut(Change<'a>),
+) {
     let (ids, _) = number(old, new);
-    let values = Values::new(old, new, ids);
+    let values = Values::new(old.values(), new.values(), find::Ids::new(old, new, ids));
     let empty = NameTable::new();
     let mut zones: Vec<NameKey> = [old, new]
         .iter()
@@ -92,11 +97,13 @@ pub fn changes<'a>(old: &'a Content, new: &'a Content, mut see: impl FnMut(Chang
                 is,
             })
         };
-        let runs = renumbered(to.map_or(&[][..], ZoneContent::v4), |id| values.common(id));
-        find::differences(from.map_or(&[], ZoneContent::v4), &runs, |was, is| {
-            let what = Changed::V4(was.start, was.end);
-            see(what, values.says(was.value), values.says(is));
-        });
+        let nothing = V4View::List(&[]);
+        let view =
+            |zone: Option<&'a ZoneContent<V4>>| zone.map_or(nothing, |it| it.v4_runs().view());
+        for it in find::differences4(view(from), view(to), &values.ids) {
+            let what = Changed::V4(it.start, it.end);
+            see(what, values.says(it.was), values.says(it.is));
+        }
         let runs = renumbered(runs6(to), |id| values.common(id));
         find::differences(runs6(from), &runs, |was, is| {
             let what = Changed::V6(was.start, was.end);
@@ -150,20 +157,23 @@ fn names<'a>(
     }
 }
 
-/// The values of both contents under the ids of a payload.
+/// The values of both contents under the ids of a change.
 struct Values<'a> {
-    old: &'a Content,
-    new: &'a Content,
-    /// By rank in the new list.
-    ids: Vec<ValueId>,
-    /// The new list's ids of the added values.
+    old: &'a rblmap_content::Values,
+    new: &'a rblmap_content::Values,
+    ids: find::Ids,
+    /// The new content's ids of the added values.
     added: Vec<ValueId>,
 }
 
 impl<'a> Values<'a> {
-    fn new(old: &'a Content, new: &'a Content, ids: Vec<ValueId>) -> Values<'a> {
-        let is_added = |id: &ValueId| id.rank() as usize >= old.values().len();
-        let ranks = (0u32..).zip(&ids).filter(|(_, id)| is_added(id));
+    fn new(
+        old: &'a rblmap_content::Values,
+        new: &'a rblmap_content::Values,
+        ids: find::Ids,
+    ) -> Values<'a> {
+        let is_added = |id: &ValueId| id.rank() as usize >= old.len();
+        let ranks = (0u32..).zip(ids.all()).filter(|(_, id)| is_added(id));
         let added = ranks
             .filter_map(|(rank, _)| ValueId::from_rank(rank))
             .collect();
@@ -176,20 +186,18 @@ impl<'a> Values<'a> {
     }
 
     fn common(&self, id: ValueId) -> ValueId {
-        self.ids.get(id.rank() as usize).copied().unwrap_or(id)
+        self.ids.of(id)
     }
 
     fn says(&self, id: Option<ValueId>) -> Says<'a> {
         let Some(id) = id else {
             return Says::Nothing;
         };
-        if (id.rank() as usize) < self.old.values().len() {
-            return Says::Value(self.old.values().get(id));
+        if (id.rank() as usize) < self.old.len() {
+            return Says::Value(self.old.get(id));
         }
-        let own = self.added.get(id.rank() as usize - self.old.values().len());
-        own.map_or(Says::Nothing, |own| {
-            Says::Value(self.new.values().get(*own))
-        })
+        let own = self.added.get(id.rank() as usize - self.old.len());
+        own.map_or(Says::Nothing, |own| Says::Value(self.new.get(*own)))
     }
 
     fn slot_says(&self, slot: Slot) -> Says<'a> {

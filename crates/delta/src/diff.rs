@@ -11,7 +11,7 @@
 use rayon::prelude::*;
 use rblmap::{Image, NameKey, Run, Slot, ValueId};
 use rblmap_content::{Content, ContentId, Draft, Edit, NameTable, V4Runs, ZoneContent};
-use rblmap_format::{Address, sections};
+use rblmap_format::Address;
 use rblmap_image::{EditedContent, V4Image, V4Source, V4View};
 
 use crate::codec::range_coder::Encoder;
@@ -171,7 +171,7 @@ enum Edits4<'a> {
 impl<'a> Change<'a> {
     fn find(old: &'a EditedContent<'a>, new: &'a EditedContent<'a>) -> Change<'a> {
         let (ids, added) = number(old, new);
-        let ids = Ids::new(old, new, ids);
+        let ids = find::Ids::new(old, new, ids);
         let names =
             |content: &EditedContent<'_>| content.zones().iter().map(|zone| *zone.name()).collect();
         let (old_zones, new_zones): (Vec<NameKey>, Vec<NameKey>) = (names(old), names(new));
@@ -396,12 +396,12 @@ fn edit_of<A: Address>(run: &Run<A>) -> Edit<A> {
 fn zone_change<'a>(
     old: &'a EditedContent<'a>,
     new: &'a ZoneContent<V4Image<'a>>,
-    ids: &Ids,
+    ids: &find::Ids,
 ) -> ZoneChange<'a> {
     let zone = old.zone(new.name());
     let expires = new.expires().unwrap_or(0);
     let facts = new.facts().encode();
-    let map = |id: ValueId| ids.common(id);
+    let map = |id: ValueId| ids.of(id);
     let slot = |slot: Slot| slot.value().map_or(slot, |id| Slot::Value(map(id)));
     let mut names = NameTable::new();
     for point in new.names().iter() {
@@ -410,56 +410,19 @@ fn zone_change<'a>(
     let nothing = V4View::List(&[]);
     let was = zone.map_or(nothing, |zone| zone.v4_runs().view());
     let is = new.v4_runs();
-    let all = was.is_empty() && ids.are_same && may_have_streams(is.len() as u64, ids.count);
+    let all = was.is_empty() && ids.keep() && may_have_streams(is.len() as u64, ids.count());
     ZoneChange {
         old: zone,
         v4: if all {
             Edits4::All(is)
         } else {
-            Edits4::List(find::edits_by_16(
-                was,
-                is.view(),
-                &map,
-                ids.are_same && ids.same_width,
-            ))
+            Edits4::List(find::edits4(was, is.view(), ids))
         },
         v6: find::edits_between(runs6(zone), &renumbered(new.v6(), map)),
         names,
         expires: (zone.and_then(ZoneContent::expires).unwrap_or(0) != expires).then_some(expires),
         facts: (zone.map(|zone| zone.facts().encode()).unwrap_or_default() != facts)
             .then_some(facts),
-    }
-}
-
-/// The ids of the new values in the change.
-struct Ids {
-    /// By rank in the new content.
-    ids: Vec<ValueId>,
-    /// How many values both contents have.
-    count: usize,
-    /// Whether each value has the id in the change that it has in the new content.
-    are_same: bool,
-    /// Whether images of both contents write ids in as many bytes.
-    same_width: bool,
-}
-
-impl Ids {
-    fn new<V4: V4Runs>(old: &Content<V4>, new: &Content<V4>, ids: Vec<ValueId>) -> Ids {
-        let is_same = |(rank, id): (u32, &ValueId)| id.rank() == rank;
-        let width = |content: &Content<V4>| {
-            sections::id_width(u32::try_from(content.values().len()).unwrap_or(u32::MAX))
-        };
-        let most = ids.iter().map(|id| id.rank() as usize + 1).max();
-        Ids {
-            are_same: (0u32..).zip(&ids).all(is_same),
-            count: most.unwrap_or(0).max(old.values().len()),
-            same_width: width(old) == width(new),
-            ids,
-        }
-    }
-
-    fn common(&self, id: ValueId) -> ValueId {
-        self.ids.get(id.rank() as usize).copied().unwrap_or(id)
     }
 }
 

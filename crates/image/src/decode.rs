@@ -43,6 +43,21 @@ pub fn edited(image: &Image) -> Result<EditedContent<'_>, Error> {
     read(image, |zone| V4Image::of(zone, image.value_count()))
 }
 
+/// As [`edited`], but nothing is copied from the image when the content is encoded: for whoever wants
+/// to know whether the image is what its content is written as.
+///
+/// # Errors
+/// As for [`decode`].
+pub fn decode_in_place(image: &Image) -> Result<EditedContent<'_>, Error> {
+    read(image, |zone| match V4Image::of(zone, image.value_count()) {
+        V4Image::Blocks(mut blocks) => {
+            blocks.forbid_copies();
+            V4Image::Blocks(blocks)
+        }
+        list => list,
+    })
+}
+
 fn read<'a, V4: V4Runs>(
     image: &'a Image,
     v4: impl Fn(&Zone<'a>) -> V4,

@@ -10,7 +10,7 @@
 //! | to find | look in |
 //! |---|---|
 //! | content to image, what may be left out of one | [`encode`], [`encode_with`], [`Layout`] |
-//! | image to content | [`decode`] |
+//! | image to content | [`decode`], [`decode_in_place`] |
 //! | an image with edits over it, by /16 | [`edited`], [`Blocks`], [`BlockReader`] |
 //! | the one way to put a file in its place | [`place`] |
 //!
@@ -25,7 +25,7 @@ mod place;
 mod section;
 mod stamp;
 
-pub use decode::{EditedContent, decode, edited};
+pub use decode::{EditedContent, decode, decode_in_place, edited};
 pub use edited::{Behind, BlockReader, Blocks, RunsBy16, V4Image, V4Source, V4View, block_of};
 pub use encode::{Layout, encode, encode_named, encode_with};
 pub use error::Error;

@@ -6,9 +6,9 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use rblmap::{NameKey, Value};
-use rblmap_content::Content;
 use rblmap_delta::{Change, Changed, Says, Scope, Session, changes, diff};
 use rblmap_format::{Part, Template};
+use rblmap_image::EditedContent;
 use serde::Serialize;
 
 use crate::cmd::{networks, open, write};
@@ -73,14 +73,19 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     }
     if args.list || args.json {
         let at = |path: &PathBuf, error| Failure::at(path, error);
-        let from = rblmap_image::decode(&old).map_err(|error| at(&args.old, error))?;
-        let to = rblmap_image::decode(&new).map_err(|error| at(&args.new, error))?;
+        let from = rblmap_image::edited(&old).map_err(|error| at(&args.old, error))?;
+        let to = rblmap_image::edited(&new).map_err(|error| at(&args.new, error))?;
         list(&from, &to, args.json, output)?;
     }
     Ok(Exit::Done)
 }
 
-fn list(old: &Content, new: &Content, json: bool, output: &Output) -> Result<(), Failure> {
+fn list(
+    old: &EditedContent<'_>,
+    new: &EditedContent<'_>,
+    json: bool,
+    output: &Output,
+) -> Result<(), Failure> {
     if old.name() != new.name() {
         let what = format!("images of two zones: {} and {}", old.name(), new.name());
         return Err(Failure::new(Exit::BadInput, what));

@@ -62,7 +62,7 @@ fn verify(path: &Path, output: &Output) -> Result<String, Failure> {
 
 fn verify_image(path: &Path, image: &Image) -> Result<ContentId, Failure> {
     image.verify().map_err(|error| Failure::at(path, error))?;
-    let content = rblmap_image::decode(image).map_err(|error| Failure::at(path, error))?;
+    let content = rblmap_image::decode_in_place(image).map_err(|error| Failure::at(path, error))?;
     let (id, claimed) = (content.id(), ContentId::from_bytes(image.content_id()));
     if id != claimed {
         let what = format!("the content is {id}, the header says {claimed}");

@@ -1,8 +1,15 @@
 //! Byte strings between their neighbours in a sorted list: values and names.
 
-use crate::codec::numbers::Gamma;
+use crate::codec::numbers::{Gamma, Gaps};
 use crate::codec::range_coder::{Chance, Coder};
 use crate::error::Error;
+
+/// The strings on both sides of one that is told, in byte order; empty where there is none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Neighbours<'a> {
+    pub(crate) left: &'a [u8],
+    pub(crate) right: &'a [u8],
+}
 
 /// Contexts for what a string shares with its neighbours.
 #[derive(Debug)]
@@ -34,16 +41,16 @@ impl Shared {
     pub(crate) fn code<'a, C: Coder>(
         &mut self,
         coder: &mut C,
-        (before, behind): (&'a [u8], &'a [u8]),
+        Neighbours { left, right }: Neighbours<'a>,
         given: Option<&[u8]>,
     ) -> Result<Stem<'a>, Error> {
-        let both = common(before, behind);
-        let given = given.map(|key| (common(key, before), common(key, behind)));
-        let with_behind = given.is_some_and(|(left, right)| right > left);
-        let more = given.map_or(0, |(left, right)| left.max(right) - both);
+        let both = common(left, right);
+        let given = given.map(|key| [common(key, left), common(key, right)]);
+        let with_right = given.is_some_and(|[left, right]| right > left);
+        let more = given.map_or(0, |[left, right]| left.max(right) - both);
         let more = self.more.code(coder, more as u64);
-        let with_behind = more > 0 && coder.bit(&mut self.side, with_behind);
-        let neighbour = if with_behind { behind } else { before };
+        let with_right = more > 0 && coder.bit(&mut self.side, with_right);
+        let neighbour = if with_right { right } else { left };
         let prefix = usize::try_from(more)
             .ok()
             .and_then(|more| neighbour.get(..both.checked_add(more)?));
@@ -70,17 +77,17 @@ pub(crate) fn common_end(a: &[u8], b: &[u8]) -> usize {
 
 /// Contexts for where in a sorted list the added strings go.
 #[derive(Debug)]
-pub(crate) struct Slots {
-    gaps: crate::codec::numbers::Gaps,
+pub(crate) struct Insertions {
+    gaps: Gaps,
     at: u64,
     last: u64,
 }
 
-impl Slots {
+impl Insertions {
     /// For `added` strings among `count`.
-    pub(crate) fn new(count: u64, added: u64) -> Slots {
-        Slots {
-            gaps: crate::codec::numbers::Gaps::new(count.saturating_add(added), added),
+    pub(crate) fn new(count: u64, added: u64) -> Insertions {
+        Insertions {
+            gaps: Gaps::new(count.saturating_add(added), added),
             at: 0,
             last: count,
         }

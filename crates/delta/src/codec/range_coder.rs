@@ -70,9 +70,10 @@ const SHARES: [i32; SLOWEST as usize + 1] = {
     shares
 };
 
-/// One end of the line.
+/// A writer or a reader of decisions. Code that describes decisions is generic over it, so that both
+/// sides follow one description.
 pub(crate) trait Coder {
-    /// Codes one decision that is `true` with a chance of `p` in 65536; `p` is 24 to 65512.
+    /// Codes one decision, which is `true` with a chance of `p` in 65536; `p` is 24 to 65512.
     fn decide(&mut self, p: u16, bit: bool) -> bool;
     /// Codes one decision in a context, and lets the context learn it.
     fn bit(&mut self, chance: &mut Chance, bit: bool) -> bool {
@@ -93,10 +94,10 @@ pub(crate) trait Coder {
     /// # Errors
     /// Reading: no label ends.
     fn label(&mut self, given: &[u8], out: &mut Vec<u8>) -> Result<(), Error>;
-    /// Whether what is being read can still be what somebody wrote.
+    /// Whether there can be more decisions.
     ///
     /// # Errors
-    /// Reading: the bytes have run out.
+    /// Reading: the bytes have run out, so nobody wrote this.
     fn check(&self) -> Result<(), Error>;
 }
 
@@ -212,10 +213,10 @@ impl Coder for Encoder {
     }
 }
 
-/// Reads decisions. Never fails: wrong bytes give wrong decisions.
+/// Reads decisions. It never fails: wrong bytes give wrong decisions.
 #[derive(Debug)]
 pub(crate) struct Decoder<'a> {
-    /// Distance from the lower end of the interval.
+    /// The distance from the lower end of the interval.
     code: u64,
     range: u64,
     bytes: &'a [u8],
@@ -314,7 +315,7 @@ impl Coder for Decoder<'_> {
     }
 }
 
-/// Writes nothing: for contexts that learn from what both sides know.
+/// Writes nothing. Contexts learn with it from what both sides know.
 #[derive(Debug)]
 pub(crate) struct Trainer;
 

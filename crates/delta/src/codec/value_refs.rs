@@ -1,4 +1,4 @@
-//! The values that a delta speaks of: those of the old content by rank, then the added ones.
+//! References to values: those of the base, most frequent ones first, then the added ones.
 
 use rblmap::ValueId;
 use rblmap_content::{Content, V4Runs};
@@ -7,10 +7,10 @@ use crate::codec::numbers::{Gamma, pick, uniform};
 use crate::codec::range_coder::{Chance, Coder};
 use crate::error::Error;
 
-/// Contexts tell this many values apart, the most frequent ones.
+/// So many values have contexts of their own: the most frequent ones.
 const KNOWN: usize = 16;
 
-/// A value that says something of the next one.
+/// A value from which the next one can be guessed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Beside {
     value: Option<ValueId>,
@@ -18,7 +18,7 @@ pub(crate) struct Beside {
 }
 
 impl Beside {
-    /// The value that the next one takes the place of.
+    /// The value that the next one replaces.
     pub(crate) fn replaced(value: Option<ValueId>) -> Beside {
         let is_replaced = true;
         Beside { value, is_replaced }
@@ -31,8 +31,9 @@ impl Beside {
     }
 }
 
-/// How values are numbered on the wire: those that were referenced before by how often they were,
-/// the others by their place among the added values not yet referenced.
+/// How values are numbered in a file. Those of the base are numbered by how many runs and names have
+/// them. An added one is told by its place among the added values that nothing has referred to yet, and
+/// from then on has the next number.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     /// Ids by index, most frequent in the old content first; added ones follow when first used.
@@ -47,7 +48,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Over the values of `old`.
+    /// A table of the values of `old`.
     pub(crate) fn new<V4: V4Runs>(old: &Content<V4>) -> Table {
         let counts = count_uses(old);
         let mut order: Vec<ValueId> = (0u32..)
@@ -73,7 +74,7 @@ impl Table {
         }
     }
 
-    /// And over this many added ones.
+    /// The same, with so many added values.
     pub(crate) fn with_added(mut self, added: u32) -> Table {
         self.index.resize(self.old as usize + added as usize, None);
         self.fresh = Fresh::new(added as usize);
@@ -210,7 +211,7 @@ impl Fresh {
         count
     }
 
-    /// Takes the `nth` that is left; its place.
+    /// Takes the `nth` that is left away, and returns its place.
     fn take(&mut self, nth: usize) -> Option<usize> {
         if nth >= self.left {
             return None;

@@ -151,31 +151,27 @@ pub(crate) fn split(bytes: &[u8]) -> Result<(Header, &[u8]), Error> {
     if bytes.get(CHECK_AT..CHECK_END) != Some(check(bytes).as_slice()) {
         return Err(damaged());
     }
-    let mut rest = bytes.get(CHECK_END..).unwrap_or_default();
-    let field = |what, rest: &[u8]| Error::Field {
-        what,
-        offset: (bytes.len() - rest.len()) as u64,
+    let mut cursor = Cursor {
+        rest: bytes.get(CHECK_END..).unwrap_or_default(),
+        len: bytes.len(),
     };
-    let zone = take_zone(&mut rest).ok_or_else(|| field("zone name", rest))?;
-    let mut number = |what| take_uv(&mut rest).ok_or_else(|| field(what, rest));
-    let session = Session(number("session")?);
-    let to_serial = number("serial")?;
-    let created = number("creation time")?;
-    let result = take(&mut rest).ok_or_else(|| field("content id", rest))?;
-    let result = ContentId::from_bytes(result);
-    let [format] = take(&mut rest).ok_or_else(|| field("image format", rest))?;
+    let zone = cursor.field("zone name", take_zone)?;
+    let session = Session(cursor.field("session", take_uv)?);
+    let to_serial = cursor.field("serial", take_uv)?;
+    let created = cursor.field("creation time", take_uv)?;
+    let result = ContentId::from_bytes(cursor.field("content id", take)?);
+    let [format] = cursor.field("image format", take)?;
     let mut image = None;
     if format != 0 {
-        let root = take(&mut rest).ok_or_else(|| field("image root", rest))?;
-        // Of another format: no image that is made here has it.
+        let root = cursor.field("image root", take)?;
+        // No image that is made here has the root of one in another format.
         image = (format == IMAGE_FORMAT).then_some(ImageRoot(root));
     }
     let kind = if head == SNAPSHOT {
         Kind::Snapshot
     } else {
-        let from_serial = take_uv(&mut rest).ok_or_else(|| field("serial", rest))?;
-        let base = take(&mut rest).ok_or_else(|| field("content id", rest))?;
-        let base = IdPrefix(base);
+        let from_serial = cursor.field("serial of the base", take_uv)?;
+        let base = IdPrefix(cursor.field("content id of the base", take)?);
         Kind::Delta { base, from_serial }
     };
     let header = Header {
@@ -187,7 +183,29 @@ pub(crate) fn split(bytes: &[u8]) -> Result<(Header, &[u8]), Error> {
         result,
         image,
     };
-    Ok((header, rest))
+    Ok((header, cursor.rest))
+}
+
+/// What is left of a file.
+struct Cursor<'a> {
+    rest: &'a [u8],
+    /// The length of the file.
+    len: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// Takes a field off.
+    ///
+    /// # Errors
+    /// If it is not there, or nobody writes it so.
+    fn field<T>(
+        &mut self,
+        what: &'static str,
+        take: impl Fn(&mut &'a [u8]) -> Option<T>,
+    ) -> Result<T, Error> {
+        let offset = (self.len - self.rest.len()) as u64;
+        take(&mut self.rest).ok_or(Error::Field { what, offset })
+    }
 }
 
 /// The last bytes of blake3 over all bytes but the check itself.

@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 use rblmap::{Run, ValueId};
-use rblmap_content::{Edit, RunOrGap, RunsAndGaps};
+use rblmap_content::{Content, Edit, RunOrGap, RunsAndGaps, V4Runs};
 
-use rblmap_format::Address;
+use rblmap_format::{Address, sections};
 use rblmap_image::V4View;
 
 /// Gives `see` each range of addresses on which two lists differ: the run or gap of the old list, cut to
@@ -41,62 +41,139 @@ pub(crate) fn edits_between<A: Address>(old: &[Run<A>], new: &[Run<A>]) -> Vec<E
     edits
 }
 
-/// A difference of two lists: an edit, and the value before it.
-struct Difference {
-    edit: Edit<u32>,
-    was: Option<ValueId>,
+/// A range of addresses on which two contents differ: inside one run or gap of both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Difference {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) was: Option<ValueId>,
+    pub(crate) is: Option<ValueId>,
 }
 
-/// As [`edits_between`], of what is read by /16, on all cores. `map` gives the new values the ids that
-/// they have in the old content, or behind these; where it changes none, /16s that are the same bytes
-/// in both images are not read.
-pub(crate) fn edits_by_16(
-    old: V4View<'_>,
-    new: V4View<'_>,
-    map: &(impl Fn(ValueId) -> ValueId + Sync),
-    ids_are_same: bool,
-) -> Vec<Edit<u32>> {
+/// The ids of the new values in a change: those of the old content, or ids behind these.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    /// By rank in the new content.
+    ids: Vec<ValueId>,
+    /// How many values both contents have.
+    count: usize,
+    /// Whether each value has the id in the change that it has in the new content.
+    keep: bool,
+    /// Whether images of both contents write ids in as many bytes.
+    same_width: bool,
+}
+
+impl Ids {
+    /// Of two contents; `ids` are by rank in the new one.
+    pub(crate) fn new<V4: V4Runs>(old: &Content<V4>, new: &Content<V4>, ids: Vec<ValueId>) -> Ids {
+        let is_same = |(rank, id): (u32, &ValueId)| id.rank() == rank;
+        let width = |content: &Content<V4>| {
+            sections::id_width(u32::try_from(content.values().len()).unwrap_or(u32::MAX))
+        };
+        let most = ids.iter().map(|id| id.rank() as usize + 1).max();
+        Ids {
+            keep: (0u32..).zip(&ids).all(is_same),
+            count: most.unwrap_or(0).max(old.values().len()),
+            same_width: width(old) == width(new),
+            ids,
+        }
+    }
+
+    /// The id of a new value.
+    pub(crate) fn of(&self, id: ValueId) -> ValueId {
+        self.ids.get(id.rank() as usize).copied().unwrap_or(id)
+    }
+
+    /// By rank in the new content.
+    pub(crate) fn all(&self) -> &[ValueId] {
+        &self.ids
+    }
+
+    /// How many values both contents have.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Whether each value has the id in the change that it has in the new content.
+    pub(crate) fn keep(&self) -> bool {
+        self.keep
+    }
+
+    /// Whether lines of both images hold the same ids for the same values.
+    fn are_same(&self) -> bool {
+        self.keep && self.same_width
+    }
+}
+
+/// The edits that turn one list of IPv4 runs into another; as [`edits_between`].
+pub(crate) fn edits4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<Edit<u32>> {
+    let edit = |it: Difference| Edit {
+        start: it.start,
+        end: it.end,
+        value: it.is,
+    };
+    differences4(old, new, ids).into_iter().map(edit).collect()
+}
+
+/// The differences of IPv4 runs, read by /16 on all cores. Where new values keep their ids, /16s that
+/// are the same bytes in both images are not read.
+pub(crate) fn differences4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<Difference> {
+    if let (V4View::List(old), V4View::List(new)) = (old, new) {
+        let mut found = Vec::new();
+        let renumbered = |run: &Run<u32>| Run {
+            value: ids.of(run.value),
+            ..*run
+        };
+        let new: Vec<Run<u32>> = new.iter().map(renumbered).collect();
+        differences(old, &new, |was, is| {
+            let (start, end, was) = (was.start, was.end, was.value);
+            found.push(Difference {
+                start,
+                end,
+                was,
+                is,
+            });
+        });
+        return found;
+    }
     let parts: Vec<Vec<Difference>> = (0u16..256)
         .into_par_iter()
         .map_init(
             || (old.reader(), new.reader(), Vec::new()),
-            |(old_reader, new_reader, mapped), top| {
+            |(old_reader, new_reader, renumbered), top| {
                 let mut found = Vec::new();
                 for block in top << 8..=top << 8 | 0xff {
                     if let (V4View::Blocks(old), V4View::Blocks(new)) = (old, new)
-                        && ids_are_same
+                        && ids.are_same()
                         && old.is_same(new, block)
                     {
                         continue;
                     }
-                    mapped.clear();
-                    mapped.extend(new_reader.runs(block).iter().map(|run| Run {
-                        value: map(run.value),
+                    renumbered.clear();
+                    renumbered.extend(new_reader.runs(block).iter().map(|run| Run {
+                        value: ids.of(run.value),
                         ..*run
                     }));
-                    differences_of_16(old_reader.runs(block), mapped, block, &mut found);
+                    differences_of_16(old_reader.runs(block), renumbered, block, &mut found);
                 }
                 found
             },
         )
         .collect();
-    // What goes over the end of a /16 in both lists is one edit.
-    let mut edits: Vec<Edit<u32>> = Vec::with_capacity(parts.iter().map(Vec::len).sum());
-    let mut last_was = None;
-    for Difference { edit, was } in parts.into_iter().flatten() {
-        match edits.last_mut() {
+    // What goes over the end of a /16 in both lists is one difference.
+    let mut found: Vec<Difference> = Vec::with_capacity(parts.iter().map(Vec::len).sum());
+    for next in parts.into_iter().flatten() {
+        match found.last_mut() {
             Some(last)
-                if last.end.checked_add(1) == Some(edit.start)
-                    && last.value == edit.value
-                    && last_was == was =>
+                if last.end.checked_add(1) == Some(next.start)
+                    && (last.was, last.is) == (next.was, next.is) =>
             {
-                last.end = edit.end;
+                last.end = next.end;
             }
-            _ => edits.push(edit),
+            _ => found.push(next),
         }
-        last_was = was;
     }
-    edits
+    found
 }
 
 /// Appends the differences of two lists of runs of one /16, cut at its ends.
@@ -115,10 +192,13 @@ fn differences_of_16(old: &[Run<u32>], new: &[Run<u32>], block: u16, found: &mut
             break;
         }
         if was.value != is.value {
-            let value = is.value;
-            let edit = Edit { start, end, value };
-            let was = was.value;
-            found.push(Difference { edit, was });
+            let (was, is) = (was.value, is.value);
+            found.push(Difference {
+                start,
+                end,
+                was,
+                is,
+            });
         }
         if was.end <= end {
             a = left.next();

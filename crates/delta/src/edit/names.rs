@@ -1,4 +1,19 @@
 //! Names as decisions: which go, which change, and the new ones between their neighbours.
+//!
+//! ```text
+//!   base       com.aaa   com.bbb   com.ddd   net.x      in key order: labels from the root
+//!   removed              ^ rank 1
+//!   stay       com.aaa   com.ddd   net.x
+//!   changed                        ^ rank 2, with what it says now
+//!   added                ▲ before rank 1: "com.ccc"
+//!                        │
+//!                        shares "com." with both neighbours, and no more with either:
+//!                        told are 0 more, 1 label, its bytes "ccc", what it says
+//! ```
+//!
+//! A name lies between its neighbours, so what it shares with both costs nothing, and the first byte
+//! behind that is known to lie between theirs. The labels that remain are told as text: left to zstd,
+//! or under a model (`text_model.rs`).
 
 use std::borrow::Cow;
 
@@ -6,7 +21,7 @@ use rblmap::{MAX_KEY, NameKey, Slot};
 use rblmap_content::NameTable;
 use rblmap_format::NamePoint;
 
-use crate::codec::neighbours::{Shared, Slots};
+use crate::codec::neighbours::{Insertions, Neighbours, Shared};
 use crate::codec::numbers::{Gamma, Tree, pick};
 use crate::codec::range_coder::{Chance, Coder};
 use crate::codec::text_model::{Model, TextRoom, Texts, around};
@@ -126,7 +141,7 @@ pub(crate) fn code<C: Coder>(
         (point.exact, point.below) = pair;
         coder.check()?;
     }
-    let mut places = Slots::new(stay.len() as u64, counts.added);
+    let mut places = Insertions::new(stay.len() as u64, counts.added);
     let mut slots = Vec::new();
     for nth in 0..counts.added {
         let given = usize::try_from(nth)
@@ -231,7 +246,10 @@ fn learn(stay: &[NamePoint<'_>], slots: &[u64], left: u64) -> Texts {
             .map_or(&[][..], |point| point.key)
     };
     for rank in ranks {
-        let near = (key(rank.checked_sub(1)), key(rank.checked_add(1)));
+        let near = Neighbours {
+            left: key(rank.checked_sub(1)),
+            right: key(rank.checked_add(1)),
+        };
         model.learn(key(Some(rank)), near);
     }
     Texts::modelled(model, left)
@@ -264,8 +282,11 @@ impl Adder {
         Near { before, behind }: Near<'_>,
         given: Option<&[u8]>,
     ) -> Result<Vec<u8>, Error> {
-        let neighbours = (before.unwrap_or_default(), behind.unwrap_or_default());
-        let stem = self.shared.code(coder, neighbours, given)?;
+        let near = Neighbours {
+            left: before.unwrap_or_default(),
+            right: behind.unwrap_or_default(),
+        };
+        let stem = self.shared.code(coder, near, given)?;
         let given = given.map_or(&[][..], |key| {
             key.get(stem.prefix.len()..).unwrap_or_default()
         });
@@ -278,7 +299,7 @@ impl Adder {
                 .unwrap_or_default();
             let room = MAX_KEY.saturating_sub(key.len());
             self.texts
-                .label(coder, (room, given), (neighbours, nth == 0), &mut key)?;
+                .label(coder, room, given, near, nth == 0, &mut key)?;
             if key.len() > MAX_KEY {
                 return Err(Error::Malformed {
                     what: "length of a name",

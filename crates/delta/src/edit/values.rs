@@ -3,7 +3,7 @@
 
 use rblmap_content::{Values, is_canonical};
 
-use crate::codec::neighbours::{Shared, Slots, common_end};
+use crate::codec::neighbours::{Insertions, Neighbours, Shared, common_end};
 use crate::codec::numbers::Gamma;
 use crate::codec::range_coder::{Chance, Coder};
 use crate::codec::text_model::{Model, TextRoom, Texts, around};
@@ -21,7 +21,7 @@ pub(crate) fn code<C: Coder>(
     given: &[Vec<u8>],
     room: &mut TextRoom,
 ) -> Result<Vec<Vec<u8>>, Error> {
-    let mut places = Slots::new(old.len() as u64, count.into());
+    let mut places = Insertions::new(old.len() as u64, count.into());
     let mut slots = Vec::new();
     for nth in 0..count as usize {
         let given = given.get(nth).map_or(0, |value| rank_of(old, value));
@@ -43,7 +43,11 @@ pub(crate) fn code<C: Coder>(
                 .unwrap_or_default(),
         };
         let behind = bytes_of(old, slot);
-        let value = shape.code(coder, (before, behind.unwrap_or_default()), given)?;
+        let near = Neighbours {
+            left: before,
+            right: behind.unwrap_or_default(),
+        };
+        let value = shape.code(coder, near, given)?;
         let rises =
             value.as_slice() > before && behind.is_none_or(|behind| value.as_slice() < behind);
         if !rises || !is_canonical(&value) {
@@ -83,13 +87,13 @@ impl Shape {
     fn code<C: Coder>(
         &mut self,
         coder: &mut C,
-        neighbours: (&[u8], &[u8]),
+        near: Neighbours<'_>,
         given: Option<&[u8]>,
     ) -> Result<Vec<u8>, Error> {
         let bad = || Error::Malformed {
             what: "shape of a value",
         };
-        let stem = self.shared.code(coder, neighbours, given)?;
+        let stem = self.shared.code(coder, near, given)?;
         let prefix = stem.prefix.len();
         let rest = stem.neighbour.get(prefix..).unwrap_or_default();
         let given_rest = given.map(|value| value.get(prefix..).unwrap_or_default());
@@ -108,8 +112,7 @@ impl Shape {
         };
         let mut value = stem.prefix.to_vec();
         let given = given_rest.unwrap_or_default();
-        self.texts
-            .bytes(coder, (middle, given), neighbours, &mut value)?;
+        self.texts.bytes(coder, middle, given, near, &mut value)?;
         value.extend_from_slice(rest.get(usual..).unwrap_or_default());
         Ok(value)
     }
@@ -126,7 +129,10 @@ fn learn(old: &Values, slots: &[u64], left: u64) -> Texts {
     let bytes: usize = ranks.iter().map(len).sum();
     let mut model = Model::new(bytes.saturating_add(slots.len().saturating_mul(16)));
     for rank in ranks {
-        let near = (value(rank.checked_sub(1)), value(rank.checked_add(1)));
+        let near = Neighbours {
+            left: value(rank.checked_sub(1)),
+            right: value(rank.checked_add(1)),
+        };
         model.learn(value(Some(rank)), near);
     }
     Texts::modelled(model, left)

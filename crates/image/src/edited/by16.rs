@@ -1,23 +1,23 @@
 //! IPv4 runs as an image and edits over it, by /16.
 
 use std::ops::{Range, RangeInclusive};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
-use rblmap::{Run, ValueId, Zone};
-use rblmap_format::{Outline, V4Block, V4Blocks};
+use rblmap::{ValueId, Zone};
+use rblmap_format::{Outline, V4Block, V4Blocks, V4Walk};
 
-use rblmap_content::{Edit, Pool, edit_runs_into, renumbered};
+use rblmap_content::{Edit, Pool, renumbered};
 
-use super::reader::BlockReader;
+use super::edits::{add, block_of};
 
 /// The number of /16s.
 pub(crate) const BLOCKS: usize = 65_536;
 
-/// The IPv4 runs of a zone of an image, with edits laid over. Takes about 4 MB, and 12 bytes for each
-/// edit.
+/// The IPv4 runs of a zone of an image, with edits over them. They take about 4 MB, and 12 bytes for
+/// each edit.
 ///
-/// A /16 has *units*: what a line of the image speaks for, or all of it if it has none.
+/// A /16 is made of *units*: the addresses that one line of the image answers for, or all of the /16 if
+/// it has no lines.
 #[derive(Debug, Clone)]
 pub struct Blocks<'a> {
     pub(super) image: V4Blocks<'a>,
@@ -25,71 +25,51 @@ pub struct Blocks<'a> {
     image_values: usize,
     /// The ids of the image's values by rank, if they are no longer those of the image.
     pub(super) ids: Option<Vec<Option<ValueId>>>,
-    /// What has been laid over each /16: rising, disjoint.
+    /// Whether lines of the image may be copied.
+    may_copy: bool,
+    /// The edits of each /16: rising, disjoint.
     pub(super) edits: Vec<Vec<Edit<u32>>>,
-    outlines: Vec<Outline>,
+    pub(super) outlines: Vec<Outline>,
     /// How many runs and gaps begin in each /8.
-    tops: Vec<(u64, u64)>,
+    pub(super) tops: Vec<(u64, u64)>,
     /// How many runs have each value, by rank.
-    uses: Vec<u64>,
+    pub(super) uses: Vec<u64>,
 }
 
 impl<'a> Blocks<'a> {
-    /// The blocks of a zone of an image of so many values; `None` if it is small, or damaged: its
-    /// lines out of order, or values that it does not have. Counts
-    /// all runs once, on all cores.
+    /// The runs of a zone of an image of so many values, without edits. They are counted once, on all
+    /// cores. `None` if the zone is small, or damaged: lines that are out of order, or ids that no value
+    /// has.
     pub(crate) fn of(zone: &Zone<'a>, values: usize) -> Option<Blocks<'a>> {
         let image = zone.v4().blocks()?;
-        let uses = Pool::new();
-        let none_used = || vec![0; values];
-        let is_damaged = AtomicBool::new(false);
+        let tallies = Pool::new();
+        let count = |block: u16, walk: &mut V4Walk<'a>| {
+            tallies.with(
+                || Tally::new(values),
+                |tally| tally.count(&image, walk, block),
+            )
+        };
         let outlines: Vec<Vec<Outline>> = blocks_by_top()
             .map_init(
                 || image.walk(),
-                |walk, blocks| {
-                    uses.with(none_used, |uses| {
-                        let mut see = |value, more| {
-                            if !add(uses, value, more) {
-                                is_damaged.store(true, Ordering::Relaxed);
-                            }
-                        };
-                        let outline = |block| {
-                            let of = image.block(block);
-                            let units = 1..of.units();
-                            let starts = (0..=of.units()).map(|unit| of.start_of(unit));
-                            if !starts.is_sorted_by(|a, b| a < b) {
-                                is_damaged.store(true, Ordering::Relaxed);
-                            }
-                            let first = walk.outline(block, 0, &mut see);
-                            units.fold(first, |before, unit| {
-                                let next = walk.outline(block, unit, &mut see);
-                                // What goes on in the next line is one run.
-                                if let Some(value) =
-                                    before.last.filter(|_| before.last == next.first)
-                                {
-                                    see(value, -1);
-                                }
-                                before.then(next)
-                            })
-                        };
-                        blocks.map(outline).collect()
-                    })
-                },
+                |walk, blocks| blocks.map(|block| count(block, walk)).collect(),
             )
             .collect();
-        if is_damaged.into_inner() {
+        let tallies = tallies.into_all();
+        if tallies.iter().any(|tally| tally.is_damaged) {
             return None;
         }
         let mut blocks = Blocks {
             image,
             image_values: values,
             ids: None,
+            may_copy: true,
             edits: vec![Vec::new(); BLOCKS],
             outlines: outlines.concat(),
             tops: vec![(0, 0); 256],
             uses: vec![0; values],
         };
-        blocks.add_uses(uses.into_all());
+        blocks.add_uses(tallies.into_iter().map(|tally| tally.uses).collect());
         for block in 1..=u16::MAX {
             blocks.count_border(block, -1);
         }
@@ -103,7 +83,7 @@ impl<'a> Blocks<'a> {
         outline.copied().unwrap_or(Outline::FREE)
     }
 
-    /// That of the /16 before.
+    /// What the /16 before is made of; none before the first.
     pub fn outline_before(&self, block: u16) -> Option<Outline> {
         Some(self.outline(block.checked_sub(1)?))
     }
@@ -114,7 +94,7 @@ impl<'a> Blocks<'a> {
         self.tops.iter().fold((0, 0), sum)
     }
 
-    /// How many of them begin in a /8.
+    /// How many runs and gaps begin in a /8.
     pub fn counts_of(&self, top: u8) -> (u64, u64) {
         self.tops.get(usize::from(top)).copied().unwrap_or_default()
     }
@@ -141,8 +121,8 @@ impl<'a> Blocks<'a> {
         (goes_on && first.is_some(), goes_on && first.is_none())
     }
 
-    /// Whether a /16 of both is the same bytes of their images: then they say the same, if the values
-    /// have the same ids. False also where that is not known.
+    /// Whether a /16 is the same bytes in the images of both. If so both have the same runs there, as
+    /// long as their values have the same ids. False where that is not known.
     pub fn is_same(&self, other: &Blocks<'_>, block: u16) -> bool {
         let is_edited = |of: &Blocks<'_>| of.ids.is_some() || !of.edits(block).is_empty();
         if is_edited(self) || is_edited(other) {
@@ -170,7 +150,7 @@ impl<'a> Blocks<'a> {
         self.image.block(block).units()
     }
 
-    /// The /16 of an address, and the unit of it that speaks for the address.
+    /// The /16 of an address, and the unit that the address lies in.
     pub fn unit_of(&self, address: u32) -> (u16, usize) {
         let block = block_of(address);
         (block, self.image.block(block).unit_of(address))
@@ -181,7 +161,8 @@ impl<'a> Blocks<'a> {
         self.ends_of(block, &(unit..unit + 1))
     }
 
-    /// Those of some units. An image that is damaged may have a last one before the first.
+    /// The first and the last address of some units. In a damaged image the last one may be before the
+    /// first.
     pub(super) fn ends_of(&self, block: u16, units: &Range<usize>) -> (u32, u32) {
         let top = u32::from(block) << 16;
         let of = self.image.block(block);
@@ -192,126 +173,7 @@ impl<'a> Blocks<'a> {
         )
     }
 
-    /// Reads the runs of one /16 or unit after the other.
-    pub fn reader(&self) -> BlockReader<'_, 'a> {
-        BlockReader::new(self)
-    }
-
-    /// Adds rising, disjoint edits, on all cores. Reads only the units that they touch.
-    ///
-    /// # Errors
-    /// The index of the first edit that does not rise.
-    pub fn edit(&mut self, edits: &[Edit<u32>]) -> Result<(), usize> {
-        let mut from = Some(0);
-        for (index, edit) in edits.iter().enumerate() {
-            if edit.start > edit.end || from.is_none_or(|from| edit.start < from) {
-                return Err(index);
-            }
-            from = edit.end.checked_add(1);
-        }
-        let touched = by_block(edits);
-        let values = self.uses.len();
-        let uses = Pool::new();
-        let none_used = || vec![0; values];
-        let changed: Vec<(u16, Outline, Vec<Edit<u32>>)> = touched
-            .into_par_iter()
-            .map_init(
-                || (self.reader(), Vec::new()),
-                |(reader, new), (block, range)| {
-                    let top = u32::from(block) << 16;
-                    let edits = edits.get(range).unwrap_or_default();
-                    let edits: Vec<Edit<u32>> = cut(edits, (top, top | 0xffff)).collect();
-                    let see =
-                        |uses: &mut Vec<i64>| self.outline_with(block, &edits, reader, new, uses);
-                    let outline = uses.with(none_used, see);
-                    (block, outline, joined(self.edits(block), &edits))
-                },
-            )
-            .collect();
-        // What goes over the end of a /16 is one run. Each end once, though both sides may change.
-        let mut ends: Vec<u16> = changed
-            .iter()
-            .flat_map(|(block, ..)| [*block, block.saturating_add(1)])
-            .collect();
-        ends.dedup();
-        ends.iter().for_each(|&block| self.count_border(block, 1));
-        self.add_uses(uses.into_all());
-        for (block, outline, edits) in changed {
-            let place = usize::from(block);
-            if let Some(slot) = self.outlines.get_mut(place) {
-                *slot = outline;
-            }
-            if let Some(slot) = self.edits.get_mut(place) {
-                *slot = edits;
-            }
-        }
-        ends.iter().for_each(|&block| self.count_border(block, -1));
-        let mut tops: Vec<u8> = ends.iter().map(|block| top_of(*block)).collect();
-        tops.dedup();
-        tops.iter().for_each(|&top| self.count_top(top));
-        Ok(())
-    }
-
-    /// The outline of a /16 with more edits, its first; adds to the counts by how many runs more or
-    /// fewer, cut at the ends of the /16, there are of each value.
-    fn outline_with(
-        &self,
-        block: u16,
-        edits: &[Edit<u32>],
-        reader: &mut BlockReader<'_, '_>,
-        new: &mut Vec<Run<u32>>,
-        uses: &mut Vec<i64>,
-    ) -> Outline {
-        let mut outline = self.outline(block);
-        let mut rest = edits;
-        while let Some(first) = rest.first() {
-            let (units, count) = self.units_around(block, first, rest);
-            let (here, after) = rest.split_at(count);
-            rest = after;
-            let old = reader.runs_of(block, units.clone());
-            new.clear();
-            edit_runs_into(old, here.iter().copied(), new);
-            count_change(uses, old, new);
-            // The units begin and end with addresses that do not change, or where the /16 does.
-            let ends = self.ends_of(block, &units);
-            let (was, is) = (Outline::of(old, ends), Outline::of(new, ends));
-            outline.runs = (outline.runs + is.runs).saturating_sub(was.runs);
-            outline.gaps = (outline.gaps + is.gaps).saturating_sub(was.gaps);
-            if units.start == 0 {
-                outline.first = is.first;
-            }
-            if units.end == self.units(block) {
-                outline.last = is.last;
-            }
-        }
-        outline
-    }
-
-    /// The units of a /16 that a edit and those around it lie in, with the addresses beside them, and
-    /// how many of the edits, of which it is the first, lie in the same.
-    fn units_around(
-        &self,
-        block: u16,
-        first: &Edit<u32>,
-        edits: &[Edit<u32>],
-    ) -> (Range<usize>, usize) {
-        let top = u32::from(block) << 16;
-        let of = self.image.block(block);
-        let unit = |address| of.unit_of(address);
-        let from = unit(first.start.saturating_sub(1).max(top));
-        let mut to = from;
-        let mut count = 0;
-        for edit in edits {
-            if count > 0 && unit(edit.start.saturating_sub(1).max(top)) > to {
-                break;
-            }
-            to = to.max(unit(edit.end.saturating_add(1).min(top | 0xffff)));
-            count += 1;
-        }
-        (from..to + 1, count)
-    }
-
-    fn add_uses(&mut self, uses: Vec<Vec<i64>>) {
+    pub(super) fn add_uses(&mut self, uses: Vec<Vec<i64>>) {
         for part in uses {
             self.uses.resize(self.uses.len().max(part.len()), 0);
             let sums = self.uses.iter_mut().zip(part);
@@ -319,8 +181,8 @@ impl<'a> Blocks<'a> {
         }
     }
 
-    /// Counts a run that goes on from the /16 before so many times more.
-    fn count_border(&mut self, block: u16, more: i64) {
+    /// If a run goes on from the /16 before, counts it `more` times more: once too many are counted.
+    pub(super) fn count_border(&mut self, block: u16, more: i64) {
         let first = self.outline(block).first;
         let before = self.outline_before(block).and_then(|before| before.last);
         if let Some(id) = first.filter(|_| first == before)
@@ -330,8 +192,8 @@ impl<'a> Blocks<'a> {
         }
     }
 
-    /// Counts again what begins in a /8.
-    fn count_top(&mut self, top: u8) {
+    /// Sums up what begins in a /8.
+    pub(super) fn count_top(&mut self, top: u8) {
         let first = u16::from(top) << 8;
         let sum = (first..=first | 0xff).fold((0, 0), |(runs, gaps), block| {
             let more = self.outline(block).starts(self.outline_before(block));
@@ -357,7 +219,7 @@ impl<'a> Blocks<'a> {
         sums.for_each(|(sum, uses)| *sum += uses);
     }
 
-    /// The values in use.
+    /// The values that runs have.
     pub(crate) fn used(&self) -> impl Iterator<Item = ValueId> {
         let ranks = (0u32..).zip(&self.uses).filter(|(_, uses)| **uses > 0);
         ranks.filter_map(|(rank, _)| ValueId::from_rank(rank))
@@ -400,18 +262,23 @@ impl<'a> Blocks<'a> {
         self.ids = (!same).then_some(now);
     }
 
-    /// What there is of a /16 in the image, as it can be copied where nothing is laid over it; none if
-    /// the values no longer have the ids that they have in the image.
+    /// Lets no line of the image be copied any more.
+    pub(crate) fn forbid_copies(&mut self) {
+        self.may_copy = false;
+    }
+
+    /// What there is of a /16 in the image, as it can be copied where there are no edits; none if values
+    /// no longer have the ids that they have in the image, or nothing may be copied.
     pub(crate) fn in_image(&self, block: u16) -> Option<V4Block<'a>> {
-        self.ids.is_none().then(|| self.image.block(block))
+        (self.may_copy && self.ids.is_none()).then(|| self.image.block(block))
     }
 
     /// The bits of its /24s in the image.
     pub(crate) fn bits_in_image(&self, block: u16) -> Option<&'a [u8]> {
-        self.image.bits(block)
+        self.image.bits(block).filter(|_| self.may_copy)
     }
 
-    /// What is laid over a /16.
+    /// The edits of a /16.
     pub(crate) fn edits(&self, block: u16) -> &[Edit<u32>] {
         let edits = self.edits.get(usize::from(block));
         edits.map(Vec::as_slice).unwrap_or_default()
@@ -421,12 +288,46 @@ impl<'a> Blocks<'a> {
     pub fn image_values(&self) -> usize {
         self.image_values
     }
+}
 
-    /// All runs.
-    pub(crate) fn to_list(&self) -> Vec<Run<u32>> {
-        let mut runs = Vec::new();
-        self.reader().push_runs(0..BLOCKS, &mut runs);
-        runs
+/// What one thread has counted of the lines of an image.
+struct Tally {
+    /// How many runs have each value, by rank, as if each line began a run of its own.
+    uses: Vec<i64>,
+    is_damaged: bool,
+}
+
+impl Tally {
+    fn new(values: usize) -> Tally {
+        Tally {
+            uses: vec![0; values],
+            is_damaged: false,
+        }
+    }
+
+    /// Counts the runs of a /16, unit by unit.
+    fn count(&mut self, image: &V4Blocks<'_>, walk: &mut V4Walk<'_>, block: u16) -> Outline {
+        let of = image.block(block);
+        let starts = (0..=of.units()).map(|unit| of.start_of(unit));
+        self.is_damaged |= !starts.is_sorted_by(|a, b| a < b);
+        let mut all = self.unit(walk, block, 0);
+        for unit in 1..of.units() {
+            let next = self.unit(walk, block, unit);
+            // A run that goes on in the next line is one run.
+            if let Some(value) = all.last.filter(|_| all.last == next.first) {
+                self.add(value, -1);
+            }
+            all = all.then(next);
+        }
+        all
+    }
+
+    fn unit(&mut self, walk: &mut V4Walk<'_>, block: u16, unit: usize) -> Outline {
+        walk.outline(block, unit, &mut |value, more| self.add(value, more))
+    }
+
+    fn add(&mut self, value: ValueId, more: i64) {
+        self.is_damaged |= !add(&mut self.uses, value, more);
     }
 }
 
@@ -446,97 +347,8 @@ fn split_ranges(before: &[u64], most: u64, first: usize, bits: u32, out: &mut Ve
     }
 }
 
-/// Each /16 that edits touch, and which do.
-fn by_block(edits: &[Edit<u32>]) -> Vec<(u16, Range<usize>)> {
-    let mut touched: Vec<(u16, Range<usize>)> = Vec::new();
-    for (index, edit) in edits.iter().enumerate() {
-        for block in block_of(edit.start)..=block_of(edit.end) {
-            match touched.last_mut() {
-                Some((last, range)) if *last == block => range.end = index + 1,
-                _ => touched.push((block, index..index + 1)),
-            }
-        }
-    }
-    touched
-}
-
-/// The edits that touch the addresses from `first` to `last`, cut at these.
-pub(super) fn cut(
-    edits: &[Edit<u32>],
-    (first, last): (u32, u32),
-) -> impl Iterator<Item = Edit<u32>> {
-    let from = edits.partition_point(|edit| edit.end < first);
-    let edits = edits.get(from..).unwrap_or_default().iter();
-    let edits = edits.take_while(move |edit| edit.start <= last);
-    edits.map(move |edit| Edit {
-        start: edit.start.max(first),
-        end: edit.end.min(last),
-        ..*edit
-    })
-}
-
-/// Paints with others laid over them.
-fn joined(under: &[Edit<u32>], over: &[Edit<u32>]) -> Vec<Edit<u32>> {
-    if under.is_empty() {
-        return over.to_vec();
-    }
-    let mut all: Vec<Edit<u32>> = Vec::with_capacity(under.len() + over.len());
-    let mut push = |edit: Edit<u32>| match all.last_mut() {
-        Some(last) if last.value == edit.value && last.end + 1 == edit.start => {
-            last.end = edit.end;
-        }
-        _ => all.push(edit),
-    };
-    let mut under = under.iter().copied().peekable();
-    for over in over {
-        while let Some(before) = under.next_if(|edit| edit.end < over.start) {
-            push(before);
-        }
-        // What lies on both sides of the new one, or is under it.
-        while let Some(edit) = under.peek_mut().filter(|edit| edit.start <= over.end) {
-            if edit.start < over.start {
-                push(Edit {
-                    end: over.start - 1,
-                    ..*edit
-                });
-            }
-            if edit.end > over.end {
-                edit.start = over.end + 1;
-                break;
-            }
-            under.next();
-        }
-        push(*over);
-    }
-    under.for_each(push);
-    all
-}
-
-fn count_change(uses: &mut Vec<i64>, old: &[Run<u32>], new: &[Run<u32>]) {
-    // Most runs are in both lists, one after the other: what begins and ends alike does not count.
-    let same = old.iter().zip(new).take_while(|(a, b)| a == b).count();
-    let old = old.get(same..).unwrap_or_default();
-    let new = new.get(same..).unwrap_or_default();
-    let pairs = old.iter().rev().zip(new.iter().rev());
-    let same = pairs.take_while(|(a, b)| a == b).count();
-    for (runs, more) in [(old, -1), (new, 1)] {
-        for run in runs.iter().take(runs.len() - same) {
-            let rank = run.value.rank() as usize;
-            if uses.len() <= rank {
-                uses.resize(rank + 1, 0);
-            }
-            add(uses, run.value, more);
-        }
-    }
-}
-
-/// The /16 of an address, by its first 16 bits.
-pub fn block_of(address: u32) -> u16 {
-    u16::try_from(address >> 16).unwrap_or(u16::MAX) // 16 bits are left
-}
-
 /// The /8 of a /16.
-fn top_of(block: u16) -> u8 {
+pub(super) fn top_of(block: u16) -> u8 {
     u8::try_from(block >> 8).unwrap_or(u8::MAX) // 8 bits are left
 }
 
@@ -545,44 +357,4 @@ pub(crate) fn blocks_by_top() -> impl IndexedParallelIterator<Item = RangeInclus
     (0u16..256)
         .into_par_iter()
         .map(|top| top << 8..=top << 8 | 0xff)
-}
-
-/// Adds to the count of a value, if there is such a one.
-fn add(counts: &mut [i64], id: ValueId, more: i64) -> bool {
-    let count = counts.get_mut(id.rank() as usize);
-    count.map(|count| *count += more).is_some()
-}
-
-#[cfg(test)]
-mod tests {
-    use fastrand::Rng;
-
-    use super::*;
-    use rblmap_content::edit_runs;
-
-    fn edits(rng: &mut Rng) -> Vec<Edit<u32>> {
-        let mut at = 0;
-        let mut edits = Vec::new();
-        while at < 60 {
-            let start = at + rng.u32(0..6);
-            let end = start + rng.u32(0..5);
-            let value = ValueId::new(rng.u32(0..3));
-            edits.push(Edit { start, end, value });
-            at = end + 1;
-        }
-        edits
-    }
-
-    #[test]
-    fn edits_over_edits_are_edits() {
-        for seed in 0..2000 {
-            let mut rng = Rng::with_seed(seed);
-            let (old, under, over) = (edits(&mut rng), edits(&mut rng), edits(&mut rng));
-            let old = edit_runs(&[], &old);
-            let both = joined(&under, &over);
-            assert!(both.is_sorted_by(|a, b| a.end < b.start), "seed {seed}");
-            let expected = edit_runs(&edit_runs(&old, &under), &over);
-            assert_eq!(edit_runs(&old, &both), expected, "seed {seed}");
-        }
-    }
 }

@@ -11,6 +11,8 @@
 //! that an edit touches.
 
 mod by16;
+mod change;
+mod edits;
 mod rank;
 mod reader;
 
@@ -21,8 +23,9 @@ use rayon::prelude::*;
 use rblmap::{Run, ValueId, Zone};
 use rblmap_content::{V4Runs, leaves, mark};
 
+pub use by16::Blocks;
 pub(crate) use by16::blocks_by_top;
-pub use by16::{Blocks, block_of};
+pub use edits::block_of;
 pub use rank::Behind;
 pub use reader::BlockReader;
 

@@ -10,7 +10,8 @@ use rblmap::{Run, ValueId};
 use rblmap_content::RunOrGap;
 use rblmap_format::Outline;
 
-use super::by16::{Blocks, block_of};
+use super::by16::Blocks;
+use super::edits::block_of;
 use super::reader::BlockReader;
 
 impl<'a> Blocks<'a> {

@@ -7,7 +7,8 @@ use rblmap_format::{Outline, V4Walk};
 
 use rblmap_content::{edit_runs_into, renumbered};
 
-use super::by16::{Blocks, cut};
+use super::by16::{BLOCKS, Blocks};
+use super::edits::cut;
 
 /// Reads the runs of [`Blocks`].
 pub struct BlockReader<'b, 'a> {
@@ -16,6 +17,20 @@ pub struct BlockReader<'b, 'a> {
     runs: Vec<Run<u32>>,
     /// With the ids that values have by now.
     renumbered: Vec<Run<u32>>,
+}
+
+impl<'a> Blocks<'a> {
+    /// Reads the runs of one /16 or unit after the other.
+    pub fn reader(&self) -> BlockReader<'_, 'a> {
+        BlockReader::new(self)
+    }
+
+    /// All runs.
+    pub(crate) fn to_list(&self) -> Vec<Run<u32>> {
+        let mut runs = Vec::new();
+        self.reader().push_runs(0..BLOCKS, &mut runs);
+        runs
+    }
 }
 
 impl<'b, 'a> BlockReader<'b, 'a> {

@@ -1,0 +1,128 @@
+//! Adds edits to an image: reads the units that they touch, and counts what comes of it.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+use rblmap::Run;
+use rblmap_content::{Edit, Pool, edit_runs_into};
+use rblmap_format::Outline;
+
+use super::by16::{Blocks, top_of};
+use super::edits::{by_block, count_change, cut, edits_over};
+use super::reader::BlockReader;
+
+impl Blocks<'_> {
+    /// Adds rising, disjoint edits, on all cores. Reads only the units that they touch.
+    ///
+    /// # Errors
+    /// The index of the first edit that does not rise.
+    pub fn edit(&mut self, edits: &[Edit<u32>]) -> Result<(), usize> {
+        let mut from = Some(0);
+        for (index, edit) in edits.iter().enumerate() {
+            if edit.start > edit.end || from.is_none_or(|from| edit.start < from) {
+                return Err(index);
+            }
+            from = edit.end.checked_add(1);
+        }
+        let touched = by_block(edits);
+        let values = self.uses.len();
+        let uses = Pool::new();
+        let none_used = || vec![0; values];
+        let changed: Vec<(u16, Outline, Vec<Edit<u32>>)> = touched
+            .into_par_iter()
+            .map_init(
+                || (self.reader(), Vec::new()),
+                |(reader, new), (block, range)| {
+                    let top = u32::from(block) << 16;
+                    let edits = edits.get(range).unwrap_or_default();
+                    let edits: Vec<Edit<u32>> = cut(edits, (top, top | 0xffff)).collect();
+                    let see =
+                        |uses: &mut Vec<i64>| self.outline_with(block, &edits, reader, new, uses);
+                    let outline = uses.with(none_used, see);
+                    (block, outline, edits_over(self.edits(block), &edits))
+                },
+            )
+            .collect();
+        // What goes over the end of a /16 is one run. Each end once, though both sides may change.
+        let mut ends: Vec<u16> = changed
+            .iter()
+            .flat_map(|(block, ..)| [*block, block.saturating_add(1)])
+            .collect();
+        ends.dedup();
+        ends.iter().for_each(|&block| self.count_border(block, 1));
+        self.add_uses(uses.into_all());
+        for (block, outline, edits) in changed {
+            let place = usize::from(block);
+            if let Some(slot) = self.outlines.get_mut(place) {
+                *slot = outline;
+            }
+            if let Some(slot) = self.edits.get_mut(place) {
+                *slot = edits;
+            }
+        }
+        ends.iter().for_each(|&block| self.count_border(block, -1));
+        let mut tops: Vec<u8> = ends.iter().map(|block| top_of(*block)).collect();
+        tops.dedup();
+        tops.iter().for_each(|&top| self.count_top(top));
+        Ok(())
+    }
+
+    /// What a /16 is made of after more edits. Adds to `uses`, for each value, by how many runs (cut at
+    /// the ends of the /16) it has more or fewer.
+    fn outline_with(
+        &self,
+        block: u16,
+        edits: &[Edit<u32>],
+        reader: &mut BlockReader<'_, '_>,
+        new: &mut Vec<Run<u32>>,
+        uses: &mut Vec<i64>,
+    ) -> Outline {
+        let mut outline = self.outline(block);
+        let mut rest = edits;
+        while let Some(first) = rest.first() {
+            let (units, count) = self.units_around(block, first, rest);
+            let (here, after) = rest.split_at(count);
+            rest = after;
+            let old = reader.runs_of(block, units.clone());
+            new.clear();
+            edit_runs_into(old, here.iter().copied(), new);
+            count_change(uses, old, new);
+            // The units begin and end with addresses that do not change, or where the /16 does.
+            let ends = self.ends_of(block, &units);
+            let (was, is) = (Outline::of(old, ends), Outline::of(new, ends));
+            outline.runs = (outline.runs + is.runs).saturating_sub(was.runs);
+            outline.gaps = (outline.gaps + is.gaps).saturating_sub(was.gaps);
+            if units.start == 0 {
+                outline.first = is.first;
+            }
+            if units.end == self.units(block) {
+                outline.last = is.last;
+            }
+        }
+        outline
+    }
+
+    /// The units of a /16 that the first of some edits touches, with the address on each side of it; and
+    /// how many of the edits lie in the same units. These units are read once for all of them.
+    fn units_around(
+        &self,
+        block: u16,
+        first: &Edit<u32>,
+        edits: &[Edit<u32>],
+    ) -> (Range<usize>, usize) {
+        let top = u32::from(block) << 16;
+        let of = self.image.block(block);
+        let unit = |address| of.unit_of(address);
+        let from = unit(first.start.saturating_sub(1).max(top));
+        let mut to = from;
+        let mut count = 0;
+        for edit in edits {
+            if count > 0 && unit(edit.start.saturating_sub(1).max(top)) > to {
+                break;
+            }
+            to = to.max(unit(edit.end.saturating_add(1).min(top | 0xffff)));
+            count += 1;
+        }
+        (from..to + 1, count)
+    }
+}
