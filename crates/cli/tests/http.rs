@@ -76,7 +76,7 @@ fn an_update_transfers_pointer_manifest_and_delta_and_nothing_else() {
     );
     let sent: u64 = asked.iter().map(|(_, _, bytes)| bytes).sum();
     assert!(
-        sent <= delta + 8192 - 1024,
+        sent <= delta + 3072 - 600,
         "{sent} bytes sent for a delta of {delta}"
     );
     // With nothing new, one answer without a body.

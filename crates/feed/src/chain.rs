@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::manifest::{DeltaFile, Snapshot};
+use crate::delta_file::DeltaFile;
+use crate::manifest::Snapshot;
 
 /// What to fetch, and in which order to apply it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn squashes_are_taken_where_they_save() {
+    fn merged_deltas_are_taken_where_they_save() {
         let deltas = [
             delta(1, 2, 10),
             delta(2, 3, 10),

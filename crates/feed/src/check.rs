@@ -2,12 +2,13 @@
 
 use rblmap_content::ZoneName;
 
+use crate::delta_file::DeltaFile;
 use crate::digest::FileHash;
 use crate::error::Error;
 use crate::fetcher::Fetcher;
 use crate::key::PublicKey;
 use crate::keyset::{Announcement, KeySet};
-use crate::manifest::{DeltaFile, INDEX_LIMIT, Index, MANIFEST_LIMIT, Manifest, statement_of};
+use crate::manifest::{INDEX_LIMIT, Index, MANIFEST_LIMIT, Manifest, statement_of};
 use crate::path::FeedPath;
 use crate::pointer::Pointer;
 use crate::state::{Seen, State};

@@ -25,6 +25,9 @@ pub(crate) const PUBLIC_FOLDER: u32 = 0o755;
 /// The mode of files and folders that concern nobody else.
 pub(crate) const PRIVATE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
+/// The lock of a folder: of a mirror's shared by runs for different feeds, alone for what people
+/// decide.
+pub(crate) const LOCK: &str = ".lock";
 const ACL: &str = "system.posix_acl_access";
 /// No access control list is longer.
 const ACL_LIMIT: usize = 64 << 10;

@@ -9,8 +9,8 @@ use minisign_verify::Signature;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::ids::Zone;
 use crate::key::{PublicKey, Role, SigningKey};
-use crate::manifest::Zone;
 
 /// How long a key must have been announced before it is trusted, seconds.
 pub(crate) const ANNOUNCED_FOR: u64 = 7 * 24 * 3600;

@@ -31,6 +31,7 @@
 mod chain;
 mod check;
 mod counts;
+mod delta_file;
 mod digest;
 mod disk;
 mod error;
@@ -39,6 +40,7 @@ mod folder;
 mod guard;
 mod health;
 mod history;
+mod ids;
 mod key;
 mod keyset;
 mod manifest;
@@ -61,6 +63,7 @@ mod watch;
 
 pub use check::HOLDS_AT_MOST;
 pub use counts::Counts;
+pub use delta_file::DeltaFile;
 pub use digest::FileHash;
 pub use error::{Class, Error, Reach};
 pub use folder::Folder;
@@ -68,7 +71,7 @@ pub use guard::{Guards, Measured, Refusal};
 pub use health::{Health, ImageHealth, Kind, Level, ZoneHealth};
 pub use key::{KeyFiles, PublicKey, Role, SigningKey, keygen, read_public};
 pub use keyset::{KeySet, Statement};
-pub use manifest::{DeltaFile, DeltaIndex, Index, Manifest, Retired, Snapshot, Texts};
+pub use manifest::{DeltaIndex, Index, Manifest, Retired, Snapshot, Texts};
 pub use mirror::{
     GRACE, Outcome, Pending, Record, Report, Settings, Update, hook_told, mirror, pending_events,
 };
@@ -81,8 +84,8 @@ pub use publish::{
     zones_of_feed,
 };
 pub use relay::{RelaySettings, Relayed, relay};
-pub use rollback::{Held, accept, release, rollback};
-pub use state::{Event, Failure, RefusedUpdate, Seen, State, Totals};
+pub use rollback::{accept, release, rollback};
+pub use state::{Event, Failure, Held, RefusedUpdate, Seen, State, Totals};
 pub use time::{duration_text, time_text};
 pub use transport::{Options, Secret, Source, Stop};
 pub use trust::{SeenIndex, Trust};

@@ -3,12 +3,14 @@
 //! `docs/feed.md` describes every field. Decisions are made from these alone, and only after
 //! [`crate::pointer::Pointer::verify`].
 
-use rblmap_content::{ContentId, ZoneName};
+use rblmap_content::ZoneName;
 use serde::{Deserialize, Serialize};
 
 use crate::counts::Counts;
+use crate::delta_file::DeltaFile;
 use crate::digest::FileHash;
 use crate::error::Error;
+use crate::ids::{Id, Zone};
 use crate::key::PublicKey;
 use crate::keyset::Statement;
 use crate::path::FeedPath;
@@ -75,34 +77,11 @@ pub struct Manifest {
     pub retired: Option<Retired>,
 }
 
-/// A zone name in JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Zone(pub ZoneName);
-
-/// A content id in JSON: 64 hex digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Id(pub ContentId);
-
 /// A snapshot in the folder `s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The serial that it holds, at or below the manifest's.
     pub serial: u64,
-    /// Length of the file.
-    pub bytes: u64,
-    /// Hash of the file.
-    pub hash: FileHash,
-}
-
-/// A delta in the folder `d`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeltaFile {
-    /// The serial it applies to.
-    pub from: u64,
-    /// The serial it leads to.
-    pub to: u64,
     /// Length of the file.
     pub bytes: u64,
     /// Hash of the file.
@@ -217,13 +196,6 @@ fn check_text(text: &str) -> Result<(), &'static str> {
     match text.chars().any(char::is_control) {
         true => Err("a text with control characters"),
         false => Ok(()),
-    }
-}
-
-impl DeltaFile {
-    /// Where the file is.
-    pub fn path(&self, zone: &ZoneName) -> FeedPath {
-        FeedPath::delta(zone, self.from, self.to, self.hash)
     }
 }
 
@@ -398,43 +370,10 @@ fn bad_manifest(path: &FeedPath, what: &str) -> Error {
     }
 }
 
-impl TryFrom<String> for Zone {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Zone, String> {
-        let zone: ZoneName = text.parse().map_err(|error| format!("{error}"))?;
-        match zone.as_str() == text {
-            true => Ok(Zone(zone)),
-            false => Err(format!("zone name {text:?} is not in its own spelling")),
-        }
-    }
-}
-
-impl From<Zone> for String {
-    fn from(zone: Zone) -> String {
-        zone.0.to_string()
-    }
-}
-
-impl TryFrom<String> for Id {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Id, String> {
-        let id = text
-            .parse::<ContentId>()
-            .map_err(|error| format!("{error}"))?;
-        Ok(Id(id))
-    }
-}
-
-impl From<Id> for String {
-    fn from(id: Id) -> String {
-        id.0.to_string()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use rblmap_content::ContentId;
+
     use super::*;
     use crate::key::read_public;
     use crate::pointer::Pointer;

@@ -10,12 +10,14 @@ use rblmap_image::TEMP_PREFIX;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{self, Checked, Look};
+use crate::delta_file::DeltaFile;
 use crate::digest::FileHash;
 use crate::disk::{Access, Dir};
 use crate::error::Error;
 use crate::fetcher::{Fetcher, Pointers};
+use crate::ids::Zone;
 use crate::key::{PublicKey, Role};
-use crate::manifest::{DeltaFile, DeltaIndex, INDEX_LIMIT, Index, MANIFEST_LIMIT, Zone};
+use crate::manifest::{DeltaIndex, INDEX_LIMIT, Index, MANIFEST_LIMIT};
 use crate::path::{self, FeedPath};
 use crate::pointer::POINTER_LIMIT;
 use crate::publish::{STATE, Tree, prune, referenced};

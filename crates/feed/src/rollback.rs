@@ -5,24 +5,13 @@ use std::time::Duration;
 
 use rblmap::StatusPage;
 use rblmap_content::{ContentId, ZoneName};
-use serde::{Deserialize, Serialize};
 
-use crate::disk::{Dir, Hold, Lock};
+use crate::disk::{Dir, Hold, LOCK, Lock};
 use crate::error::{Error, reading, writing};
 use crate::folder::{Folder, image_name, map_image, previous_name, status_name};
-use crate::manifest::Id;
-use crate::mirror::LOCK;
-use crate::state::State;
+use crate::ids::Id;
+use crate::state::{Held, State};
 use crate::status_page;
-
-/// That an image was rolled back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Held {
-    /// Since when, seconds since 1970.
-    pub since: u64,
-    /// The content that was taken back.
-    pub from: Id,
-}
 
 /// The fewest digits by which a refused update may be named.
 const DIGITS: usize = 12;

@@ -5,14 +5,15 @@ use rblmap_content::ZoneName;
 use serde::{Deserialize, Serialize};
 
 use crate::counts::Counts;
+use crate::delta_file::DeltaFile;
 use crate::digest::FileHash;
 use crate::disk::{Access, Dir};
 use crate::error::Error;
 use crate::guard::Measured;
+use crate::ids::Id;
 use crate::key::PublicKey;
-use crate::manifest::{DeltaFile, Id, Retired, Texts};
+use crate::manifest::{Retired, Texts};
 use crate::pointer::Publisher;
-use crate::rollback::Held;
 
 /// What is remembered of a zone.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -96,6 +97,15 @@ pub struct Seen {
     /// When the running image was put in place, seconds since 1970.
     #[serde(default)]
     pub updated: u64,
+}
+
+/// That an image was rolled back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    /// Since when, seconds since 1970.
+    pub since: u64,
+    /// The content that was taken back.
+    pub from: Id,
 }
 
 /// An update that a guard refused: as a whole, so that nothing else passes for it.

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::digest::FileHash;
 use crate::disk::{Access, Dir};
 use crate::error::Error;
+use crate::ids::Zone;
 use crate::key::{PublicKey, Role};
 use crate::keyset::KeySet;
-use crate::manifest::Zone;
 use crate::pointer::Publisher;
 use crate::state::{self, Failure};
 

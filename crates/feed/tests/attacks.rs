@@ -283,7 +283,7 @@ fn a_delta_that_was_made_anew_is_an_alarm() {
     let mut world = ahead();
     world.mirror().unwrap();
     world.heartbeat();
-    world.forge(|manifest| manifest["deltas"][0]["hash"] = json!("0123456789abcdef0123"));
+    world.forge(|manifest| manifest["deltas"][0] = json!("1-2-0123456789abcdef0123:100"));
     let error = world.refused();
     assert!(
         matches!(error, Error::Equivocation { what: "serial", .. }),
@@ -345,10 +345,7 @@ fn a_result_that_is_not_what_the_manifest_says_is_refused() {
 fn manifests_that_make_no_sense_are_refused() {
     for change in [
         ("format", json!(2)),
-        (
-            "deltas",
-            json!([{"from": 2, "to": 1, "bytes": 1, "hash": "0123456789abcdef0123"}]),
-        ),
+        ("deltas", json!(["2-1-0123456789abcdef0123:1"])),
         (
             "snapshot",
             json!({"serial": 9, "bytes": 1, "hash": "0123456789abcdef0123"}),

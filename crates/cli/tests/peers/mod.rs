@@ -248,7 +248,13 @@ impl Feed {
     /// Publishes addresses without a pattern, of which nothing much can be packed: the snapshot takes
     /// some two bytes for each.
     pub fn publish_scattered(&self, count: u32) {
+        self.publish_scattered_with(count, 0);
+    }
+
+    /// The same, and `more` others.
+    pub fn publish_scattered_with(&self, count: u32, more: u32) {
         let mut random = fastrand::Rng::with_seed(count.into());
+        let count = count + more;
         let address = |_| std::net::Ipv4Addr::from_bits(random.u32(0x0b00_0000..0x7000_0000));
         let lines = (0..count)
             .map(address)

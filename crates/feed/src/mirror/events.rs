@@ -2,12 +2,12 @@
 
 use rblmap_content::ZoneName;
 
-use crate::disk::{Dir, Hold};
+use crate::disk::{Dir, Hold, LOCK};
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::state::{Event, State};
 
-use super::{LOCK, Outcome, Pending, Settings, Update};
+use super::{Outcome, Pending, Settings, Update};
 
 /// How long to wait for another run before a hook's success cannot be noted, seconds.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);

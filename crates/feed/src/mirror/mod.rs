@@ -17,7 +17,7 @@ use rblmap_image::TEMP_PREFIX;
 
 use crate::check::{self, Look};
 use crate::counts::Counts;
-use crate::disk::{Dir, Hold};
+use crate::disk::{Dir, Hold, LOCK};
 use crate::error::{Class, Error};
 use crate::fetcher::Fetcher;
 use crate::folder::Folder;
@@ -64,8 +64,6 @@ pub struct Settings {
 pub const GRACE: u64 = 7 * 24 * 3600;
 /// So many zones are taken from an index at most.
 const ZONES: usize = 1000;
-/// The lock of the folder: shared by runs for different feeds, alone for what people decide.
-pub(crate) const LOCK: &str = ".lock";
 
 impl Settings {
     /// The defaults: all zones, the usual guards, a week of grace.

@@ -6,9 +6,8 @@ use rustix::fs::Stat;
 
 use crate::error::Error;
 use crate::folder::{image_name, map_image, status_name};
-use crate::manifest::Id;
-use crate::rollback::Held;
-use crate::state::{State, Whole};
+use crate::ids::Id;
+use crate::state::{Held, State, Whole};
 use crate::status_page;
 use crate::time::DAY;
 

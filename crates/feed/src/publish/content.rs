@@ -11,7 +11,8 @@ use crate::counts::Counts;
 use crate::digest::FileHash;
 use crate::error::Error;
 use crate::folder::map_image;
-use crate::manifest::{FORMAT, Id, Manifest, Snapshot, Texts, Zone};
+use crate::ids::{Id, Zone};
+use crate::manifest::{FORMAT, Manifest, Snapshot, Texts};
 use crate::path::{self, FeedPath};
 
 use super::Issuer;

@@ -8,9 +8,10 @@
 use rblmap::Image;
 
 use crate::chain;
+use crate::delta_file::DeltaFile;
 use crate::digest::FileHash;
 use crate::error::Error;
-use crate::manifest::{DeltaFile, Manifest};
+use crate::manifest::Manifest;
 use crate::path::FeedPath;
 
 use super::kept::{Kept, Memory};
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_manifest_names_sixteen_steps_and_the_ladder_the_rest() {
+    fn the_manifest_names_sixteen_deltas_and_the_delta_index_the_rest() {
         let memory = memory(40);
         let offer = offer(&memory, 40, 16);
         assert_eq!(offer.deltas.len(), 16);

@@ -1,7 +1,8 @@
 //! The index of a feed: signed afresh where something in it changed.
 
 use crate::error::Error;
-use crate::manifest::{FORMAT, INDEX_LIMIT, Index, IndexZone, Zone};
+use crate::ids::Zone;
+use crate::manifest::{FORMAT, INDEX_LIMIT, Index, IndexZone};
 use crate::path::FeedPath;
 use crate::pointer::Pointer;
 use crate::time::DAY;

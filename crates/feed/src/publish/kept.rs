@@ -10,10 +10,11 @@ use rblmap_content::ZoneName;
 use rblmap_delta::Limits;
 use serde::{Deserialize, Serialize};
 
+use crate::delta_file::DeltaFile;
 use crate::disk::{Access, Dir};
 use crate::error::{Error, reading, writing};
 use crate::folder::map_image;
-use crate::manifest::{DeltaFile, Manifest};
+use crate::manifest::Manifest;
 use crate::path::FeedPath;
 use crate::state;
 

@@ -23,9 +23,10 @@ use rblmap_content::ZoneName;
 use crate::check::ISSUE_AHEAD;
 use crate::counts::Counts;
 use crate::error::Error;
+use crate::ids::Zone;
 use crate::key::{Role, SigningKey};
 use crate::keyset::Statement;
-use crate::manifest::{Manifest, Retired, Zone};
+use crate::manifest::{Manifest, Retired};
 use crate::time::DAY;
 
 pub use config::{FeedConfig, seconds};

@@ -9,11 +9,11 @@ use std::time::Duration;
 use rblmap_content::ZoneName;
 use rblmap_image::TEMP_PREFIX;
 
+use crate::delta_file::DeltaFile;
 use crate::digest::FileHash;
-use crate::disk::{Access, Dir, Hold, Lock, PUBLIC, PUBLIC_FOLDER, make_folders, set_mode};
+use crate::disk::{Access, Dir, Hold, LOCK, Lock, PUBLIC, PUBLIC_FOLDER, make_folders, set_mode};
 use crate::error::{Error, reading, writing};
-use crate::manifest::{DeltaFile, DeltaIndex, INDEX_LIMIT, Index, MANIFEST_LIMIT, Manifest};
-use crate::mirror::LOCK;
+use crate::manifest::{DeltaIndex, INDEX_LIMIT, Index, MANIFEST_LIMIT, Manifest};
 use crate::path::FeedPath;
 use crate::pointer::{POINTER_LIMIT, Pointer};
 

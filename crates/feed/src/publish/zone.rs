@@ -4,11 +4,10 @@ use rblmap::Image;
 use rblmap_content::ZoneName;
 use rblmap_delta::{Limits, Session};
 
+use crate::delta_file::DeltaFile;
 use crate::digest::FileHash;
 use crate::error::Error;
-use crate::manifest::{
-    DeltaFile, DeltaIndex, DeltaIndexFile, FORMAT, MANIFEST_LIMIT, Manifest, Snapshot,
-};
+use crate::manifest::{DeltaIndex, DeltaIndexFile, FORMAT, MANIFEST_LIMIT, Manifest, Snapshot};
 use crate::path::FeedPath;
 use crate::pointer::Pointer;
 use crate::time::DAY;
