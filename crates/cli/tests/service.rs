@@ -481,33 +481,6 @@ fn a_hook_is_called_once_for_an_outcome_and_again_until_it_succeeds() {
 }
 
 #[test]
-fn a_missing_delta_leads_to_the_snapshot() {
-    let feed = Feed::new();
-    feed.publish(3000);
-    assert_eq!(feed.mirror().code, 0);
-    feed.publish(3010);
-    let run = publish(
-        &feed,
-        &[image(&feed, "ops.example", 3020)],
-        &["--new-session"],
-    );
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    assert_eq!(feed.mirror().code, 0);
-    let run = publish(&feed, &[image(&feed, "ops.example", 2)], &["--force"]);
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    // So small that a snapshot is made at once, beside the delta.
-    let deltas = feed.path("feed/ops.example/d");
-    for name in files(&deltas) {
-        if name.starts_with("1-2-") {
-            fs::remove_file(deltas.join(name)).unwrap();
-        }
-    }
-    let run = feed.mirror_from(&feed.arg("feed"), &["-v"]);
-    // Refused by a guard, but from the snapshot: the missing delta did not stop it.
-    assert_eq!(run.code, 8, "{}", run.stderr);
-}
-
-#[test]
 fn an_image_that_is_damaged_on_the_disk_is_mended_and_told() {
     let feed = Feed::new();
     feed.publish(9000);
@@ -580,8 +553,9 @@ fn mode_and_group_of_a_replaced_image_are_kept_and_those_of_a_feed_do_not_depend
 fn a_zones_folder_may_be_a_link_in_a_publishers_feed() {
     let feed = Feed::new();
     feed.publish(500);
-    fs::rename(feed.path("feed/ops.example"), feed.path("elsewhere")).unwrap();
-    symlink(feed.path("elsewhere"), feed.path("feed/ops.example")).unwrap();
+    // A daemon without chroot follows links that stay within its module, and no others.
+    fs::rename(feed.path("feed/ops.example"), feed.path("feed/real_ops")).unwrap();
+    symlink("real_ops", feed.path("feed/ops.example")).unwrap();
     feed.publish(520);
     assert!(feed.path("feed/ops.example").is_symlink());
     let server = rsyncd(feed.dir.path(), &feed.path("feed"));

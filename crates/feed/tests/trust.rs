@@ -446,3 +446,24 @@ fn the_offline_keys_word_retires_a_zone_at_once() {
         "{reports:?}"
     );
 }
+
+#[test]
+fn a_missing_delta_leads_to_the_snapshot() {
+    let mut world = World::new();
+    let scattered = |count: u32| -> Vec<u32> {
+        let of = |n: u32| (n + 1).wrapping_mul(0x9e37_79b1) | 1;
+        (0..count).map(of).collect()
+    };
+    world.publish(&scattered(3000));
+    world.mirror().unwrap();
+    world.now += 3 * DAY;
+    assert!(
+        world.publish(&scattered(3010)).snapshot.is_some(),
+        "made anew after days"
+    );
+    fs::remove_file(world.file("d", "1-2-")).unwrap();
+    match world.mirror() {
+        Ok(Outcome::Updated(update)) => assert!(update.snapshot),
+        other => panic!("{other:?}"),
+    }
+}

@@ -63,8 +63,16 @@ impl Tree {
             let Ok(zone) = name.to_string_lossy().parse::<ZoneName>() else {
                 continue;
             };
-            if self.on_disk(&FeedPath::pointer(&zone)).exists() {
-                zones.push(zone);
+            let path = FeedPath::pointer(&zone);
+            // A folder under another name, to which a zone's link leads, is no zone.
+            let of_another = |pointer: Pointer| {
+                let line = pointer.comment().zone.as_ref();
+                line.is_none_or(|line| line.zone != zone)
+            };
+            match self.pointer(&path) {
+                Ok(None) => {}
+                Ok(Some(pointer)) if of_another(pointer.clone()) => {}
+                Ok(Some(_)) | Err(_) => zones.push(zone),
             }
         }
         zones.sort();
