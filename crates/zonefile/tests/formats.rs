@@ -67,7 +67,7 @@ fn content(rng: &mut Rng, kinds: Kinds) -> Content {
         if kinds.addresses {
             let mut at = u64::from(rng.u32(..));
             while at < u64::from(u32::MAX) {
-                let start = at as u32;
+                let start = u32::try_from(at).unwrap();
                 let bits = rng.u32(..12);
                 let end = if rng.bool() {
                     start | ((1 << bits) - 1)
@@ -95,7 +95,7 @@ fn content(rng: &mut Rng, kinds: Kinds) -> Content {
                 let end = start | ((1 << bits) - 1);
                 let value = value(rng, &mut draft, kinds);
                 draft.zone_mut(&zone).v6.push(Run { start, end, value });
-                at = end + 1 + u128::from(rng.u64(..)) << rng.u32(..3);
+                at = (end + 1 + u128::from(rng.u64(..))) << rng.u32(..3);
                 floor = end + 1;
                 if at <= end || at >> 127 == 1 {
                     break;

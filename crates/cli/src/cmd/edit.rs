@@ -166,7 +166,7 @@ fn add(
     let added = Added::of(&built.content);
     let Some(until) = args.until else {
         temporary.forget(zone, &added);
-        return Ok(editor.add(zone, &added)?);
+        return editor.add(zone, &added);
     };
     let new = editor.unlisted(zone, &added);
     if new.is_less_than(&added) {
@@ -178,7 +178,7 @@ fn add(
         zone: *zone,
         key,
     }));
-    Ok(editor.add(zone, &new)?)
+    editor.add(zone, &new)
 }
 
 /// The lines of a run: to add, and to take out.

@@ -237,9 +237,9 @@ fn file(tree: &Tree, data: &[u8], zone: &str) -> io::Result<Vec<u8>> {
     let count = tree.nodes.len() as u64;
     let largest = count + SEPARATOR.len() as u64 + data.len() as u64;
     let bits = match largest {
-        ..0x100_0000 => 24,
-        ..0x1000_0000 => 28,
-        ..0x1_0000_0000 => 32,
+        0..0x100_0000 => 24,
+        0x100_0000..0x1000_0000 => 28,
+        0x1000_0000..0x1_0000_0000 => 32,
         _ => {
             let what = "more networks than a MaxMind DB can hold";
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));

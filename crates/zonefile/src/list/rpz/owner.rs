@@ -89,6 +89,7 @@ impl Owners {
 }
 
 /// What an owner triggers on.
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 pub(super) enum Trigger {
     /// The name that is asked for.
     Name,
