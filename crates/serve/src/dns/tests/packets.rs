@@ -46,6 +46,7 @@ fn specs(folder: &TempDir) -> Vec<rblmap_zonefile::Spec> {
             zone: BASE.parse().unwrap(),
             kind: kind.parse().unwrap(),
             files: vec![path],
+            reading: None,
         }
     });
     specs.collect()

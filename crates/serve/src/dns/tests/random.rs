@@ -7,7 +7,7 @@ use domain::base::iana::Rtype;
 use fastrand::Rng;
 use rblmap::NameKey;
 use rblmap_image::{Stamp, encode};
-use rblmap_zonefile::{Options, Spec, build};
+use rblmap_zonefile::{Options, Reading, Spec, build};
 use tempfile::TempDir;
 
 use super::client::{Ours, Told, query};
@@ -59,7 +59,12 @@ fn specs(rng: &mut Rng, folder: &TempDir) -> Vec<Spec> {
         });
         let files: Vec<PathBuf> = files.collect();
         let (zone, kind) = (zone.parse().unwrap(), dataset.kind.parse().unwrap());
-        specs.push(Spec { zone, kind, files });
+        specs.push(Spec {
+            zone,
+            kind,
+            files,
+            reading: None,
+        });
     }
     specs
 }
@@ -74,13 +79,16 @@ fn round(seed: u64, program: &std::path::Path) -> (u64, u64) {
         .as_secs();
     let options = Options {
         now,
-        host_bits: rng.u8(..4) == 0,
+        reading: Reading {
+            host_bits: rng.u8(..4) == 0,
+            ..Reading::default()
+        },
         ..Options::default()
     };
     // With -a, rbldnsd leaves the name servers out of its answers, as we do without another word.
     let minimal = rng.bool();
     let mut flags = vec!["-e"];
-    flags.retain(|_| options.host_bits);
+    flags.retain(|_| options.reading.host_bits);
     flags.extend(["-a"].iter().filter(|_| minimal));
     let Ok(built) = build(&specs, &options) else {
         return (0, 0); // which loads are refused is the matter of another test

@@ -9,7 +9,7 @@ use domain::base::iana::Rtype;
 use domain::rdata::{A, Txt};
 use rblmap::NameKey;
 use rblmap_image::{Stamp, encode};
-use rblmap_zonefile::{Options, Spec, build};
+use rblmap_zonefile::{Options, Reading, Spec, build};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -39,6 +39,7 @@ fn specs(case: &Value) -> Vec<Spec> {
             zone: zone.parse().unwrap(),
             kind: text(spec, "type").parse().unwrap(),
             files: files.collect(),
+            reading: None,
         }
     });
     specs.collect()
@@ -49,7 +50,10 @@ fn options(case: &Value) -> Options {
     let flag = |flag: &str| flags.is_some_and(|flags| flags.iter().any(|one| one == flag));
     Options {
         now: NOW,
-        host_bits: flag("-e"),
+        reading: Reading {
+            host_bits: flag("-e"),
+            ..Reading::default()
+        },
         refuse_gzip: flag("-C"),
         ..Options::default()
     }
