@@ -73,7 +73,7 @@ impl V4Runs for Vec<Run<u32>> {
 
     fn map_leaves<R: Send>(&self, work: impl Fn(&[Run<u32>]) -> R + Sync) -> Vec<R> {
         let leaves = leaves(self, 0, u32::BITS);
-        leaves.into_par_iter().map(|leaf| work(leaf)).collect()
+        leaves.into_par_iter().map(&work).collect()
     }
 }
 

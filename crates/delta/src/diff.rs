@@ -20,14 +20,14 @@ use crate::codec::value_refs::Table;
 use crate::container::frame;
 use crate::container::header::{Header, Kind};
 use crate::container::ids::{IdPrefix, ImageRoot, Session};
-use crate::container::payload_head::{Head, Part, STREAM_EDITS, may_have_streams};
+use crate::container::payload_head::{Head, Part, STREAM_EDITS, STREAM_ITEMS, may_have_streams};
 use crate::container::varint::push_uv;
 use crate::edit::addresses::Stream;
 use crate::edit::base::Base;
 use crate::edit::{addresses, find, names, values};
 use crate::error::Error;
 
-/// Packs the content of an image: a snapshot (`.rbs`), from which [`unpack`] makes the same image.
+/// Packs the content of an image: a snapshot (`.rbs`), from which [`crate::unpack`] makes the same image.
 ///
 /// ```
 /// # use rblmap_delta::{Session, pack};
@@ -322,7 +322,7 @@ impl ZoneWriter {
             )?]);
         }
         // A chunk has fewer than 2^32 edits.
-        let chunks: Vec<&[Edit<A>]> = edits.chunks(STREAM_EDITS as usize).collect();
+        let chunks: Vec<&[Edit<A>]> = edits.chunks(STREAM_ITEMS).collect();
         let write = |(nth, chunk): (usize, &&[Edit<A>])| self.stream(base, nth, chunk, spans);
         let written: Result<Vec<_>, Error> = chunks.par_iter().enumerate().map(write).collect();
         Ok(self.keep(written?))
@@ -381,7 +381,7 @@ fn runs_of_stream(
     blocks.reader().push_runs(from..to, &mut runs);
     let skipped = ranks.start - before.get(from).map_or(0, |counts| counts.0);
     let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
-    let rest = runs.iter().skip(skipped).take(STREAM_EDITS as usize);
+    let rest = runs.iter().skip(skipped).take(STREAM_ITEMS);
     rest.map(edit_of).collect()
 }
 

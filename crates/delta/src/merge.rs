@@ -22,7 +22,7 @@ use crate::error::Error;
 /// ```
 ///
 /// # Errors
-/// As for [`apply`].
+/// As for [`crate::apply`].
 pub fn merge(base: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, Error> {
     base.verify().map_err(rblmap_image::Error::from)?;
     let from = rblmap_image::edited(base)?;

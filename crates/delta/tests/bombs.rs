@@ -2,6 +2,7 @@
 //! test function, as the memory of the whole process is counted.
 
 #![allow(
+    clippy::print_stdout,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,

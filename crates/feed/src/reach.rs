@@ -91,8 +91,11 @@ pub(crate) fn networks64(ranges: &[(u128, u128)]) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
+/// The first and the last address of a network.
+type Ends<A> = (A, A);
+
 /// The networks that a name spells backwards: octets to IPv4, nibbles to IPv6. `5` is both.
-fn spelled(name: &NameKey) -> (Option<(u32, u32)>, Option<(u128, u128)>) {
+fn spelled(name: &NameKey) -> (Option<Ends<u32>>, Option<Ends<u128>>) {
     // Labels come from the root: the first is that of the most significant digits.
     let labels = name.labels();
     (octets(&labels), nibbles(&labels))

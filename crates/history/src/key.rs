@@ -70,6 +70,7 @@ pub(crate) fn of_name(zone: &[u8], name: &NameKey, scope: Scope) -> Vec<u8> {
 
 /// What a key stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 pub(crate) enum Decoded {
     Network(IpNet),
     Name(NameKey, Scope),

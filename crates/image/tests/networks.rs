@@ -67,7 +67,7 @@ fn runs(
         let end = match rng.u32(0..3) {
             0 => last,
             1 => start,
-            _ => (start | (1 << rng.u32(0..66)) - 1).min(last),
+            _ => (start | ((1 << rng.u32(0..66)) - 1)).min(last),
         };
         let value = ids[rng.usize(..3)];
         let touches = out

@@ -366,7 +366,7 @@ impl ZoneReader {
 
     /// The newest image whatever its health, for those who ask it bare: two loads from memory, unless
     /// there is a new one. `release` is called before another one takes its place, as in
-    /// [`rblmap::Reader::image_after`].
+    /// [`rblmap::LiveReader::image_after`].
     ///
     /// # Errors
     /// Why there is no image.

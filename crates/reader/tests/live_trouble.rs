@@ -145,7 +145,8 @@ fn a_page_that_cannot_be_read_is_never_fresh() {
         fs::remove_file(folder.page()).unwrap();
         fs::create_dir(folder.page()).unwrap();
     };
-    let ways: [(&str, &dyn Fn(&Folder)); 4] = [
+    type Way<'a> = (&'a str, &'a dyn Fn(&Folder));
+    let ways: [Way<'_>; 4] = [
         ("cut", &cut),
         ("newer", &newer),
         ("other", &other),

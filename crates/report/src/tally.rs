@@ -99,7 +99,9 @@ impl Tally {
             tally: self,
             totals: Totals::default(),
             sessions: HashMap::new(),
-            waiting: vec![Vec::with_capacity(WAITING); V4_SHARDS],
+            waiting: std::iter::repeat_with(|| Vec::with_capacity(WAITING))
+                .take(V4_SHARDS)
+                .collect(),
             unread: Vec::new(),
         }
     }
@@ -251,15 +253,18 @@ impl Counting<'_> {
             self.totals.authenticated += 1;
         }
         let client = match event.client {
-            IpAddr::V4(client) => client.to_bits(),
+            IpAddr::V4(client) => client,
             IpAddr::V6(_) => return self.tally.add(event.client, &Sums::of(event.what)),
         };
-        let shard = usize::from(client.to_be_bytes()[0]);
+        let shard = usize::from(client.octets()[0]);
         let what = event.what;
         let Some(waiting) = self.waiting.get_mut(shard) else {
             return;
         };
-        waiting.push(Waiting { client, what });
+        waiting.push(Waiting {
+            client: client.to_bits(),
+            what,
+        });
         if waiting.len() == WAITING {
             self.flush(shard);
         }

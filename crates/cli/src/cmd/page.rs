@@ -1,5 +1,6 @@
 //! `rblmap page`: the site for the person whose mail bounced.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rblmap_report::page::{self, Config, Options, WebServer};
@@ -86,7 +87,8 @@ fn print_headers(server: Server) -> Result<Exit, Failure> {
         Server::Nginx => WebServer::Nginx,
         Server::Apache => WebServer::Apache,
     };
-    print!("{}", server.headers());
+    let written = std::io::stdout().write_all(server.headers().as_bytes());
+    written.map_err(|error| Failure::printing(&error))?;
     Ok(Exit::Done)
 }
 

@@ -176,6 +176,7 @@ impl V4Runs for V4Image<'_> {
 }
 
 /// Reads the runs of one /16 after the other, of a list or of an image with edits over it.
+#[expect(clippy::large_enum_variant, reason = "one a walk, on the stack")]
 pub enum RunsBy16<'v> {
     /// The list, and the runs of the last /16.
     List(&'v [Run<u32>], Vec<Run<u32>>),

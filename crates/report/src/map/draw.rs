@@ -1,5 +1,7 @@
 //! Pixels, grid, labels and legend.
 
+use std::net::Ipv4Addr;
+
 use font8x8::legacy::BASIC_LEGACY;
 
 use crate::error::Error;
@@ -252,7 +254,7 @@ pub(super) fn texts(settings: &Settings) -> Vec<(u32, u32, String)> {
             let text = if settings.v6 {
                 format!("{:x}", number >> 16)
             } else {
-                let octets = number.to_be_bytes();
+                let octets = Ipv4Addr::from_bits(number).octets();
                 let which = usize::from(settings.net.prefix_len()) / 8;
                 octets.get(which).copied().unwrap_or(0).to_string()
             };

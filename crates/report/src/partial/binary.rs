@@ -1,7 +1,7 @@
 //! The packed form.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::error::Error;
 use crate::partial::Item;
@@ -153,8 +153,8 @@ fn read_frame(frame: &mut impl BufRead, see: &mut impl FnMut(Item)) -> io::Resul
                 .filter(|client| is_v6 || *client <= u32::MAX.into())
                 .ok_or_else(|| invalid("a client beyond the last address"))?;
             let address = match u32::try_from(client) {
-                Ok(client) if !is_v6 => IpAddr::from(client.to_be_bytes()),
-                _ => IpAddr::from(client.to_be_bytes()),
+                Ok(client) if !is_v6 => Ipv4Addr::from_bits(client).into(),
+                _ => Ipv6Addr::from_bits(client).into(),
             };
             see(Item::Client(address, read_sums(frame)?));
         }

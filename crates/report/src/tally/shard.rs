@@ -1,6 +1,6 @@
 //! The sums of some of the clients.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hashbrown::HashMap;
 
@@ -154,11 +154,11 @@ impl Shard {
         let v4 = self
             .v4
             .into_iter()
-            .map(|(client, plain)| (IpAddr::from(client.to_be_bytes()), plain));
+            .map(|(client, plain)| (IpAddr::from(Ipv4Addr::from_bits(client)), plain));
         let v6 = self
             .v6
             .into_iter()
-            .map(|(client, plain)| (IpAddr::from(client.to_be_bytes()), plain));
+            .map(|(client, plain)| (IpAddr::from(Ipv6Addr::from_bits(client)), plain));
         let mut rows: Vec<Row> = v4
             .chain(v6)
             .map(|(client, plain)| Row {

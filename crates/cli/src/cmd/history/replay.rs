@@ -212,6 +212,7 @@ struct State<'e> {
 
 /// A key as texts name it.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 enum KeyText {
     Address(std::net::IpAddr),
     Name(NameKey),

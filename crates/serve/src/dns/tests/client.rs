@@ -169,7 +169,9 @@ impl Ours {
 
     /// Sends a datagram so many times at once, and gives the replies that come.
     pub fn burst(&self, packet: &[u8], count: usize) -> Vec<Vec<u8>> {
-        (0..count).for_each(|_| drop(self.udp.send(packet).unwrap()));
+        (0..count).for_each(|_| {
+            self.udp.send(packet).unwrap();
+        });
         let mut reply = vec![0; 65_535];
         let mut replies = Vec::new();
         while let Ok(len) = self.udp.recv(&mut reply) {
