@@ -146,7 +146,8 @@ fn what_is_no_feed_has_its_own_exit_code() {
     ] {
         let run = feed.mirror_from(&source, &["--timeout", "5s"]);
         assert_eq!(run.code, code, "{source}: {}", run.stderr);
-        assert_eq!(run.stderr.lines().count(), 1, "{source}: {}", run.stderr);
+        // The index and the zone are asked for one by one; each is told once.
+        assert!(run.stderr.lines().count() <= 2, "{source}: {}", run.stderr);
         feed.answers();
     }
 }

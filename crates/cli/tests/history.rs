@@ -310,7 +310,7 @@ fn a_damaged_segment_costs_what_it_knows_and_says_so() {
     for last in 0..4 {
         world.update(&format!("192.0.2.{}\n", last + 10));
     }
-    let path = &segments(&world.log())[2];
+    let path = &segments(&world.log())[1];
     let good = fs::read(path).unwrap();
     for at in [0, 7, 9, 60, 130, good.len() - 1] {
         let mut bytes = good.clone();
@@ -378,4 +378,21 @@ fn old_segments_go_and_the_history_begins_later() {
     let run = world.ask("192.0.2.1");
     assert!(run.stdout.contains("since at least"), "{}", run.stdout);
     assert!(!run.stdout.contains("(serial 1)"), "{}", run.stdout);
+}
+
+#[test]
+fn what_is_listed_now_says_nothing_of_the_past_when_the_newest_segment_is_damaged() {
+    let mut world = World::new();
+    for last in 0..4 {
+        world.update(&format!("192.0.2.{}\n", last + 10));
+    }
+    let segments = segments(&world.log());
+    let newest = segments.last().unwrap();
+    let mut bytes = fs::read(newest).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(newest, &bytes).unwrap();
+    let run = world.ask("192.0.2.13");
+    assert_eq!(run.code, 4, "{}", run.stderr);
+    assert!(!run.stdout.contains("listed\t127"), "{}", run.stdout);
+    assert!(run.stderr.contains("after 3 up to 4"), "{}", run.stderr);
 }

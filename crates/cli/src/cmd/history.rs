@@ -72,6 +72,15 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
             gap.after.serial, gap.until.serial
         ));
     }
+    let newest = found.image.as_ref().map(Image::serial);
+    if let (Some(last), Some(newest)) = (found.history.last(), newest)
+        && last.serial < newest
+    {
+        output.note(format_args!(
+            "nothing is known of the serials after {} up to {newest}",
+            last.serial
+        ));
+    }
     if let Some(&[from, to]) = args.diff.as_deref() {
         let ended = between::run(&found, from, to, args.json)?;
         return Ok(exit.or_worse(ended));
@@ -81,8 +90,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let labels = args.labels.as_deref().map(open::image).transpose()?;
     let events = found.history.events(&found.subzone, &subject);
     let now = found
-        .image
-        .as_ref()
+        .whole_image()
         .and_then(|image| zone_of(image, &found.subzone));
     let Some(first) = found.history.first() else {
         return Err(none(&args.dir, &args.zone));
@@ -117,6 +125,19 @@ struct Found {
     /// The zone that is asked about, relative to the base.
     subzone: NameKey,
     base: String,
+}
+
+impl Found {
+    /// The image, if all that led to it is known. Otherwise what it lists now may have been listed
+    /// in the part that is missing, and says nothing about the beginning of the history.
+    fn whole_image(&self) -> Option<&Image> {
+        let image = self.image.as_ref()?;
+        let reaches = self
+            .history
+            .last()
+            .is_some_and(|last| last.serial == image.serial());
+        (reaches && self.history.gaps().is_empty()).then_some(image)
+    }
 }
 
 /// The history of a zone, or of one that the zone lies below.

@@ -38,10 +38,14 @@ impl<'a> Partials<'a> {
     /// Moves a part that was kept into a folder, under `name`; gives its length.
     pub(crate) fn take(&self, path: &FeedPath, to: &Dir, name: &str) -> u64 {
         let moved = || {
-            let kept = self.lasting?.child(FOLDER).ok()?;
+            let lasting = self.lasting?;
+            let kept = lasting.child(FOLDER).ok()?;
             let from = self.name(path);
             kept.stat(&from)?;
             kept.rename(&from, to, name).ok()?;
+            if kept.names().is_ok_and(|names| names.is_empty()) {
+                let _ = lasting.remove_all(FOLDER);
+            }
             u64::try_from(to.stat(name)?.st_size).ok()
         };
         moved().unwrap_or(0)

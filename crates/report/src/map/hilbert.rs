@@ -20,8 +20,7 @@ pub(super) fn place(order: u32, d: u32) -> (u32, u32) {
         y += side * down;
         rest /= 4;
     }
-    // The curve above turns with each level.
-    if order % 2 == 1 { (y, x) } else { (x, y) }
+    (x, y)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ fn random_zones_are_answered_section_by_section_as_rbldnsd_does() {
         let text = std::env::var(name).ok();
         text.map(|text: String| text.parse().unwrap())
     };
-    let seed = number("RBLMAP_ORACLE_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));
+    let seed = number("RBLMAP_ORACLE_SEED").unwrap_or(1);
     let rounds = number("RBLMAP_ORACLE_ROUNDS").unwrap_or(ROUNDS);
     let (mut answered, mut wrong) = (0, 0);
     for seed in seed..seed + rounds {
