@@ -55,25 +55,7 @@ fn every_list_goes_in_as_it_is() {
         std::fs::write(&source, &text).unwrap();
         let image = dir.path().join("list.rbl");
         let spec = format!("ops.example:plain:{}", source.display());
-        let warnings = dir.path().join("warnings.tsv");
-        let [image_arg, warnings_arg] = [&image, &warnings].map(|path| path.to_str().unwrap());
-        let run = rblmap([
-            "build",
-            "--text",
-            "--warnings",
-            warnings_arg,
-            "-o",
-            image_arg,
-            &spec,
-        ]);
-        assert_eq!(run.code, 0, "{}: {}", list.display(), run.stderr);
-        // Lists of countries have networks as wide as a /6.
-        let warnings = std::fs::read_to_string(&warnings).unwrap();
-        let others: Vec<&str> = warnings
-            .lines()
-            .filter(|line| line.split('\t').nth(2) != Some("wide"))
-            .collect();
-        assert!(others.is_empty(), "{}: {others:?}", list.display());
+        build(&dir, &["--text"], &image, &spec, list);
         let text = String::from_utf8(text).unwrap();
         let keys: BTreeSet<&str> = text.lines().filter_map(key_of).collect();
         states_these(list, &Image::read(&image).unwrap(), &keys);
@@ -135,6 +117,23 @@ fn joined(ranges: impl Iterator<Item = (u128, u128)>) -> Vec<(u128, u128)> {
     out
 }
 
+/// Builds without a warning but for width, as lists of countries have networks as wide as a /6, and
+/// for the end of a last line, which some lists lack.
+fn build(dir: &TempDir, options: &[&str], image: &Path, spec: &str, list: &Path) {
+    let warnings = dir.path().join("warnings.tsv");
+    let [image, tsv] = [image, &warnings].map(|path| path.to_str().unwrap());
+    let mut args = vec!["build", "-o", image, "--warnings", tsv];
+    args.extend(options);
+    args.push(spec);
+    let run = rblmap(&args);
+    assert_eq!(run.code, 0, "{}: {}", list.display(), run.stderr);
+    let warnings = std::fs::read_to_string(&warnings).unwrap();
+    let other = warnings
+        .lines()
+        .find(|line| !matches!(line.split('\t').nth(2), Some("wide" | "no-newline")));
+    assert_eq!(other, None, "{}: {}", list.display(), run.stderr);
+}
+
 /// What `dump` writes builds the same image.
 fn comes_back(list: &Path, dir: &TempDir, image: &Path) {
     let dumped = rblmap(["dump", image.to_str().unwrap()]);
@@ -143,12 +142,7 @@ fn comes_back(list: &Path, dir: &TempDir, image: &Path) {
     std::fs::write(&source, dumped.stdout).unwrap();
     let again = dir.path().join("again.rbl");
     let spec = format!("ops.example:combined:{}", source.display());
-    let run = rblmap(["build", "-o", again.to_str().unwrap(), &spec]);
-    assert!(
-        run.code == 0 && run.stderr.contains(" 0 warnings"),
-        "{}",
-        run.stderr
-    );
+    build(dir, &[], &again, &spec, list);
     let same = std::fs::read(image).unwrap() == std::fs::read(again).unwrap();
     assert!(same, "{}: not the same image", list.display());
 }
