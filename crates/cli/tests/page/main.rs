@@ -106,7 +106,7 @@ fn the_page_answers_by_keyboard_and_tells_nobody() {
     let bytes = fs::read(&cut).unwrap();
     fs::write(&cut, bytes.get(..bytes.len() / 2).unwrap()).unwrap();
     let plan = json!({
-        "loading": ["Loading the list…"],
+        "loading": ["Loading the list…", "Die Liste wird geladen…"],
         "headers": headers(),
         "questions": [
             {"key": "192.0.2.1", "says": "192.0.2.1 is listed in Open proxies"},
