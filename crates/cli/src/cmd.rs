@@ -6,6 +6,7 @@ mod bench;
 mod build;
 mod bytes;
 mod check;
+mod check_addresses;
 mod check_against;
 mod completions;
 mod diff;

@@ -12,35 +12,6 @@ use crate::reply::clean;
 use crate::request::{Request, host_name};
 use crate::zones::{Current, ZoneReader};
 
-/// Which zones a question is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Choice<'a> {
-    /// All of the policy.
-    #[default]
-    All,
-    /// Those named, joined by `+`; `*` is all of them.
-    Named(&'a str),
-}
-
-impl Choice<'_> {
-    /// Whether every zone that it names is there.
-    pub fn is_known(&self, policy: &Policy) -> bool {
-        match self {
-            Choice::All | Choice::Named("*") => true,
-            Choice::Named(names) => names
-                .split('+')
-                .all(|name| policy.zone_index(name).is_some()),
-        }
-    }
-
-    fn holds(&self, name: &str) -> bool {
-        match self {
-            Choice::All | Choice::Named("*") => true,
-            Choice::Named(names) => names.split('+').any(|one| one.eq_ignore_ascii_case(name)),
-        }
-    }
-}
-
 /// The function that every adapter calls, with one thread's hold on the images.
 #[derive(Debug)]
 pub struct Decider {

@@ -29,6 +29,7 @@
 //! The file is described in `docs/mail.md`.
 
 mod allow;
+mod choice;
 mod client;
 mod codes;
 mod config;
@@ -47,10 +48,11 @@ mod score;
 mod zones;
 
 pub use allow::{Allow, Allowed};
+pub use choice::Choice;
 pub use client::client_address;
 pub use codes::Codes;
 pub use decide::{Action, Because, Decision, Hit};
-pub use decider::{Choice, Decider};
+pub use decider::Decider;
 pub use error::Error;
 pub use listen::{Ent, Listen, ListenAddress, ListenOn, UnixAddress};
 pub use logfmt::log_line;

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::choice::Choice;
 use crate::client::client_address;
-use crate::decider::Choice;
 
 /// One question: a client, what it said, and whom it writes to. What is not known is empty.
 #[derive(Debug, Clone, Copy, Default)]

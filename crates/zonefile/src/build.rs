@@ -1,25 +1,28 @@
 //! Specs to content.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use rblmap::NameKey;
 use rblmap_content::{Content, DEFAULT_TTL, Draft, DraftZone, Facts, ZoneName};
 
+use crate::dataset_type::{DatasetType, SourceOption};
 use crate::error::Error;
 use crate::lint;
 use crate::list::auto::{self, Guess};
-use crate::load::{self, Loaded};
-use crate::mask::{self, Mask};
+use crate::load::{self, Dataset, Loaded};
+use crate::mask::Mask;
+use crate::resolve::attached::{Attached, Group};
+use crate::resolve::masked;
 use crate::resolve::names::Names;
 use crate::resolve::subzones::{self, Subzones};
 use crate::resolve::unions::Unions;
-use crate::resolve::zone::{self, Attached, Group, Parts};
-use crate::resolve::{self, Places};
+use crate::resolve::zone::{self, Parts};
+use crate::resolve::{self, Layer, Places};
 use crate::source::{Source, SourceText};
-use crate::spec::{DatasetType, Options, Reading, SourceOption, Spec};
+use crate::spec::{Options, Reading, Spec};
 use crate::test_points;
 use crate::warning::{Class, Warning};
 
@@ -200,27 +203,13 @@ impl Work<'_> {
         if let (Some(asked), Some(first)) = (self.asked.get_mut(&name), sources.first()) {
             asked.file.get_or_insert_with(|| first.path.clone());
         }
-        let bit = self
-            .options
-            .mask
-            .as_ref()
-            .and_then(|mask| mask.bit(&spec.zone));
-        // Rows of a dump have subzones of their own, as `combined` has.
+        // Rows of a dump have subzones of their own, as `combined` has. The datasets of a zone are
+        // asked together, those of a combined one apart.
         let is_apart = spec.kind == DatasetType::Combined || loaded.datasets.len() > 1;
-        for mut dataset in std::mem::take(&mut loaded.datasets) {
-            resolve::take_values(&mut dataset, unions)?;
-            if let Some(check) = &self.options.check {
-                let places = Places::of(&dataset.pieces);
-                let findings = lint::check_dataset(&dataset, check, &places, unions);
-                self.warnings.extend(findings);
-            }
+        for dataset in std::mem::take(&mut loaded.datasets) {
             let subzones = dataset.subzones.clone();
             let ttl = dataset.ttl;
-            let mut layer = resolve::layer(dataset, unions, &mut self.warnings)?;
-            if let Some(bit) = bit {
-                zone::map_values(&mut layer, |value| mask::with_bit(value, bit, unions))?;
-            }
-            let layer = Arc::new(layer);
+            let layer = Arc::new(self.layer(dataset, &spec.zone, unions)?);
             for subzone in subzones {
                 // Too long together: nobody can ask for it.
                 let Some(zone) = below(&name, &subzone) else {
@@ -229,7 +218,6 @@ impl Work<'_> {
                 self.attached.entry(zone).or_default().push(Attached {
                     zone,
                     owner: name,
-                    // The datasets of a zone are asked together, those of a combined one apart.
                     group: if is_apart {
                         Group::Spec(index)
                     } else {
@@ -241,6 +229,27 @@ impl Work<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What a dataset of a zone says, with the findings of `--check` and the zone's bit of the mask.
+    fn layer(
+        &mut self,
+        mut dataset: Dataset<'_>,
+        zone: &ZoneName,
+        unions: &mut Unions<'_>,
+    ) -> Result<Layer, Error> {
+        resolve::take_values(&mut dataset, unions)?;
+        if let Some(check) = &self.options.check {
+            let places = Places::of(&dataset.pieces);
+            let findings = lint::check_dataset(&dataset, check, &places, unions);
+            self.warnings.extend(findings);
+        }
+        let mut layer = resolve::layer(dataset, unions, &mut self.warnings)?;
+        let mask = self.options.mask.as_ref();
+        if let Some(bit) = mask.and_then(|mask| mask.bit(zone)) {
+            zone::map_values(&mut layer, |value| masked::with_bit(value, bit, unions))?;
+        }
+        Ok(layer)
     }
 
     /// The spec with the type that its files have, where it leaves that to them.
@@ -377,7 +386,7 @@ impl Work<'_> {
             };
             let mut zone = zone::unite(parts, &names, &subzones, unions, &mut self.warnings)?;
             if self.options.mask.is_some() {
-                mask_zone(&mut zone, unions)?;
+                masked::mask_zone(&mut zone, unions)?;
             }
             if let Some((asked, kept)) = subzones
                 .owner(name)
@@ -473,22 +482,6 @@ fn moved_names(
         }
     }
     Ok(moved)
-}
-
-fn mask_zone(made: &mut DraftZone, unions: &mut Unions<'_>) -> Result<(), Error> {
-    let mut known: HashMap<u32, u32> = HashMap::new();
-    let mut new = |value: u32| -> Result<u32, Error> {
-        if let Some(&new) = known.get(&value) {
-            return Ok(new);
-        }
-        let new = mask::with_all_bits(value, unions)?;
-        known.insert(value, new);
-        Ok(new)
-    };
-    zone::map_runs(&mut made.v4, &mut new)?;
-    zone::map_runs(&mut made.v6, &mut new)?;
-    made.names = zone::map_names(&made.names, &mut new)?;
-    Ok(())
 }
 
 fn base_of(specs: &[Spec], mask: Option<&Mask>) -> Result<ZoneName, Error> {

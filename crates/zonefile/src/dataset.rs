@@ -10,10 +10,11 @@ mod ip6trie;
 mod ip6tset;
 mod parameters;
 
+use crate::dataset_type::DatasetType;
 use crate::line::trim_start;
 use crate::list::json::Paths;
 use crate::piece::{Piece, Said, What};
-use crate::spec::{DatasetType, Options};
+use crate::spec::Options;
 use crate::value;
 use crate::warning::Class;
 

@@ -4,7 +4,9 @@
 //! `ip6trie`, its names `dnset`, and what only a record of its own can say `generic`.
 
 mod addresses;
+mod list;
 mod lists;
+mod loss;
 mod mmdb;
 mod names;
 mod plain;
@@ -21,7 +23,8 @@ use crate::directive::civil;
 use crate::error::Error;
 
 pub(crate) use addresses::{v4_key, v6_key};
-pub use lists::{ListFormat, Loss, Omitted, write_list};
+pub use lists::{ListFormat, write_list};
+pub use loss::{Loss, Omitted};
 
 /// A zone file and the zone that it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]

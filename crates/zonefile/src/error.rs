@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rblmap_content::{ZoneName, ZoneNameError};
 
-use crate::spec::DatasetType;
+use crate::dataset_type::DatasetType;
 use crate::warning::Class;
 
 /// Why there is no content. Every variant means bad input, exit code 3 of the command.

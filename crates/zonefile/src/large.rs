@@ -145,8 +145,9 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
+    use crate::dataset_type::DatasetType;
     use crate::piece::Said;
-    use crate::spec::{DatasetType, Options};
+    use crate::spec::Options;
 
     /// Lines of addresses, comments longer than pieces, values, and defaults.
     fn text(rng: &mut fastrand::Rng, ended: bool) -> String {

@@ -24,6 +24,7 @@ mod address4;
 mod address6;
 mod build;
 mod dataset;
+mod dataset_type;
 mod directive;
 mod dump;
 mod error;
@@ -46,12 +47,12 @@ mod value;
 mod warning;
 
 pub use build::{Built, Counts, build, build_text};
+pub use dataset_type::{DatasetType, SourceOption};
 pub use dump::{ListFormat, Loss, Omitted, ZoneFile, write_list, zone_files};
 pub use error::Error;
 pub use key::{AskedKey, ListedKey, asked_key, listed_key};
 pub use mask::Mask;
 pub use spec::{
-    Check, Column, CsvOptions, DatasetType, JsonOptions, Limits, NameScope, Options, PlainOptions,
-    Reading, SourceOption, Spec,
+    Check, Column, CsvOptions, JsonOptions, Limits, NameScope, Options, PlainOptions, Reading, Spec,
 };
 pub use warning::{Class, Warning};

@@ -11,11 +11,12 @@ mod zone;
 
 use std::collections::HashSet;
 
+use crate::dataset_type::DatasetType;
 use crate::load::{Dataset, Placed};
 use crate::piece::Said;
 use crate::resolve::Places;
 use crate::resolve::unions::Unions;
-use crate::spec::{Check, DatasetType};
+use crate::spec::Check;
 use crate::warning::{Class, Warning};
 
 pub(crate) use zone::check_zone;

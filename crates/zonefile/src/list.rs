@@ -3,32 +3,28 @@
 
 mod adblock;
 pub(crate) mod auto;
-mod csv;
+pub(crate) mod csv;
 mod dnsmasq;
 mod hosts;
 mod ipset;
 pub(crate) mod json;
-mod nft;
+pub(crate) mod nft;
 mod plain;
-mod postfix;
+pub(crate) mod postfix;
 mod ranges;
 mod rir;
 mod rows;
-mod rpz;
+pub(crate) mod rpz;
 mod tor;
 mod verdict;
-mod words;
-
-use std::path::Path;
+pub(crate) mod words;
 
 use rblmap::NameKey;
 
 use crate::dataset::Rules;
-use crate::error::Error;
+use crate::dataset_type::DatasetType;
 use crate::key::{self, Dress, Key, KeyRules};
 use crate::piece::{Piece, Said};
-use crate::reading;
-use crate::spec::DatasetType;
 use crate::warning::Class;
 
 pub(crate) use words::{bare, without_comment};
@@ -61,29 +57,12 @@ pub(crate) struct Part<'t> {
 }
 
 impl<'t> Part<'t> {
-    fn of_all(piece: Piece<'t>) -> Vec<Part<'t>> {
+    pub(crate) fn of_all(piece: Piece<'t>) -> Vec<Part<'t>> {
         vec![Part {
             subzone: None,
             piece,
         }]
     }
-}
-
-/// Reads a source of a type in which a line may depend on lines far from it.
-pub(crate) fn whole<'t>(
-    text: &'t [u8],
-    path: &Path,
-    rules: &Rules<'_>,
-) -> Result<Vec<Part<'t>>, Error> {
-    let text = words::without_bom(text);
-    Ok(match rules.kind {
-        DatasetType::Csv => csv::read(text, path, rules.options)?,
-        DatasetType::Json => json::whole(text, path, rules)?,
-        DatasetType::Rpz => Part::of_all(rpz::read(text, rules.options)),
-        DatasetType::Postfix => Part::of_all(postfix::read(text, rules.options)),
-        DatasetType::Nft => Part::of_all(nft::read(text, rules.options)),
-        _ => Part::of_all(reading::read(text, rules)),
-    })
 }
 
 /// Adds a key of a list, and counts what it was found in. A network on a line that may have been

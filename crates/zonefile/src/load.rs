@@ -14,6 +14,7 @@ use rblmap::NameKey;
 use rblmap_content::Facts;
 
 use crate::dataset::Rules;
+use crate::dataset_type::DatasetType;
 use crate::directive::{self, Directive, Seen, Timestamp};
 use crate::dump::v4_key;
 use crate::error::Error;
@@ -23,7 +24,7 @@ use crate::list::json::Paths;
 use crate::piece::{Event, Piece, Said, Tally, What};
 use crate::reading;
 use crate::source::{Source, check_unchanged};
-use crate::spec::{DatasetType, Options, Spec};
+use crate::spec::{Options, Spec};
 use crate::template::Settings;
 use crate::value::{Stated, Text, Whole, Words};
 use crate::warning::{Class, Note, Warning, excerpt};

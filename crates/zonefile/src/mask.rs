@@ -1,12 +1,10 @@
 //! Bit masks: several zones as one, whose A record says which of them list a key.
 
-use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use rblmap_content::{Record, ValueBuf, ZoneName};
+use rblmap_content::ZoneName;
 
 use crate::error::Error;
-use crate::resolve::unions::Unions;
 
 /// Which zones become one, and with which bit of 127.1.0.N each.
 ///
@@ -55,35 +53,4 @@ impl Mask {
         let found = self.bits.iter().find(|(name, _)| name == zone);
         found.map(|(_, bit)| *bit)
     }
-}
-
-/// A value of one of the zones with the zone's bit as its A; one that lists nothing says nothing.
-pub(crate) fn with_bit(value: u32, bit: u8, unions: &mut Unions<'_>) -> Result<u32, Error> {
-    if !unions.get(value).is_listed() {
-        return Ok(0);
-    }
-    with_a(value, bit, unions)
-}
-
-/// A union of such values with one A of all their bits.
-pub(crate) fn with_all_bits(value: u32, unions: &mut Unions<'_>) -> Result<u32, Error> {
-    let bits = unions
-        .get(value)
-        .records()
-        .filter_map(|record| record.a)
-        .fold(0, |bits, a| bits | a.octets()[3]);
-    if bits == 0 {
-        return Ok(0);
-    }
-    with_a(value, bits, unions)
-}
-
-fn with_a(value: u32, bits: u8, unions: &mut Unions<'_>) -> Result<u32, Error> {
-    let a = Some(Ipv4Addr::new(127, 1, 0, bits));
-    let records = unions
-        .get(value)
-        .records()
-        .map(|record| Record { a, ..record.into() });
-    let masked = ValueBuf::new(records);
-    unions.intern(&masked)
 }

@@ -3,10 +3,10 @@
 
 use crate::address4;
 use crate::dataset::{self, Rules};
+use crate::dataset_type::DatasetType;
 use crate::line::{self, LONG_LINE, Line};
 use crate::list;
 use crate::piece::{Piece, What};
-use crate::spec::DatasetType;
 use crate::warning::Class;
 
 /// Reads lines.

@@ -3,8 +3,10 @@
 //! Each dataset becomes a [`Layer`] of disjoint spans and a table of names; the layers of a zone
 //! are united into its content.
 
+pub(crate) mod attached;
 pub(crate) mod first;
 pub(crate) mod ip4set;
+pub(crate) mod masked;
 pub(crate) mod names;
 pub(crate) mod singles;
 pub(crate) mod span;
@@ -20,10 +22,10 @@ use rayon::prelude::*;
 use rblmap_content::{Record, TemplateBuf, ValueList};
 
 use crate::address6::unmapped;
+use crate::dataset_type::DatasetType;
 use crate::error::Error;
 use crate::load::{Dataset, Placed};
 use crate::piece::{Net, Said};
-use crate::spec::DatasetType;
 use crate::template;
 use crate::value::{Whole, Words};
 use crate::warning::{Class, Warning};

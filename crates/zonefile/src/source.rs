@@ -5,10 +5,11 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::dataset_type::DatasetType;
 use crate::error::Error;
 use crate::large::{self, Large, PIECE_BYTES};
 use crate::packing::{MAGIC_BYTES, Members, Packing};
-use crate::spec::{DatasetType, Options};
+use crate::spec::Options;
 use crate::warning::{Class, Warning};
 
 /// A file, and what is known of its text.

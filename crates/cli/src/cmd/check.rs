@@ -1,6 +1,6 @@
 //! `rblmap check`: what the policy of a mail host answers, and why.
 
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rblmap_policy::{Decider, Decision, Mode, Policy, Request, Score, Trouble, client_address};
 use serde::Serialize;
 
+use crate::cmd::check_addresses::{address_in, each_address};
 use crate::cmd::{check_against, now};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -180,43 +181,6 @@ pub(crate) fn open(path: &Path, now: u64) -> Result<(Decider, Exit), Failure> {
     Ok((Decider::new(&policy), worst))
 }
 
-/// The addresses of a log, of the arguments, or of standard input, one by one.
-pub(crate) fn each_address(
-    log: Option<&Path>,
-    keys: &[String],
-    mut each: impl FnMut(&str) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    keys.iter().try_for_each(|key| each(key))?;
-    if !keys.is_empty() && log.is_none() {
-        return Ok(());
-    }
-    let (mut lines, name): (Box<dyn BufRead>, &Path) = match log {
-        Some(path) => {
-            let file = std::fs::File::open(path).map_err(|error| Failure::reading(path, &error))?;
-            (Box::new(BufReader::new(file)), path)
-        }
-        None => (
-            Box::new(BufReader::new(io::stdin().lock())),
-            Path::new("standard input"),
-        ),
-    };
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        if lines
-            .read_until(b'\n', &mut line)
-            .map_err(|error| Failure::reading(name, &error))?
-            == 0
-        {
-            return Ok(());
-        }
-        let text = String::from_utf8_lossy(&line);
-        if !text.trim().is_empty() {
-            each(text.trim())?;
-        }
-    }
-}
-
 struct Desk<'a> {
     decider: Decider,
     request: Request<'a>,
@@ -230,7 +194,7 @@ impl Desk<'_> {
         let mut out = BufWriter::new(io::stdout().lock());
         each_address(log, keys, |key| {
             let key = if log.is_some() {
-                check_against::address_in(key).unwrap_or(key)
+                address_in(key).unwrap_or(key)
             } else {
                 key
             };

@@ -8,7 +8,7 @@ use std::path::Path;
 use rblmap_policy::{Action, Decider, Request, client_address};
 use serde::Serialize;
 
-use crate::cmd::check::each_address;
+use crate::cmd::check_addresses::{address_in, each_address};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -110,17 +110,4 @@ fn count(log: Option<&Path>, keys: &[String]) -> Result<(BTreeMap<IpAddr, u64>, 
         Ok(())
     })?;
     Ok((clients, without))
-}
-
-/// The first address in a line of a log.
-pub(crate) fn address_in(line: &str) -> Option<&str> {
-    let divides = |letter: char| {
-        letter.is_whitespace()
-            || matches!(
-                letter,
-                '[' | ']' | '(' | ')' | ',' | ';' | '=' | '"' | '<' | '>'
-            )
-    };
-    line.split(divides)
-        .find(|word| !word.is_empty() && client_address(word).is_some())
 }

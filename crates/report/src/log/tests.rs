@@ -41,6 +41,12 @@ fn postfix() {
             "Nov 28 17:45:19 mx1 postfix/smtpd[4711]: 4bX: client=localhost[127.0.0.1], orig_queue_id=4bY, orig_client=mail.example.net[192.0.2.1]",
             Line::Apart(Apart::Reinjected),
         ),
+    ]);
+}
+
+#[test]
+fn refusals_and_ends_of_postfix() {
+    check(&[
         (
             "Nov 28 17:45:19 mx1 postfix/smtpd[4711]: NOQUEUE: reject: RCPT from unknown[203.0.113.7]: 554 5.7.1 Service unavailable; Client host [203.0.113.7] blocked using zen.example; from=<a@b> to=<c@d> proto=ESMTP helo=<x>",
             says("203.0.113.7", What::Refused),
@@ -61,6 +67,12 @@ fn postfix() {
             "Nov 28 17:45:19 mx1 postfix/smtpd[4711]: disconnect from unknown[192.0.2.1] ehlo=1 auth=0/3 commands=1/4",
             Line::Other,
         ),
+    ]);
+}
+
+#[test]
+fn clients_of_postfix_that_do_not_count() {
+    check(&[
         (
             "Nov 28 17:45:19 mx1 postfix/smtpd[1]: connect from unknown[unknown]",
             Line::Apart(Apart::NoAddress),

@@ -2,8 +2,8 @@
 
 use super::{Rules, Tail, exclusion, value_of};
 use crate::address6::{self, unmapped};
+use crate::dataset_type::DatasetType;
 use crate::piece::Piece;
-use crate::spec::DatasetType;
 use crate::warning::Class;
 
 pub(super) fn entry<'t>(

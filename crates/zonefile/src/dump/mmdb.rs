@@ -8,7 +8,8 @@ use std::io::{self, Write};
 use rblmap::{Value, ValueId};
 use rblmap_format::Part;
 
-use super::lists::{List, Loss};
+use super::list::List;
+use super::loss::Loss;
 use crate::address6::{MAPPED, unmapped};
 use crate::key::networks;
 
@@ -52,7 +53,7 @@ pub(super) fn write<W: Write>(list: &mut List<'_, W>) -> io::Result<()> {
             tree.alias(SIX_TO_FOUR.0, 16);
         }
     }
-    super::programs::leave_names(list);
+    list.leave_names();
     let bytes = file(&tree, &data.bytes, list.content.name().as_str())?;
     list.out.write_all(&bytes)
 }

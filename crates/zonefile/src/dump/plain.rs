@@ -6,7 +6,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use rblmap::{Run, Value};
 
 use super::addresses::v4_key;
-use super::lists::{List, Loss};
+use super::list::List;
+use super::loss::Loss;
 use super::record;
 use crate::address6::MAPPED;
 use crate::key::networks;

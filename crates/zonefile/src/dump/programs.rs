@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::lists::{List, Loss, NameEntry};
+use super::list::{List, NameEntry};
+use super::loss::Loss;
 use crate::key::networks;
 use crate::spec::NameScope;
 
@@ -16,13 +17,13 @@ pub(super) fn cidr<W: Write>(list: &mut List<'_, W>) -> io::Result<()> {
     for network in v6_networks(&v6) {
         writeln!(list.out, "{network}")?;
     }
-    leave_names(list);
+    list.leave_names();
     Ok(())
 }
 
 /// `0.0.0.0 NAME` for each name.
 pub(super) fn hosts<W: Write>(list: &mut List<'_, W>) -> io::Result<()> {
-    leave_addresses(list);
+    list.leave_addresses();
     for entry in list.names() {
         let Some(value) = entry.value else {
             list.omitted.add(Loss::Hidden);
@@ -130,7 +131,7 @@ pub(super) fn ipset<W: Write>(list: &mut List<'_, W>) -> io::Result<()> {
             writeln!(list.out, "add {set} {network}")?;
         }
     }
-    leave_names(list);
+    list.leave_names();
     Ok(())
 }
 
@@ -183,7 +184,7 @@ pub(super) fn nft<W: Write>(list: &mut List<'_, W>) -> io::Result<()> {
         writeln!(list.out, "\t}}")?;
     }
     writeln!(list.out, "}}")?;
-    leave_names(list);
+    list.leave_names();
     Ok(())
 }
 
@@ -193,18 +194,8 @@ pub(super) fn postfix<W: Write>(list: &mut List<'_, W>) -> io::Result<()> {
     for network in v4_networks(&v4).chain(v6_networks(&v6)) {
         writeln!(list.out, "{network} REJECT")?;
     }
-    leave_names(list);
+    list.leave_names();
     Ok(())
-}
-
-pub(super) fn leave_names<W: Write>(list: &mut List<'_, W>) {
-    let count = list.names().filter(|entry| entry.value.is_some()).count();
-    list.omitted.add_all(Loss::Names, count as u64);
-}
-
-fn leave_addresses<W: Write>(list: &mut List<'_, W>) {
-    let count = list.zone.v4().len() + list.zone.v6().len();
-    list.omitted.add_all(Loss::Addresses, count as u64);
 }
 
 fn v4_networks(runs: &[(u128, u128)]) -> impl Iterator<Item = String> {

@@ -7,7 +7,8 @@ use rblmap_format::{Part, RawRecord, Template};
 use serde_json::json;
 
 use super::addresses::v4_key;
-use super::lists::{List, Loss, NameEntry};
+use super::list::{List, NameEntry};
+use super::loss::Loss;
 use super::names::printed;
 use super::plain::v6_range;
 use crate::key::{self, Key, KeyRules};

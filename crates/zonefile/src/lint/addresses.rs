@@ -3,11 +3,12 @@
 use std::cmp::Reverse;
 
 use super::{Entry, Finding, line_of_single, value_of};
+use crate::dataset_type::DatasetType;
 use crate::load::Dataset;
 use crate::piece::Net;
 use crate::resolve::ip4set::{LEVELS, cut};
 use crate::resolve::span::Span;
-use crate::spec::{Check, DatasetType};
+use crate::spec::Check;
 use crate::warning::Class;
 
 /// First and last address.

@@ -1,8 +1,9 @@
 //! Findings about names.
 
 use super::{Entry, Finding, Texts, value_of};
+use crate::dataset_type::DatasetType;
 use crate::load::Dataset;
-use crate::spec::{DatasetType, NameScope};
+use crate::spec::NameScope;
 use crate::warning::Class;
 
 /// A name in one of the two tables of a dataset: of itself, or of the names below it.

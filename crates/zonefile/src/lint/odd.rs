@@ -3,10 +3,10 @@
 use rblmap::NameKey;
 
 use super::Finding;
+use crate::dataset_type::DatasetType;
 use crate::key::v4_address;
 use crate::load::Dataset;
 use crate::piece::Piece;
-use crate::spec::DatasetType;
 use crate::warning::Class;
 
 /// Looks at the names of a dataset.

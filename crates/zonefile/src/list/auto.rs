@@ -7,10 +7,11 @@ use serde::de::IgnoredAny;
 use super::verdict;
 use super::words::{bare, without_bom};
 use crate::dataset::Rules;
+use crate::dataset_type::DatasetType;
 use crate::key::{self, KeyRules, is_name, v4_address, v6_address};
 use crate::line::{trim, word};
 use crate::reading;
-use crate::spec::{CsvOptions, DatasetType, Options};
+use crate::spec::{CsvOptions, Options};
 
 /// What a file was taken for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use crate::spec::{Column, Options};
 use crate::warning::Class;
 
 /// Reads a source.
-pub(super) fn read<'t>(
+pub(crate) fn read<'t>(
     text: &'t [u8],
     path: &Path,
     options: &Options,

@@ -14,13 +14,13 @@ use serde_json::{Deserializer, StreamDeserializer, Value};
 use super::words::{bare, printable, text_value};
 use super::{Part, add, rows};
 use crate::dataset::Rules;
+use crate::dataset_type::DatasetType;
 use crate::error::Error;
 use crate::key::{self, KeyRules};
 use crate::line::trim;
 use crate::load;
 use crate::piece::{Piece, Said};
 use crate::reading;
-use crate::spec::DatasetType;
 use crate::value::MAX_SOURCE_TEXT;
 use crate::warning::Class;
 
@@ -121,7 +121,7 @@ fn text_of<'t>(piece: &mut Piece<'t>, text: Cow<'t, str>, rules: &Rules<'_>) -> 
 }
 
 /// Reads a source: one object a line, if the first line is one, else documents.
-pub(super) fn whole<'t>(
+pub(crate) fn whole<'t>(
     text: &'t [u8],
     path: &Path,
     rules: &Rules<'_>,

@@ -28,7 +28,7 @@ const ABOUT: [&[u8]; 12] = [
 ];
 
 /// Reads a source.
-pub(super) fn read<'t>(text: &'t [u8], options: &Options) -> Piece<'t> {
+pub(crate) fn read<'t>(text: &'t [u8], options: &Options) -> Piece<'t> {
     let mut ruleset = Ruleset {
         piece: Piece::default(),
         options,

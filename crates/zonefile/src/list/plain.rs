@@ -194,8 +194,8 @@ fn join(key: &[u8], rest: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset_type::DatasetType;
     use crate::reading;
-    use crate::spec::DatasetType;
 
     fn notes(text: &str) -> (usize, Vec<Class>) {
         let options = Options::default();

@@ -13,7 +13,7 @@ use crate::spec::{NameScope, Options};
 use crate::warning::Class;
 
 /// Reads a table.
-pub(super) fn read<'t>(text: &'t [u8], options: &Options) -> Piece<'t> {
+pub(crate) fn read<'t>(text: &'t [u8], options: &Options) -> Piece<'t> {
     let mut table = Table {
         piece: Piece::default(),
         options,

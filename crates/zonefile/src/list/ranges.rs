@@ -313,8 +313,8 @@ fn wildcard(text: &[u8]) -> Option<Key> {
 mod tests {
     use super::*;
     use crate::dataset::Rules;
+    use crate::dataset_type::DatasetType;
     use crate::reading;
-    use crate::spec::DatasetType;
 
     fn read(line: &str) -> Vec<(u32, u32)> {
         let options = Options::default();

@@ -28,7 +28,7 @@ const OF_THE_ZONE: [&[u8]; 9] = [
 ];
 
 /// Reads a zone.
-pub(super) fn read<'t>(text: &'t [u8], options: &Options) -> Piece<'t> {
+pub(crate) fn read<'t>(text: &'t [u8], options: &Options) -> Piece<'t> {
     let mut zone = Zone {
         piece: Piece::default(),
         options,

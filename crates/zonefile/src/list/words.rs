@@ -17,7 +17,7 @@ pub(crate) fn bare(line: &[u8]) -> &[u8] {
 }
 
 /// A text without the mark of UTF-8 at its head.
-pub(super) fn without_bom(text: &[u8]) -> &[u8] {
+pub(crate) fn without_bom(text: &[u8]) -> &[u8] {
     text.strip_prefix(BOM).unwrap_or(text)
 }
 

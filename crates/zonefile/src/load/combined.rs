@@ -3,11 +3,11 @@
 use rblmap::NameKey;
 
 use super::{Loader, Place};
+use crate::dataset_type::DatasetType;
 use crate::directive::{self, Directive, Seen};
 use crate::error::Error;
 use crate::line::{self, Line, word};
 use crate::source::{Source, SourceText};
-use crate::spec::DatasetType;
 use crate::warning::Class;
 
 /// Lines that belong together.

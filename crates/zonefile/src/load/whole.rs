@@ -1,12 +1,16 @@
 //! Sources of one type: what is read of each as a whole, and what is said of one that yields nothing.
 
+use std::path::Path;
+
 use rblmap::NameKey;
 
 use super::{Loader, NOTHING, check_text};
+use crate::dataset::Rules;
+use crate::dataset_type::DatasetType;
 use crate::error::Error;
-use crate::list;
+use crate::list::{self, Part};
+use crate::reading;
 use crate::source::{Source, SourceText};
-use crate::spec::DatasetType;
 use crate::warning::{Class, Warning};
 
 /// How much of a large source that yields nothing is looked at, to say what it may be.
@@ -62,7 +66,7 @@ impl<'t> Loader<'t, '_> {
         check_text(source, text)?;
         let rules = self.rules(Some(0));
         let mut lines_before = 0;
-        for part in list::whole(text, &source.path, &rules)? {
+        for part in parts(text, &source.path, &rules)? {
             let Some(subzone) = part.subzone else {
                 let lines = part.piece.lines;
                 self.place_at(Some(0), part.piece, source, lines_before)?;
@@ -97,4 +101,17 @@ impl<'t> Loader<'t, '_> {
             index
         })
     }
+}
+
+/// Reads a source of a type in which a line may depend on lines far from it.
+fn parts<'t>(text: &'t [u8], path: &Path, rules: &Rules<'_>) -> Result<Vec<Part<'t>>, Error> {
+    let text = list::words::without_bom(text);
+    Ok(match rules.kind {
+        DatasetType::Csv => list::csv::read(text, path, rules.options)?,
+        DatasetType::Json => list::json::whole(text, path, rules)?,
+        DatasetType::Rpz => Part::of_all(list::rpz::read(text, rules.options)),
+        DatasetType::Postfix => Part::of_all(list::postfix::read(text, rules.options)),
+        DatasetType::Nft => Part::of_all(list::nft::read(text, rules.options)),
+        _ => Part::of_all(reading::read(text, rules)),
+    })
 }

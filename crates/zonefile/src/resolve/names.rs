@@ -4,10 +4,11 @@ use rayon::prelude::*;
 use rblmap::{NameKey, Slot, ValueId};
 
 use super::unions::Unions;
+use crate::dataset_type::DatasetType;
 use crate::error::Error;
 use crate::load::Placed;
 use crate::piece::Said;
-use crate::spec::{DatasetType, NameScope};
+use crate::spec::NameScope;
 
 /// Points of the tree of names in key order, each once. Value 0 excludes.
 #[derive(Debug, Clone, Default)]

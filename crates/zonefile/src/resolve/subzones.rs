@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rblmap::NameKey;
 use rblmap_content::{Record, TemplateBuf, TextPart, ValueBuf};
 
+use super::attached::{Attached, Group};
 use super::names::{Names, View};
 use super::unions::Unions;
-use super::zone::{Attached, Group};
 use crate::error::Error;
 
 /// The zones of the specs, and those that each group of datasets knows.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rblmap::{NameKey, Run, Slot, ValueId};
 use rblmap_content::{DraftZone, NameTable};
 
+use super::attached::{Attached, Group};
 use super::names::{self, Names, View};
 use super::span::{self, Span};
 use super::subzones::Subzones;
@@ -14,29 +15,6 @@ use super::{Layer, Places};
 use crate::address6;
 use crate::error::Error;
 use crate::warning::{Class, Warning};
-
-/// A layer where it answers.
-#[derive(Debug, Clone)]
-pub(crate) struct Attached {
-    /// Relative to the base.
-    pub(crate) zone: NameKey,
-    /// The zone of the spec that it comes from, relative to the base.
-    pub(crate) owner: NameKey,
-    /// Whether mapped addresses are IPv4 is decided for each group.
-    pub(crate) group: Group,
-    /// What its records live for, in seconds; 0 for the default.
-    pub(crate) ttl: u32,
-    pub(crate) layer: Arc<Layer>,
-}
-
-/// Layers that rbldnsd asks together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Group {
-    /// The datasets of a zone, by the first spec that names it.
-    Zone(usize),
-    /// The datasets inside one spec.
-    Spec(usize),
-}
 
 const MAPPED: Span<u128> = Span {
     start: address6::MAPPED.0,

@@ -3,8 +3,9 @@
 use csv::{ByteRecord, ReaderBuilder};
 
 use super::Guess;
+use crate::dataset_type::DatasetType;
 use crate::key::{self, Key, KeyRules};
-use crate::spec::{Column, CsvOptions, DatasetType, Options};
+use crate::spec::{Column, CsvOptions, Options};
 
 /// What divides columns.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
