@@ -16,7 +16,7 @@ static uint64_t draw(uint64_t below)
     return state % below;
 }
 
-/* A few bytes, a stretch of one byte, or 4 bytes with a number that is large or nearly 0. */
+/* A few bytes, a row of one byte, or 4 bytes with a number that is large or nearly 0. */
 static void damage(unsigned char *bytes, size_t len)
 {
     /* Half of the time where the tables are. */

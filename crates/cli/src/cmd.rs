@@ -25,6 +25,7 @@ mod lookup;
 mod lookup_filter;
 mod manual;
 mod map;
+mod merge;
 mod mirror;
 mod networks;
 mod open;
@@ -37,7 +38,6 @@ mod run;
 mod serve;
 mod similar;
 mod source_args;
-mod squash;
 mod status;
 mod time;
 mod unpack;
@@ -65,7 +65,9 @@ pub(crate) enum Command {
     Pack(pack::Args),
     Page(page::Args),
     Unpack(unpack::Args),
-    Squash(squash::Args),
+    // `squash` is the old name, kept until the first release.
+    #[command(alias = "squash")]
+    Merge(merge::Args),
     Keygen(keygen::Args),
     Publish(publish::Args),
     Mirror(mirror::Args),
@@ -102,7 +104,7 @@ impl Command {
             Command::Pack(args) => pack::run(args, output),
             Command::Page(args) => page::run(args, output),
             Command::Unpack(args) => unpack::run(args, output),
-            Command::Squash(args) => squash::run(args, output),
+            Command::Merge(args) => merge::run(args, output),
             Command::Keygen(args) => keygen::run(args, output),
             Command::Publish(args) => publish::run(args, output),
             Command::Mirror(args) => mirror::run(args, output),

@@ -1,4 +1,4 @@
-//! `pack`, `unpack`, `diff`, `apply` and `squash`, on real lists too.
+//! `pack`, `unpack`, `diff`, `apply` and `merge`, on real lists too.
 
 #![allow(
     clippy::unwrap_used,
@@ -79,15 +79,15 @@ fn a_delta_leads_from_one_image_to_the_other() {
         std::fs::read(at("a.rbl")).unwrap(),
         std::fs::read(&new).unwrap()
     );
-    let squashed = run(&[
-        path("squash"),
+    let merged = run(&[
+        path("merge"),
         &old,
         &at("1.rbd"),
         &at("2.rbd"),
         path("-o"),
         &at("3.rbd"),
     ]);
-    assert_eq!(squashed.code, 0, "{}", squashed.stderr);
+    assert_eq!(merged.code, 0, "{}", merged.stderr);
     for deltas in [&["1.rbd", "2.rbd"][..], &["3.rbd"]] {
         let deltas: Vec<PathBuf> = deltas.iter().map(|name| at(name)).collect();
         let out = at("b.rbl");

@@ -48,7 +48,11 @@ const IS_OWN: u8 = 8;
 
 impl Facts {
     /// The facts as bytes, for images, snapshots and deltas; `docs/format.md` has the layout.
-    /// Empty when there are no facts. Names are cut at 255 bytes, name servers at 255.
+    /// Empty when there are no facts.
+    ///
+    /// # Panics
+    /// A name of more than 255 bytes, or more than 255 name servers; `rblmap_zonefile` gives
+    /// neither.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         if *self == Facts::default() {
@@ -75,9 +79,8 @@ impl Facts {
         }
         if let Some(ns) = &self.ns {
             out.extend(ns.ttl.to_le_bytes());
-            let names = ns.names.get(..ns.names.len().min(255)).unwrap_or_default();
-            out.push(u8::try_from(names.len()).unwrap_or(u8::MAX));
-            names.iter().for_each(|name| push_name(&mut out, name));
+            out.push(short_len(&ns.names));
+            ns.names.iter().for_each(|name| push_name(&mut out, name));
         }
         out
     }
@@ -120,9 +123,12 @@ impl Facts {
 }
 
 fn push_name(out: &mut Vec<u8>, name: &[u8]) {
-    let name = name.get(..name.len().min(255)).unwrap_or_default();
-    out.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+    out.push(short_len(name));
     out.extend_from_slice(name);
+}
+
+fn short_len<T>(list: &[T]) -> u8 {
+    u8::try_from(list.len()).expect("whoever makes facts keeps names and their number below 256")
 }
 
 fn take_u32(rest: &mut &[u8]) -> Option<u32> {

@@ -275,8 +275,7 @@ impl<'a> Leaf<'a> {
         self.bytes.clear();
         self.bytes.extend(count_bytes(points.len()));
         for point in points {
-            // Keys have at most MAX_KEY bytes.
-            let len = u16::try_from(point.key.len()).unwrap_or(u16::MAX);
+            let len = u16::try_from(point.key.len()).expect("a key has at most MAX_KEY bytes");
             self.bytes.extend(len.to_le_bytes());
             self.bytes.extend(point.key);
             for slot in [point.exact, point.below] {
@@ -335,9 +334,9 @@ impl LocalValues {
     }
 }
 
-/// More than 2^32 - 1 of anything is refused before.
 fn count_bytes(count: usize) -> [u8; 4] {
-    u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes()
+    let count = u32::try_from(count).expect("more than 2^32 - 1 of anything is refused before");
+    count.to_le_bytes()
 }
 
 fn put_bytes(hasher: &mut Hasher, bytes: &[u8]) {

@@ -150,7 +150,7 @@ impl TemplateBuf {
 fn push_literal(text: &[u8], bytes: &mut Vec<u8>) {
     // The length bytes 0 and 255 stand for keys.
     for piece in text.chunks(MAX_TEXT) {
-        bytes.push(u8::try_from(piece.len()).unwrap_or(u8::MAX));
+        bytes.push(u8::try_from(piece.len()).expect("MAX_TEXT is less than 255"));
         bytes.extend_from_slice(piece);
     }
 }

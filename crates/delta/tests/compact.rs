@@ -83,7 +83,7 @@ fn a_network_costs_no_more_than_an_address() {
     let none = diff(&old, &old, Session(1)).unwrap().len();
     let network = with(&[(0x0a00_0000, 24), (0x0b01_0000, 16), (0x0c00_0000, 8)]);
     let single = with(&[(0x0a00_0000, 24), (0x0b01_0203, 0), (0x0c00_0000, 8)]);
-    // A grown and a split network are one paint each.
+    // A grown and a split network are one edit each.
     let grown = with(&[(0x0a00_0000, 24), (0x0c00_0000, 9)]);
     let size = |new: &Image| diff(&old, new, Session(1)).unwrap().len() - none;
     assert!(

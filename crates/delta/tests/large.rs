@@ -21,7 +21,7 @@ use rblmap_format::sections::{SectionInfo, kind};
 use rblmap_image::{Stamp, encode};
 
 use bent::{payload, with_payload, without_root};
-use random::{Model, ZoneModel, paint};
+use random::{Model, ZoneModel, put_edit};
 
 const LIMITS: Limits = Limits {
     payload: 1 << 26,
@@ -31,7 +31,7 @@ const LIMITS: Limits = Limits {
 
 /// Sets addresses of the base to a value.
 fn set(zone: &mut ZoneModel, start: u32, end: u32, value: u32) {
-    paint(&mut zone.v4, start, end, value, |a| a.checked_add(1));
+    put_edit(&mut zone.v4, start, end, value, |a| a.checked_add(1));
 }
 
 /// A base so large that it has lines, with /16s of every density, side by side and at both ends of
@@ -63,7 +63,7 @@ fn large(rng: &mut Rng, values: u32) -> Model {
             }
             at += rng.u32(1..=step);
         }
-        // What a /16 ends with holds up to the next stretch: some of it goes over the end.
+        // What a /16 ends with holds up to the next edit: some of it goes over the end.
         if rng.bool() {
             zone.v4.insert(block << 16 | 0xffff, 0);
         }

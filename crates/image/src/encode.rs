@@ -106,7 +106,7 @@ pub fn encode_named<V4: V4Source>(
             bytes: vec![section::zones::encode_values(content.values())?],
         });
     }
-    let values = u32::try_from(content.values().len()).unwrap_or(u32::MAX);
+    let values = u32::try_from(content.values().len()).expect("the id of a value is a u32");
     for (number, zone) in (0u32..).zip(content.zones()) {
         let width = layout::id_width(values);
         encode_v4(number, zone.v4_runs().view(), width, &mut sections)?;
@@ -289,18 +289,13 @@ fn put_header(out: &mut [u8], (name, id): (&ZoneName, ContentId), stamp: Stamp, 
     let file_len = out.len() as u64;
     put_bytes(out, 0, &layout::MAGIC);
     put_bytes(out, layout::FORMAT_AT, &layout::FORMAT.to_le_bytes());
-    // Subzones are far fewer than 2^32.
-    let sections = u32::try_from(sections).unwrap_or(u32::MAX);
+    let sections = u32::try_from(sections).expect("a list has far fewer than 2^32 subzones");
     put_bytes(out, layout::SECTION_COUNT_AT, &sections.to_le_bytes());
     put_bytes(out, layout::FILE_LEN_AT, &file_len.to_le_bytes());
     put_bytes(out, layout::SERIAL_AT, &stamp.serial.to_le_bytes());
     put_bytes(out, layout::CREATED_AT, &stamp.created.to_le_bytes());
-    // A zone name has at most 253 bytes.
-    put_bytes(
-        out,
-        layout::NAME_AT,
-        &[u8::try_from(name.len()).unwrap_or(u8::MAX)],
-    );
+    let name_len = u8::try_from(name.len()).expect("a zone name has at most 253 bytes");
+    put_bytes(out, layout::NAME_AT, &[name_len]);
     put_bytes(out, layout::NAME_AT + 1, name);
     put_bytes(out, layout::CONTENT_ID_AT, id.as_bytes());
 }

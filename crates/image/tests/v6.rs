@@ -215,7 +215,7 @@ fn whole_halves_and_the_last_addresses_are_found() {
         .values
         .intern(&ValueBuf::new([Record { a, text: None }]))
         .unwrap();
-    // All addresses but every third one of a stretch, and the last of all.
+    // All addresses but every third one of a range, and the last of all.
     let mut v6 = Vec::new();
     let mut next = 0;
     for n in 0..5000u128 {

@@ -42,6 +42,9 @@ pub(crate) struct Seen {
     pub(crate) ns: bool,
 }
 
+/// A name server or mailbox that is longer, as it is written, is none.
+const MAX_DOMAIN: usize = 255;
+
 /// rbldnsd keeps this many name servers of one line.
 const MAX_NAME_SERVERS: usize = 32;
 
@@ -142,7 +145,7 @@ fn name_servers(text: &[u8]) -> Option<Directive<'_>> {
 /// A name as it is written; `.` is one too.
 fn domain(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let (name, rest) = word(text);
-    let good = !name.is_empty() && NameKey::parse(name).is_ok();
+    let good = !name.is_empty() && name.len() <= MAX_DOMAIN && NameKey::parse(name).is_ok();
     good.then_some((name, rest))
 }
 

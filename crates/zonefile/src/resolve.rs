@@ -1,15 +1,15 @@
 //! What entries say together: overlaps, levels, exclusions, unions. Decided here, once.
 //!
-//! Each dataset becomes a [`Layer`] of disjoint spans and a table of names; the layers of a zone
+//! Each dataset becomes a [`Layer`] of disjoint runs and a table of names; the layers of a zone
 //! are united into its content.
 
 pub(crate) mod attached;
 pub(crate) mod first;
 pub(crate) mod ip4set;
+pub(crate) mod layer_run;
 pub(crate) mod masked;
 pub(crate) mod names;
 pub(crate) mod singles;
-pub(crate) mod span;
 pub(crate) mod subzones;
 pub(crate) mod trie;
 pub(crate) mod unions;
@@ -29,16 +29,16 @@ use crate::piece::{Net, Said};
 use crate::template;
 use crate::value::{Whole, Words};
 use crate::warning::{Class, Warning};
+use layer_run::LayerRun;
 use names::Names;
-use span::Span;
 use unions::Unions;
 
 /// What one dataset says, resolved. Value 0 says: not listed, whatever wider entries say.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Layer {
     pub(crate) has_v4: bool,
-    pub(crate) v4: Vec<Span<u32>>,
-    pub(crate) v6: Vec<Span<u128>>,
+    pub(crate) v4: Vec<LayerRun<u32>>,
+    pub(crate) v6: Vec<LayerRun<u128>>,
     pub(crate) names: Names,
     pub(crate) places: Places,
     /// The lines of mapped IPv6 addresses.

@@ -113,7 +113,7 @@ fn list(
     Ok(())
 }
 
-/// A line for each network of a stretch of addresses.
+/// A line for each network of a range of addresses.
 fn each_line(change: &Change<'_>, base: &str, mut see: impl FnMut(Line)) {
     let zone = match change.zone.label_count() {
         0 => base.to_owned(),

@@ -74,7 +74,7 @@ struct PackedInfo {
     kind: &'static str,
     zone: String,
     /// As 16 hexadecimal digits; 0 if it was not published.
-    epoch: String,
+    session: String,
     /// Of the content that a delta applies to.
     #[serde(skip_serializing_if = "Option::is_none")]
     from_serial: Option<u64>,
@@ -152,7 +152,7 @@ fn packed(header: &Header, summary: &Summary, len: usize) -> PackedInfo {
     PackedInfo {
         kind,
         zone: header.zone.to_string(),
-        epoch: format!("{:016x}", header.session.0),
+        session: format!("{:016x}", header.session.0),
         from_serial: base.as_ref().map(|_| header.from_serial()),
         base,
         serial: header.to_serial,
@@ -189,7 +189,7 @@ fn print_json(info: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
 fn print_packed(info: &PackedInfo, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "kind        {}", info.kind)?;
     writeln!(out, "zone        {}", info.zone)?;
-    writeln!(out, "epoch       {}", info.epoch)?;
+    writeln!(out, "session     {}", info.session)?;
     if let (Some(serial), Some(base)) = (info.from_serial, &info.base) {
         writeln!(out, "from serial {serial}")?;
         writeln!(out, "base        {base}")?;

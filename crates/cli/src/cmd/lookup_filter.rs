@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rblmap::{Answer, Image, NameKey, TextBuf, Zone};
 use rblmap_policy::{Decider, Request};
+use rblmap_zonefile::{AskedKey, asked_key};
 
 use crate::cmd::{check, open};
 use crate::exit::Exit;
@@ -545,18 +546,8 @@ fn plain_v4(text: &[u8]) -> Option<u32> {
 }
 
 fn parse(text: &[u8]) -> Option<Key> {
-    let text = std::str::from_utf8(text).ok()?;
-    if let Ok(address) = text.parse() {
-        return Some(Key::Address(address));
+    match asked_key(text).ok()? {
+        AskedKey::Address(address) => Some(Key::Address(address)),
+        AskedKey::Name(name) => Some(Key::Name(name)),
     }
-    let name = text.strip_suffix('.').unwrap_or(text);
-    let label_ok = |label: &str| {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        !label.is_empty() && label.bytes().all(allowed)
-    };
-    let numeric = name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if numeric || !name.split('.').all(label_ok) {
-        return None;
-    }
-    NameKey::parse(name.as_bytes()).ok().map(Key::Name)
 }

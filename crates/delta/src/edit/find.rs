@@ -280,7 +280,7 @@ mod tests {
             assert_eq!(edit_runs(&old, &joined(&edits)), new, "seed {seed}");
             let (in_runs, in_gaps) = count_runs_and_gaps(&old);
             let ranges: Vec<RunOrGap<u32>> = RunsAndGaps::new(&old).collect();
-            let is_covered = |interval: &&RunOrGap<u32>| interval.value.is_some();
+            let is_covered = |next: &&RunOrGap<u32>| next.value.is_some();
             assert_eq!(ranges.iter().filter(is_covered).count() as u64, in_runs);
             assert_eq!(ranges.len() as u64, in_runs + in_gaps);
             assert!(edits_between(&old, &old).is_empty());

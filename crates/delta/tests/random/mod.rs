@@ -124,7 +124,7 @@ impl ZoneModel {
                     _ => base + rng.u32(0..4000),
                 };
                 let size = [0, 0, 0, 1, 255, 5000, u32::MAX][rng.usize(0..7)];
-                paint(
+                put_edit(
                     &mut self.v4,
                     start,
                     start.saturating_add(size),
@@ -140,7 +140,7 @@ impl ZoneModel {
                     _ => base | rng.u128(0..1 << 10),
                 };
                 let size = [0, (1 << 64) - 1, (1 << 70) - 1, 77, u128::MAX][rng.usize(0..5)];
-                paint(
+                put_edit(
                     &mut self.v6,
                     start,
                     start.saturating_add(size),
@@ -177,7 +177,7 @@ impl ZoneModel {
 }
 
 /// Sets the addresses from `start` to `end` to a value.
-pub fn paint<A: Ord + Copy + Default>(
+pub fn put_edit<A: Ord + Copy + Default>(
     map: &mut BTreeMap<A, u32>,
     start: A,
     end: A,

@@ -7,7 +7,7 @@ use super::Options;
 /// Slower sources than this are given up, bytes a second.
 const SLOWEST: u64 = 1000;
 
-/// Watches bytes come in. Over each stretch of time as long as the timeout, the rate must hold: a
+/// Watches bytes come in. Over each period as long as the timeout, the rate must hold: a
 /// source that drips is given up as one that is silent.
 #[derive(Debug)]
 pub(super) struct Pace {

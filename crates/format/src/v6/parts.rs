@@ -38,7 +38,7 @@ pub(super) struct Parts {
     starts: Vec<Start>,
     /// The first address of the /32 that no part has yet.
     next: u128,
-    /// The /64 whose inside is being collected, and its first interval.
+    /// The /64 whose inside is being collected, and its first run or gap.
     open: Option<(u32, usize)>,
 }
 

@@ -52,8 +52,8 @@ impl<'a> Blocks<'a> {
                         list,
                         passed: start.passed,
                     };
-                    if let Some(interval) = behind.next() {
-                        see(start.left, interval, behind)?;
+                    if let Some(run) = behind.next() {
+                        see(start.left, run, behind)?;
                     }
                 }
             }
@@ -332,8 +332,8 @@ pub struct Behind<'b, 'a> {
 }
 
 impl Behind<'_, '_> {
-    /// The interval that begins at `from`, as far as the end of its unit.
-    fn piece(&mut self, from: u32) -> RunOrGap<u32> {
+    /// The run that begins at `from`, as far as the end of its unit.
+    fn within_unit(&mut self, from: u32) -> RunOrGap<u32> {
         if !self.list.holds(from) {
             self.list = self.lists.get(from);
             self.passed = self.list.runs().partition_point(|run| run.end < from);
@@ -358,26 +358,26 @@ impl Iterator for Behind<'_, '_> {
     type Item = RunOrGap<u32>;
 
     fn next(&mut self) -> Option<RunOrGap<u32>> {
-        let mut interval = self.piece(self.from?);
-        self.from = interval.end.checked_add(1);
+        let mut run = self.within_unit(self.from?);
+        self.from = run.end.checked_add(1);
         while let Some(next) = self.from
             && !self.list.holds(next)
         {
             let outline = self.lists.blocks.outline(block_of(next));
-            if next & 0xffff == 0 && outline.is_uniform() && outline.first == interval.value {
+            if next & 0xffff == 0 && outline.is_uniform() && outline.first == run.value {
                 // All of a /16: it need not be read.
-                interval.end = next | 0xffff;
+                run.end = next | 0xffff;
             } else {
                 let before = (self.list.clone(), self.passed);
-                let piece = self.piece(next);
-                if piece.value != interval.value {
+                let next_run = self.within_unit(next);
+                if next_run.value != run.value {
                     (self.list, self.passed) = before;
                     break;
                 }
-                interval.end = piece.end;
+                run.end = next_run.end;
             }
-            self.from = interval.end.checked_add(1);
+            self.from = run.end.checked_add(1);
         }
-        Some(interval)
+        Some(run)
     }
 }

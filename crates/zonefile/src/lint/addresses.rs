@@ -7,7 +7,7 @@ use crate::dataset_type::DatasetType;
 use crate::load::Dataset;
 use crate::piece::Net;
 use crate::resolve::ip4set::{LEVELS, cut};
-use crate::resolve::span::Span;
+use crate::resolve::layer_run::LayerRun;
 use crate::spec::Check;
 use crate::warning::Class;
 
@@ -144,7 +144,7 @@ fn nested(kind: DatasetType, mut entries: Vec<Entry<Range>>, findings: &mut Vec<
 /// Exclusions of an `ip4set` that no listed piece of their level or a wider one lies under.
 fn idle_by_level(entries: &[Entry<Range>]) -> Vec<u32> {
     let pieces = |entry: &Entry<Range>| {
-        let mut levels: [Vec<Span<u32>>; LEVELS] = Default::default();
+        let mut levels: [Vec<LayerRun<u32>>; LEVELS] = Default::default();
         // IPv4 addresses.
         let [start, end] =
             [entry.key.0, entry.key.1].map(|address| u32::try_from(address).unwrap_or(u32::MAX));
@@ -165,17 +165,17 @@ fn idle_by_level(entries: &[Entry<Range>]) -> Vec<u32> {
         return Vec::new();
     }
     for entry in entries.iter().filter(|entry| entry.value.is_some()) {
-        for (listed, spans) in listed.iter_mut().zip(pieces(entry)) {
-            listed.extend(spans.iter().map(|span| (span.start, span.end)));
+        for (listed, runs) in listed.iter_mut().zip(pieces(entry)) {
+            listed.extend(runs.iter().map(|run| (run.start, run.end)));
         }
     }
-    for spans in &mut listed {
-        merge(spans);
+    for runs in &mut listed {
+        merge(runs);
     }
-    let meets = |level: usize, span: &Span<u32>| {
-        listed.iter().take(level + 1).any(|spans| {
-            let at = spans.partition_point(|(_, end)| *end < span.start);
-            spans.get(at).is_some_and(|(start, _)| *start <= span.end)
+    let meets = |level: usize, run: &LayerRun<u32>| {
+        listed.iter().take(level + 1).any(|runs| {
+            let at = runs.partition_point(|(_, end)| *end < run.start);
+            runs.get(at).is_some_and(|(start, _)| *start <= run.end)
         })
     };
     let idle = entries.iter().filter(|entry| {
@@ -183,14 +183,14 @@ fn idle_by_level(entries: &[Entry<Range>]) -> Vec<u32> {
             && !pieces(entry)
                 .iter()
                 .enumerate()
-                .any(|(level, spans)| spans.iter().any(|span| meets(level, span)))
+                .any(|(level, runs)| runs.iter().any(|run| meets(level, run)))
     });
     idle.map(|entry| entry.position).collect()
 }
 
-fn merge(spans: &mut Vec<(u32, u32)>) {
-    spans.sort_unstable();
-    spans.dedup_by(|next, last| {
+fn merge(runs: &mut Vec<(u32, u32)>) {
+    runs.sort_unstable();
+    runs.dedup_by(|next, last| {
         let meet = next.0 <= last.1;
         if meet {
             last.1 = last.1.max(next.1);

@@ -5,12 +5,12 @@ use std::collections::BinaryHeap;
 
 use rblmap_format::Address;
 
-use super::span::{self, Span};
+use super::layer_run::{self, LayerRun};
 use crate::piece::Net;
 
 /// Resolves networks that stand in the order in which they are asked: each address says what the
 /// first one with it says. `O(n log n)`.
-pub(crate) fn resolve<A: Address>(nets: &[Net<A, u32>]) -> Vec<Span<A>> {
+pub(crate) fn resolve<A: Address>(nets: &[Net<A, u32>]) -> Vec<LayerRun<A>> {
     let mut starts: Vec<(usize, &Net<A, u32>)> = nets.iter().enumerate().collect();
     starts.sort_by_key(|(rank, net)| (net.start, *rank));
     let mut starts = starts.into_iter().peekable();
@@ -31,7 +31,7 @@ pub(crate) fn resolve<A: Address>(nets: &[Net<A, u32>]) -> Vec<Span<A>> {
                 Some(before) => end.min(before),
                 None => end,
             };
-            span::push(&mut out, from, last, value);
+            layer_run::push(&mut out, from, last, value);
             here = last.next();
             if next.is_some() && here == next {
                 break;
@@ -68,20 +68,17 @@ mod tests {
                     }
                 })
                 .collect();
-            let spans = resolve(&nets);
-            assert!(spans.windows(2).all(|pair| pair[0].end < pair[1].start));
+            let runs = resolve(&nets);
+            assert!(runs.windows(2).all(|pair| pair[0].end < pair[1].start));
             for address in base..=base + 63 {
                 let first = nets
                     .iter()
                     .find(|net| net.start <= address && address <= net.end);
-                let found = spans
+                let found = runs
                     .iter()
-                    .find(|span| span.start <= address && address <= span.end);
-                let (first, found) = (first.map(|net| net.value), found.map(|span| span.value));
-                assert_eq!(
-                    first, found,
-                    "round {round}, {address}: {nets:?}\n{spans:?}"
-                );
+                    .find(|run| run.start <= address && address <= run.end);
+                let (first, found) = (first.map(|net| net.value), found.map(|run| run.value));
+                assert_eq!(first, found, "round {round}, {address}: {nets:?}\n{runs:?}");
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::span::{self, Span};
+use super::layer_run::{self, LayerRun};
 use super::unions::Unions;
 use super::{nets, singles};
 use crate::error::Error;
@@ -19,32 +19,32 @@ pub(crate) const LEVELS: usize = 4;
 pub(crate) fn resolve(
     mut pieces: Vec<Placed<'_>>,
     unions: &mut Unions<'_>,
-) -> Result<Vec<Span<u32>>, Error> {
+) -> Result<Vec<LayerRun<u32>>, Error> {
     let nets: Vec<Net<u32, u32>> = nets(&mut pieces, |placed| {
         std::mem::take(&mut placed.piece.v4.nets)
     });
-    let mut levels: [Vec<Span<u32>>; LEVELS] = Default::default();
+    let mut levels: [Vec<LayerRun<u32>>; LEVELS] = Default::default();
     for net in &nets {
         cut(net, &mut levels);
     }
     drop(nets);
     let mut resolved = singles::united(&pieces, unions)?;
     drop(pieces);
-    for (level, spans) in levels.into_iter().enumerate().rev() {
-        let spans = sweep(spans, unions)?;
+    for (level, runs) in levels.into_iter().enumerate().rev() {
+        let runs = sweep(runs, unions)?;
         resolved = if level + 1 == LEVELS {
-            span::combine(resolved, spans, |a, b| unions.pair(a, b))?
+            layer_run::combine(resolved, runs, |a, b| unions.pair(a, b))?
         } else {
-            span::overlay(resolved, spans)
+            layer_run::overlay(resolved, runs)
         };
     }
     Ok(resolved)
 }
 
-/// Cuts an entry into the fewest octet-aligned pieces, kept as spans of pieces.
-pub(crate) fn cut(net: &Net<u32, u32>, levels: &mut [Vec<Span<u32>>; LEVELS]) {
+/// Cuts an entry into the fewest octet-aligned pieces, kept as runs of pieces.
+pub(crate) fn cut(net: &Net<u32, u32>, levels: &mut [Vec<LayerRun<u32>>; LEVELS]) {
     let mut open = vec![(u64::from(net.start), u64::from(net.end) + 1)];
-    for (level, spans) in levels.iter_mut().enumerate() {
+    for (level, runs) in levels.iter_mut().enumerate() {
         let size = 1u64 << (24 - 8 * level);
         for (start, end) in std::mem::take(&mut open) {
             let first = start.next_multiple_of(size);
@@ -56,7 +56,7 @@ pub(crate) fn cut(net: &Net<u32, u32>, levels: &mut [Vec<Span<u32>>; LEVELS]) {
             let ends = u32::try_from(first).ok().zip(u32::try_from(last - 1).ok());
             if let Some((start, end)) = ends {
                 let value = net.value;
-                spans.push(Span { start, end, value });
+                runs.push(LayerRun { start, end, value });
             }
             open.extend(
                 [(start, first), (last, end)]
@@ -67,36 +67,39 @@ pub(crate) fn cut(net: &Net<u32, u32>, levels: &mut [Vec<Span<u32>>; LEVELS]) {
     }
 }
 
-/// Makes overlapping spans disjoint: where several lie they speak together.
-fn sweep(mut spans: Vec<Span<u32>>, unions: &mut Unions<'_>) -> Result<Vec<Span<u32>>, Error> {
-    spans.par_sort_unstable_by_key(|span| (span.start, span.end, span.value));
-    spans.dedup();
-    if spans
+/// Makes overlapping runs disjoint: where several lie they speak together.
+fn sweep(
+    mut runs: Vec<LayerRun<u32>>,
+    unions: &mut Unions<'_>,
+) -> Result<Vec<LayerRun<u32>>, Error> {
+    runs.par_sort_unstable_by_key(|run| (run.start, run.end, run.value));
+    runs.dedup();
+    if runs
         .windows(2)
         .all(|pair| matches!(pair, [a, b] if a.end < b.start))
     {
-        return Ok(spans);
+        return Ok(runs);
     }
-    let mut ends: Vec<(u32, u32)> = spans.iter().map(|span| (span.end, span.value)).collect();
+    let mut ends: Vec<(u32, u32)> = runs.iter().map(|run| (run.end, run.value)).collect();
     ends.par_sort_unstable();
-    let mut starts = spans.into_iter().peekable();
+    let mut starts = runs.into_iter().peekable();
     let mut ends = ends.into_iter().peekable();
     let mut active: BTreeMap<u32, usize> = BTreeMap::new();
     let mut out = Vec::new();
     let mut here = 0u64;
     while let Some((end, _)) = ends.peek().copied() {
-        let start = starts.peek().map_or(u64::MAX, |span| u64::from(span.start));
+        let start = starts.peek().map_or(u64::MAX, |run| u64::from(run.start));
         let next = start.min(u64::from(end) + 1);
         if let (true, Ok(first), Ok(last)) = (
             !active.is_empty() && here < next,
             u32::try_from(here),
             u32::try_from(next.wrapping_sub(1)),
         ) {
-            span::push(&mut out, first, last, together(&active, unions)?);
+            layer_run::push(&mut out, first, last, together(&active, unions)?);
         }
         here = next;
-        while let Some(span) = starts.next_if(|span| u64::from(span.start) == here) {
-            *active.entry(span.value).or_default() += 1;
+        while let Some(run) = starts.next_if(|run| u64::from(run.start) == here) {
+            *active.entry(run.value).or_default() += 1;
         }
         while let Some((_, value)) = ends.next_if(|(end, _)| u64::from(*end) + 1 == here) {
             leave(&mut active, value);

@@ -1,35 +1,35 @@
-//! Single addresses, nearly all lines of most lists: sorted if they are not, and made spans of, on
+//! Single addresses, nearly all lines of most lists: sorted if they are not, and made runs of, on
 //! all cores.
 
 use rayon::prelude::*;
 
 use super::id_of;
-use super::span::{self, Span};
+use super::layer_run::{self, LayerRun};
 use super::unions::Unions;
 use crate::error::Error;
 use crate::load::Placed;
 
-/// So many keys are made spans of at once.
+/// So many keys are made runs of at once.
 const CHUNK: usize = 64 * 1024;
 
 /// The single addresses, equal ones united.
 pub(crate) fn united(
     pieces: &[Placed<'_>],
     unions: &mut Unions<'_>,
-) -> Result<Vec<Span<u32>>, Error> {
-    if let Some(spans) = rising(pieces) {
-        return Ok(spans);
+) -> Result<Vec<LayerRun<u32>>, Error> {
+    if let Some(runs) = rising(pieces) {
+        return Ok(runs);
     }
     let mut keys = keys(pieces);
     sort(&mut keys);
     if are_distinct(&keys) {
-        return Ok(spans(&keys.chunks(CHUNK).collect::<Vec<_>>()));
+        return Ok(runs(&keys.chunks(CHUNK).collect::<Vec<_>>()));
     }
     unite(&keys, unions)
 }
 
-/// The spans of single addresses if these rise from line to line, as in sorted lists.
-pub(crate) fn rising(pieces: &[Placed<'_>]) -> Option<Vec<Span<u32>>> {
+/// The runs of single addresses if these rise from line to line, as in sorted lists.
+pub(crate) fn rising(pieces: &[Placed<'_>]) -> Option<Vec<LayerRun<u32>>> {
     let lists = pieces.iter().map(|placed| &placed.piece.v4.singles);
     let lists: Vec<&Vec<u32>> = lists.filter(|list| !list.is_empty()).collect();
     let apart = |pair: &[&Vec<u32>]| match pair {
@@ -38,7 +38,7 @@ pub(crate) fn rising(pieces: &[Placed<'_>]) -> Option<Vec<Span<u32>>> {
     };
     let rises = |list: &&Vec<u32>| list.is_sorted_by(|a, b| a < b);
     let rise = lists.windows(2).all(apart) && lists.par_iter().all(rises);
-    rise.then(|| spans(pieces))
+    rise.then(|| runs(pieces))
 }
 
 /// Rising single addresses with the ids of their values.
@@ -72,10 +72,10 @@ impl Part for &[u64] {
     }
 }
 
-/// The spans of parts that rise from one to the next.
-fn spans<P: Part>(parts: &[P]) -> Vec<Span<u32>> {
+/// The runs of parts that rise from one to the next.
+fn runs<P: Part>(parts: &[P]) -> Vec<LayerRun<u32>> {
     // No value has this id.
-    let mut before = Span {
+    let mut before = LayerRun {
         start: 0,
         end: 0,
         value: u32::MAX,
@@ -84,7 +84,7 @@ fn spans<P: Part>(parts: &[P]) -> Vec<Span<u32>> {
     for part in parts {
         begun.push((part, before));
         if let Some((address, value)) = part.last() {
-            before = Span {
+            before = LayerRun {
                 start: address,
                 end: address,
                 value,
@@ -99,17 +99,17 @@ fn spans<P: Part>(parts: &[P]) -> Vec<Span<u32>> {
             count
         })
         .collect();
-    let mut spans: Vec<Span<u32>> = rayon::iter::repeat_n(before, counts.iter().sum()).collect();
-    let places = split_up(&mut spans, counts.iter().copied());
+    let mut runs: Vec<LayerRun<u32>> = rayon::iter::repeat_n(before, counts.iter().sum()).collect();
+    let places = split_up(&mut runs, counts.iter().copied());
     let ends: Vec<Option<u32>> = begun
         .into_par_iter()
         .zip(places)
         .map(|((part, before), place)| {
             let mut end = None;
-            each_span(before, part.addresses(), |index, span| {
+            each_span(before, part.addresses(), |index, run| {
                 match index.checked_sub(1).map(|index| place.get_mut(index)) {
-                    Some(slot) => slot.into_iter().for_each(|slot| *slot = span),
-                    None => end = Some(span.end),
+                    Some(slot) => slot.into_iter().for_each(|slot| *slot = run),
+                    None => end = Some(run.end),
                 }
             });
             end
@@ -117,34 +117,34 @@ fn spans<P: Part>(parts: &[P]) -> Vec<Span<u32>> {
         .collect();
     let mut at = 0;
     for (end, count) in ends.into_iter().zip(counts) {
-        let last = spans.get_mut(..at).and_then(<[_]>::last_mut);
-        if let (Some(end), Some(span)) = (end, last) {
-            span.end = end;
+        let last = runs.get_mut(..at).and_then(<[_]>::last_mut);
+        if let (Some(end), Some(run)) = (end, last) {
+            run.end = end;
         }
         at += count;
     }
-    spans
+    runs
 }
 
-/// Tells the span that each address belongs to, as far as it is known: the last word on a span is
-/// the whole one. That leaves no branch on whether a span goes on, which nothing can foresee.
-/// Number 0 is the span before all of these.
+/// Tells the run that each address belongs to, as far as it is known: the last word on a run is
+/// the whole one. That leaves no branch on whether a run goes on, which nothing can foresee.
+/// Number 0 is the run before all of these.
 fn each_span(
-    before: Span<u32>,
+    before: LayerRun<u32>,
     addresses: impl Iterator<Item = (u32, u32)>,
-    mut tell: impl FnMut(usize, Span<u32>),
+    mut tell: impl FnMut(usize, LayerRun<u32>),
 ) {
     let mut index = 0;
-    let mut span = before;
+    let mut run = before;
     addresses.for_each(|(address, value)| {
-        let goes_on = value == span.value && address == span.end.wrapping_add(1);
+        let goes_on = value == run.value && address == run.end.wrapping_add(1);
         index += usize::from(!goes_on);
-        span = Span {
-            start: if goes_on { span.start } else { address },
+        run = LayerRun {
+            start: if goes_on { run.start } else { address },
             end: address,
             value,
         };
-        tell(index, span);
+        tell(index, run);
     });
 }
 
@@ -189,9 +189,9 @@ fn are_distinct(keys: &[u64]) -> bool {
         .all(|pair| matches!(pair, [a, b] if split(*a).0 != split(*b).0))
 }
 
-/// The spans of sorted keys, where equal addresses speak together.
-fn unite(keys: &[u64], unions: &mut Unions<'_>) -> Result<Vec<Span<u32>>, Error> {
-    let mut spans = Vec::new();
+/// The runs of sorted keys, where equal addresses speak together.
+fn unite(keys: &[u64], unions: &mut Unions<'_>) -> Result<Vec<LayerRun<u32>>, Error> {
+    let mut runs = Vec::new();
     let mut together = Vec::new();
     for same in keys.chunk_by(|a, b| split(*a).0 == split(*b).0) {
         let Some(&(address, value)) = same.first().map(|key| split(*key)).as_ref() else {
@@ -205,9 +205,9 @@ fn unite(keys: &[u64], unions: &mut Unions<'_>) -> Result<Vec<Span<u32>>, Error>
             together.dedup();
             unions.of(&together)?
         };
-        span::push(&mut spans, address, address, value);
+        layer_run::push(&mut runs, address, address, value);
     }
-    Ok(spans)
+    Ok(runs)
 }
 
 /// The two halves of a key.

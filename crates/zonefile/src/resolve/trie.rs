@@ -8,7 +8,7 @@ use super::nets;
 use super::singles::{self, split};
 use rblmap_format::Address;
 
-use super::span::{self, Span};
+use super::layer_run::{self, LayerRun};
 use super::unions::Unions;
 use crate::error::Error;
 use crate::load::Placed;
@@ -28,7 +28,7 @@ pub(crate) fn resolve4(
     mut pieces: Vec<Placed<'_>>,
     mut equal: Equal<'_>,
     unions: &mut Unions<'_>,
-) -> Result<Vec<Span<u32>>, Error> {
+) -> Result<Vec<LayerRun<u32>>, Error> {
     let nets = nets(&mut pieces, |placed| {
         std::mem::take(&mut placed.piece.v4.nets)
     });
@@ -37,7 +37,7 @@ pub(crate) fn resolve4(
         Equal::All => singles::united(&pieces, unions)?,
     };
     drop(pieces);
-    Ok(span::overlay(singles, resolve(nets, equal, unions)?))
+    Ok(layer_run::overlay(singles, resolve(nets, equal, unions)?))
 }
 
 /// Resolves networks that nest.
@@ -45,7 +45,7 @@ pub(crate) fn resolve<A: Address>(
     mut nets: Vec<Net<A, u32>>,
     equal: Equal<'_>,
     unions: &mut Unions<'_>,
-) -> Result<Vec<Span<A>>, Error> {
+) -> Result<Vec<LayerRun<A>>, Error> {
     let order = |net: &Net<A, u32>| (net.start, Reverse(net.end), net.line);
     if !nets.is_sorted_by_key(order) {
         nets.par_sort_unstable_by_key(order);
@@ -84,7 +84,7 @@ fn unite_equal<A: Address>(
 }
 
 /// Makes nested networks disjoint: inside each the ones nested in it speak first.
-fn flatten<A: Address>(nets: &[Net<A, u32>]) -> Vec<Span<A>> {
+fn flatten<A: Address>(nets: &[Net<A, u32>]) -> Vec<LayerRun<A>> {
     let mut out = Vec::with_capacity(nets.len());
     let mut open: Vec<(A, u32)> = Vec::new();
     // Where the innermost open network goes on; none behind the last address.
@@ -96,7 +96,7 @@ fn flatten<A: Address>(nets: &[Net<A, u32>]) -> Vec<Span<A>> {
         if let (Some((_, value)), Some(from)) = (open.last(), here)
             && let Some(before) = net.start.previous().filter(|before| from <= *before)
         {
-            span::push(&mut out, from, before, *value);
+            layer_run::push(&mut out, from, before, *value);
         }
         here = Some(net.start);
         open.push((net.end, net.value));
@@ -107,19 +107,19 @@ fn flatten<A: Address>(nets: &[Net<A, u32>]) -> Vec<Span<A>> {
     out
 }
 
-fn close<A: Address>(out: &mut Vec<Span<A>>, here: Option<A>, end: A, value: u32) -> Option<A> {
+fn close<A: Address>(out: &mut Vec<LayerRun<A>>, here: Option<A>, end: A, value: u32) -> Option<A> {
     let from = here?;
     if from <= end {
-        span::push(out, from, end, value);
+        layer_run::push(out, from, end, value);
         return end.next();
     }
     Some(from)
 }
 
 /// Single addresses, the first of equal ones.
-fn first_singles(pieces: &[Placed<'_>], twice: &mut Vec<u32>) -> Vec<Span<u32>> {
-    if let Some(spans) = singles::rising(pieces) {
-        return spans;
+fn first_singles(pieces: &[Placed<'_>], twice: &mut Vec<u32>) -> Vec<LayerRun<u32>> {
+    if let Some(runs) = singles::rising(pieces) {
+        return runs;
     }
     let (mut keys, values) = positions(pieces);
     singles::sort(&mut keys);
@@ -135,7 +135,7 @@ fn first_singles(pieces: &[Placed<'_>], twice: &mut Vec<u32>) -> Vec<Span<u32>> 
     for key in keys {
         let (address, position) = split(key);
         let value = value_at(&values, position, &mut cursor);
-        span::push(&mut out, address, address, value);
+        layer_run::push(&mut out, address, address, value);
     }
     out
 }

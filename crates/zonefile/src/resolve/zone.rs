@@ -7,8 +7,8 @@ use rblmap::{NameKey, Run, Slot, ValueId};
 use rblmap_content::{DraftZone, NameTable};
 
 use super::attached::{Attached, Group};
+use super::layer_run::{self, LayerRun};
 use super::names::{self, Names, View};
-use super::span::{self, Span};
 use super::subzones::Subzones;
 use super::unions::Unions;
 use super::{Layer, Places};
@@ -16,7 +16,7 @@ use crate::address6;
 use crate::error::Error;
 use crate::warning::{Class, Warning};
 
-const MAPPED: Span<u128> = Span {
+const MAPPED: LayerRun<u128> = LayerRun {
     start: address6::MAPPED.0,
     end: address6::MAPPED.1,
     value: 0,
@@ -58,16 +58,16 @@ pub(crate) fn unite(
         if !names.is_empty() {
             tables.push(names);
         }
-        v4 = span::combine(v4, layer.v4, |a, b| unions.either(a, b))?;
+        v4 = layer_run::combine(v4, layer.v4, |a, b| unions.either(a, b))?;
         let own = if mapped_is_v4 && !layer.v6.is_empty() {
-            span::overlay(vec![MAPPED], layer.v6)
+            layer_run::overlay(vec![MAPPED], layer.v6)
         } else {
             layer.v6
         };
-        v6 = span::combine(v6, own, |a, b| unions.either(a, b))?;
+        v6 = layer_run::combine(v6, own, |a, b| unions.either(a, b))?;
     }
-    zone.v4 = span::into_runs(v4);
-    zone.v6 = span::into_runs(v6);
+    zone.v4 = layer_run::into_runs(v4);
+    zone.v6 = layer_run::into_runs(v6);
     zone.names = table(&names::unite(tables, unions)?);
     Ok(zone)
 }
@@ -126,11 +126,11 @@ pub(crate) fn map_values(
     layer: &mut Layer,
     mut new: impl FnMut(u32) -> Result<u32, Error>,
 ) -> Result<(), Error> {
-    for span in &mut layer.v4 {
-        span.value = new(span.value)?;
+    for run in &mut layer.v4 {
+        run.value = new(run.value)?;
     }
-    for span in &mut layer.v6 {
-        span.value = new(span.value)?;
+    for run in &mut layer.v6 {
+        run.value = new(run.value)?;
     }
     layer.names.map_values(new)
 }

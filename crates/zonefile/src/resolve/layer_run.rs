@@ -1,32 +1,33 @@
-//! Spans: disjoint addresses of one answer, an exclusion among them, and how two lists of them are
-//! laid together. What is listed of them becomes the runs of content.
+//! What a layer says of addresses, as disjoint runs, and how the runs of two layers become one list.
+//! An exclusion is a run, too; what is listed of the others becomes the runs of content.
 
 use rblmap::{Run, ValueId};
 use rblmap_format::Address;
 
-/// Addresses with one value. Value 0 excludes: not listed, and wider entries are not asked.
+/// A run of a layer. Its value may be 0, for an exclusion: the addresses are not listed, and wider
+/// entries are not asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span<A> {
+pub(crate) struct LayerRun<A> {
     pub(crate) start: A,
     pub(crate) end: A,
     pub(crate) value: u32,
 }
 
-/// Adds a span behind the others, joining it with the last if it goes on.
+/// Adds a run behind the others, joining it with the last if it goes on.
 #[inline]
-pub(crate) fn push<A: Address>(spans: &mut Vec<Span<A>>, start: A, end: A, value: u32) {
-    match spans.last_mut() {
+pub(crate) fn push<A: Address>(runs: &mut Vec<LayerRun<A>>, start: A, end: A, value: u32) {
+    match runs.last_mut() {
         Some(last) if last.value == value && last.end.next() == Some(start) => last.end = end,
-        _ => spans.push(Span { start, end, value }),
+        _ => runs.push(LayerRun { start, end, value }),
     }
 }
 
-/// Lays two lists together: `join` says what two spans say where they overlap.
+/// Lays two lists together: `join` says what two runs say where they overlap.
 pub(crate) fn combine<A: Address, E>(
-    a: Vec<Span<A>>,
-    b: Vec<Span<A>>,
+    a: Vec<LayerRun<A>>,
+    b: Vec<LayerRun<A>>,
     mut join: impl FnMut(u32, u32) -> Result<u32, E>,
-) -> Result<Vec<Span<A>>, E> {
+) -> Result<Vec<LayerRun<A>>, E> {
     if b.is_empty() {
         return Ok(a);
     }
@@ -39,12 +40,12 @@ pub(crate) fn combine<A: Address, E>(
     loop {
         match (first, second) {
             (None, None) => return Ok(out),
-            (Some(span), None) => {
-                push(&mut out, span.start, span.end, span.value);
+            (Some(run), None) => {
+                push(&mut out, run.start, run.end, run.value);
                 first = left.next();
             }
-            (None, Some(span)) => {
-                push(&mut out, span.start, span.end, span.value);
+            (None, Some(run)) => {
+                push(&mut out, run.start, run.end, run.value);
                 second = right.next();
             }
             (Some(x), Some(y)) if x.end < y.start => {
@@ -76,28 +77,31 @@ pub(crate) fn combine<A: Address, E>(
 }
 
 /// Lays one list over another: where both speak, the upper one does.
-pub(crate) fn overlay<A: Address>(upper: Vec<Span<A>>, lower: Vec<Span<A>>) -> Vec<Span<A>> {
+pub(crate) fn overlay<A: Address>(
+    upper: Vec<LayerRun<A>>,
+    lower: Vec<LayerRun<A>>,
+) -> Vec<LayerRun<A>> {
     let laid = combine(upper, lower, |above, _| {
         Ok::<u32, std::convert::Infallible>(above)
     });
     match laid {
-        Ok(spans) => spans,
+        Ok(runs) => runs,
     }
 }
 
-/// The part of a span behind `end`.
-fn rest_of<A: Address>(span: Span<A>, end: A) -> Option<Span<A>> {
+/// The part of a run behind `end`.
+fn rest_of<A: Address>(run: LayerRun<A>, end: A) -> Option<LayerRun<A>> {
     let start = end.next()?;
-    (start <= span.end).then_some(Span { start, ..span })
+    (start <= run.end).then_some(LayerRun { start, ..run })
 }
 
-/// The spans that list something, as content has them.
-pub(crate) fn into_runs<A: Address>(spans: Vec<Span<A>>) -> Vec<Run<A>> {
-    let runs = spans.into_iter().filter_map(|span| {
+/// The runs that list something, as content has them.
+pub(crate) fn into_runs<A: Address>(runs: Vec<LayerRun<A>>) -> Vec<Run<A>> {
+    let runs = runs.into_iter().filter_map(|run| {
         Some(Run {
-            start: span.start,
-            end: span.end,
-            value: ValueId::new(span.value)?,
+            start: run.start,
+            end: run.end,
+            value: ValueId::new(run.value)?,
         })
     });
     runs.collect()
@@ -113,9 +117,9 @@ mod tests {
         for round in 0..200 {
             let mut lists = [[None; 64], [None; 64]];
             let [a, b] = lists.each_mut().map(|list| {
-                let mut spans = Vec::new();
+                let mut runs = Vec::new();
                 for (address, slot) in (u32::MAX - 63..=u32::MAX).zip(list) {
-                    let before = spans.last().map(|last: &Span<u32>| last.value);
+                    let before = runs.last().map(|last: &LayerRun<u32>| last.value);
                     let value = match rng.u32(0..4) {
                         0 => Some(rng.u32(0..3)),
                         1 => None,
@@ -123,10 +127,10 @@ mod tests {
                     };
                     *slot = value;
                     if let Some(value) = value {
-                        push(&mut spans, address, address, value);
+                        push(&mut runs, address, address, value);
                     }
                 }
-                spans
+                runs
             });
             let both = combine(a, b, |x, y| Ok::<u32, ()>(x * 10 + y)).unwrap();
             for (index, address) in (u32::MAX - 63..=u32::MAX).enumerate() {
@@ -135,7 +139,7 @@ mod tests {
                     (Some(x), Some(y)) => Some(x * 10 + y),
                     (x, y) => x.or(y),
                 };
-                assert_eq!(found.map(|span| span.value), expected, "round {round}");
+                assert_eq!(found.map(|run| run.value), expected, "round {round}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `rblmap squash`: several deltas to one.
+//! `rblmap merge`: several deltas to one.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::output::Output;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  rblmap squash monday.rbl tuesday.rbd wednesday.rbd -o tuesday+wednesday.rbd
+  rblmap merge monday.rbl tuesday.rbd wednesday.rbd -o tuesday+wednesday.rbd
   rblmap apply monday.rbl tuesday+wednesday.rbd -o wednesday.rbl")]
 pub(crate) struct Args {
     /// The image that the first delta was made from
@@ -30,7 +30,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let base = open::image(&args.base)?;
     let deltas = open::deltas(&args.deltas)?;
     let deltas: Vec<&[u8]> = deltas.iter().map(Vec::as_slice).collect();
-    let bar = output.working("squashing");
+    let bar = output.working("merging");
     let delta = merge(&base, &deltas, &Limits::default())?;
     write::result(&args.output, &delta, output)?;
     bar.finish_and_clear();
