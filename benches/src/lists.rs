@@ -3,7 +3,7 @@
 use std::ops::{Add, Sub};
 
 use fastrand::Rng;
-use rblmap::{NameKey, Run, Slot};
+use rblmap::{NameKey, NameRule, Run};
 use rblmap_content::Error;
 use rblmap_content::{Content, Draft, Record, ValueBuf};
 
@@ -296,8 +296,11 @@ pub fn content_of(
     zone.v4 = runs(v4, value);
     zone.v6 = runs(v6, value);
     for (name, reason) in names {
-        zone.names
-            .push(name.as_bytes(), Slot::Value(value(*reason)), Slot::Inherit);
+        zone.names.push(
+            name.as_bytes(),
+            NameRule::Value(value(*reason)),
+            NameRule::Inherit,
+        );
     }
     draft.finish()
 }

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use fastrand::Rng;
-use rblmap::{Image, NameKey, Run, Slot, ValueId};
+use rblmap::{Image, NameKey, NameRule, Run, ValueId};
 use rblmap_benches::Lines;
 use rblmap_content::{Content, Draft, Record, ValueBuf};
 use rblmap_format::sections::{SectionInfo, kind};
@@ -306,17 +306,17 @@ fn names(count: usize, rounds: usize) -> Result<(), Box<dyn Error>> {
     let zone = draft.zone_mut(&NameKey::ROOT);
     for name in &list {
         let key = NameKey::parse(name.as_bytes())?;
-        let value = Slot::Value(ids[(32.0 * rng.f64().powi(4)) as usize]);
+        let value = NameRule::Value(ids[(32.0 * rng.f64().powi(4)) as usize]);
         let slots = match rng.u32(..100) {
             0..70 => (value, value),
-            70..95 => (value, Slot::Inherit),
-            _ => (Slot::Inherit, value),
+            70..95 => (value, NameRule::Inherit),
+            _ => (NameRule::Inherit, value),
         };
         zone.names.push(key.as_bytes(), slots.0, slots.1);
-        if slots.0 != Slot::Inherit && exact.len() < 1 << 18 {
+        if slots.0 != NameRule::Inherit && exact.len() < 1 << 18 {
             exact.push(key);
         }
-        if slots.1 != Slot::Inherit && below.len() < 1 << 18 {
+        if slots.1 != NameRule::Inherit && below.len() < 1 << 18 {
             let mut longer = key;
             longer.push_label(b"mail")?;
             longer.push_label(b"a")?;

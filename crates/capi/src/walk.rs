@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use rblmap::{NameKey, NamePointBuf, OwnedZone, Run, Slot};
+use rblmap::{NameKey, NamePointBuf, NameRule, OwnedZone, Run};
 
 use crate::border::{Sizes, guard, put, put_sized, text};
 use crate::handle::{Closed, Handle, Kind, close, open, own};
@@ -213,7 +213,7 @@ impl Walking {
             }
             Rest::Names(names) => {
                 let point = names.next()?;
-                let lists = |slot| matches!(slot, Slot::Value(id) if is_listing(id));
+                let lists = |slot| matches!(slot, NameRule::Value(id) if is_listing(id));
                 let mut entry = Entry::new(0, lists(point.exact));
                 entry.listed |= u32::from(lists(point.below)) << 1;
                 let name = point.key.to_string();

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use installed::{CRATE, compile, compile_with, have, output, run, tree};
-use rblmap::{NameKey, Run, Slot};
+use rblmap::{NameKey, NameRule, Run};
 use rblmap_content::{Draft, Record, TemplateBuf, TextPart, ValueBuf};
 use rblmap_image::{Stamp, encode};
 
@@ -216,7 +216,7 @@ fn image(v4: u32, v6: u32, names: u32, seed: u64) -> Vec<u8> {
             .collect();
         for n in 0..names {
             let name = NameKey::parse(format!("n{n}.example").as_bytes()).unwrap();
-            let slots = [Slot::Value(value()), Slot::Value(value())];
+            let slots = [NameRule::Value(value()), NameRule::Value(value())];
             zone.names.push(name.as_bytes(), slots[0], slots[1]);
         }
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 use rblmap_format::NamePoint;
-use rblmap_format::{NameKey, Run, Slot, Value, ValueId};
+use rblmap_format::{NameKey, NameRule, Run, Value, ValueId};
 
 use crate::error::Error;
 use crate::facts::Facts;
@@ -251,7 +251,7 @@ impl<V4: V4Runs> ZoneContent<V4> {
             .iter()
             .flat_map(|point| [point.exact, point.below]);
         slots
-            .filter_map(Slot::value)
+            .filter_map(NameRule::value)
             .try_for_each(|id| mark(used, id))
     }
 
@@ -323,17 +323,17 @@ fn sort_values(values: &Values, used: &[AtomicBool]) -> (Values, Vec<Option<Valu
 /// is the rule in its simplest form, as a model for tests and for the union of datasets.
 pub fn resolve_name(names: &NameTable, name: &NameKey) -> Option<(ValueId, NameKey)> {
     let point = |key: &NameKey| -> Option<NamePoint<'_>> { names.find(key.as_bytes()) };
-    match point(name).map_or(Slot::Inherit, |point| point.exact) {
-        Slot::Value(id) => return Some((id, *name)),
-        Slot::Nothing => return None,
-        Slot::Inherit => {}
+    match point(name).map_or(NameRule::Inherit, |point| point.exact) {
+        NameRule::Value(id) => return Some((id, *name)),
+        NameRule::Nothing => return None,
+        NameRule::Inherit => {}
     }
     let mut suffix = name.parent();
     while let Some(key) = suffix {
-        match point(&key).map_or(Slot::Inherit, |point| point.below) {
-            Slot::Value(id) => return Some((id, key)),
-            Slot::Nothing => return None,
-            Slot::Inherit => suffix = key.parent(),
+        match point(&key).map_or(NameRule::Inherit, |point| point.below) {
+            NameRule::Value(id) => return Some((id, key)),
+            NameRule::Nothing => return None,
+            NameRule::Inherit => suffix = key.parent(),
         }
     }
     None

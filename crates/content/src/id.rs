@@ -10,7 +10,7 @@ use std::str::FromStr;
 use blake3::Hasher;
 use rayon::prelude::*;
 use rblmap_format::NamePoint;
-use rblmap_format::{Run, Slot, ValueId};
+use rblmap_format::{NameRule, Run, ValueId};
 
 use crate::content::Content;
 use crate::leaves::{LEAF, split_runs};
@@ -280,9 +280,9 @@ impl<'a> Leaf<'a> {
             self.bytes.extend(point.key);
             for slot in [point.exact, point.below] {
                 let code = match slot {
-                    Slot::Inherit => 0,
-                    Slot::Nothing => 1,
-                    Slot::Value(id) => 2 + self.local.number(id),
+                    NameRule::Inherit => 0,
+                    NameRule::Nothing => 1,
+                    NameRule::Value(id) => 2 + self.local.number(id),
                 };
                 self.bytes.extend(code.to_le_bytes());
             }
@@ -378,7 +378,7 @@ mod tests {
             });
             let name = NameKey::parse(format!("n{index}.example").as_bytes()).unwrap();
             zone.names
-                .push(name.as_bytes(), Slot::Value(value), Slot::Inherit);
+                .push(name.as_bytes(), NameRule::Value(value), NameRule::Inherit);
         }
         draft.finish().unwrap()
     }

@@ -1,7 +1,7 @@
 //! A list of points of the tree of names, in one block of memory.
 
 use rblmap_format::NamePoint;
-use rblmap_format::{Slot, ValueId};
+use rblmap_format::{NameRule, ValueId};
 
 /// Points with their keys; in content sorted by key, each key once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -14,8 +14,8 @@ pub struct NameTable {
 struct Point {
     start: usize,
     end: usize,
-    exact: Slot,
-    below: Slot,
+    exact: NameRule,
+    below: NameRule,
 }
 
 impl NameTable {
@@ -25,7 +25,7 @@ impl NameTable {
     }
 
     /// Adds a point. `key` is what [`rblmap_format::NameKey::as_bytes`] gives.
-    pub fn push(&mut self, key: &[u8], exact: Slot, below: Slot) {
+    pub fn push(&mut self, key: &[u8], exact: NameRule, below: NameRule) {
         let key = key
             .get(..key.len().min(rblmap_format::MAX_KEY))
             .unwrap_or_default();
@@ -74,7 +74,7 @@ impl NameTable {
     }
 
     pub(crate) fn map_values(&mut self, new: impl Fn(ValueId) -> ValueId) {
-        let map = |slot: Slot| slot.value().map_or(slot, |id| Slot::Value(new(id)));
+        let map = |slot: NameRule| slot.value().map_or(slot, |id| NameRule::Value(new(id)));
         for point in &mut self.points {
             point.exact = map(point.exact);
             point.below = map(point.below);

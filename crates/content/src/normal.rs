@@ -2,7 +2,7 @@
 //! would inherit anyway are not there.
 
 use rayon::prelude::*;
-use rblmap_format::{Address, NameKey, Run, Slot, ValueId};
+use rblmap_format::{Address, NameKey, NameRule, Run, ValueId};
 
 use crate::error::Error;
 use crate::names::NameTable;
@@ -85,7 +85,7 @@ pub(crate) fn names(
     table.sort();
     let mut kept = NameTable::new();
     // The names above the current one that say something about names below: key, labels, slot.
-    let mut above: Vec<(NameKey, Slot)> = Vec::new();
+    let mut above: Vec<(NameKey, NameRule)> = Vec::new();
     let mut last: Option<&[u8]> = None;
     for (index, point) in table.iter().enumerate() {
         if last == Some(point.key) {
@@ -103,30 +103,30 @@ pub(crate) fn names(
         while above.last().is_some_and(|(key, _)| !name.is_within(key)) {
             above.pop();
         }
-        let from_above = above.last().map_or((Slot::Nothing, 0), |(key, slot)| {
+        let from_above = above.last().map_or((NameRule::Nothing, 0), |(key, slot)| {
             // A name has at most 127 labels.
             let more = name.label_count() - key.label_count();
             (*slot, u8::try_from(more).unwrap_or(u8::MAX))
         });
         let exact = unless_inherited(point.exact, from_above, values);
         let below = unless_inherited(point.below, from_above, values);
-        if below != Slot::Inherit {
+        if below != NameRule::Inherit {
             above.push((name, below));
         }
-        if (exact, below) != (Slot::Inherit, Slot::Inherit) {
+        if (exact, below) != (NameRule::Inherit, NameRule::Inherit) {
             kept.push(point.key, exact, below);
         }
     }
     Ok(kept)
 }
 
-fn unless_inherited(own: Slot, (above, labels): (Slot, u8), values: &Interner) -> Slot {
+fn unless_inherited(own: NameRule, (above, labels): (NameRule, u8), values: &Interner) -> NameRule {
     let same = match (own, above) {
-        (Slot::Inherit, _) | (Slot::Nothing, Slot::Nothing) => true,
-        (Slot::Value(own), Slot::Value(above)) => answers_alike(own, above, labels, values),
+        (NameRule::Inherit, _) | (NameRule::Nothing, NameRule::Nothing) => true,
+        (NameRule::Value(own), NameRule::Value(above)) => answers_alike(own, above, labels, values),
         _ => false,
     };
-    if same { Slot::Inherit } else { own }
+    if same { NameRule::Inherit } else { own }
 }
 
 fn answers_alike(own: ValueId, above: ValueId, labels: u8, values: &Interner) -> bool {

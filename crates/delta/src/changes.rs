@@ -1,6 +1,6 @@
 //! What changed between two contents, for people and for logs.
 
-use rblmap::{NameKey, Slot, Value, ValueId};
+use rblmap::{NameKey, NameRule, Value, ValueId};
 use rblmap_content::{Content, NameTable, ZoneContent};
 use rblmap_image::{V4Source, V4View};
 
@@ -129,12 +129,13 @@ fn names<'a>(
         .map(|p| p.key)
         .min()
     {
-        let pair = |slots: (Slot, Slot)| (values.slot_says(slots.0), values.slot_says(slots.1));
+        let pair =
+            |slots: (NameRule, NameRule)| (values.slot_says(slots.0), values.slot_says(slots.1));
         let was = old.next_if(|point| point.key == key);
         let was = pair(was.map_or_else(Default::default, |point| (point.exact, point.below)));
-        let common = |slot: Slot| {
+        let common = |slot: NameRule| {
             slot.value()
-                .map_or(slot, |id| Slot::Value(values.common(id)))
+                .map_or(slot, |id| NameRule::Value(values.common(id)))
         };
         let is = new.next_if(|point| point.key == key);
         let is = is.map_or_else(Default::default, |p| (common(p.exact), common(p.below)));
@@ -200,11 +201,11 @@ impl<'a> Values<'a> {
         own.map_or(Says::Nothing, |own| Says::Value(self.new.get(*own)))
     }
 
-    fn slot_says(&self, slot: Slot) -> Says<'a> {
+    fn slot_says(&self, slot: NameRule) -> Says<'a> {
         match slot {
-            Slot::Inherit => Says::Inherits,
-            Slot::Nothing => Says::Nothing,
-            Slot::Value(id) => self.says(Some(id)),
+            NameRule::Inherit => Says::Inherits,
+            NameRule::Nothing => Says::Nothing,
+            NameRule::Value(id) => self.says(Some(id)),
         }
     }
 }

@@ -9,7 +9,7 @@
 //! ```
 
 use rayon::prelude::*;
-use rblmap::{Image, NameKey, Run, Slot, ValueId};
+use rblmap::{Image, NameKey, NameRule, Run, ValueId};
 use rblmap_content::{Content, ContentId, Draft, Edit, NameTable, V4Runs, ZoneContent};
 use rblmap_format::Address;
 use rblmap_image::{EditedContent, V4Image, V4Source, V4View};
@@ -402,7 +402,7 @@ fn zone_change<'a>(
     let expires = new.expires().unwrap_or(0);
     let facts = new.facts().encode();
     let map = |id: ValueId| ids.of(id);
-    let slot = |slot: Slot| slot.value().map_or(slot, |id| Slot::Value(map(id)));
+    let slot = |slot: NameRule| slot.value().map_or(slot, |id| NameRule::Value(map(id)));
     let mut names = NameTable::new();
     for point in new.names().iter() {
         names.push(point.key, slot(point.exact), slot(point.below));

@@ -13,7 +13,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use rblmap::{Image, NameKey, Run, Slot};
+use rblmap::{Image, NameKey, NameRule, Run};
 use rblmap_content::{Draft, Facts, Record, TemplateBuf, TextPart, ValueBuf};
 use rblmap_delta::{Limits, Session, apply, diff, pack, unpack};
 use rblmap_image::{Stamp, encode};
@@ -82,7 +82,7 @@ fn later() -> Image {
     ] {
         let key = NameKey::parse(name.as_bytes()).unwrap();
         zone.names
-            .push(key.as_bytes(), Slot::Value(exact), Slot::Nothing);
+            .push(key.as_bytes(), NameRule::Value(exact), NameRule::Nothing);
     }
     zone.expires = Some(1_900_000_000);
     zone.facts = Facts {

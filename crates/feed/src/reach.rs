@@ -4,7 +4,7 @@
 //! (`::ffff:0:0/96`) or a 6to4 address (`2002::/16`, RFC 3056), by what an IPv6 run says. A wildcard
 //! of few numeric labels is a wide network: `*.10` is 10.0.0.0/8.
 
-use rblmap::{Image, NameKey, Slot, Zone};
+use rblmap::{Image, NameKey, NameRule, Zone};
 
 /// What is listed in a zone, as ranges in order that neither meet nor overlap.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ impl Reached {
         let mut spelled4 = Vec::new();
         let mut spelled6 = Vec::new();
         for point in zone.names() {
-            let says = |slot| matches!(slot, Slot::Value(id) if listed(id));
+            let says = |slot| matches!(slot, NameRule::Value(id) if listed(id));
             let (exact, below) = (says(point.exact), says(point.below));
             if !exact && !below {
                 continue;

@@ -28,9 +28,9 @@
 //!
 //! - [`Address`]: an IPv4 or IPv6 address as a number
 //! - [`NameKey`]: a domain name as a sorted key
-//! - [`Run`], [`ValueId`], [`NamePoint`], [`Slot`]: what an image says
+//! - [`Run`], [`ValueId`], [`NamePoint`], [`NameRule`]: what an image says
 //! - [`Value`], [`Template`], [`Key`]: the records of a value, and how their texts are rendered
-//! - [`V4Blocks`], [`V4Walk`], [`Outline`]: an image by /16, for updates that copy what they do not
+//! - [`Slash16s`], [`V4Walk`], [`RunCounts`]: an image by /16, for updates that copy what they do not
 //!   touch
 //!
 //! # Damage
@@ -60,8 +60,8 @@ pub mod zones;
 pub use address::Address;
 pub use error::TooLarge;
 pub use name::{MAX_KEY, MAX_WIRE, NameError, NameKey};
-pub use run::{NamePoint, NamePointBuf, Run, Slot, ValueId};
+pub use run::{NamePoint, NamePointBuf, NameRule, Run, ValueId};
 pub use sections::SectionInfo;
 pub use simd::prefetch;
-pub use v4::{Outline, V4Block, V4Blocks, V4Walk};
+pub use v4::{RunCounts, Slash16, Slash16s, V4Walk};
 pub use value::{Key, MAX_LITERAL, MAX_TEXT, Part, RawRecord, Template, TextBuf, Value};

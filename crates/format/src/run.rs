@@ -56,7 +56,7 @@ impl ValueId {
 
 /// A name rule: what a name is listed with, or what the names below it are listed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Slot {
+pub enum NameRule {
     /// The name has no rule of its own: the rule of the longest name above it holds.
     #[default]
     Inherit,
@@ -66,30 +66,30 @@ pub enum Slot {
     Value(ValueId),
 }
 
-impl Slot {
-    /// The slot as images store it: 0 inherit, 1 nothing, else the value's id and one.
+impl NameRule {
+    /// The rule as images store it: 0 inherit, 1 nothing, else the value's id and one.
     pub fn code(self) -> u32 {
         match self {
-            Slot::Inherit => 0,
-            Slot::Nothing => 1,
-            Slot::Value(id) => id.get().saturating_add(1),
+            NameRule::Inherit => 0,
+            NameRule::Nothing => 1,
+            NameRule::Value(id) => id.get().saturating_add(1),
         }
     }
 
-    /// Reads what [`Slot::code`] wrote.
-    pub fn from_code(code: u32) -> Slot {
+    /// Reads what [`NameRule::code`] wrote.
+    pub fn from_code(code: u32) -> NameRule {
         match code {
-            0 => Slot::Inherit,
-            1 => Slot::Nothing,
-            more => ValueId::new(more - 1).map_or(Slot::Inherit, Slot::Value),
+            0 => NameRule::Inherit,
+            1 => NameRule::Nothing,
+            more => ValueId::new(more - 1).map_or(NameRule::Inherit, NameRule::Value),
         }
     }
 
     /// The value, if this is one.
     pub fn value(self) -> Option<ValueId> {
         match self {
-            Slot::Value(id) => Some(id),
-            Slot::Inherit | Slot::Nothing => None,
+            NameRule::Value(id) => Some(id),
+            NameRule::Inherit | NameRule::Nothing => None,
         }
     }
 }
@@ -100,9 +100,9 @@ pub struct NamePoint<'a> {
     /// The name, as [`crate::NameKey::as_bytes`] gives it.
     pub key: &'a [u8],
     /// What the name itself is listed with.
-    pub exact: Slot,
+    pub exact: NameRule,
     /// What the names below are listed with, at any depth.
-    pub below: Slot,
+    pub below: NameRule,
 }
 
 /// A [`NamePoint`] with a key of its own.
@@ -111,10 +111,10 @@ pub struct NamePointBuf {
     /// The name.
     pub key: NameKey,
     /// What the name itself is listed with.
-    pub exact: Slot,
+    pub exact: NameRule,
     /// What the names below are listed with, at any depth.
-    pub below: Slot,
+    pub below: NameRule,
 }
 
 /// What a name says: of itself, and of the names below it.
-pub(crate) type Slots = (Slot, Slot);
+pub(crate) type NameRules = (NameRule, NameRule);

@@ -222,8 +222,8 @@ pub const fn id_width(values: u32) -> usize {
     }
 }
 
-/// How many bytes the slot of a name takes: its codes go to the number of values and one.
-pub const fn slot_width(values: u32) -> usize {
+/// How many bytes a name rule takes: its codes go to the number of values and one.
+pub const fn rule_width(values: u32) -> usize {
     id_width(values.saturating_add(1))
 }
 

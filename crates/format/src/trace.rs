@@ -3,7 +3,7 @@
 //! `rblmap info --bytes KEY` prints this. The lookups themselves are not traced: each layout has a
 //! slow twin beside it that says which bytes decide, in words.
 
-use crate::run::Slot;
+use crate::run::NameRule;
 
 /// Some bytes of a section that have to do with a key, and what they mean.
 ///
@@ -34,12 +34,12 @@ impl Step {
     }
 }
 
-/// How a slot is shown.
-pub(crate) fn slot(slot: Slot) -> String {
-    match slot {
-        Slot::Inherit => "as a name above says".to_owned(),
-        Slot::Nothing => "not listed".to_owned(),
-        Slot::Value(id) => value(id.get()),
+/// How a rule is shown.
+pub(crate) fn rule(rule: NameRule) -> String {
+    match rule {
+        NameRule::Inherit => "as a name above says".to_owned(),
+        NameRule::Nothing => "not listed".to_owned(),
+        NameRule::Value(id) => value(id.get()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
-use rblmap::{Image, NameKey, NamePointBuf, Run, Slot, Value, ValueId, Zone};
+use rblmap::{Image, NameKey, NamePointBuf, NameRule, Run, Value, ValueId, Zone};
 
 use crate::error::Error;
 use crate::key::Scope;
@@ -93,9 +93,9 @@ fn zone_changes(
     from: Option<Zone<'_>>,
     to: Option<Zone<'_>>,
     pairs: &Pairs<'_>,
-    mut see: impl FnMut(Place, Slot, Slot),
+    mut see: impl FnMut(Place, NameRule, NameRule),
 ) {
-    let slot = |id: Option<ValueId>| id.map_or(Slot::Inherit, Slot::Value);
+    let slot = |id: Option<ValueId>| id.map_or(NameRule::Inherit, NameRule::Value);
     let old = from.iter().flat_map(|zone| zone.v4_runs());
     let new = to.iter().flat_map(|zone| zone.v4_runs());
     runs(old, new, pairs, |start, end, was, is| {
@@ -169,26 +169,26 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    fn is_same_slot(&self, old: Slot, new: Slot) -> bool {
+    fn is_same_slot(&self, old: NameRule, new: NameRule) -> bool {
         match (old, new) {
-            (Slot::Value(old), Slot::Value(new)) => self.is_same(Some(old), Some(new)),
+            (NameRule::Value(old), NameRule::Value(new)) => self.is_same(Some(old), Some(new)),
             (old, new) => old == new,
         }
     }
 
-    fn says_old(&self, slot: Slot) -> Says<'a> {
+    fn says_old(&self, slot: NameRule) -> Says<'a> {
         match (slot, self.old) {
-            (Slot::Value(id), Some(old)) => Says::Value(old.value(id)),
-            (Slot::Nothing, _) => Says::Nothing,
-            (Slot::Value(_) | Slot::Inherit, _) => Says::Inherits,
+            (NameRule::Value(id), Some(old)) => Says::Value(old.value(id)),
+            (NameRule::Nothing, _) => Says::Nothing,
+            (NameRule::Value(_) | NameRule::Inherit, _) => Says::Inherits,
         }
     }
 
-    fn says_new(&self, slot: Slot) -> Says<'a> {
+    fn says_new(&self, slot: NameRule) -> Says<'a> {
         match slot {
-            Slot::Value(id) => Says::Value(self.new.value(id)),
-            Slot::Nothing => Says::Nothing,
-            Slot::Inherit => Says::Inherits,
+            NameRule::Value(id) => Says::Value(self.new.value(id)),
+            NameRule::Nothing => Says::Nothing,
+            NameRule::Inherit => Says::Inherits,
         }
     }
 }
@@ -294,7 +294,7 @@ fn names(
     old: impl Iterator<Item = NamePointBuf>,
     new: impl Iterator<Item = NamePointBuf>,
     pairs: &Pairs<'_>,
-    mut see: impl FnMut(NameKey, Scope, Slot, Slot),
+    mut see: impl FnMut(NameKey, Scope, NameRule, NameRule),
 ) {
     let (mut old, mut new) = (old.peekable(), new.peekable());
     while let Some(key) = old
@@ -305,7 +305,9 @@ fn names(
         .min()
     {
         let slots = |point: Option<NamePointBuf>| {
-            point.map_or((Slot::Inherit, Slot::Inherit), |p| (p.exact, p.below))
+            point.map_or((NameRule::Inherit, NameRule::Inherit), |p| {
+                (p.exact, p.below)
+            })
         };
         let was = slots(old.next_if(|point| point.key == key));
         let is = slots(new.next_if(|point| point.key == key));

@@ -202,7 +202,7 @@ fn encode_names<V4: V4Runs>(
     sections: &mut Vec<Section<'_>>,
 ) -> Result<(), Error> {
     let names = zone.names();
-    let width = layout::slot_width(values);
+    let width = layout::rule_width(values);
     let mut push = |kind, parameter: usize, bytes: Vec<u8>| {
         sections.push(Section {
             kind,

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 
-use rblmap::{Answer, Image, NameKey, Run, Slot, TextBuf, ValueId};
+use rblmap::{Answer, Image, NameKey, NameRule, Run, TextBuf, ValueId};
 use rblmap_content::{Draft, Record, TemplateBuf, TextPart, ValueBuf};
 use rblmap_image::{Stamp, encode};
 
@@ -82,7 +82,7 @@ fn image(others: u32) -> Image {
     zone.v4 = vec![run(0xc000_0201, 0xc000_02ff)];
     for name in names {
         zone.names
-            .push(name.as_bytes(), Slot::Value(id), Slot::Value(id));
+            .push(name.as_bytes(), NameRule::Value(id), NameRule::Value(id));
     }
     Image::from_vec(encode(&draft.finish().unwrap(), Stamp::default()).unwrap()).unwrap()
 }

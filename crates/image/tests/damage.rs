@@ -9,7 +9,7 @@
 use std::net::Ipv4Addr;
 
 use fastrand::Rng;
-use rblmap::{ErrorKind, Image, NameKey, Run, Slot, TextBuf};
+use rblmap::{ErrorKind, Image, NameKey, NameRule, Run, TextBuf};
 use rblmap_content::{Content, Draft, Record, TemplateBuf, TextPart, ValueBuf};
 use rblmap_image::{Stamp, encode};
 
@@ -43,7 +43,7 @@ fn content(rng: &mut Rng, count: u32, values: u8) -> Content {
                 });
                 let key = NameKey::parse(format!("n{n}.{}.example", n % 7).as_bytes()).unwrap();
                 zone.names
-                    .push(key.as_bytes(), Slot::Value(value), Slot::Nothing);
+                    .push(key.as_bytes(), NameRule::Value(value), NameRule::Nothing);
             }
             next = end + 1;
         }

@@ -20,7 +20,7 @@ use fastrand::Rng;
 use rblmap::{Image, ImageSet, NameKey, Run, ValueId, Zone};
 use rblmap_content::{Content, Draft, Record, ValueBuf};
 use rblmap_format::sections::{SectionInfo, kind};
-use rblmap_format::{Outline, V4Block, V4Blocks};
+use rblmap_format::{RunCounts, Slash16, Slash16s};
 use rblmap_image::{Stamp, encode};
 
 /// Runs that need lines, of every kind: dense and sparse, few and many values, ranges.
@@ -103,17 +103,17 @@ fn count(zone: &Zone<'_>, addresses: &[u32]) {
     }
 }
 
-fn count_unit(blocks: &V4Blocks<'_>, (block, unit): (u16, usize)) {
+fn count_unit(blocks: &Slash16s<'_>, (block, unit): (u16, usize)) {
     let mut walk = blocks.walk();
-    walk.outline(block, unit, &mut |_, _| ());
+    walk.run_counts(block, unit, &mut |_, _| ());
     walk.runs_of(block, unit..unit + 1);
 }
 
 /// The /16 and the unit in it that a line is.
-fn unit_of_line(blocks: &V4Blocks<'_>, line: usize) -> (u16, usize) {
+fn unit_of_line(blocks: &Slash16s<'_>, line: usize) -> (u16, usize) {
     let mut before = 0;
     for block in 0..=u16::MAX {
-        if let V4Block::Lines { lines, .. } = blocks.block(block) {
+        if let Slash16::Lines { lines, .. } = blocks.block(block) {
             if line < before + lines.len() {
                 return (block, line - before);
             }
@@ -179,7 +179,7 @@ fn units_are_counted_as_they_are_walked() {
         for block in 0..=u16::MAX {
             let of = blocks.block(block);
             let mut pieces: Vec<Run<u32>> = Vec::new();
-            let mut outline: Option<Outline> = None;
+            let mut run_counts: Option<RunCounts> = None;
             for unit in 0..of.units() {
                 let (first, end) = (of.start_of(unit), of.start_of(unit + 1));
                 let top = u32::from(block) << 16;
@@ -189,9 +189,13 @@ fn units_are_counted_as_they_are_walked() {
                 }
                 let mut uses = BTreeMap::new();
                 let mut see = |id: ValueId, more| *uses.entry(id).or_insert(0) += more;
-                let counted = walk.outline(block, unit, &mut see);
+                let counted = walk.run_counts(block, unit, &mut see);
                 let runs = walk.runs_of(block, unit..unit + 1);
-                assert_eq!(counted, Outline::of(runs, ends), "{values}: {block} {unit}");
+                assert_eq!(
+                    counted,
+                    RunCounts::of(runs, ends),
+                    "{values}: {block} {unit}"
+                );
                 for run in runs {
                     *uses.entry(run.value).or_insert(0) -= 1;
                 }
@@ -207,12 +211,12 @@ fn units_are_counted_as_they_are_walked() {
                         _ => pieces.push(*run),
                     }
                 }
-                outline = Some(outline.map_or(counted, |before| before.then(counted)));
+                run_counts = Some(run_counts.map_or(counted, |before| before.then(counted)));
             }
             let runs = walk.runs(block);
             assert_eq!(pieces, runs);
             let (first, last) = (u32::from(block) << 16, u32::from(block) << 16 | 0xffff);
-            assert_eq!(outline, Some(Outline::of(runs, (first, last))));
+            assert_eq!(run_counts, Some(RunCounts::of(runs, (first, last))));
             whole.extend_from_slice(runs);
         }
         // Cut at the ends of /16s.

@@ -13,7 +13,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use rblmap::{Image, NameKey, Run, Slot};
+use rblmap::{Image, NameKey, NameRule, Run};
 use rblmap_content::{Content, Draft, Record, TemplateBuf, TextPart, ValueBuf};
 use rblmap_format::SectionInfo;
 use rblmap_image::{Stamp, encode};
@@ -54,8 +54,11 @@ fn three_entries() -> Content {
         value: plain,
     });
     let name = NameKey::parse(b"mail.example").unwrap();
-    zone.names
-        .push(name.as_bytes(), Slot::Value(proxy), Slot::Value(plain));
+    zone.names.push(
+        name.as_bytes(),
+        NameRule::Value(proxy),
+        NameRule::Value(plain),
+    );
     draft.finish().unwrap()
 }
 
@@ -114,11 +117,12 @@ fn content_ids_are_as_they_were() {
         });
         let key = NameKey::parse(format!("{n}.x.example").as_bytes()).unwrap();
         let below = if n % 2 == 0 {
-            Slot::Value(value)
+            NameRule::Value(value)
         } else {
-            Slot::Inherit
+            NameRule::Inherit
         };
-        zone.names.push(key.as_bytes(), Slot::Value(ids[0]), below);
+        zone.names
+            .push(key.as_bytes(), NameRule::Value(ids[0]), below);
     }
     let many = many.finish().unwrap();
     let lines = format!(
@@ -157,9 +161,13 @@ fn lines() -> Content {
         let host = if n % 4 == 0 { "host." } else { "" };
         let name = format!("{:x}.{host}{}", n.wrapping_mul(0x9e37_79b9), n % 3);
         let key = NameKey::parse(name.as_bytes()).unwrap();
-        let below = [Slot::Inherit, Slot::Value(value(n)), Slot::Value(ids[0])][n as usize % 3];
+        let below = [
+            NameRule::Inherit,
+            NameRule::Value(value(n)),
+            NameRule::Value(ids[0]),
+        ][n as usize % 3];
         zone.names
-            .push(key.as_bytes(), Slot::Value(value(n)), below);
+            .push(key.as_bytes(), NameRule::Value(value(n)), below);
     }
     draft.finish().unwrap()
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use fastrand::Rng;
-use rblmap::{Answer, Image, NameKey, Run, Slot, TextBuf, ValueId};
+use rblmap::{Answer, Image, NameKey, NameRule, Run, TextBuf, ValueId};
 use rblmap_content::{Content, Draft, Record, TemplateBuf, TextPart, ValueBuf, resolve_name};
 use rblmap_image::{Stamp, encode};
 
@@ -78,7 +78,7 @@ fn runs6(rng: &mut Rng, runs: &[Run<u32>]) -> Vec<Run<u128>> {
     runs.iter().filter(|_| rng.bool()).map(whole).collect()
 }
 
-fn names(rng: &mut Rng, count: usize, ids: &[ValueId]) -> BTreeMap<NameKey, (Slot, Slot)> {
+fn names(rng: &mut Rng, count: usize, ids: &[ValueId]) -> BTreeMap<NameKey, (NameRule, NameRule)> {
     let mut names = BTreeMap::new();
     for _ in 0..count {
         let mut key = NameKey::ROOT;
@@ -94,9 +94,9 @@ fn names(rng: &mut Rng, count: usize, ids: &[ValueId]) -> BTreeMap<NameKey, (Slo
             key.push_label(&label[..rng.usize(1..3)]).unwrap();
         }
         let mut slot = || match rng.u32(0..6) {
-            0 => Slot::Nothing,
-            1 | 2 => Slot::Inherit,
-            _ => Slot::Value(ids[rng.usize(0..ids.len())]),
+            0 => NameRule::Nothing,
+            1 | 2 => NameRule::Inherit,
+            _ => NameRule::Value(ids[rng.usize(0..ids.len())]),
         };
         names.insert(key, (slot(), slot()));
     }
@@ -107,7 +107,7 @@ struct Case {
     draft: Draft,
     runs4: Vec<Run<u32>>,
     runs6: Vec<Run<u128>>,
-    names: BTreeMap<NameKey, (Slot, Slot)>,
+    names: BTreeMap<NameKey, (NameRule, NameRule)>,
 }
 
 fn case(rng: &mut Rng, size: usize, value_count: u32, dense: bool) -> Case {
@@ -216,7 +216,7 @@ fn many_addresses_are_told_what_names_say_too() {
     let zone = case.draft.zone_mut(&NameKey::ROOT);
     zone.names = Default::default();
     for (name, run) in names.iter().zip(case.runs4.iter().cycle()) {
-        let slot = Slot::Value(run.value);
+        let slot = NameRule::Value(run.value);
         zone.names.push(name.as_bytes(), slot, slot);
     }
     let content = case.draft.finish().unwrap();
@@ -295,20 +295,20 @@ fn check_names(case: &Case, content: &Content, image: &Image, rng: &mut Rng) {
 }
 
 fn naive_name(
-    names: &BTreeMap<NameKey, (Slot, Slot)>,
+    names: &BTreeMap<NameKey, (NameRule, NameRule)>,
     name: &NameKey,
 ) -> Option<(ValueId, NameKey)> {
-    match names.get(name).map_or(Slot::Inherit, |slots| slots.0) {
-        Slot::Value(id) => return Some((id, *name)),
-        Slot::Nothing => return None,
-        Slot::Inherit => {}
+    match names.get(name).map_or(NameRule::Inherit, |slots| slots.0) {
+        NameRule::Value(id) => return Some((id, *name)),
+        NameRule::Nothing => return None,
+        NameRule::Inherit => {}
     }
     let mut suffix = name.parent();
     while let Some(key) = suffix {
-        match names.get(&key).map_or(Slot::Inherit, |slots| slots.1) {
-            Slot::Value(id) => return Some((id, key)),
-            Slot::Nothing => return None,
-            Slot::Inherit => suffix = key.parent(),
+        match names.get(&key).map_or(NameRule::Inherit, |slots| slots.1) {
+            NameRule::Value(id) => return Some((id, key)),
+            NameRule::Nothing => return None,
+            NameRule::Inherit => suffix = key.parent(),
         }
     }
     None
@@ -447,9 +447,14 @@ fn a_name_that_spells_an_address_answers_for_it() {
         let key = NameKey::parse(name.as_bytes()).unwrap();
         zone.names.push(key.as_bytes(), exact, below);
     };
-    list(zone, "1.2.0.192", Slot::Value(id), Slot::Inherit);
-    list(zone, "10", Slot::Inherit, Slot::Value(id));
-    list(zone, "8.b.d.0.1.0.0.2", Slot::Inherit, Slot::Value(id));
+    list(zone, "1.2.0.192", NameRule::Value(id), NameRule::Inherit);
+    list(zone, "10", NameRule::Inherit, NameRule::Value(id));
+    list(
+        zone,
+        "8.b.d.0.1.0.0.2",
+        NameRule::Inherit,
+        NameRule::Value(id),
+    );
     let content = draft.finish().unwrap();
     let image = Image::from_vec(encode(&content, Stamp::default()).unwrap()).unwrap();
     let text = |address: &str| {

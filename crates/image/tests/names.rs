@@ -11,7 +11,7 @@
 use std::net::Ipv4Addr;
 
 use fastrand::Rng;
-use rblmap::{Image, NameKey, Slot, ValueId};
+use rblmap::{Image, NameKey, NameRule, ValueId};
 use rblmap_content::{Content, Draft, Record, ValueBuf, resolve_name};
 use rblmap_format::sections::{SectionInfo, kind};
 use rblmap_image::{Layout, Stamp, encode, encode_with};
@@ -75,13 +75,13 @@ fn content(rng: &mut Rng, count: usize, values: u32, root: bool) -> Content {
         let id = ids[at % ids.len()];
         let other = ids[rng.usize(..ids.len())];
         let (exact, below) = match rng.u32(0..10) {
-            0 => (Slot::Value(id), Slot::Nothing),
-            1 => (Slot::Nothing, Slot::Value(id)),
-            2 => (Slot::Value(id), Slot::Value(other)),
-            3 => (Slot::Inherit, Slot::Value(id)),
-            4 => (Slot::Nothing, Slot::Nothing),
-            5 | 6 => (Slot::Value(id), Slot::Inherit),
-            _ => (Slot::Value(id), Slot::Value(id)),
+            0 => (NameRule::Value(id), NameRule::Nothing),
+            1 => (NameRule::Nothing, NameRule::Value(id)),
+            2 => (NameRule::Value(id), NameRule::Value(other)),
+            3 => (NameRule::Inherit, NameRule::Value(id)),
+            4 => (NameRule::Nothing, NameRule::Nothing),
+            5 | 6 => (NameRule::Value(id), NameRule::Inherit),
+            _ => (NameRule::Value(id), NameRule::Value(id)),
         };
         zone.names.push(key.as_bytes(), exact, below);
     }

@@ -491,11 +491,11 @@ impl Image {
         zone.facts = record.facts;
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         let width = layout::id_width(u32::try_from(self.values).unwrap_or(u32::MAX));
-        let slot_width = layout::slot_width(u32::try_from(self.values).unwrap_or(u32::MAX));
+        let rule_width = layout::rule_width(u32::try_from(self.values).unwrap_or(u32::MAX));
         zone.index = number;
         zone.v4 = self.v4(number, width)?;
         zone.v6 = self.v6(number, width)?;
-        zone.names = self.names(number, slot_width)?;
+        zone.names = self.names(number, rule_width)?;
         Ok(zone)
     }
 

@@ -88,7 +88,7 @@ pub use live::{Current, Live, LiveAnswers, LiveBuilder, LiveReader, LiveSet, Sta
 pub use network::Network;
 pub use owned::OwnedZone;
 pub use rblmap_format::{
-    Key, MAX_KEY, MAX_WIRE, NameError, NameKey, NamePointBuf, Run, SectionInfo, Slot, TextBuf,
+    Key, MAX_KEY, MAX_WIRE, NameError, NameKey, NamePointBuf, NameRule, Run, SectionInfo, TextBuf,
     Value, ValueId,
 };
 pub use set::{Answers, ImageSet};

@@ -35,7 +35,7 @@ impl Image {
         Ok(V6::Lines(lines.ok_or(bad(&top))?))
     }
 
-    /// The sections of a zone's names; slots have `width` bytes.
+    /// The sections of a zone's names; name rules have `width` bytes.
     pub(crate) fn names(&self, zone: u32, width: usize) -> Result<Names<'_>, Error> {
         let sorted = |kind| -> Result<Option<SortedNames<'_>>, Error> {
             let Some(section) = self.find(zone, kind) else {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rblmap::{NameKey, Run, Slot, ValueId};
+use rblmap::{NameKey, NameRule, Run, ValueId};
 use rblmap_content::{DraftZone, NameTable, Record, ValueBuf, resolve_name};
 
 use crate::error::Error;
@@ -81,9 +81,10 @@ fn list_name(names: &mut NameTable, value: u32, unions: &mut Unions<'_>) -> Resu
     if unions.get(said).is_listed() {
         return Ok(());
     }
-    let exact = ValueId::new(unions.either(said, value)?).map_or(Slot::Nothing, Slot::Value);
+    let exact =
+        ValueId::new(unions.either(said, value)?).map_or(NameRule::Nothing, NameRule::Value);
     let mut with = NameTable::new();
-    let mut below = Slot::Inherit;
+    let mut below = NameRule::Inherit;
     for point in names.iter() {
         if point.key == key.as_bytes() {
             below = point.below;

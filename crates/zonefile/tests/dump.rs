@@ -125,7 +125,7 @@ fn awkward_texts_and_templates_are_kept() {
         for label in 0..rng.usize(0..4) {
             let value = value(&mut rng, &mut draft);
             let name = rblmap::NameKey::parse(format!("n{label}").as_bytes()).unwrap();
-            let slots = [rblmap::Slot::Value(value), rblmap::Slot::Inherit];
+            let slots = [rblmap::NameRule::Value(value), rblmap::NameRule::Inherit];
             let flip = rng.bool();
             let [exact, below] = [slots[usize::from(flip)], slots[usize::from(!flip)]];
             let zone = draft.zone_mut(&rblmap::NameKey::ROOT);

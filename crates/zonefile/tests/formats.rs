@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use fastrand::Rng;
-use rblmap::{Image, NameKey, Run, Slot, ValueId};
+use rblmap::{Image, NameKey, NameRule, Run, ValueId};
 use rblmap_content::{Content, Draft, Record, TemplateBuf, TextPart, ValueBuf};
 use rblmap_image::{Stamp, encode};
 use rblmap_zonefile::{ListFormat, Options, build, write_list};
@@ -130,13 +130,13 @@ fn names(rng: &mut Rng, draft: &mut Draft, kinds: Kinds, zone: &NameKey) {
             continue;
         }
         let mut slot = |rng: &mut Rng| match rng.u8(..6) {
-            0 if kinds.wild => Slot::Nothing,
-            1 if kinds.wild => Slot::Inherit,
-            _ => Slot::Value(value(rng, draft, kinds)),
+            0 if kinds.wild => NameRule::Nothing,
+            1 if kinds.wild => NameRule::Inherit,
+            _ => NameRule::Value(value(rng, draft, kinds)),
         };
         let exact = slot(rng);
         let below = match rng.u8(..3) {
-            _ if !kinds.wild => Slot::Inherit,
+            _ if !kinds.wild => NameRule::Inherit,
             0 => exact,
             _ => slot(rng),
         };

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
-use rblmap::{Image, NameKey, Run, Slot, ValueId, Zone};
+use rblmap::{Image, NameKey, NameRule, Run, ValueId, Zone};
 use serde::{Deserialize, Serialize};
 
 use crate::cmd::time::rfc3339;
@@ -339,7 +339,7 @@ fn of_names(
                 (point.below, format!("*.{shown}")),
             ];
             for (slot, key) in slots {
-                if let Slot::Value(id) = slot
+                if let NameRule::Value(id) = slot
                     && let Some(a) = codes(image, id)
                 {
                     listed.insert(key, a);

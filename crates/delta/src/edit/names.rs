@@ -17,7 +17,7 @@
 
 use std::borrow::Cow;
 
-use rblmap::{MAX_KEY, NameKey, Slot};
+use rblmap::{MAX_KEY, NameKey, NameRule};
 use rblmap_content::NameTable;
 use rblmap_format::NamePoint;
 
@@ -30,7 +30,7 @@ use crate::edit::addresses::code_ranks;
 use crate::error::Error;
 
 /// What a point says of itself and of the names below.
-pub(crate) type Pair = (Slot, Slot);
+pub(crate) type Pair = (NameRule, NameRule);
 
 /// How many names go, change and come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -345,7 +345,7 @@ impl Pairs {
         let bad = || Error::Malformed {
             what: "what a name says",
         };
-        let is_pair = beside != (Slot::Inherit, Slot::Inherit);
+        let is_pair = beside != (NameRule::Inherit, NameRule::Inherit);
         if !is_change && is_pair && coder.bit(pick(&mut self.same, 0), given == Some(beside)) {
             return Ok(beside);
         }
@@ -362,25 +362,25 @@ impl Pairs {
             Beside::near(None)
         };
         let exact = match exact {
-            0 => Slot::Inherit,
-            1 => Slot::Nothing,
-            _ => Slot::Value(table.code(coder, beside, given.0.value())?),
+            0 => NameRule::Inherit,
+            1 => NameRule::Nothing,
+            _ => NameRule::Value(table.code(coder, beside, given.0.value())?),
         };
         let below = match (below, exact) {
-            (0, Slot::Inherit) | (3, _) => return Err(bad()),
-            (0, _) => Slot::Inherit,
-            (1, _) => Slot::Nothing,
-            (_, Slot::Value(_)) if coder.bit(&mut self.alike, given.0 == given.1) => exact,
-            _ => Slot::Value(table.code(coder, beside, given.1.value())?),
+            (0, NameRule::Inherit) | (3, _) => return Err(bad()),
+            (0, _) => NameRule::Inherit,
+            (1, _) => NameRule::Nothing,
+            (_, NameRule::Value(_)) if coder.bit(&mut self.alike, given.0 == given.1) => exact,
+            _ => NameRule::Value(table.code(coder, beside, given.1.value())?),
         };
         Ok((exact, below))
     }
 }
 
-fn shape_of(slot: Slot) -> u32 {
+fn shape_of(slot: NameRule) -> u32 {
     match slot {
-        Slot::Inherit => 0,
-        Slot::Nothing => 1,
-        Slot::Value(_) => 2,
+        NameRule::Inherit => 0,
+        NameRule::Nothing => 1,
+        NameRule::Value(_) => 2,
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use fastrand::Rng;
-use rblmap::{NameKey, Run, Slot, ValueId};
+use rblmap::{NameKey, NameRule, Run, ValueId};
 use rblmap_content::{Content, Draft, NameTable, Record, ValueBuf, is_canonical};
 
 use crate::codec::range_coder::Coder;
@@ -103,7 +103,7 @@ fn content(rng: &mut Rng, count: u8) -> Content {
         let name = NameKey::parse(&label).unwrap();
         if zone.names.find(name.as_bytes()).is_none() {
             zone.names
-                .push(name.as_bytes(), Slot::Value(*value), Slot::Nothing);
+                .push(name.as_bytes(), NameRule::Value(*value), NameRule::Nothing);
             zone.names.sort();
         }
     }
@@ -242,7 +242,7 @@ fn names_that_nobody_wrote_are_refused_or_keep_the_rules() {
         let keys: Vec<&[u8]> = new.iter().map(|point| point.key).collect();
         assert!(keys.is_sorted_by(|a, b| a < b), "seed {seed}");
         assert!(keys.iter().all(|key| NameKey::from_key(key).is_ok()));
-        let nothing = (Slot::Inherit, Slot::Inherit);
+        let nothing = (NameRule::Inherit, NameRule::Inherit);
         let says = new
             .iter()
             .all(|point| (point.exact, point.below) != nothing);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use fastrand::Rng;
-use rblmap::{Image, NameKey, Run, Slot};
+use rblmap::{Image, NameKey, NameRule, Run};
 use rblmap_content::{Content, Draft, Facts, Record, TemplateBuf, TextPart, ValueBuf};
 use rblmap_image::{Stamp, encode};
 
@@ -97,9 +97,9 @@ impl Model {
             let mut names = rblmap_content::NameTable::new();
             for (key, (exact, below)) in &model.names {
                 let mut slot = |number: u32| match number {
-                    0 => Slot::Inherit,
-                    1 => Slot::Nothing,
-                    more => id(more - 1).map_or(Slot::Inherit, Slot::Value),
+                    0 => NameRule::Inherit,
+                    1 => NameRule::Nothing,
+                    more => id(more - 1).map_or(NameRule::Inherit, NameRule::Value),
                 };
                 names.push(key.as_bytes(), slot(*exact), slot(*below));
             }

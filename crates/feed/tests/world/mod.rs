@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rblmap::{Image, Run, Slot};
+use rblmap::{Image, NameRule, Run};
 use rblmap_content::{Content, Draft, Record, ValueBuf, ZoneName};
 use rblmap_feed::{
     Error, Folder, KeyFiles, Outcome, PublishOptions, Published, Report, Settings, SigningKey,
@@ -323,8 +323,8 @@ pub fn names(name: &str, names: &[&str]) -> Content {
     let base = draft.zone_mut(&rblmap::NameKey::ROOT);
     for name in names {
         let (slots, name) = match name.strip_prefix("*.") {
-            Some(name) => ((Slot::Inherit, Slot::Value(value)), name),
-            None => ((Slot::Value(value), Slot::Inherit), *name),
+            Some(name) => ((NameRule::Inherit, NameRule::Value(value)), name),
+            None => ((NameRule::Value(value), NameRule::Inherit), *name),
         };
         let key = rblmap::NameKey::parse(name.as_bytes()).unwrap();
         base.names.push(key.as_bytes(), slots.0, slots.1);

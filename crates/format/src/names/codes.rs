@@ -23,13 +23,13 @@ pub const IN_OVERFLOW: u32 = 15;
 /// An entry says this of its name: its first byte has the kind in the lowest two bits, above them
 /// the number of bytes of its code.
 pub mod entry {
-    /// An exact and a below slot.
+    /// An exact and a below rule.
     pub const BOTH: u8 = 0;
-    /// An exact slot.
+    /// An exact rule.
     pub const EXACT: u8 = 1;
-    /// A below slot.
+    /// A below rule.
     pub const BELOW: u8 = 2;
-    /// One slot that is exact and below.
+    /// One rule that is exact and below.
     pub const ALIKE: u8 = 3;
 }
 
@@ -41,7 +41,7 @@ pub const BARE: usize = 257;
 pub const SYMBOLS: usize = 258;
 /// Most bits of a code of a symbol or of a common suffix.
 pub const SYMBOL_BITS: u32 = 16;
-/// Offset of the slots of the empty name in [`crate::sections::kind::NAMES_MODEL`]: exact, below.
+/// Offset of the rules of the empty name in [`crate::sections::kind::NAMES_MODEL`]: exact, below.
 pub const ROOT_AT: usize = 16;
 /// Offset of the codes of the symbols.
 pub const CODES_AT: usize = 24;

@@ -11,14 +11,14 @@ use crate::names::codes::{
 };
 use crate::names::sorted::SortedNames;
 use crate::names::suffixes::CommonSuffixes;
-use crate::run::{Slot, Slots, ValueId};
+use crate::run::{NameRule, NameRules, ValueId};
 use crate::simd::prefetch;
 
 /// The sections of one zone's names in lines.
 #[derive(Debug, Clone, Copy)]
 pub struct NameLines<'a> {
     key: HashKey,
-    root: Slots,
+    root: NameRules,
     pub(crate) codes: &'a [[u8; 4]; SYMBOLS],
     pub(crate) suffixes: CommonSuffixes<'a>,
     filter: &'a [[u8; LINE]],
@@ -55,7 +55,7 @@ pub struct Parts<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry<'a> {
     pub(crate) code: &'a [u8],
-    pub(crate) slots: Slots,
+    pub(crate) rules: NameRules,
 }
 
 impl<'a> NameLines<'a> {
@@ -71,10 +71,10 @@ impl<'a> NameLines<'a> {
             None => None,
         };
         let even = lines.len().is_multiple_of(2) && !lines.is_empty() && !filter.is_empty();
-        let slot = |at| Slot::from_code(u32_at(model, at));
+        let rule = |at| NameRule::from_code(u32_at(model, at));
         (even && no_filter.is_empty() && no_lines.is_empty()).then_some(NameLines {
             key: HashKey::new(model),
-            root: (slot(ROOT_AT), slot(ROOT_AT + 4)),
+            root: (rule(ROOT_AT), rule(ROOT_AT + 4)),
             codes: codes.try_into().ok()?,
             suffixes: CommonSuffixes::new(
                 parts.suffixes,
@@ -107,12 +107,12 @@ impl<'a> NameLines<'a> {
     /// Where the entry of a line ends that begins at a byte of it.
     pub(super) fn entry_end(&self, line: &[u8; LINE], from: usize) -> usize {
         let head = line.get(from).copied().unwrap_or(0);
-        let slots = if head & 3 == entry::BOTH { 2 } else { 1 };
-        from + 1 + slots * self.width + usize::from(head >> 2)
+        let rules = if head & 3 == entry::BOTH { 2 } else { 1 };
+        from + 1 + rules * self.width + usize::from(head >> 2)
     }
 
     /// What the empty name says.
-    pub(crate) fn root(&self) -> Slots {
+    pub(crate) fn root(&self) -> NameRules {
         self.root
     }
 
@@ -140,17 +140,17 @@ impl<'a> NameLines<'a> {
         }
         if wanted != 0 {
             match self.decide(key, &chain, wanted, (depth, above)) {
-                Some((Slot::Value(id), end)) => return Some((id, end)),
+                Some((NameRule::Value(id), end)) => return Some((id, end)),
                 Some(_) => return None,
                 None => {}
             }
         }
-        let slot = if labels == 0 {
+        let rule = if labels == 0 {
             self.root.0
         } else {
             self.root.1
         };
-        slot.value().map(|id| (id, 0))
+        rule.value().map(|id| (id, 0))
     }
 
     /// The suffixes that may be listed, one bit each, of those from `from` labels on.
@@ -169,7 +169,7 @@ impl<'a> NameLines<'a> {
         wanted
     }
 
-    /// Asks the wanted suffixes, the longest first: the first slot that says something, and the
+    /// Asks the wanted suffixes, the longest first: the first rule that says something, and the
     /// length of its key.
     fn decide(
         &self,
@@ -177,7 +177,7 @@ impl<'a> NameLines<'a> {
         chain: &Chain,
         wanted: u128,
         (depth, above): (usize, Option<Code>),
-    ) -> Option<(Slot, usize)> {
+    ) -> Option<(NameRule, usize)> {
         let mut left = wanted;
         while left != 0 {
             let labels = 127 - left.leading_zeros() as usize;
@@ -189,18 +189,18 @@ impl<'a> NameLines<'a> {
                 let own = self.suffixes.find(chain.hash(labels), suffix);
                 self.code(suffix, suffix.len(), own.map(|own| own.code))
             };
-            let slots = match code {
+            let rules = match code {
                 Ok(code) => self.find(chain.hash(labels), &code, suffix),
                 Err(NoCode::TooLong) => self.in_overflow(suffix),
                 Err(NoCode::NoSymbol) => None,
             };
-            let slot = match slots {
+            let rule = match rules {
                 Some((exact, _)) if labels == chain.labels() => exact,
                 Some((_, below)) => below,
-                None => Slot::Inherit,
+                None => NameRule::Inherit,
             };
-            if slot != Slot::Inherit {
-                return Some((slot, suffix.len()));
+            if rule != NameRule::Inherit {
+                return Some((rule, suffix.len()));
             }
         }
         None
@@ -218,14 +218,14 @@ impl<'a> NameLines<'a> {
 
     /// What a name says, looked for in the lines it may be in.
     #[inline]
-    fn find(&self, hash: u64, code: &NameCode, name: &[u8]) -> Option<Slots> {
+    fn find(&self, hash: u64, code: &NameCode, name: &[u8]) -> Option<NameRules> {
         for at in probes(hash, self.lines.len()) {
             let line = self.lines.get(at)?;
             let found = self
                 .entries(line)
                 .find(|entry| entry.code == code.as_bytes());
             if let Some(found) = found {
-                return Some(found.slots);
+                return Some(found.rules);
             }
             if line.first().copied().unwrap_or(0) & WENT_ON == 0 {
                 return None;
@@ -234,7 +234,7 @@ impl<'a> NameLines<'a> {
         self.in_overflow(name)
     }
 
-    fn in_overflow(&self, name: &[u8]) -> Option<Slots> {
+    fn in_overflow(&self, name: &[u8]) -> Option<NameRules> {
         self.overflow.and_then(|overflow| overflow.find(name))
     }
 
@@ -247,18 +247,18 @@ impl<'a> NameLines<'a> {
         std::iter::from_fn(move || {
             left = left.checked_sub(1)?;
             let head = *line.get(at)?;
-            let slots = line.get(at + 1..)?;
-            let of = |index| Slot::from_code(id_at(slots, width, index));
-            let (slots, count) = match head & 3 {
+            let rules = line.get(at + 1..)?;
+            let of = |index| NameRule::from_code(id_at(rules, width, index));
+            let (rules, count) = match head & 3 {
                 entry::BOTH => ((of(0), of(1)), 2),
-                entry::EXACT => ((of(0), Slot::Inherit), 1),
-                entry::BELOW => ((Slot::Inherit, of(0)), 1),
+                entry::EXACT => ((of(0), NameRule::Inherit), 1),
+                entry::BELOW => ((NameRule::Inherit, of(0)), 1),
                 _ => ((of(0), of(0)), 1),
             };
             let start = at + 1 + count * width;
             at = start + usize::from(head >> 2);
             let code = line.get(start..at)?;
-            Some(Entry { code, slots })
+            Some(Entry { code, rules })
         })
     }
 

@@ -3,8 +3,8 @@
 use crate::bytes::{id_at, push_id, u32_at};
 use crate::error::{TooLarge, u32_of};
 use crate::name::parent_key;
-use crate::run::{NamePoint, Slot, Slots, ValueId};
-use crate::trace::{Step, slot};
+use crate::run::{NamePoint, NameRule, NameRules, ValueId};
+use crate::trace::{Step, rule};
 
 /// A section of sorted names, cut into its parts.
 #[derive(Debug, Clone, Copy)]
@@ -40,17 +40,17 @@ impl<'a> SortedNames<'a> {
     /// The value for a name, and the length of the key of the name it is listed under.
     /// At most one binary search for each label.
     pub(crate) fn lookup(&self, key: &[u8]) -> Option<(ValueId, usize)> {
-        match self.find(key).map_or(Slot::Inherit, |(exact, _)| exact) {
-            Slot::Value(id) => return Some((id, key.len())),
-            Slot::Nothing => return None,
-            Slot::Inherit => {}
+        match self.find(key).map_or(NameRule::Inherit, |(exact, _)| exact) {
+            NameRule::Value(id) => return Some((id, key.len())),
+            NameRule::Nothing => return None,
+            NameRule::Inherit => {}
         }
         let mut suffix = parent_key(key);
         while let Some(key) = suffix {
-            match self.find(key).map_or(Slot::Inherit, |(_, below)| below) {
-                Slot::Value(id) => return Some((id, key.len())),
-                Slot::Nothing => return None,
-                Slot::Inherit => suffix = parent_key(key),
+            match self.find(key).map_or(NameRule::Inherit, |(_, below)| below) {
+                NameRule::Value(id) => return Some((id, key.len())),
+                NameRule::Nothing => return None,
+                NameRule::Inherit => suffix = parent_key(key),
             }
         }
         None
@@ -62,16 +62,16 @@ impl<'a> SortedNames<'a> {
     }
 
     /// The `index`-th name: its key, and what it says.
-    pub(crate) fn point(&self, index: usize) -> Option<(&'a [u8], Slots)> {
+    pub(crate) fn point(&self, index: usize) -> Option<(&'a [u8], NameRules)> {
         let key = self.key(index).filter(|_| index < self.count)?;
-        Some((key, self.slots(index)))
+        Some((key, self.rules(index)))
     }
 
     /// What the name of this key says.
-    pub(crate) fn find(&self, key: &[u8]) -> Option<Slots> {
+    pub(crate) fn find(&self, key: &[u8]) -> Option<NameRules> {
         let index = self.first_from(key);
         let found = index < self.count && self.key(index) == Some(key);
-        found.then(|| self.slots(index))
+        found.then(|| self.rules(index))
     }
 
     /// The first name with this key or one behind it.
@@ -97,10 +97,10 @@ impl<'a> SortedNames<'a> {
         };
         let from = |at| u32_at(self.ends, at * 4) as usize;
         let start = index.checked_sub(1).map_or(0, from);
-        let slots = self.ends.len();
-        let (first, second) = (slots + index * self.width, slots + self.exact.len());
+        let rules_at = self.ends.len();
+        let (first, second) = (rules_at + index * self.width, rules_at + self.exact.len());
         let second = second + index * self.width;
-        let keys = slots + self.exact.len() + self.below.len() + start;
+        let keys = rules_at + self.exact.len() + self.below.len() + start;
         let end = index * 4..index * 4 + 4;
         vec![
             Step::new(kind, end, format!("name {index}: end of its key")),
@@ -108,19 +108,19 @@ impl<'a> SortedNames<'a> {
             Step::new(
                 kind,
                 first..first + self.width,
-                format!("exact: {}", slot(exact)),
+                format!("exact: {}", rule(exact)),
             ),
             Step::new(
                 kind,
                 second..second + self.width,
-                format!("below: {}", slot(below)),
+                format!("below: {}", rule(below)),
             ),
         ]
     }
 
-    fn slots(&self, index: usize) -> Slots {
-        let slot = |codes| Slot::from_code(id_at(codes, self.width, index));
-        (slot(self.exact), slot(self.below))
+    fn rules(&self, index: usize) -> NameRules {
+        let rule = |codes| NameRule::from_code(id_at(codes, self.width, index));
+        (rule(self.exact), rule(self.below))
     }
 
     fn key(&self, index: usize) -> Option<&'a [u8]> {
@@ -131,7 +131,7 @@ impl<'a> SortedNames<'a> {
 }
 
 /// Writes a section: ends of keys, what each name says of itself and of those below, keys. The names
-/// come in the order of their keys, and slots have `width` bytes. The section's parameter is the
+/// come in the order of their keys, and rules have `width` bytes. The section's parameter is the
 /// number of names.
 ///
 /// # Errors

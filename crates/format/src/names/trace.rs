@@ -7,7 +7,7 @@ use super::lines::NameLines;
 use super::lookup::Names;
 use crate::name::NameKey;
 use crate::sections::kind::{NAMES_FILTER, NAMES_LINES, NAMES_OVERFLOW, NAMES_SORTED};
-use crate::trace::{Step, slot};
+use crate::trace::{Step, rule};
 
 impl Names<'_> {
     /// The bytes that decide about a name, and the names above it: from the name itself up.
@@ -75,8 +75,8 @@ impl NameLines<'_> {
             for entry in self.entries(line) {
                 let end = self.entry_end(line, from);
                 if entry.code == code.as_bytes() {
-                    let (exact, below) = entry.slots;
-                    let what = format!("exact: {}; below: {}", slot(exact), slot(below));
+                    let (exact, below) = entry.rules;
+                    let what = format!("exact: {}; below: {}", rule(exact), rule(below));
                     steps.push(Step::new(NAMES_LINES, at + from..at + end, what));
                     return;
                 }

@@ -7,7 +7,7 @@ use crate::name::{MAX_KEY, NameKey};
 use crate::names::codes::{BARE, Code, END, IN_OVERFLOW, ORDER_SHIFT, SYMBOL_BITS};
 use crate::names::lines::{Entry, NameLines};
 use crate::names::lookup::Names;
-use crate::run::{NamePointBuf, Slot, Slots};
+use crate::run::{NamePointBuf, NameRule, NameRules};
 
 /// The names of a zone, each once, in the order of their keys; without what is no name (only
 /// damaged images have such).
@@ -95,9 +95,9 @@ impl Iterator for NameWalk<'_> {
     }
 }
 
-fn point_of((key, (exact, below)): (&[u8], Slots)) -> Option<NamePointBuf> {
+fn point_of((key, (exact, below)): (&[u8], NameRules)) -> Option<NamePointBuf> {
     let key = NameKey::from_key(key).ok()?;
-    let says = (exact, below) != (Slot::Inherit, Slot::Inherit);
+    let says = (exact, below) != (NameRule::Inherit, NameRule::Inherit);
     says.then_some(NamePointBuf { key, exact, below })
 }
 
@@ -160,12 +160,12 @@ impl<'a> Decoder<'a> {
         for entry in lines.flat_map(|line| self.lines.entries(line)) {
             let mut key = [0; MAX_KEY];
             if let Some(key) = self.key(&entry, &mut key) {
-                sorted.push(key, entry.slots);
+                sorted.push(key, entry.rules);
             }
         }
         let overflow = self.lines.overflow;
-        for (key, slots) in (0..).map_while(|index| overflow?.point(index)) {
-            sorted.push(key, slots);
+        for (key, rules) in (0..).map_while(|index| overflow?.point(index)) {
+            sorted.push(key, rules);
         }
         sorted.sort();
         sorted
@@ -174,7 +174,7 @@ impl<'a> Decoder<'a> {
     fn read(&self, entry: &Entry<'_>) -> Option<NamePointBuf> {
         let mut key = [0; MAX_KEY];
         let key = self.key(entry, &mut key)?;
-        point_of((key, entry.slots))
+        point_of((key, entry.rules))
     }
 
     /// Writes the key of an entry.
@@ -203,25 +203,25 @@ impl<'a> Decoder<'a> {
 #[derive(Default)]
 struct SortedKeys {
     bytes: Vec<u8>,
-    points: Vec<(Range<usize>, Slots)>,
+    points: Vec<(Range<usize>, NameRules)>,
 }
 
 impl SortedKeys {
-    fn push(&mut self, key: &[u8], slots: Slots) {
+    fn push(&mut self, key: &[u8], rules: NameRules) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(key);
-        self.points.push((start..self.bytes.len(), slots));
+        self.points.push((start..self.bytes.len(), rules));
     }
 
     fn sort(&mut self) {
         let SortedKeys { bytes, points } = self;
-        let key = |point: &(Range<usize>, Slots)| bytes.get(point.0.clone());
+        let key = |point: &(Range<usize>, NameRules)| bytes.get(point.0.clone());
         points.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
     }
 
     fn point(&self, index: usize) -> Option<NamePointBuf> {
-        let (range, slots) = self.points.get(index)?;
-        point_of((self.bytes.get(range.clone())?, *slots))
+        let (range, rules) = self.points.get(index)?;
+        point_of((self.bytes.get(range.clone())?, *rules))
     }
 }
 

@@ -14,7 +14,7 @@ use super::huffman;
 use super::suffixes::{CommonKey, CommonSuffixes, Suffixes};
 use crate::bytes::{push_id, put_bytes};
 use crate::error::TooLarge;
-use crate::run::{NamePoint, Slot};
+use crate::run::{NamePoint, NameRule};
 
 /// How full the lines are to be, in percent.
 const FILLED: usize = 76;
@@ -84,7 +84,7 @@ impl Model {
 
     /// The bytes of NAMES_MODEL. `root` is the empty name, if it has a rule.
     pub fn section(&self, root: Option<NamePoint<'_>>) -> Vec<u8> {
-        let (exact, below) = root.map_or((Slot::Inherit, Slot::Inherit), |root| {
+        let (exact, below) = root.map_or((NameRule::Inherit, NameRule::Inherit), |root| {
             (root.exact, root.below)
         });
         let mut model = self.key.to_vec();
@@ -159,7 +159,7 @@ struct CodedName {
 }
 
 impl Coded {
-    /// Writes a name in bits. Slots have `width` bytes.
+    /// Writes a name in bits. Rules have `width` bytes.
     pub fn add(&mut self, model: &Model, point: &NamePoint<'_>, width: usize) {
         let chain = Chain::new(point.key, model.with);
         let (depth, code) = common(&chain, point.key, model.suffixes.table());
@@ -201,20 +201,20 @@ fn push_entry(
     let Ok(code) = code else {
         return;
     };
-    let (kind, slots) = match (point.exact, point.below) {
+    let (kind, rules) = match (point.exact, point.below) {
         (exact, below) if exact == below => (entry::ALIKE, [Some(exact), None]),
-        (exact, Slot::Inherit) => (entry::EXACT, [Some(exact), None]),
-        (Slot::Inherit, below) => (entry::BELOW, [Some(below), None]),
+        (exact, NameRule::Inherit) => (entry::EXACT, [Some(exact), None]),
+        (NameRule::Inherit, below) => (entry::BELOW, [Some(below), None]),
         (exact, below) => (entry::BOTH, [Some(exact), Some(below)]),
     };
     // At most CODE_MAX bytes, which fit six bits.
     const { assert!(CODE_MAX < 64) };
     let len = u8::try_from(code.as_bytes().len()).expect("below 64");
     out.push(kind | len << 2);
-    slots
+    rules
         .iter()
         .flatten()
-        .for_each(|slot| push_id(out, width, slot.code()));
+        .for_each(|rule| push_id(out, width, rule.code()));
     out.extend_from_slice(code.as_bytes());
 }
 

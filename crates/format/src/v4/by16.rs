@@ -6,21 +6,21 @@ use std::ops::Range;
 use crate::run::{Run, ValueId};
 use crate::sections::{V4_BITS_LEN, V4_TOP_LEN};
 use crate::v4::lookup::{BlockLines, Lines};
-use crate::v4::outline::Outline;
 use crate::v4::run_buffer::RunBuffer;
+use crate::v4::run_counts::RunCounts;
 use crate::v4::shape::{BLOCK, LINE};
 
 /// The lines of a zone's IPv4 data.
 ///
 /// ```
 /// # use rblmap_format::Run;
-/// use rblmap_format::V4Blocks;
+/// use rblmap_format::Slash16s;
 /// use rblmap_format::v4::V4;
 /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
 /// let zone = image.base();
 /// // Small zones have no lines.
 /// let V4::Lines(lines) = zone.v4() else { return Ok(()) };
-/// let blocks = V4Blocks::of(lines).ok_or("damaged")?;
+/// let blocks = Slash16s::of(lines).ok_or("damaged")?;
 /// let mut walk = blocks.walk();
 /// for block in 0..=u16::MAX {
 ///     for run in walk.runs(block) {
@@ -30,13 +30,13 @@ use crate::v4::shape::{BLOCK, LINE};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
-pub struct V4Blocks<'a> {
+pub struct Slash16s<'a> {
     lines: Lines<'a>,
 }
 
 /// What an image holds of a /16.
 #[derive(Debug, Clone, Copy)]
-pub enum V4Block<'a> {
+pub enum Slash16<'a> {
     /// No lines: all of it has this value, or none.
     Uniform(Option<ValueId>),
     /// Lines, at least one.
@@ -49,12 +49,12 @@ pub enum V4Block<'a> {
     },
 }
 
-impl V4Block<'_> {
+impl Slash16<'_> {
     /// How many units the /16 has: one for each line, or one if it has no lines.
     pub fn units(&self) -> usize {
         match self {
-            V4Block::Uniform(_) => 1,
-            V4Block::Lines { lines, .. } => lines.len(),
+            Slash16::Uniform(_) => 1,
+            Slash16::Lines { lines, .. } => lines.len(),
         }
     }
 
@@ -62,7 +62,7 @@ impl V4Block<'_> {
     pub fn start_of(&self, unit: usize) -> u32 {
         match (self, unit.checked_sub(1)) {
             (_, None) => 0,
-            (V4Block::Lines { lines, starts }, Some(before)) if unit < lines.len() => {
+            (Slash16::Lines { lines, starts }, Some(before)) if unit < lines.len() => {
                 let start = starts.get(before).copied().unwrap_or_default();
                 u16::from_le_bytes(start).into()
             }
@@ -73,8 +73,8 @@ impl V4Block<'_> {
     /// The unit that an address of the /16 lies in.
     pub fn unit_of(&self, address: u32) -> usize {
         match self {
-            V4Block::Uniform(_) => 0,
-            V4Block::Lines { lines, starts } => {
+            Slash16::Uniform(_) => 0,
+            Slash16::Lines { lines, starts } => {
                 // The entry of the last line is not a start.
                 let starts = starts.get(..lines.len() - 1).unwrap_or_default();
                 starts.partition_point(|start| {
@@ -85,11 +85,11 @@ impl V4Block<'_> {
     }
 }
 
-impl<'a> V4Blocks<'a> {
+impl<'a> Slash16s<'a> {
     /// The /16s of lines; `None` if the lines do not lie in the order of their /16s one after the
     /// other, as only in damaged images. Looks at the
     /// 65,536 entries of the top table.
-    pub fn of(lines: Lines<'a>) -> Option<V4Blocks<'a>> {
+    pub fn of(lines: Lines<'a>) -> Option<Slash16s<'a>> {
         let mut next = 0;
         for block in 0..=u16::MAX {
             match lines.lines_of(block) {
@@ -98,16 +98,16 @@ impl<'a> V4Blocks<'a> {
                 _ => return None,
             }
         }
-        Some(V4Blocks { lines })
+        Some(Slash16s { lines })
     }
 
     /// What the image holds of a /16, which is named by the upper half of its addresses.
-    pub fn block(&self, block: u16) -> V4Block<'a> {
+    pub fn block(&self, block: u16) -> Slash16<'a> {
         match self.lines.lines_of(block) {
-            BlockLines::Lines { lines, starts, .. } => V4Block::Lines { lines, starts },
-            BlockLines::Uniform(value) => V4Block::Uniform(value),
+            BlockLines::Lines { lines, starts, .. } => Slash16::Lines { lines, starts },
+            BlockLines::Uniform(value) => Slash16::Uniform(value),
             // `of` has refused such lines.
-            BlockLines::Damaged => V4Block::Uniform(None),
+            BlockLines::Damaged => Slash16::Uniform(None),
         }
     }
 
@@ -149,7 +149,7 @@ impl<'a> V4Walk<'a> {
     /// The runs of some units of a /16 (at least one), cut at their ends.
     pub fn runs_of(&mut self, block: u16, units: Range<usize>) -> &[Run<u32>] {
         let of = self.block(block);
-        let V4Block::Lines { lines, starts } = of else {
+        let Slash16::Lines { lines, starts } = of else {
             return self.runs(block);
         };
         self.runs.clear();
@@ -162,18 +162,18 @@ impl<'a> V4Walk<'a> {
         &self.runs
     }
 
-    /// The outline of a unit of a /16. Tells `see` how many runs, cut at the ends of the unit, each value
+    /// The run counts of a unit of a /16. Tells `see` how many runs, cut at the ends of the unit, each value
     /// has: the numbers for one value add up to its count. Most units are counted without making
     /// their runs, which costs less.
-    pub fn outline(
+    pub fn run_counts(
         &mut self,
         block: u16,
         unit: usize,
         see: &mut impl FnMut(ValueId, i64),
-    ) -> Outline {
+    ) -> RunCounts {
         let of = self.block(block);
         let (start, end) = (of.start_of(unit), of.start_of(unit + 1));
-        if let V4Block::Lines { lines, .. } = of
+        if let Slash16::Lines { lines, .. } = of
             && let Some(line) = lines.get(unit)
         {
             let mut see = |id, more| {
@@ -181,19 +181,19 @@ impl<'a> V4Walk<'a> {
                     see(value, more);
                 }
             };
-            if let Some(outline) = self.lines.tally(line, (start, end), &mut see) {
-                return outline;
+            if let Some(run_counts) = self.lines.tally(line, (start, end), &mut see) {
+                return run_counts;
             }
         }
         let first = u32::from(block) << 16;
         let ends = (first | start, first | (end.wrapping_sub(1) & 0xffff));
         let runs = self.runs_of(block, unit..unit + 1);
         runs.iter().for_each(|run| see(run.value, 1));
-        Outline::of(runs, ends)
+        RunCounts::of(runs, ends)
     }
 
-    /// As [`V4Blocks::block`].
-    fn block(&self, block: u16) -> V4Block<'a> {
-        V4Blocks { lines: self.lines }.block(block)
+    /// As [`Slash16s::block`].
+    fn block(&self, block: u16) -> Slash16<'a> {
+        Slash16s { lines: self.lines }.block(block)
     }
 }

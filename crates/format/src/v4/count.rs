@@ -4,12 +4,12 @@ use super::kind::{
     Kind, LIST, RAW, SHORT, TURNS, form_of, ids, long_keys, palette, short_keys, turns,
 };
 use super::lookup::Lines;
-use super::outline::Outline;
+use super::run_counts::RunCounts;
 use crate::simd::compare::{Compare, Task};
 use crate::v4::shape::LINE;
 
 impl Lines<'_> {
-    /// The outline of a line that answers for the addresses from `start` to before `end`. Tells `see` by
+    /// The run counts of a line that answers for the addresses from `start` to before `end`. Tells `see` by
     /// how many more or fewer runs each id is to be counted. `None` for lines that have to be walked:
     /// those that hold more than single addresses.
     pub(crate) fn tally(
@@ -17,7 +17,7 @@ impl Lines<'_> {
         line: &[u8; LINE],
         ends: (u32, u32),
         see: &mut impl FnMut(u32, i64),
-    ) -> Option<Outline> {
+    ) -> Option<RunCounts> {
         let number = line[0] & 7;
         if !matches!(number, RAW | LIST | SHORT | TURNS) || self.read_default(line) != 0 {
             return None;
@@ -43,10 +43,10 @@ struct Tally<'l, 'a, S> {
 }
 
 impl<S: FnMut(u32, i64)> Task for Tally<'_, '_, S> {
-    type Output = Option<Outline>;
+    type Output = Option<RunCounts>;
 
     #[inline(always)]
-    fn run(self, compare: impl Compare) -> Option<Outline> {
+    fn run(self, compare: impl Compare) -> Option<RunCounts> {
         let Tally {
             lines,
             line,

@@ -11,9 +11,9 @@ pub mod kind;
 mod line;
 pub mod lookup;
 mod many;
-pub mod outline;
 pub mod reencode;
 mod run_buffer;
+pub mod run_counts;
 pub mod shape;
 mod trace;
 mod values;
@@ -24,9 +24,9 @@ use crate::run::Run;
 use crate::runs::Runs;
 use crate::sorted::{Sorted, SortedEntries};
 
-pub use by16::{V4Block, V4Blocks, V4Walk};
+pub use by16::{Slash16, Slash16s, V4Walk};
 pub use lookup::Lines;
-pub use outline::Outline;
+pub use run_counts::RunCounts;
 use walk::LineRuns;
 
 /// The IPv4 data of a zone, in whichever layout it has.
@@ -65,9 +65,9 @@ impl<'a> V4<'a> {
 
     /// The /16s of a zone in lines; `None` for other layouts, and for lines that do not lie in the
     /// order of their /16s, as only in damaged images.
-    pub fn blocks(self) -> Option<V4Blocks<'a>> {
+    pub fn blocks(self) -> Option<Slash16s<'a>> {
         match self {
-            V4::Lines(lines) => V4Blocks::of(lines),
+            V4::Lines(lines) => Slash16s::of(lines),
             V4::Empty | V4::Sorted(_) => None,
         }
     }

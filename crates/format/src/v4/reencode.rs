@@ -6,7 +6,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::by16::V4Block;
+use super::by16::Slash16;
 use super::choose::LOOK_AHEAD;
 use super::entries::Entries;
 use super::write::{BITS_OF_16, Sixteens, behind};
@@ -63,7 +63,7 @@ pub(super) fn reencode<'a, E>(
         starts,
         edits,
     } = edited;
-    let in_image = V4Block::Lines { lines, starts };
+    let in_image = Slash16::Lines { lines, starts };
     let first = u32::from(block) << 16;
     let mut entries = Entries::default();
     let mut edits = edits.peekable();
@@ -96,7 +96,7 @@ pub(super) fn reencode<'a, E>(
 
 /// The first line, from one on, that may see the address `changed`; of these are the runs that do not
 /// end before the line starts.
-fn first_that_sees(in_image: V4Block<'_>, runs: &[Run<u32>], line: usize, changed: u32) -> usize {
+fn first_that_sees(in_image: Slash16<'_>, runs: &[Run<u32>], line: usize, changed: u32) -> usize {
     let first = changed & !0xffff;
     // The line that speaks for the address before is the first one that may be the answer.
     let mut end = in_image.unit_of(changed.saturating_sub(1).max(first));

@@ -4,7 +4,7 @@
 //! update can copy those it does not touch. [`Sixteens`] takes the /16s of one thread in address
 //! order; [`assemble`] puts those of all threads together.
 
-use super::by16::V4Block;
+use super::by16::Slash16;
 use super::choose::Unit;
 use super::entries::Entries;
 use crate::error::TooLarge;
@@ -76,13 +76,13 @@ impl<'a> Sixteens<'a> {
     }
 
     /// Takes a /16 of an image over as it is.
-    pub fn copy(&mut self, block: V4Block<'a>) {
+    pub fn copy(&mut self, block: Slash16<'a>) {
         match block {
-            V4Block::Uniform(value) => {
+            Slash16::Uniform(value) => {
                 let id = value.map_or(0, ValueId::get);
                 self.blocks.push(Block::Uniform(id));
             }
-            V4Block::Lines { lines, starts } => {
+            Slash16::Lines { lines, starts } => {
                 let before = self.count;
                 self.copy_lines(lines, starts);
                 self.end_block(before);

@@ -4,7 +4,7 @@ use std::ops::{Range, RangeInclusive};
 
 use rayon::prelude::*;
 use rblmap::{ValueId, Zone};
-use rblmap_format::{Outline, V4Block, V4Blocks, V4Walk};
+use rblmap_format::{RunCounts, Slash16, Slash16s, V4Walk};
 
 use rblmap_content::{Edit, Pool, renumbered};
 
@@ -20,7 +20,7 @@ pub(crate) const BLOCKS: usize = 65_536;
 /// it has no lines.
 #[derive(Debug, Clone)]
 pub struct Blocks<'a> {
-    pub(super) image: V4Blocks<'a>,
+    pub(super) image: Slash16s<'a>,
     /// How many values the image has.
     image_values: usize,
     /// The ids of the image's values by rank, if they are no longer those of the image.
@@ -29,7 +29,7 @@ pub struct Blocks<'a> {
     may_copy: bool,
     /// The edits of each /16: rising, disjoint.
     pub(super) edits: Vec<Vec<Edit<u32>>>,
-    pub(super) outlines: Vec<Outline>,
+    pub(super) run_counts: Vec<RunCounts>,
     /// How many runs and gaps begin in each /8.
     pub(super) tops: Vec<(u64, u64)>,
     /// How many runs have each value, by rank.
@@ -49,7 +49,7 @@ impl<'a> Blocks<'a> {
                 |tally| tally.count(&image, walk, block),
             )
         };
-        let outlines: Vec<Vec<Outline>> = blocks_by_top()
+        let run_counts: Vec<Vec<RunCounts>> = blocks_by_top()
             .map_init(
                 || image.walk(),
                 |walk, blocks| blocks.map(|block| count(block, walk)).collect(),
@@ -65,7 +65,7 @@ impl<'a> Blocks<'a> {
             ids: None,
             may_copy: true,
             edits: vec![Vec::new(); BLOCKS],
-            outlines: outlines.concat(),
+            run_counts: run_counts.concat(),
             tops: vec![(0, 0); 256],
             uses: vec![0; values],
         };
@@ -78,14 +78,14 @@ impl<'a> Blocks<'a> {
     }
 
     /// What a /16 is made of.
-    pub fn outline(&self, block: u16) -> Outline {
-        let outline = self.outlines.get(usize::from(block));
-        outline.copied().unwrap_or(Outline::FREE)
+    pub fn run_counts(&self, block: u16) -> RunCounts {
+        let run_counts = self.run_counts.get(usize::from(block));
+        run_counts.copied().unwrap_or(RunCounts::FREE)
     }
 
     /// What the /16 before is made of; none before the first.
-    pub fn outline_before(&self, block: u16) -> Option<Outline> {
-        Some(self.outline(block.checked_sub(1)?))
+    pub fn run_counts_before(&self, block: u16) -> Option<RunCounts> {
+        Some(self.run_counts(block.checked_sub(1)?))
     }
 
     /// How many runs there are, and how many gaps before, between and behind them.
@@ -105,7 +105,7 @@ impl<'a> Blocks<'a> {
         let mut before = Vec::with_capacity(BLOCKS + 1);
         before.push(sum);
         for block in 0..=u16::MAX {
-            let (runs, gaps) = self.outline(block).starts(self.outline_before(block));
+            let (runs, gaps) = self.run_counts(block).starts(self.run_counts_before(block));
             sum = (sum.0 + u64::from(runs), sum.1 + u64::from(gaps));
             before.push(sum);
         }
@@ -114,9 +114,9 @@ impl<'a> Blocks<'a> {
 
     /// Whether a /16 begins with the rest of a run, and whether with the rest of a gap.
     pub fn goes_on(&self, block: u16) -> (bool, bool) {
-        let first = self.outline(block).first;
+        let first = self.run_counts(block).first;
         let goes_on = self
-            .outline_before(block)
+            .run_counts_before(block)
             .is_some_and(|before| before.last == first);
         (goes_on && first.is_some(), goes_on && first.is_none())
     }
@@ -129,10 +129,10 @@ impl<'a> Blocks<'a> {
             return false;
         }
         match (self.image.block(block), other.image.block(block)) {
-            (V4Block::Uniform(one), V4Block::Uniform(two)) => one == two,
+            (Slash16::Uniform(one), Slash16::Uniform(two)) => one == two,
             (
-                V4Block::Lines { lines, starts },
-                V4Block::Lines {
+                Slash16::Lines { lines, starts },
+                Slash16::Lines {
                     lines: other_lines,
                     starts: other_starts,
                 },
@@ -183,8 +183,8 @@ impl<'a> Blocks<'a> {
 
     /// If a run goes on from the /16 before, counts it `more` times more: once too many are counted.
     pub(super) fn count_border(&mut self, block: u16, more: i64) {
-        let first = self.outline(block).first;
-        let before = self.outline_before(block).and_then(|before| before.last);
+        let first = self.run_counts(block).first;
+        let before = self.run_counts_before(block).and_then(|before| before.last);
         if let Some(id) = first.filter(|_| first == before)
             && let Some(count) = self.uses.get_mut(id.rank() as usize)
         {
@@ -196,7 +196,7 @@ impl<'a> Blocks<'a> {
     pub(super) fn count_top(&mut self, top: u8) {
         let first = u16::from(top) << 8;
         let sum = (first..=first | 0xff).fold((0, 0), |(runs, gaps), block| {
-            let more = self.outline(block).starts(self.outline_before(block));
+            let more = self.run_counts(block).starts(self.run_counts_before(block));
             (runs + u64::from(more.0), gaps + u64::from(more.1))
         });
         if let Some(slot) = self.tops.get_mut(usize::from(top)) {
@@ -231,9 +231,9 @@ impl<'a> Blocks<'a> {
         for edit in self.edits.iter_mut().flatten() {
             edit.value = edit.value.map(new);
         }
-        for outline in &mut self.outlines {
-            outline.first = outline.first.map(new);
-            outline.last = outline.last.map(new);
+        for run_counts in &mut self.run_counts {
+            run_counts.first = run_counts.first.map(new);
+            run_counts.last = run_counts.last.map(new);
         }
         let count = ids.iter().flatten().map(|id| id.rank() as usize + 1).max();
         let mut uses = vec![0; count.unwrap_or(0)];
@@ -269,7 +269,7 @@ impl<'a> Blocks<'a> {
 
     /// What there is of a /16 in the image, as it can be copied where there are no edits; none if values
     /// no longer have the ids that they have in the image, or nothing may be copied.
-    pub(crate) fn in_image(&self, block: u16) -> Option<V4Block<'a>> {
+    pub(crate) fn in_image(&self, block: u16) -> Option<Slash16<'a>> {
         (self.may_copy && self.ids.is_none()).then(|| self.image.block(block))
     }
 
@@ -306,7 +306,7 @@ impl Tally {
     }
 
     /// Counts the runs of a /16, unit by unit.
-    fn count(&mut self, image: &V4Blocks<'_>, walk: &mut V4Walk<'_>, block: u16) -> Outline {
+    fn count(&mut self, image: &Slash16s<'_>, walk: &mut V4Walk<'_>, block: u16) -> RunCounts {
         let of = image.block(block);
         let starts = (0..=of.units()).map(|unit| of.start_of(unit));
         self.is_damaged |= !starts.is_sorted_by(|a, b| a < b);
@@ -322,8 +322,8 @@ impl Tally {
         all
     }
 
-    fn unit(&mut self, walk: &mut V4Walk<'_>, block: u16, unit: usize) -> Outline {
-        walk.outline(block, unit, &mut |value, more| self.add(value, more))
+    fn unit(&mut self, walk: &mut V4Walk<'_>, block: u16, unit: usize) -> RunCounts {
+        walk.run_counts(block, unit, &mut |value, more| self.add(value, more))
     }
 
     fn add(&mut self, value: ValueId, more: i64) {

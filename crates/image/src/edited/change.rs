@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 use rblmap::Run;
 use rblmap_content::{Edit, Pool, edit_runs_into};
-use rblmap_format::Outline;
+use rblmap_format::RunCounts;
 
 use super::by16::{Blocks, top_of};
 use super::edits::{by_block, count_change, cut, edits_over};
@@ -28,7 +28,7 @@ impl Blocks<'_> {
         let values = self.uses.len();
         let uses = Pool::new();
         let none_used = || vec![0; values];
-        let changed: Vec<(u16, Outline, Vec<Edit<u32>>)> = touched
+        let changed: Vec<(u16, RunCounts, Vec<Edit<u32>>)> = touched
             .into_par_iter()
             .map_init(
                 || (self.reader(), Vec::new()),
@@ -38,8 +38,8 @@ impl Blocks<'_> {
                     let edits: Vec<Edit<u32>> = cut(edits, (top, top | 0xffff)).collect();
                     let see =
                         |uses: &mut Vec<i64>| self.outline_with(block, &edits, reader, new, uses);
-                    let outline = uses.with(none_used, see);
-                    (block, outline, edits_over(self.edits(block), &edits))
+                    let run_counts = uses.with(none_used, see);
+                    (block, run_counts, edits_over(self.edits(block), &edits))
                 },
             )
             .collect();
@@ -51,10 +51,10 @@ impl Blocks<'_> {
         ends.dedup();
         ends.iter().for_each(|&block| self.count_border(block, 1));
         self.add_uses(uses.into_all());
-        for (block, outline, edits) in changed {
+        for (block, run_counts, edits) in changed {
             let place = usize::from(block);
-            if let Some(slot) = self.outlines.get_mut(place) {
-                *slot = outline;
+            if let Some(slot) = self.run_counts.get_mut(place) {
+                *slot = run_counts;
             }
             if let Some(slot) = self.edits.get_mut(place) {
                 *slot = edits;
@@ -76,8 +76,8 @@ impl Blocks<'_> {
         reader: &mut BlockReader<'_, '_>,
         new: &mut Vec<Run<u32>>,
         uses: &mut Vec<i64>,
-    ) -> Outline {
-        let mut outline = self.outline(block);
+    ) -> RunCounts {
+        let mut run_counts = self.run_counts(block);
         let mut rest = edits;
         while let Some(first) = rest.first() {
             let (units, count) = self.units_around(block, first, rest);
@@ -89,17 +89,17 @@ impl Blocks<'_> {
             count_change(uses, old, new);
             // The units begin and end with addresses that do not change, or where the /16 does.
             let ends = self.ends_of(block, &units);
-            let (was, is) = (Outline::of(old, ends), Outline::of(new, ends));
-            outline.runs = (outline.runs + is.runs).saturating_sub(was.runs);
-            outline.gaps = (outline.gaps + is.gaps).saturating_sub(was.gaps);
+            let (was, is) = (RunCounts::of(old, ends), RunCounts::of(new, ends));
+            run_counts.runs = (run_counts.runs + is.runs).saturating_sub(was.runs);
+            run_counts.gaps = (run_counts.gaps + is.gaps).saturating_sub(was.gaps);
             if units.start == 0 {
-                outline.first = is.first;
+                run_counts.first = is.first;
             }
             if units.end == self.units(block) {
-                outline.last = is.last;
+                run_counts.last = is.last;
             }
         }
-        outline
+        run_counts
     }
 
     /// The units of a /16 that the first of some edits touches, with the address on each side of it; and

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use rblmap::{Run, ValueId};
 use rblmap_content::RunOrGap;
-use rblmap_format::Outline;
+use rblmap_format::RunCounts;
 
 use super::by16::Blocks;
 use super::edits::block_of;
@@ -74,7 +74,9 @@ fn started<'s>(blocks: &Blocks<'_>, in_runs: &'s [u64], in_gaps: &'s [u64]) -> V
         if begins(in_runs, end.0) || begins(in_gaps, end.1) {
             let first = u16::from(top) << 8;
             for block in first..=first | 0xff {
-                let (runs, gaps) = blocks.outline(block).starts(blocks.outline_before(block));
+                let (runs, gaps) = blocks
+                    .run_counts(block)
+                    .starts(blocks.run_counts_before(block));
                 let first = next;
                 next = (next.0 + u64::from(runs), next.1 + u64::from(gaps));
                 let in_runs = take_before(&mut in_runs, next.0);
@@ -117,15 +119,15 @@ struct Started<'s> {
 impl Started<'_> {
     fn find(&self, reader: &mut BlockReader<'_, '_>) -> Found {
         let (mut in_runs, mut in_gaps) = (self.in_runs, self.in_gaps);
-        let mut before = reader.blocks().outline_before(self.block);
+        let mut before = reader.blocks().run_counts_before(self.block);
         let mut next = self.first;
         let mut found = Found::default();
         for unit in 0..reader.blocks().units(self.block) {
             if in_runs.is_empty() && in_gaps.is_empty() {
                 break;
             }
-            let outline = reader.outline(self.block, unit);
-            let (runs, gaps) = outline.starts(before);
+            let run_counts = reader.run_counts(self.block, unit);
+            let (runs, gaps) = run_counts.starts(before);
             let first = next;
             next = (first.0 + u64::from(runs), first.1 + u64::from(gaps));
             let in_runs = take_before(&mut in_runs, next.0);
@@ -133,14 +135,14 @@ impl Started<'_> {
             if !in_runs.is_empty() || !in_gaps.is_empty() {
                 let beside = Beside {
                     before,
-                    begins_with: outline.first,
+                    begins_with: run_counts.first,
                     in_runs: first.0,
                     in_gaps: first.1,
                 };
                 found.read(reader, self.block, unit);
                 found.find(&beside, in_runs, in_gaps);
             }
-            before = Some(outline);
+            before = Some(run_counts);
         }
         found
     }
@@ -161,7 +163,7 @@ struct Found {
 /// What there is to know of a unit beside its runs.
 struct Beside {
     /// The unit before.
-    before: Option<Outline>,
+    before: Option<RunCounts>,
     /// What its first address says.
     begins_with: Option<ValueId>,
     /// The ranks of the first run and of the first gap that begin in it.
@@ -363,8 +365,8 @@ impl Iterator for Behind<'_, '_> {
         while let Some(next) = self.from
             && !self.list.holds(next)
         {
-            let outline = self.lists.blocks.outline(block_of(next));
-            if next & 0xffff == 0 && outline.is_uniform() && outline.first == run.value {
+            let run_counts = self.lists.blocks.run_counts(block_of(next));
+            if next & 0xffff == 0 && run_counts.is_uniform() && run_counts.first == run.value {
                 // All of a /16: it need not be read.
                 run.end = next | 0xffff;
             } else {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use rblmap::Run;
-use rblmap_format::{Outline, V4Walk};
+use rblmap_format::{RunCounts, V4Walk};
 
 use rblmap_content::{edit_runs_into, renumbered};
 
@@ -74,18 +74,18 @@ impl<'b, 'a> BlockReader<'b, 'a> {
         &self.runs
     }
 
-    /// The outline of a unit of a /16.
-    pub fn outline(&mut self, block: u16, unit: usize) -> Outline {
+    /// The run counts of a unit of a /16.
+    pub fn run_counts(&mut self, block: u16, unit: usize) -> RunCounts {
         let ends = self.blocks.ends(block, unit);
         if cut(self.blocks.edits(block), ends).next().is_some() {
-            return Outline::of(self.runs_of(block, unit..unit + 1), ends);
+            return RunCounts::of(self.runs_of(block, unit..unit + 1), ends);
         }
-        let mut outline = self.walk.outline(block, unit, &mut |_, _| {});
+        let mut run_counts = self.walk.run_counts(block, unit, &mut |_, _| {});
         if let Some(ids) = &self.blocks.ids {
-            outline.first = outline.first.map(|id| renumbered(ids, id));
-            outline.last = outline.last.map(|id| renumbered(ids, id));
+            run_counts.first = run_counts.first.map(|id| renumbered(ids, id));
+            run_counts.last = run_counts.last.map(|id| renumbered(ids, id));
         }
-        outline
+        run_counts
     }
 
     /// Adds the runs that begin in some /16s, whole.
@@ -93,9 +93,9 @@ impl<'b, 'a> BlockReader<'b, 'a> {
         let from = out.len();
         let blocks = range.clone().filter_map(|block| u16::try_from(block).ok());
         for block in blocks {
-            let before = self.blocks.outline_before(block);
+            let before = self.blocks.run_counts_before(block);
             let goes_on = before.is_some_and(|before| {
-                before.last.is_some() && before.last == self.blocks.outline(block).first
+                before.last.is_some() && before.last == self.blocks.run_counts(block).first
             });
             let mut runs = self.runs(block);
             if goes_on && let Some(first) = runs.split_off_first() {
@@ -116,7 +116,7 @@ impl<'b, 'a> BlockReader<'b, 'a> {
         let mut next = block;
         while let Ok(block) = u16::try_from(next)
             && run.end.checked_add(1) == Some(u32::from(block) << 16)
-            && self.blocks.outline(block).first == Some(run.value)
+            && self.blocks.run_counts(block).first == Some(run.value)
         {
             run.end = self.runs(block).first().map_or(run.end, |first| first.end);
             next += 1;

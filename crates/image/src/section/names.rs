@@ -10,7 +10,7 @@ use crate::error::Error;
 /// Names that one thread takes at once.
 const PART: usize = 1 << 15;
 
-/// Encodes the names of a zone. `key` is what they are hashed with, and slots have `width` bytes.
+/// Encodes the names of a zone. `key` is what they are hashed with, and rules have `width` bytes.
 pub(crate) fn encode(
     names: &NameTable,
     key: [u8; 16],

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use rayon::prelude::*;
 use rblmap::Run;
-use rblmap_format::V4Block;
+use rblmap_format::Slash16;
 use rblmap_format::sections::{V4_BITS_LEN, id_width};
 use rblmap_format::v4::reencode::Edited;
 use rblmap_format::v4::shape::Shape;
@@ -88,7 +88,7 @@ fn of_blocks<'a>(
         let in_image = of.in_image(block).filter(|_| same_width);
         match in_image {
             Some(in_image) if of.edits(block).is_empty() => out.copy(in_image),
-            Some(V4Block::Lines { lines, starts }) if !of.outline(block).is_uniform() => {
+            Some(Slash16::Lines { lines, starts }) if !of.run_counts(block).is_uniform() => {
                 let edits = of.edits(block).iter();
                 let edited = Edited {
                     lines,

@@ -1,6 +1,6 @@
 //! Writes the zone records and the values.
 
-use rblmap::{NameKey, Slot};
+use rblmap::{NameKey, NameRule};
 use rblmap_content::{Content, NameTable, V4Runs, Values};
 use rblmap_format::NamePoint;
 use rblmap_format::error::u32_of;
@@ -70,14 +70,14 @@ fn could_match(point: NamePoint<'_>, labels: usize, is_part: fn(&[u8]) -> bool) 
     // The first label decides for nearly every name.
     let first = point.key.split(|&byte| byte == 0).next();
     if !first.is_some_and(is_part) {
-        return point.key.is_empty() && point.below != Slot::Inherit;
+        return point.key.is_empty() && point.below != NameRule::Inherit;
     }
     let Ok(name) = NameKey::from_key(point.key) else {
         return false;
     };
     let spelled = name.labels().iter().all(|label| is_part(label));
-    let exact = name.label_count() == labels && point.exact != Slot::Inherit;
-    let below = name.label_count() < labels && point.below != Slot::Inherit;
+    let exact = name.label_count() == labels && point.exact != NameRule::Inherit;
+    let below = name.label_count() < labels && point.below != NameRule::Inherit;
     spelled && (exact || below)
 }
 

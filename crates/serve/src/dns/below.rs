@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use rblmap::{NameKey, Slot, Zone};
+use rblmap::{NameKey, NameRule, Zone};
 
 use super::name::QueryName;
 
@@ -18,8 +18,9 @@ pub(crate) fn exists(zone: &Zone<'_>, name: &QueryName, labels: usize) -> bool {
     }
     let key = name.key(labels).unwrap_or(NameKey::ROOT);
     let mut below = zone.names_within(&key);
-    below
-        .any(|point| matches!(point.exact, Slot::Value(_)) || matches!(point.below, Slot::Value(_)))
+    below.any(|point| {
+        matches!(point.exact, NameRule::Value(_)) || matches!(point.below, NameRule::Value(_))
+    })
 }
 
 /// The addresses that one to three labels are the beginning of, spelled backwards.

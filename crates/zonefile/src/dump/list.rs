@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::net::Ipv4Addr;
 
-use rblmap::{NameKey, Run, Slot, Value, ValueId};
+use rblmap::{NameKey, NameRule, Run, Value, ValueId};
 use rblmap_content::{Content, ZoneContent};
 use rblmap_format::RawRecord;
 
@@ -73,7 +73,7 @@ impl<'a, W: Write> List<'a, W> {
             let scopes = if point.exact == point.below {
                 [
                     (NameScope::Both, point.exact),
-                    (NameScope::Below, Slot::Inherit),
+                    (NameScope::Below, NameRule::Inherit),
                 ]
             } else {
                 [
@@ -85,9 +85,9 @@ impl<'a, W: Write> List<'a, W> {
             let name = NameKey::from_key(point.key).unwrap_or(NameKey::ROOT);
             scopes.into_iter().filter_map(move |(scope, slot)| {
                 let value = match slot {
-                    Slot::Inherit => return None,
-                    Slot::Nothing => None,
-                    Slot::Value(id) => Some(content.values().get(id)),
+                    NameRule::Inherit => return None,
+                    NameRule::Nothing => None,
+                    NameRule::Value(id) => Some(content.values().get(id)),
                 };
                 Some(NameEntry { name, scope, value })
             })

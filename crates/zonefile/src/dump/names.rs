@@ -8,7 +8,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rblmap::{NameKey, Slot, Value};
+use rblmap::{NameKey, NameRule, Value};
 use rblmap_content::{TemplateBuf, ValueBuf};
 use rblmap_format::{Part, RawRecord};
 
@@ -109,7 +109,7 @@ enum Said {
 }
 
 impl Writer<'_> {
-    fn point(&mut self, name: &NameKey, exact: Slot, below: Slot) -> Result<(), Error> {
+    fn point(&mut self, name: &NameKey, exact: NameRule, below: NameRule) -> Result<(), Error> {
         self.live.retain(|live| name.is_within(&live.name));
         for live in &mut self.live {
             live.hidden = live.hidden.filter(|hidden| name.is_within(hidden));
@@ -137,14 +137,14 @@ impl Writer<'_> {
     fn slot(
         &mut self,
         name: &NameKey,
-        slot: Slot,
+        slot: NameRule,
         below: bool,
         inherits: bool,
     ) -> Result<Said, Error> {
         let id = match slot {
-            Slot::Inherit => return Ok(Said::Nothing),
-            Slot::Nothing => None,
-            Slot::Value(id) => Some(id),
+            NameRule::Inherit => return Ok(Said::Nothing),
+            NameRule::Nothing => None,
+            NameRule::Value(id) => Some(id),
         };
         let value = id.map_or(Value::new(&[]), |id| self.scene.content.values().get(id));
         let mut left: Vec<Record> = value.records().map(alone).collect();
@@ -345,7 +345,7 @@ fn wildcards_seen_from_below(scene: &Scene<'_>) -> HashSet<(Vec<u8>, Record)> {
     for point in scene.zone.names().iter() {
         for id in [point.exact, point.below]
             .into_iter()
-            .filter_map(Slot::value)
+            .filter_map(NameRule::value)
         {
             let from_above = known.entry(id.get()).or_insert_with(|| {
                 let records = scene.content.values().get(id).records();
@@ -387,7 +387,7 @@ fn usual(scene: &Scene<'_>) -> Option<Tail> {
     for point in scene.zone.names().iter() {
         for id in [point.exact, point.below]
             .into_iter()
-            .filter_map(Slot::value)
+            .filter_map(NameRule::value)
         {
             *counts.entry(id.get()).or_default() += 1;
         }

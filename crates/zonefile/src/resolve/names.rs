@@ -1,7 +1,7 @@
 //! Names: an exact table and one for the names below, in which the longest suffix answers.
 
 use rayon::prelude::*;
-use rblmap::{NameKey, Slot, ValueId};
+use rblmap::{NameKey, NameRule, ValueId};
 
 use super::unions::Unions;
 use crate::dataset_type::DatasetType;
@@ -113,10 +113,10 @@ impl Names {
 }
 
 /// A slot of content for what a table says.
-pub(crate) fn slot(value: Option<u32>) -> Slot {
+pub(crate) fn slot(value: Option<u32>) -> NameRule {
     match value {
-        None => Slot::Inherit,
-        Some(id) => ValueId::new(id).map_or(Slot::Nothing, Slot::Value),
+        None => NameRule::Inherit,
+        Some(id) => ValueId::new(id).map_or(NameRule::Nothing, NameRule::Value),
     }
 }
 

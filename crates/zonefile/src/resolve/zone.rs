@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rblmap::{NameKey, Run, Slot, ValueId};
+use rblmap::{NameKey, NameRule, Run, ValueId};
 use rblmap_content::{DraftZone, NameTable};
 
 use super::attached::{Attached, Group};
@@ -165,7 +165,9 @@ pub(crate) fn map_names(
     let mut mapped = NameTable::new();
     for point in names.iter() {
         let [exact, below] = [point.exact, point.below].map(|slot| match slot.value() {
-            Some(id) => new(id.get()).map(|id| ValueId::new(id).map_or(Slot::Nothing, Slot::Value)),
+            Some(id) => {
+                new(id.get()).map(|id| ValueId::new(id).map_or(NameRule::Nothing, NameRule::Value))
+            }
             None => Ok(slot),
         });
         mapped.push(point.key, exact?, below?);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rblmap::{NameKey, Run, Slot, ValueId};
+use rblmap::{NameKey, NameRule, Run, ValueId};
 use rblmap_content::{
     Content, Draft, Edit, NameTable, ValueBuf, ZoneName, edit_runs, resolve_name,
 };
@@ -277,7 +277,7 @@ fn remove_name(names: &mut NameTable, name: &NameKey, scope: NameScope) -> bool 
     };
     let mut there = own && resolve_name(names, name).is_some();
     let mut kept = NameTable::new();
-    let mut point = (Slot::Inherit, Slot::Inherit);
+    let mut point = (NameRule::Inherit, NameRule::Inherit);
     for old in names.iter() {
         if old.key == name.as_bytes() {
             point = (old.exact, old.below);
@@ -288,8 +288,8 @@ fn remove_name(names: &mut NameTable, name: &NameKey, scope: NameScope) -> bool 
         }
     }
     there |= below && point.1.value().is_some();
-    let exact = if own { Slot::Nothing } else { point.0 };
-    let under = if below { Slot::Nothing } else { point.1 };
+    let exact = if own { NameRule::Nothing } else { point.0 };
+    let under = if below { NameRule::Nothing } else { point.1 };
     kept.push(name.as_bytes(), exact, under);
     *names = kept;
     there
@@ -297,16 +297,16 @@ fn remove_name(names: &mut NameTable, name: &NameKey, scope: NameScope) -> bool 
 
 /// Names with some of them set.
 fn with_names(names: &NameTable, entries: &[NameEntry]) -> NameTable {
-    let mut changed: BTreeMap<&[u8], (Slot, Slot)> = BTreeMap::new();
-    let set = |slots: &mut (Slot, Slot), entry: &NameEntry| match entry.scope {
-        NameScope::Exact => slots.0 = Slot::Value(entry.value),
-        NameScope::Below => slots.1 = Slot::Value(entry.value),
-        NameScope::Both => *slots = (Slot::Value(entry.value), Slot::Value(entry.value)),
+    let mut changed: BTreeMap<&[u8], (NameRule, NameRule)> = BTreeMap::new();
+    let set = |slots: &mut (NameRule, NameRule), entry: &NameEntry| match entry.scope {
+        NameScope::Exact => slots.0 = NameRule::Value(entry.value),
+        NameScope::Below => slots.1 = NameRule::Value(entry.value),
+        NameScope::Both => *slots = (NameRule::Value(entry.value), NameRule::Value(entry.value)),
     };
     for entry in entries {
         changed
             .entry(entry.name.as_bytes())
-            .or_insert((Slot::Inherit, Slot::Inherit));
+            .or_insert((NameRule::Inherit, NameRule::Inherit));
     }
     let mut kept = NameTable::new();
     for point in names.iter() {

@@ -6,7 +6,7 @@
 use super::Kind;
 use super::singles::SingleKeys;
 use crate::v4::lookup::Lines;
-use crate::v4::outline::Outline;
+use crate::v4::run_counts::RunCounts;
 use crate::v4::shape::LINE;
 use crate::v4::values::Values;
 
@@ -57,14 +57,14 @@ pub(in crate::v4) fn count(
     keys: &SingleKeys,
     ends: (u32, u32),
     see: &mut impl FnMut(u32, i64),
-) -> Option<Outline> {
+) -> Option<RunCounts> {
     let (at, width) = (usize::from(kind.at), usize::from(lines.width));
     let id = |entry: u32| lines.read_id(line, at + entry as usize * width);
     let is_single = line[0] >> 4 & 1 != 0 || keys.count == 0;
     if !is_single || (0..keys.count).any(|entry| id(entry) == 0) {
         return None;
     }
-    let outline = keys.outline(line, ends, id, see)?;
+    let run_counts = keys.run_counts(line, ends, id, see)?;
     (0..keys.count).for_each(|entry| see(id(entry), 1));
-    Some(outline)
+    Some(run_counts)
 }

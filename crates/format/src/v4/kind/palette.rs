@@ -10,7 +10,7 @@ use super::singles::SingleKeys;
 use crate::bytes::{put_id, u64_at};
 use crate::v4::entries::Entry;
 use crate::v4::lookup::Lines;
-use crate::v4::outline::Outline;
+use crate::v4::run_counts::RunCounts;
 use crate::v4::shape::{LINE, PALETTE, Shape};
 use crate::v4::values::Values;
 
@@ -75,7 +75,7 @@ pub(in crate::v4) fn count(
     keys: &SingleKeys,
     ends: (u32, u32),
     see: &mut impl FnMut(u32, i64),
-) -> Option<Outline> {
+) -> Option<RunCounts> {
     const LOW: u64 = 0x5555_5555_5555_5555;
     let palette = ids(lines, line);
     let only = line[0] >> 4;
@@ -105,13 +105,13 @@ pub(in crate::v4) fn count(
         let place = places >> (2 * (entry % 32)) & 3;
         palette.get(place as usize).copied().unwrap_or(0)
     };
-    let outline = keys.outline(line, ends, id, see)?;
+    let run_counts = keys.run_counts(line, ends, id, see)?;
     for (id, count) in palette.iter().zip(counts) {
         if count > 0 {
             see(*id, count.into());
         }
     }
-    Some(outline)
+    Some(run_counts)
 }
 
 /// Up to eight bytes from a place of a line on; bytes beyond its end are zero.

@@ -2,7 +2,7 @@
 
 use crate::bytes::u16_at;
 use crate::run::ValueId;
-use crate::v4::outline::Outline;
+use crate::v4::run_counts::RunCounts;
 use crate::v4::shape::LINE;
 
 /// The keys of a line, all of their own address only.
@@ -24,18 +24,18 @@ impl SingleKeys {
         beside: 0,
     };
 
-    /// The outline of the line's unit, which lies between `ends`. `id` gives the id of each entry.
+    /// The run counts of the line's unit, which lies between `ends`. `id` gives the id of each entry.
     /// Tells `see` of each entry that continues the run of the entry before: one run less.
     #[inline(always)]
-    pub(in crate::v4) fn outline(
+    pub(in crate::v4) fn run_counts(
         &self,
         line: &[u8; LINE],
         (start, end): (u32, u32),
         id: impl Fn(u32) -> u32,
         see: &mut impl FnMut(u32, i64),
-    ) -> Option<Outline> {
+    ) -> Option<RunCounts> {
         if self.count == 0 {
-            return (start < end).then_some(Outline::FREE);
+            return (start < end).then_some(RunCounts::FREE);
         }
         let base = u32::from(u16_at(line, 2));
         let (first, last) = (base + self.first, base + self.last);
@@ -57,7 +57,7 @@ impl SingleKeys {
             }
         }
         let value = |entry| ValueId::new(id(entry));
-        Some(Outline {
+        Some(RunCounts {
             runs,
             gaps: groups + 1 - u32::from(at_ends.0) - u32::from(at_ends.1),
             first: if at_ends.0 { value(0) } else { None },

@@ -12,7 +12,7 @@ use super::singles::SingleKeys;
 use crate::bytes::{put_bytes, put_id, u64_at};
 use crate::v4::entries::Entry;
 use crate::v4::lookup::Lines;
-use crate::v4::outline::Outline;
+use crate::v4::run_counts::RunCounts;
 use crate::v4::shape::{ENTRY_BITS, LINE, Shape};
 use crate::v4::values::Values;
 
@@ -108,7 +108,7 @@ pub(in crate::v4) fn count(
     keys: &SingleKeys,
     ends: (u32, u32),
     see: &mut impl FnMut(u32, i64),
-) -> Option<Outline> {
+) -> Option<RunCounts> {
     let turns = u64_at(line, kind.turns_at()) & ((1 << keys.count) - 1);
     let is_single = line[0] >> 4 & 1 != 0 || keys.count == 0;
     if !is_single || (turns & 1 == 0 && keys.count > 0) {
@@ -122,7 +122,7 @@ pub(in crate::v4) fn count(
         return None;
     }
     let id = |entry: u32| nth((turns << (63 - entry % 64)).count_ones());
-    let outline = keys.outline(line, ends, id, see)?;
+    let run_counts = keys.run_counts(line, ends, id, see)?;
     let mut rest = turns;
     let mut turn = 0;
     while rest != 0 {
@@ -136,5 +136,5 @@ pub(in crate::v4) fn count(
         turn += 1;
         see(nth(turn), (to - from).into());
     }
-    Some(outline)
+    Some(run_counts)
 }

@@ -5,7 +5,7 @@ use crate::run::{Run, ValueId};
 /// How many runs and gaps a range of IPv4 addresses has, and the values at its ends: enough to count
 /// those of neighbouring ranges together without walking them. The range has at least one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outline {
+pub struct RunCounts {
     /// How many runs there are, cut at the ends of the range.
     pub runs: u32,
     /// How many gaps there are before, between and behind them.
@@ -16,26 +16,26 @@ pub struct Outline {
     pub last: Option<ValueId>,
 }
 
-impl Outline {
+impl RunCounts {
     /// A range without a value.
-    pub const FREE: Outline = Outline {
+    pub const FREE: RunCounts = RunCounts {
         runs: 0,
         gaps: 1,
         first: None,
         last: None,
     };
 
-    /// The outline of the addresses from `first` to `last`, of which these are the runs, cut at its ends.
+    /// The run counts of the addresses from `first` to `last`, of which these are the runs, cut at its ends.
     ///
     /// ```
-    /// use rblmap_format::{Outline, Run, ValueId};
+    /// use rblmap_format::{RunCounts, Run, ValueId};
     /// let value = ValueId::from_rank(0).unwrap();
     /// let run = Run { start: 7, end: 9, value };
-    /// let outline = Outline::of(&[run], (0, 9));
-    /// assert_eq!((outline.runs, outline.gaps), (1, 1));
-    /// assert_eq!((outline.first, outline.last), (None, Some(value)));
+    /// let run_counts = RunCounts::of(&[run], (0, 9));
+    /// assert_eq!((run_counts.runs, run_counts.gaps), (1, 1));
+    /// assert_eq!((run_counts.first, run_counts.last), (None, Some(value)));
     /// ```
-    pub fn of(runs: &[Run<u32>], (first, last): (u32, u32)) -> Outline {
+    pub fn of(runs: &[Run<u32>], (first, last): (u32, u32)) -> RunCounts {
         let mut gaps = 0;
         // One more than the last address there is has no number; nothing begins there.
         let mut next = first;
@@ -45,7 +45,7 @@ impl Outline {
         }
         let at_start = runs.first().filter(|run| run.start == first);
         let at_end = runs.last().filter(|run| run.end == last);
-        Outline {
+        RunCounts {
             // No range that is counted has as many as 2^32.
             runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
             gaps: gaps + u32::from(at_end.is_none()),
@@ -60,7 +60,7 @@ impl Outline {
     }
 
     /// How many runs and gaps begin in this range, if `before` is the range in front of it.
-    pub fn starts(&self, before: Option<Outline>) -> (u32, u32) {
+    pub fn starts(&self, before: Option<RunCounts>) -> (u32, u32) {
         match before {
             Some(before) if before.last == self.first => match self.first {
                 Some(_) => (self.runs.saturating_sub(1), self.gaps),
@@ -70,11 +70,11 @@ impl Outline {
         }
     }
 
-    /// The outline of this range and the next together.
+    /// The run counts of this range and the next together.
     #[must_use]
-    pub fn then(&self, next: Outline) -> Outline {
+    pub fn then(&self, next: RunCounts) -> RunCounts {
         let (runs, gaps) = next.starts(Some(*self));
-        Outline {
+        RunCounts {
             runs: self.runs + runs,
             gaps: self.gaps + gaps,
             first: self.first,
