@@ -37,7 +37,7 @@ impl Blocks<'_> {
                     let edits = edits.get(range).unwrap_or_default();
                     let edits: Vec<Edit<u32>> = cut(edits, (top, top | 0xffff)).collect();
                     let see =
-                        |uses: &mut Vec<i64>| self.outline_with(block, &edits, reader, new, uses);
+                        |uses: &mut Vec<i64>| self.run_counts_with(block, &edits, reader, new, uses);
                     let run_counts = uses.with(none_used, see);
                     (block, run_counts, edits_over(self.edits(block), &edits))
                 },
@@ -69,7 +69,7 @@ impl Blocks<'_> {
 
     /// What a /16 is made of after more edits. Adds to `uses`, for each value, by how many runs (cut at
     /// the ends of the /16) it has more or fewer.
-    fn outline_with(
+    fn run_counts_with(
         &self,
         block: u16,
         edits: &[Edit<u32>],
