@@ -1,4 +1,4 @@
-//! The one change of addresses: set a range of them to a value, or to none.
+//! The only way in which addresses change: a range of them is set to a value, or to none.
 
 use rblmap_format::{Run, ValueId};
 
@@ -15,7 +15,7 @@ pub struct Edit<A> {
     pub value: Option<ValueId>,
 }
 
-/// The runs after rising, disjoint edits, neighbours of equal value merged. Runs that no edit touches
+/// The runs that result from sorted, disjoint edits, neighbours of equal value merged. Runs that no edit touches
 /// are found by doubling steps and copied: the cost is that of the copy, and `O(log n)` for each edit.
 ///
 /// ```

@@ -12,8 +12,8 @@ pub struct Facts {
     pub soa: Option<Soa>,
     /// `$NS`: TTL and name servers.
     pub ns: Option<NameServers>,
-    /// Whether it is a zone of its own below the base, as a spec named it: SOA and NS of the zone
-    /// above are not its own. A subzone of a combined dataset is a part of the zone above.
+    /// Whether it is a subzone that a spec named itself: SOA and NS of the zone above are not its
+    /// own. A subzone of a combined dataset is a part of the zone above.
     pub own: bool,
 }
 
@@ -26,7 +26,7 @@ pub struct Soa {
     pub origin: Vec<u8>,
     /// Mailbox of the person responsible.
     pub person: Vec<u8>,
-    /// Serial; 0 is kept as 0, no file time enters.
+    /// Serial; 0 stays 0 and is not replaced by a file's time.
     pub serial: u32,
     /// Refresh, retry, expire and minimum, in seconds.
     pub timers: [u32; 4],

@@ -2,7 +2,7 @@
 
 use rblmap_format::{Address, Run};
 
-/// Most runs or names that one leaf of the hash tree covers, if more than one address has a run there.
+/// Most runs or names that one leaf of the hash tree covers, unless the leaf is a single address.
 pub const LEAF: usize = 4096;
 
 /// The leaves of the hash tree over runs: the fewest aligned ranges of addresses in which at most

@@ -1,7 +1,7 @@
 //! What a block list says, resolved, in its one normal form.
 //!
-//! [`Draft`] takes runs, names and values as sources give them; [`Draft::finish`] brings them into
-//! [`Content`]. Two lists that answer alike have equal content, and [`Content::id`] is its name on
+//! [`Draft`] takes runs, names and values as sources give them; [`Draft::finish`] turns them into
+//! [`Content`]. Two lists that answer alike have equal content, and [`Content::id`] identifies it on
 //! every machine.
 //!
 //! | to find | look in |

@@ -1,4 +1,5 @@
-//! A list of points of the tree of names, in one block of memory.
+//! What names say: for each name one *point*, with what it says of itself and of the names below it.
+//! All points lie in one block of memory.
 
 use rblmap_format::NamePoint;
 use rblmap_format::{NameRule, ValueId};

@@ -9,7 +9,7 @@ use crate::names::NameTable;
 use crate::value::{ValueBuf, names_key};
 use crate::values::Interner;
 
-/// Joins neighbours of equal value; the index of the first run that does not rise as error.
+/// Joins neighbours of equal value. The error is the index of the first run that is out of order.
 pub(crate) fn merge_runs<A: Address>(runs: &mut Vec<Run<A>>) -> Result<(), usize> {
     if are_merged(runs) {
         return Ok(());

@@ -26,9 +26,8 @@ pub enum TextPart {
     KeyLess(u8),
 }
 
-/// A TXT template in canonical form: literals merged, none empty, nothing past the bytes that a
-/// text can have: 254 with a key in it, which counts as one byte there, the shortest there is, and
-/// 255 without one.
+/// A TXT template in canonical form: literals merged, none empty. It has at most 255 bytes of
+/// literal, or 254 with a key in it, where each key counts as one byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateBuf {
     bytes: Vec<u8>,

@@ -29,8 +29,9 @@ pub enum NotValues {
 }
 
 impl Values {
-    /// The list of these values, if they are canonical, in byte order and none is empty; the first
-    /// two reasons why not are told apart. The checks run on all cores.
+    /// The list of these values, if they are canonical, in byte order and none is empty.
+    /// [`NotValues::Value`] is an empty or non-canonical one, [`NotValues::Order`] a wrong order. The
+    /// checks run on all cores.
     ///
     /// # Errors
     /// Which rule the values break.

@@ -6,18 +6,18 @@
 //!   deltas: header, frame ──► head, decisions ──edit coder───┘    (lines without edits are copied)
 //! ```
 //!
-//! A large IPv4 list is never read as a whole. For each /16 is known how many runs and gaps it has, what
-//! it begins and ends with, and how many runs each value has (`rblmap_image::Blocks`). That is all that
+//! A large IPv4 list is never decoded as a whole. For each /16 we know how many runs and gaps it has,
+//! what it begins and ends with, and how many runs each value has (`rblmap_image::Blocks`). That is all that
 //! the ranks and references of a delta need: a rank leads to its /16, the counts of the lines there lead
 //! to the line, and that line alone is read.
 //!
-//! The edits of a chain of deltas are laid over each other, and no image is made between. At the end a
-//! /16 without edits has the lines that it had, as long as its values keep their ids. In one with edits
-//! a line is copied that ends well before an edit, and so are those from the first one on that starts
-//! where an old line did; the lines between are made anew. So that no damage is copied with them, the
-//! digests of the base are compared first.
+//! The edits of a chain of deltas are laid over each other, and no intermediate image is made. At the
+//! end a /16 without edits has the lines that it had, as long as its values keep their ids. In a /16
+//! with edits, lines that end well before an edit are copied. After an edit, lines are made anew until
+//! one starts where an old line started; from there on they are copied again. So that no damage is
+//! copied with them, the digests of the base are compared first.
 //!
-//! Nothing is believed before it is checked: the check of the header, zone and base of each delta, then
+//! Nothing is believed before it is checked: the checksum, zone and base in each delta's header, then
 //! each count against the limits, each decision for being possible, and at the end the root of the
 //! image against the one that the last delta names.
 

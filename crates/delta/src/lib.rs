@@ -18,8 +18,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What comes out is checked against the image that the file names by the root of its digests, or
-//! against the content id, so damage ends as an [`Error`], never as another list. Who made the file
+//! Every result is compared with the image hash, or with the content id, that the file names, so
+//! damage ends as an [`Error`], never as another list. Who made the file
 //! is not this crate's question: the manifest of a feed is signed. `docs/delta.md` describes every
 //! byte.
 

@@ -25,8 +25,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! `docs/feed.md` describes the tree, the checks and the mirror's folder. Serving is not for this
-//! crate: rsync, nginx, an object store or a disk do it.
+//! `docs/feed.md` describes the tree, the checks and the mirror's folder. This crate does not serve
+//! files: rsync, nginx, an object store or a disk do that.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | what a publisher writes, and in which order | `publish/` |
+//! | one run of a mirror, zone by zone | `mirror/`, its settings in `mirror_config.rs` |
+//! | the checks of pointers and manifests, and where signatures are verified | `check.rs`, `pointer.rs`, `manifest.rs` |
+//! | which keys count, and what an offline key says about them | `keyset.rs`, `trust.rs`, `key.rs` |
+//! | how far an update may go | `guard.rs` |
+//! | rsync, HTTP, a folder; how fast, how much | `transport/`, `fetcher.rs`, `network.rs` |
+//! | what is remembered, and on which disk | `state.rs`, `folder.rs`, `disk.rs` |
+//! | deltas from the content in use to the newest | `chain.rs`, `delta_file.rs` |
+//! | a relay; the way back; a mirror that waits | `relay.rs`, `rollback.rs`, `watch.rs` |
 
 mod chain;
 mod check;

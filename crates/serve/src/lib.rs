@@ -1,14 +1,14 @@
 //! Block list images for mail servers: one process, one policy file, the protocols that mail
-//! servers speak. What is answered decides `rblmap-policy`; here is how it is asked.
+//! servers speak. `rblmap-policy` decides the answer; this crate speaks the protocols.
 //!
-//! One thread serves all connections of the mail adapters by events (`server`); connections are
-//! never closed first and cost a few hundred bytes while they are idle. A second thread looks for
+//! One thread serves all connections of the mail adapters by events (`server`); an idle
+//! connection stays open for 1,000 s and costs a few hundred bytes. A second thread looks for
 //! new images and changes of the zones' health (`follow`), a third one writes the log (`log`). DNS
 //! has workers of its own (`dns`).
 //!
-//! # The room of DNS
+//! # DNS
 //!
-//! `dns` is a room of its own in this crate. The server calls three functions of it: `Dns::start`
+//! `dns` is a module that the others do not reach into. The server calls three functions of it: `Dns::start`
 //! once, `Dns::reload` before another policy comes into force (SIGHUP), `Dns::stop` at the end.
 //! What it needs of the rest is in `shared::Shared`:
 //!

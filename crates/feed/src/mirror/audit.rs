@@ -1,9 +1,9 @@
 //! After the swaps: whether the content of a new image is what the image calls itself.
 //!
 //! An image that deltas lead to is checked against the hash that the last delta names, which is as
-//! good as the publisher's word. Who signs can name the hash of an image that calls itself
-//! something else; to walk the content finds that, but takes as long as the update, so it is done
-//! when the image serves already.
+//! good as the publisher's word. A hostile signer can name an image whose
+//! content id does not match its content. Only a walk over all of it finds that; it takes as long as
+//! the update, so it runs when the image is already in use.
 
 use rblmap::Image;
 use rblmap_content::{ContentId, ZoneName};

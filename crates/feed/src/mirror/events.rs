@@ -9,7 +9,7 @@ use crate::state::{Event, State};
 
 use super::{Outcome, Pending, Settings, Update};
 
-/// How long to wait for another run before a hook's success cannot be noted, seconds.
+/// How long to wait for the lock to record that a hook succeeded; after that it is not recorded.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// The event of an update.

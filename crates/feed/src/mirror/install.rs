@@ -1,4 +1,5 @@
-//! Puts an image in place, and what goes with it, in the order in which a kill does no harm.
+//! Puts an image and what goes with it in place, in an order that is safe if the process is killed at
+//! any point.
 
 use rblmap::{Image, StatusPage};
 use rblmap_content::ZoneName;

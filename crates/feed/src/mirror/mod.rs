@@ -42,11 +42,11 @@ pub struct Settings {
     pub keys: Vec<(PublicKey, Role)>,
     /// Trust these keys in place of those that were trusted.
     pub new_trust: bool,
-    /// The zones; none: those of the feed's index.
+    /// The zones to mirror; if empty, all in the feed's index.
     pub zones: Vec<ZoneName>,
     /// Zones that are not looked at this time.
     pub skip: BTreeSet<ZoneName>,
-    /// What is refused.
+    /// Limits above which an update is refused.
     pub guards: Guards,
     /// How long after the last good manifest ran out answers go on, seconds.
     pub grace: u64,

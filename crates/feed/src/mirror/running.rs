@@ -1,4 +1,4 @@
-//! The image that runs: found, and found whole.
+//! The image in use: found and verified.
 
 use rblmap::Image;
 use rblmap_content::{ContentId, ZoneName};
@@ -39,7 +39,7 @@ pub(super) fn running(
         Ok(_) => return None,
         Err(error) => error,
     };
-    // Told once: the memory of it goes with the image that was whole.
+    // This is reported once: the note that the image was whole is dropped here.
     if state.whole.take().is_some() {
         state.totals.damaged += 1;
         trouble.push(Error::Image {

@@ -52,9 +52,9 @@ pub struct Record {
     pub failures: u32,
     /// Failures ever.
     pub failures_total: u64,
-    /// Until when it is tried last, seconds since 1970.
+    /// Until then it is tried after all others, seconds since 1970.
     pub rest_until: u64,
-    /// Until when it asked not to be asked at all.
+    /// No request goes there before this time: the source said so.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub asked_until: u64,
     /// What the last failure was.

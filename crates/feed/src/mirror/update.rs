@@ -26,7 +26,7 @@ use super::{Outcome, Run, Update, events};
 
 /// Room that is left beside what an update needs, bytes.
 const MARGIN: u64 = 64 << 10;
-/// What unpacks to more than so many times the image, and a little, is not what made it.
+/// The limit on the unpacked size: this many times the image, plus [`PAYLOAD_LEAST`].
 const PAYLOAD_FACTOR: u64 = 16;
 const PAYLOAD_LEAST: u64 = 1 << 20;
 

@@ -1,8 +1,8 @@
 //! Chooses the kind of one IPv4 line.
 //!
-//! Lines are chosen greedily: of all kinds the one that *reaches* farthest, from where the last
-//! line ended. Of kinds that reach equally far the first in a fixed order wins, so that equal runs
-//! make equal bytes.
+//! Lines are chosen greedily: each line starts where the last one ended, and takes the kind that
+//! *reaches* farthest, that is, answers for most addresses. Where kinds reach equally far, the first
+//! in a fixed order wins, so that equal runs make equal bytes.
 //!
 //! What is left of the /16 falls into *parts*: its runs and the gaps between them.
 //!
@@ -11,13 +11,13 @@
 //!   │  gap  │run A│ gap │A│B│      gap       │    run C (long)     │ gap ...
 //!   ├───────┼─────┼─────┼─┼─┼────────────────┼─────────────────────┤
 //!           └┬────┘     └┬┴┴┘                └┬────────────────────┘
-//!     two entries     a single each      one entry where it begins, one where it ends
-//!     (A is 2 long)
+//!     two entries     a single each      LIST and SHORT: one entry where it begins, one where it
+//!     (A is 2 long)                      ends. MIXED: one entry. RAW of singles and TURNS: none fits
 //! ```
 //!
 //! The default value is the value of the longest of the first [`LOOK_AHEAD`] parts; it needs no
 //! entry. Each kind counts in its own way how many entries the parts take ([`candidates`]), and
-//! ends before the first part that it has no room for. That is its reach:
+//! ends before the first part that it has no room for. That is its reach (the picture is schematic):
 //!
 //! ```text
 //!                 parts ──►  1   2   3   4   5   6   7   8
@@ -29,7 +29,7 @@
 //!
 //! [`Scan`] is the fast way to the same choice where all runs are one or two addresses long and the
 //! default is "no value", as in nearly all lines of most lists: only listed addresses are looked at.
-//! A test in `reencode.rs` and the models in `tests/` hold the two to each other.
+//! A test in `reencode.rs` and the models in `tests/` check that both choose the same.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -63,7 +63,7 @@ pub(super) struct Unit<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Plan {
     pub(super) kind: u8,
-    /// For [`RAW`]: each entry is of its own address only.
+    /// For [`RAW`] and [`TURNS`]: each entry is of its own address only.
     pub(super) only: bool,
     /// The first address of the /16 that the line does not answer for.
     pub(super) reach: u32,

@@ -2,9 +2,9 @@
 //!
 //! # The idea
 //!
-//! A lookup in a list of millions is a wait for memory, hardly anything else. So the layout is cut
-//! so that an answer needs about one line of memory beyond what the caches hold, and every step
-//! asks for the memory of the next step as early as it can. Three tables lead to that line:
+//! A lookup in a list of millions spends almost all of its time waiting for memory. So the layout is
+//! arranged so that an answer needs about one line of memory beyond what the caches hold, and every
+//! step asks for the memory of the next step as early as it can. Three tables lead to that line:
 //!
 //! ```text
 //!  address   192.0.2.17  =  c0 00 02 11
@@ -16,11 +16,12 @@
 //!     ▼
 //!  V4_TOP    one entry for each /16:
 //!            ┌──────────────────────┬────────┐
-//!            │ first line (24 bits) │ count  │           count 0: the 24 bits are the value of
-//!            └──────────┬───────────┴───┬────┘           the whole /16. 255: see V4_COUNTS
+//!            │ first line (24 bits) │ count  │           count 0: the 24 bits are the id of the
+//!            └──────────┬───────────┴───┬────┘           value of the whole /16. 255: see V4_COUNTS
 //!                       ▼               ▼
-//!  V4_STARTS      ... │ 0100 │ 02c0 │ 8000 │ 0000 │ ...  where the /16's units start but the first:
-//!                                                        count those up to the low half
+//!  V4_STARTS      ... │ 0100 │ 02c0 │ 8000 │ 0000 │ ...  where each unit of the /16 but the first
+//!                                                        starts, and a 0 that is not counted:
+//!                                                        count the starts up to the low half
 //!                       │ first line + that count
 //!                       ▼
 //!  V4_LINES  ┌────────────────────────────────────────────────────────────┐
@@ -36,8 +37,8 @@
 //! 1. **The /16** (`Lines::block`): test the bit of the /24, read the top entry.
 //! 2. **The line** (`Lines::unit`): count the starts up to the low half. Up to 64 starts are
 //!    compared at once, without a branch; a /16 with more is narrowed down to 64 first.
-//! 3. **The value** (`Lines::id`): decode the line. One code for all kinds, without a branch on
-//!    the kind: see `decode.rs`.
+//! 3. **The value** (`Lines::id`): decode the line. One piece of code reads all kinds, without a
+//!    branch on the kind (see `decode.rs`); only lookups of many addresses branch on it.
 //!
 //! The steps are separate functions so that many addresses can take each step together
 //! (`many.rs`): while one waits for memory, the others are worked on.
@@ -45,7 +46,7 @@
 //! # Hiding the wait
 //!
 //! - The top entry and the table of kinds are asked for before the bit is tested: on cold caches
-//!   these loads overlap, and a miss needs neither.
+//!   the loads overlap. After a miss they are unused, which costs nothing.
 //! - While the starts are compared, the line is guessed (`Lines::prefetch_guess`): if all units
 //!   had one length it would be number `low half × count / 65,536`. The page of the line is then
 //!   already being looked for, and often the line itself is there.
