@@ -36,8 +36,9 @@ impl Blocks<'_> {
                     let top = u32::from(block) << 16;
                     let edits = edits.get(range).unwrap_or_default();
                     let edits: Vec<Edit<u32>> = cut(edits, (top, top | 0xffff)).collect();
-                    let see =
-                        |uses: &mut Vec<i64>| self.run_counts_with(block, &edits, reader, new, uses);
+                    let see = |uses: &mut Vec<i64>| {
+                        self.run_counts_with(block, &edits, reader, new, uses)
+                    };
                     let run_counts = uses.with(none_used, see);
                     (block, run_counts, edits_over(self.edits(block), &edits))
                 },
