@@ -5,6 +5,7 @@ DIR was made by scripts/mta, which starts this inside the network namespace. Pri
 and ends with 1 if any failed."""
 import base64
 import os
+import re
 import shutil
 import signal
 import socket
@@ -59,7 +60,7 @@ class Smtp:
         return self.reply()
 
 
-def send(port, source, recipient=BOX, before=(), subject="t", auth=None):
+def send(port, source, recipient=BOX, before=(), subject="t", auth=None, sender="alice@sender.example"):
     """The reply to RCPT, or to the message if that was accepted, and how long it took to get there."""
     start = time.time()
     session = Smtp(port, source)
@@ -71,7 +72,7 @@ def send(port, source, recipient=BOX, before=(), subject="t", auth=None):
             return answer, 0
     for line in before:
         session.say(line)
-    session.say("MAIL FROM:<alice@sender.example>")
+    session.say("MAIL FROM:<%s>" % sender)
     answer = session.say("RCPT TO:<%s>" % recipient)
     took = time.time() - start
     if answer.startswith("2"):
@@ -188,6 +189,7 @@ def images():
     build("ops", "ops.example", test + "192.0.2.0/28\n192.0.2.70\n2001:db8:bad::/64\n", *template)
     build("soft", "soft.example", test + "192.0.2.64/28\n")
     build("later", "later.example", test + "192.0.2.80/28\n")
+    build("page", "page.example", test + "192.0.2.112/28\n", "--value", "127.0.0.2:Open proxy")
     build("trial", "trial.example", test + "192.0.2.96/28\n")
     write(os.path.join(RUN, "img", "broken.rbl"), "not an image")
     # Its listings of clients that pass elsewhere must not count.
@@ -273,10 +275,52 @@ def postfix(serve, score):
     case("the sum's terms are in the log", soon(lambda: terms in score.said()), score.said()[-600:])
     reply, took = send(2506, LISTED)
     case("postfix: nobody serves: passes in about a second", reply.startswith("250") and took < 3, (reply, took))
+    bounce(box)
     stopped(serve, "postfix (policy)", 2501)
     stopped(serve, "postfix (milter)", 2507)
     under_load(serve)
     sh("chroot", where, "postfix", "stop")
+
+
+def bounce(box):
+    """Mail that this server sends on is refused: the bounce names the page, and the page says why."""
+    reply, _ = send(2506, CLEAN, "bob@refusing.example", sender="carol@local.example")
+    case("bounce: the mail is taken", reply.startswith("250"), reply)
+    # The first copy of the text is for people, folded by Postfix; the second is for programs.
+    found = wait_for(box, "Diagnostic-Code")
+    text = open(box, errors="replace").read() if found else ""
+    words = " ".join(text.split("Undelivered Mail Returned to Sender")[-1].split("Reporting-MTA")[0].split())
+    link = re.search(r"https://lists\.example/#a=192\.0\.2\.113&z=page\.example", words)
+    case("bounce: its text has the link of the page", link, words[-900:])
+    modules = os.environ.get("RBLMAP_NPM", os.path.join(SOURCE, "target/npm"))
+    if not (os.path.isdir(modules + "/node_modules/playwright-core") and os.path.exists("/usr/bin/chromium")):
+        return print("skipped: the bounce's link in a browser (chromium, or playwright-core in %s, is missing)" % modules)
+    if not link:
+        return
+    folder = os.path.join(DIR, "page")
+    write(folder + "/page.toml", PAGE)
+    shutil.copy(RUN + "/img/page.rbl", folder + "/page.example.rbl")
+    made = sh(RBLMAP_HERE, "page", "-q", folder, "--config", folder + "/page.toml", "-o", folder + "/site")
+    case("bounce: the page is made", made.returncode == 0, made.stdout)
+    script = os.path.join(SOURCE, "crates/cli/tests/page/bounce.mjs")
+    seen = sh("node", script, folder + "/site", modules, link.group(0))
+    says = "192.0.2.113 is listed in Open proxies" in seen.stdout and "Open proxy" in seen.stdout
+    case("bounce: the link opens the page, which says why", seen.returncode == 0 and says, seen.stdout[-900:])
+
+
+PAGE = """
+[site]
+name = "Example Lists"
+url = "https://lists.example/"
+contact = "postmaster@lists.example"
+languages = ["en"]
+[[zone]]
+name = "page.example"
+title = "Open proxies"
+lists = "Computers that forward mail for everybody."
+removal_url = "https://lists.example/remove?ip=%a"
+removal_by = "the owner of the address, at once"
+"""
 
 
 def stopped(serve, name, port):

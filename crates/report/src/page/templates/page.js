@@ -181,7 +181,8 @@ function fromLink() {
   const asked = new URLSearchParams(location.hash.slice(1)), key = asked.get("a")?.trim();
   if (!key) return;
   field.value = key;
-  show(key, asked.get("z") || ownZone);
+  // On a small screen the answer stands below the question, out of sight.
+  show(key, asked.get("z") || ownZone).then(() => out.scrollIntoView({ block: "nearest" }));
 }
 form.hidden = false;
 form.addEventListener("submit", event => {
