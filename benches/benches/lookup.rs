@@ -14,9 +14,9 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fastrand::Rng;
-use rblmap_benches::measure::fence;
-use rblmap_benches::{Lines, clustered, content};
+use rblmap_benches::{clustered, content};
 use rblmap_image::{Stamp, encode, place};
+use rblmap_measure::{Lines, fence};
 
 /// Enough to touch the whole mapping, so that it does not stay in the near caches.
 const QUERIES: usize = 1 << 20;
@@ -35,7 +35,7 @@ fn sized(criterion: &mut Criterion, name: &str, entries: usize) {
     place(&path, &bytes).expect("a folder to write to");
     let image = rblmap_benches::map(&path).expect("just written");
     let zone = image.base();
-    let lines = Lines::new(&image);
+    let lines = Lines::new(image.as_bytes());
 
     let rng = &mut Rng::with_seed(11);
     let any: Vec<u32> = std::iter::repeat_with(|| rng.u32(..))

@@ -10,11 +10,9 @@
 
 mod clustered;
 pub mod lists;
-pub mod measure;
 pub mod mmdb;
 pub mod opening;
 pub mod peers;
-mod probe;
 pub mod rows;
 
 /// Maps an image that a bench has written or was given.
@@ -30,7 +28,6 @@ pub fn map(path: impl AsRef<std::path::Path>) -> Result<rblmap::Image, rblmap::E
 }
 
 pub use clustered::{Entry, churn, clustered, content};
-pub use probe::Lines;
 
 /// The README's Rust, compiled.
 #[cfg(doctest)]

@@ -6,7 +6,7 @@ mod libmaxminddb;
 mod others;
 
 use crate::lists::{List, Listed};
-use crate::measure::OtherWork;
+use rblmap_measure::OtherWork;
 
 /// A structure that holds a list of IPv4 addresses and their values.
 pub trait Peer {

@@ -17,10 +17,10 @@ use std::time::Instant;
 
 use fastrand::Rng;
 use rblmap::{Image, NameKey, NameRule, Run, ValueId};
-use rblmap_benches::Lines;
 use rblmap_content::{Content, Draft, Record, ValueBuf};
 use rblmap_format::sections::{SectionInfo, kind};
 use rblmap_image::{Stamp, encode, place};
+use rblmap_measure::Lines;
 
 /// Keys of one timing: few enough to stay near, as a key that was just read is.
 const BLOCK: usize = 128;
@@ -93,7 +93,7 @@ fn measure<Q: Copy>(
     mixes: &[(&str, Vec<Q>)],
     lookup: impl Fn(&Q) -> bool,
 ) {
-    let lines = Lines::new(image);
+    let lines = Lines::new(image.as_bytes());
     let rng = &mut Rng::with_seed(9);
     let zero = black_box(0usize);
     let mut times = vec![Vec::with_capacity(rounds); mixes.len() + 1];

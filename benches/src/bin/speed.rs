@@ -16,11 +16,11 @@ use std::time::Instant;
 use fastrand::Rng;
 use rblmap::{Image, ImageSet, NameKey, Zone};
 use rblmap_benches::lists::{self, List, Queries, content_of, find};
-use rblmap_benches::measure::{OtherWork, QUERIES, stay};
 use rblmap_benches::rows::{Figures, How, Row, measure, table};
-use rblmap_benches::{Lines, opening, peers};
+use rblmap_benches::{opening, peers};
 use rblmap_content::Content;
 use rblmap_image::{Stamp, encode, place};
+use rblmap_measure::{Effort, Lines, OtherWork, QUERIES, stay};
 use serde_json::{Value, json};
 
 /// Of each mix, as many as some rounds need; a round takes the next part.
@@ -137,7 +137,7 @@ impl OnDisk {
         place(&path, &encode(content, Stamp::default())?)?;
         let image = rblmap_benches::map(&path)?;
         // All pages are there before anything is timed.
-        let lines = Lines::new(&image);
+        let lines = Lines::new(image.as_bytes());
         (0..lines.count() as u64).for_each(|line| {
             std::hint::black_box(lines.read(((line << 32) / lines.count() as u64) as u32));
         });
@@ -197,7 +197,7 @@ const PREFETCHED: Option<usize> = Some(1);
 const COLD_LINE: Option<usize> = Some(2);
 
 fn limits<'a>(image: &'a Image, random: &'a [u32], work: &'a OtherWork) -> Vec<Row<'a>> {
-    let lines = Lines::new(image);
+    let lines = Lines::new(image.as_bytes());
     let limit = |how, work| Row {
         structure: "random line",
         mix: "",
@@ -250,7 +250,7 @@ fn v4(list: &List<u32>, options: &Options) -> Result<Value, Box<dyn Error>> {
     let disk = OnDisk::new(&content_of(&list.runs, &[], &[])?)?;
     let zone = disk.image.base();
     let queries = Queries::new(list, ALL_QUERIES);
-    let (random, work) = (random(), &OtherWork::new());
+    let (random, work) = (random(), &OtherWork::new(Effort::FULL));
     let all = if options.peers {
         peers::all(list)?
     } else {
@@ -422,7 +422,7 @@ fn five(count: usize, options: &Options) -> Result<Value, Box<dyn Error>> {
             bits << 1 | u32::from(answer.is_listed())
         })
     };
-    let (random, work) = (random(), &OtherWork::new());
+    let (random, work) = (random(), &OtherWork::new(Effort::FULL));
     let mut rows: Vec<Row<'_>> = Vec::new();
     for (mix, asked) in queries.mixes() {
         for address in asked {
@@ -495,7 +495,7 @@ fn v6(list: &List<u128>, options: &Options) -> Result<Value, Box<dyn Error>> {
     let hit: Vec<u128> = (0..ALL_QUERIES).map(|_| listed(rng)).collect();
     let mut miss: Vec<u128> = (0..ALL_QUERIES).map(|_| near(rng)).collect();
     miss.retain(|&address| find(runs, address) == 0);
-    let (random, work) = (random(), &OtherWork::new());
+    let (random, work) = (random(), &OtherWork::new(Effort::FULL));
     let is_listed = |address: &u128| u32::from(zone.lookup_v6(*address).is_listed());
     let mut rows: Vec<Row<'_>> = Vec::new();
     for (mix, asked) in [("hit", &hit), ("miss in a listed /32", &miss)] {
@@ -523,7 +523,7 @@ fn names(count: usize, options: &Options) -> Result<Value, Box<dyn Error>> {
     let other = |name: &NameKey| NameKey::parse(format!("z{name}").as_bytes()).unwrap_or(*name);
     let mut miss: Vec<NameKey> = hit.iter().map(other).collect();
     miss.retain(|name| !zone.lookup_name(name).is_listed());
-    let (random, work) = (random(), &OtherWork::new());
+    let (random, work) = (random(), &OtherWork::new(Effort::FULL));
     let is_listed = |name: &NameKey| u32::from(zone.lookup_name(name).is_listed());
     assert!(
         hit.iter().all(|name| is_listed(name) == 1),

@@ -60,6 +60,18 @@ impl Output {
         bar.with_message(what)
     }
 
+    /// A bar over so many steps, with the time that is left; nothing where nobody looks.
+    pub(crate) fn steps(&self, what: &'static str, steps: u64) -> ProgressBar {
+        if self.quiet || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::new(steps);
+        // The form is one that indicatif reads; the default one is a bar, too.
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {eta} left");
+        let bar = style.map_or(bar.clone(), |style| bar.with_style(style));
+        bar.with_message(what)
+    }
+
     /// A spinner while something takes its time; nothing where nobody looks.
     pub(crate) fn working(&self, what: &'static str) -> ProgressBar {
         if self.quiet || !std::io::stderr().is_terminal() {

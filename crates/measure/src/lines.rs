@@ -1,6 +1,6 @@
 //! The limit of the machine: random lines of memory, read with nothing around them.
 
-use rblmap::Image;
+use rblmap_format::prefetch;
 
 /// The 64-byte lines of an image's mapping.
 #[derive(Clone, Copy)]
@@ -9,9 +9,9 @@ pub struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// All whole lines of the mapping.
-    pub fn new(image: &'a Image) -> Lines<'a> {
-        let (lines, _) = image.as_bytes().as_chunks::<64>();
+    /// All whole lines of a mapping.
+    pub fn new(mapping: &'a [u8]) -> Lines<'a> {
+        let (lines, _) = mapping.as_chunks::<64>();
         Lines { lines }
     }
 
@@ -23,7 +23,7 @@ impl<'a> Lines<'a> {
     /// A byte of the line that a random number picks.
     #[inline(always)]
     pub fn read(&self, random: u32) -> u32 {
-        self.lines[self.index(random)][0].into()
+        self.line(random).map_or(0, |line| line[0].into())
     }
 
     /// Reads a line for each number, 64 on their way at a time: the sum.
@@ -45,12 +45,28 @@ impl<'a> Lines<'a> {
 
     #[inline(always)]
     fn prefetch(&self, random: u32) {
-        #[cfg(target_arch = "x86_64")]
-        #[expect(unsafe_code, reason = "the instruction takes a pointer")]
-        // SAFETY: a prefetch reads nothing; SSE is part of x86-64.
-        unsafe {
-            let line = self.lines[self.index(random)].as_ptr();
-            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.cast());
+        if let Some(line) = self.line(random) {
+            prefetch(line.as_ptr());
         }
+    }
+
+    #[inline(always)]
+    fn line(&self, random: u32) -> Option<&'a [u8; 64]> {
+        self.lines.get(self.index(random))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_picks_a_line_if_there_is_one() {
+        let mapping = [1u8; 200];
+        let lines = Lines::new(&mapping);
+        assert_eq!(lines.count(), 3);
+        assert_eq!(lines.read(0) + lines.read(u32::MAX), 2);
+        assert_eq!(lines.read_many(&[0, 1, u32::MAX]), 3);
+        assert_eq!(Lines::new(&[]).read(7), 0);
     }
 }
