@@ -12,6 +12,7 @@
 //! | content to image, what may be left out of one | [`encode`], [`encode_with`], [`Layout`] |
 //! | image to content | [`decode`], [`decode_in_place`] |
 //! | an image with edits over it, by /16 | [`edited`], [`Blocks`], [`BlockReader`] |
+//! | the same image with another serial and time | [`restamp`] |
 //! | the one way to put a file in its place | [`place`] |
 //!
 //! Content itself is of `rblmap-content`, looking up in an image of `rblmap`, and changes between
@@ -22,6 +23,7 @@ mod edited;
 mod encode;
 mod error;
 mod place;
+mod restamp;
 mod section;
 mod stamp;
 
@@ -30,4 +32,5 @@ pub use edited::{Behind, BlockReader, Blocks, RunsBy16, V4Image, V4Source, V4Vie
 pub use encode::{Layout, encode, encode_named, encode_with};
 pub use error::Error;
 pub use place::{TEMP_PREFIX, place};
+pub use restamp::restamp;
 pub use stamp::Stamp;

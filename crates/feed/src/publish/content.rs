@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rblmap::Image;
 use rblmap_content::{ContentId, ZoneName};
-use rblmap_image::{Stamp, encode};
+use rblmap_image::{Stamp, restamp};
 
 use crate::counts::Counts;
 use crate::digest::FileHash;
@@ -158,8 +158,7 @@ impl<'a> Given<'a> {
             0 => now,
             created => created,
         };
-        let content = rblmap_image::decode(&self.image).map_err(broken)?;
-        let bytes = encode(&content, Stamp { serial, created }).map_err(broken)?;
+        let bytes = restamp(&self.image, Stamp { serial, created }).map_err(broken)?;
         Image::from_vec(bytes).map_err(|error| broken(error.into()))
     }
 }
