@@ -20,6 +20,7 @@ use crate::resolve::names::Names;
 use crate::resolve::subzones::{self, Subzones};
 use crate::resolve::unions::Unions;
 use crate::resolve::zone::{self, Parts};
+use crate::resolve::zone_order;
 use crate::resolve::{self, Layer, Places};
 use crate::source::{Source, SourceText};
 use crate::spec::{Options, Reading, Spec};
@@ -121,18 +122,19 @@ fn build_of(
         attached: BTreeMap::new(),
         asked: BTreeMap::new(),
     };
-    for (index, spec) in specs.iter().enumerate() {
+    for (index, (spec, zone_number)) in specs.iter().zip(zone_numbers(specs)).enumerate() {
         let own = of_spec(options, spec);
         let from = work.warnings.len();
         let sources = open(spec, &own, &mut work.warnings)?;
         let (spec, own) = work.known(spec, &sources, own)?;
         let read = Read {
             index,
+            zone_number,
             spec: &spec,
             sources: &sources,
             options: &own,
         };
-        work.spec(specs, &read, &mut unions)?;
+        work.spec(&read, &mut unions)?;
         sort_by_line(work.warnings.get_mut(from..).unwrap_or_default(), &sources);
     }
     work.tell_idle_options(specs);
@@ -164,6 +166,8 @@ struct Asked {
 #[derive(Clone, Copy)]
 struct Read<'a> {
     index: usize,
+    /// The number of the first spec of the same zone.
+    zone_number: usize,
     spec: &'a Spec,
     sources: &'a [Source],
     options: &'a Options,
@@ -184,14 +188,10 @@ struct Work<'o> {
 }
 
 impl Work<'_> {
-    fn spec(
-        &mut self,
-        specs: &[Spec],
-        read: &Read<'_>,
-        unions: &mut Unions<'_>,
-    ) -> Result<(), Error> {
+    fn spec(&mut self, read: &Read<'_>, unions: &mut Unions<'_>) -> Result<(), Error> {
         let Read {
             index,
+            zone_number,
             spec,
             sources,
             options,
@@ -221,7 +221,7 @@ impl Work<'_> {
                     group: if is_apart {
                         Group::Spec(index)
                     } else {
-                        Group::Zone(zone_number(specs, spec))
+                        Group::Zone(zone_number)
                     },
                     ttl,
                     layer: layer.clone(),
@@ -458,10 +458,7 @@ fn moved_names(
         if one.layer.names.is_empty() {
             continue;
         }
-        let inside = zones
-            .iter()
-            .filter(|sub| sub.is_within(&one.zone) && **sub != one.zone);
-        for sub in inside {
+        for sub in zone_order::inside(zones, &one.zone) {
             if subzones.asked_in(one.group, sub) != Some(one.zone) {
                 continue;
             }
@@ -470,11 +467,12 @@ fn moved_names(
                 continue;
             };
             let mut names = subzones::moved(&one.layer.names, &rest, unions)?;
-            let deeper = zones.iter().filter(|zone| *zone != sub);
-            let deeper = deeper.filter_map(|zone| zone.as_bytes().strip_prefix(sub.as_bytes()));
-            let deeper: Vec<&[u8]> = deeper.collect();
+            let deeper = zone_order::inside(zones, sub).iter();
+            let deeper: Vec<&[u8]> = deeper
+                .filter_map(|zone| zone.as_bytes().strip_prefix(sub.as_bytes()))
+                .collect();
             if !deeper.is_empty() {
-                names.retain(|key| !deeper.iter().any(|zone| key.starts_with(zone)));
+                names.retain(|key| zone_order::longest(&deeper, key, |zone| zone).is_none());
             }
             if !names.is_empty() {
                 moved.entry(*sub).or_default().push(names);
@@ -505,10 +503,13 @@ fn below(zone: &NameKey, subzone: &NameKey) -> Option<NameKey> {
     NameKey::from_key(&[zone.as_bytes(), subzone.as_bytes()].concat()).ok()
 }
 
-/// The same number for specs of the same zone.
-fn zone_number(specs: &[Spec], spec: &Spec) -> usize {
-    let first = specs.iter().position(|other| other.zone == spec.zone);
-    first.unwrap_or(specs.len())
+/// A number for each spec, the same one for specs of the same zone.
+fn zone_numbers(specs: &[Spec]) -> Vec<usize> {
+    let mut firsts: HashMap<&ZoneName, usize> = HashMap::new();
+    let specs = specs.iter().enumerate();
+    specs
+        .map(|(index, spec)| *firsts.entry(&spec.zone).or_insert(index))
+        .collect()
 }
 
 fn earliest<T: Ord + Copy>(a: Option<T>, b: Option<T>) -> Option<T> {

@@ -14,6 +14,7 @@ pub(crate) mod subzones;
 pub(crate) mod trie;
 pub(crate) mod unions;
 pub(crate) mod zone;
+pub(crate) mod zone_order;
 
 use std::path::Path;
 use std::sync::Arc;

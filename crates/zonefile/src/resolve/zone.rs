@@ -11,6 +11,7 @@ use super::layer_run::{self, LayerRun};
 use super::names::{self, Names, View};
 use super::subzones::Subzones;
 use super::unions::Unions;
+use super::zone_order;
 use super::{Layer, Places};
 use crate::address6;
 use crate::error::Error;
@@ -29,7 +30,7 @@ pub(crate) struct Parts {
     pub(crate) moved: Vec<Names>,
 }
 
-/// Unites what is said in one zone; `all` are the zones that there are.
+/// Unites what is said in one zone; `all` are the zones that there are, and rise.
 pub(crate) fn unite(
     parts: Parts,
     all: &[NameKey],
@@ -79,10 +80,7 @@ struct Below {
 }
 
 fn below(one: &Attached, all: &[NameKey], subzones: &Subzones) -> Vec<Below> {
-    let inside = all
-        .iter()
-        .filter(|sub| sub.is_within(&one.zone) && **sub != one.zone);
-    let below = inside.map(|sub| {
+    let below = zone_order::inside(all, &one.zone).iter().map(|sub| {
         let key = sub.as_bytes().get(one.zone.as_bytes().len()..);
         Below {
             key: key.unwrap_or_default().to_vec(),
@@ -99,9 +97,8 @@ fn reachable(names: Names, places: &Places, below: &[Below], warnings: &mut Vec<
     }
     let mut kept = Names::default();
     for view in names.iter() {
-        // Of nested ones the longest counts, and `below` rises.
-        let sub = below.iter().rfind(|sub| view.key.starts_with(&sub.key));
-        match sub {
+        // Of nested ones the longest counts.
+        match zone_order::longest(below, view.key, |sub| &sub.key) {
             None => kept.push(view),
             Some(sub) if sub.asked => {}
             Some(_) => warnings.extend(places.warning(view.position, Class::Unreachable)),
