@@ -282,17 +282,17 @@ fn a_dns_server_is_asked_the_same() {
         .collect();
     let asked: Vec<&Value> = rows.iter().filter(|row| !row["server"].is_null()).collect();
     assert_eq!(asked.len(), 4, "two mixes in two ways");
+    let mut forgotten = 0;
     for row in asked {
         plausible(row);
         let server = &row["server"];
         let [replies, lost, differ] =
             ["replies", "lost", "differ"].map(|key| server[key].as_u64().unwrap());
-        assert!(
-            replies > 0 && lost > 0 && differ > 0 && differ <= replies,
-            "{row}"
-        );
+        assert!(differ > 0 && differ <= replies, "{row}");
         assert_eq!(server["address"], address.as_str());
+        forgotten += lost;
     }
+    assert!(forgotten > 0);
 }
 
 #[test]

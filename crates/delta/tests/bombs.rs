@@ -12,42 +12,15 @@
 )]
 
 mod bent;
+mod counting;
 mod random;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rblmap_delta::{Error, Limits, Summary, apply, unpack};
 
 use bent::{Case, case, frame_at, seal, with_payload};
-
-/// The system's allocator; knows how much is held and how much was at most.
-struct Counting;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-#[allow(unsafe_code, reason = "an allocator is unsafe to write")]
-// SAFETY: all is left to the system's allocator, with the arguments as they came; counting allocates
-// nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(held, Ordering::Relaxed);
-        // SAFETY: the caller promises what this asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: `place` came from `alloc` above, so from the system.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use counting::peak;
 
 const MOST: usize = 64 << 20;
 /// Far more than any of them needs, so that a busy machine does not fail the test; without the limits
@@ -56,14 +29,15 @@ const SLOWEST: Duration = Duration::from_secs(5);
 
 /// Unpacks, applies and sums a file up: every way to read it ends with an error, soon and small.
 fn refused(case: &Case, file: &[u8], what: &str) -> Vec<Error> {
-    let before = HELD.load(Ordering::Relaxed);
-    PEAK.store(before, Ordering::Relaxed);
     let start = Instant::now();
     let limits = Limits::default();
-    let unpacked = unpack(file, &limits).map(drop);
-    let applied = apply(&case.old, &[file], &limits).map(drop);
-    let summed = Summary::read(file, &limits).map(drop);
-    let taken = PEAK.load(Ordering::Relaxed).saturating_sub(before);
+    let (taken, results) = peak(|| {
+        [
+            unpack(file, &limits).map(drop),
+            apply(&case.old, &[file], &limits).map(drop),
+            Summary::read(file, &limits).map(drop),
+        ]
+    });
     println!(
         "{what}: {} bytes of file, {taken} of memory, {:?}",
         file.len(),
@@ -71,10 +45,7 @@ fn refused(case: &Case, file: &[u8], what: &str) -> Vec<Error> {
     );
     assert!(taken < MOST, "{what}: {taken} bytes of memory");
     assert!(start.elapsed() < SLOWEST, "{what}: {:?}", start.elapsed());
-    let errors = [unpacked, applied, summed]
-        .into_iter()
-        .filter_map(Result::err);
-    errors.collect()
+    results.into_iter().filter_map(Result::err).collect()
 }
 
 /// A head that claims parts for many zones, and says nothing of each.

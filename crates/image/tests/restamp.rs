@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use rblmap::{Image, NameKey, Run, Slot};
+use rblmap::{Image, NameKey, Run, NameRule};
 use rblmap_content::{Content, Draft, Record, ValueBuf};
 use rblmap_image::{Layout, Stamp, decode, encode, encode_with, restamp};
 
@@ -30,7 +30,7 @@ fn content(count: u32) -> Content {
             });
             let name = NameKey::parse(format!("n{number}.example").as_bytes()).unwrap();
             zone.names
-                .push(name.as_bytes(), Slot::Value(value), Slot::Inherit);
+                .push(name.as_bytes(), NameRule::Value(value), NameRule::Inherit);
         }
     }
     draft.finish().unwrap()

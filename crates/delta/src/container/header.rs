@@ -124,33 +124,7 @@ impl Header {
 
 /// Header and frame of a file whose check holds.
 pub(crate) fn split(bytes: &[u8]) -> Result<(Header, &[u8]), Error> {
-    let known = [SNAPSHOT, DELTA];
-    let head = bytes.get(..FORMAT_AT.min(bytes.len())).unwrap_or_default();
-    if head.is_empty() || !known.iter().any(|magic| magic.starts_with(head)) {
-        return Err(Error::Foreign);
-    }
-    let damaged = || Error::Damaged {
-        len: bytes.len() as u64,
-    };
-    match *bytes.get(FORMAT_AT).ok_or_else(damaged)? {
-        FORMAT => {}
-        0 => return Err(damaged()),
-        found @ ..FORMAT => {
-            return Err(Error::OlderFormat {
-                found,
-                known: FORMAT,
-            });
-        }
-        found => {
-            return Err(Error::NewerFormat {
-                found,
-                known: FORMAT,
-            });
-        }
-    }
-    if bytes.get(CHECK_AT..CHECK_END) != Some(check(bytes).as_slice()) {
-        return Err(damaged());
-    }
+    let snapshot = check_start(bytes)?;
     let mut cursor = Cursor {
         rest: bytes.get(CHECK_END..).unwrap_or_default(),
         len: bytes.len(),
@@ -167,7 +141,7 @@ pub(crate) fn split(bytes: &[u8]) -> Result<(Header, &[u8]), Error> {
         // No image that is made here has the root of one in another format.
         image = (format == IMAGE_FORMAT).then_some(ImageRoot(root));
     }
-    let kind = if head == SNAPSHOT {
+    let kind = if snapshot {
         Kind::Snapshot
     } else {
         let from_serial = cursor.field("serial of the base", take_uv)?;
@@ -184,6 +158,30 @@ pub(crate) fn split(bytes: &[u8]) -> Result<(Header, &[u8]), Error> {
         image,
     };
     Ok((header, cursor.rest))
+}
+
+/// Looks at what stands before the fields: the first bytes, the format and the check. Whether it is a
+/// snapshot.
+fn check_start(bytes: &[u8]) -> Result<bool, Error> {
+    let known = [SNAPSHOT, DELTA];
+    let head = bytes.get(..FORMAT_AT.min(bytes.len())).unwrap_or_default();
+    if head.is_empty() || !known.iter().any(|magic| magic.starts_with(head)) {
+        return Err(Error::Foreign);
+    }
+    let damaged = || Error::Damaged {
+        len: bytes.len() as u64,
+    };
+    let known = FORMAT;
+    match *bytes.get(FORMAT_AT).ok_or_else(damaged)? {
+        FORMAT => {}
+        0 => return Err(damaged()),
+        found @ ..FORMAT => return Err(Error::OlderFormat { found, known }),
+        found => return Err(Error::NewerFormat { found, known }),
+    }
+    if bytes.get(CHECK_AT..CHECK_END) != Some(check(bytes).as_slice()) {
+        return Err(damaged());
+    }
+    Ok(head == SNAPSHOT)
 }
 
 /// What is left of a file.

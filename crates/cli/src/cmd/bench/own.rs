@@ -1,7 +1,7 @@
 //! Questions made from what an image holds.
 
 use fastrand::Rng;
-use rblmap::{Image, NameKey, Run, Slot, Zone};
+use rblmap::{Image, NameKey, Run, NameRule, Zone};
 
 use crate::output::Output;
 
@@ -83,9 +83,9 @@ impl Keys {
 
     fn add_names(&mut self, image: &Image, zone: &Zone<'_>, count: usize) {
         let rng = &mut Rng::with_seed(SEED + 1);
-        let lists = |slot: Slot| match slot {
-            Slot::Value(id) => image.value(id).records().any(|record| record.a.is_some()),
-            Slot::Inherit | Slot::Nothing => false,
+        let lists = |slot: NameRule| match slot {
+            NameRule::Value(id) => image.value(id).records().any(|record| record.a.is_some()),
+            NameRule::Inherit | NameRule::Nothing => false,
         };
         let step = zone.name_count().div_ceil(count.max(1)).max(1);
         for point in zone.names().step_by(step) {
