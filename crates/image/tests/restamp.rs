@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use rblmap::{Image, NameKey, Run, NameRule};
+use rblmap::{Image, NameKey, NameRule, Run};
 use rblmap_content::{Content, Draft, Record, ValueBuf};
 use rblmap_image::{Layout, Stamp, decode, encode, encode_with, restamp};
 

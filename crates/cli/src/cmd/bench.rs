@@ -44,10 +44,10 @@ Examples:
   rblmap bench ops.example.rbl --queries yesterdays-clients.txt --json
   rblmap bench ops.example.rbl --beside 127.0.0.1:53 --plot bench.svg
 
-A line of --json has: kind (address, ipv6 or name), asked (hit, miss, exact, below or queries), how,
-image, zone, threads, ns, limit_ns and ratio (each with median, low and high), per_second, latency
-(p50, p99, p99_9 and p99_99 in nanoseconds), noise. What is less than the clock can tell is null, and
-less_than_ns says what it is less than.")]
+A line of --json has: kind (address, ipv6 or name), asked (hit, miss, exact, below or queries),
+how, image, zone, threads, ns, limit_ns and ratio (each with median, low and high), per_second,
+latency (p50, p99, p99_9 and p99_99 in nanoseconds), noise. What is less than the clock can tell
+is null, and less_than_ns says what it is less than.")]
 pub(crate) struct Args {
     /// Addresses and names to ask, one a line; without it, questions are made from each image
     #[arg(long, value_name = "FILE")]

@@ -1,7 +1,7 @@
 //! Questions made from what an image holds.
 
 use fastrand::Rng;
-use rblmap::{Image, NameKey, Run, NameRule, Zone};
+use rblmap::{Image, NameKey, NameRule, Run, Zone};
 
 use crate::output::Output;
 
