@@ -228,7 +228,7 @@ fn queries_come_from_a_file() {
         said.stderr
     );
     assert!(
-        said.stdout.contains("Noise: the machine was"),
+        said.stdout.contains(" %: the machine was "),
         "{}",
         said.stdout
     );

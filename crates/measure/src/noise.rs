@@ -1,19 +1,24 @@
-//! How much the machine itself moves: the same arithmetic takes the same time where nobody else is.
+//! How much the machine itself moves: where nobody else is, the same arithmetic takes the same time,
+//! and a thread that does not wait for anything runs all the time.
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use crate::clock::nanos_since;
+use crate::clock::{nanos_since, thread_time};
 
 /// Steps of one piece of work: some tens of microseconds.
 const STEPS: u32 = 40_000;
 /// How often it is done for one look.
 const TIMES: usize = 24;
 
-/// Times of a fixed piece of arithmetic that reads no memory, taken between measurements.
+/// Times of a fixed piece of arithmetic that reads no memory, taken between measurements, and how long
+/// the thread that measured was kept from running.
 #[derive(Debug, Clone, Default)]
 pub struct Noise {
     taken: Vec<u64>,
+    /// Nanoseconds that measurements took, and those in which the thread ran.
+    wall: u64,
+    ran: u64,
 }
 
 impl Noise {
@@ -35,10 +40,30 @@ impl Noise {
         }
     }
 
+    /// Does work that waits for nothing, and counts for how much of it the thread ran.
+    pub fn during<T>(&mut self, work: impl FnOnce(&mut Noise) -> T) -> T {
+        let (start, ran) = (Instant::now(), thread_time());
+        let given = work(self);
+        self.wall += nanos_since(start);
+        self.ran += thread_time() - ran;
+        given
+    }
+
+    /// The share of the time in which other work had the processor of the thread that measured.
+    #[expect(clippy::cast_precision_loss, reason = "a few digits are enough")]
+    pub fn kept_waiting(&self) -> f64 {
+        self.wall.saturating_sub(self.ran) as f64 / self.wall.max(1) as f64
+    }
+
+    /// The greater of [`Noise::kept_waiting`] and [`Noise::slower`]; none before the first look.
+    pub fn share(&self) -> Option<f64> {
+        Some(self.slower()?.max(self.kept_waiting()))
+    }
+
     /// By which share the slowest tenth of the pieces was slower than the fastest: 0.02 on a machine
     /// with nothing else to do, some tenths and more on a busy one. None before the first look.
     #[expect(clippy::cast_precision_loss, reason = "a few digits are enough")]
-    pub fn share(&self) -> Option<f64> {
+    pub fn slower(&self) -> Option<f64> {
         let mut sorted = self.taken.clone();
         sorted.sort_unstable();
         let fastest = *sorted.first()?;
@@ -57,5 +82,8 @@ mod tests {
         assert_eq!(noise.share(), None);
         noise.look();
         assert!(noise.share().is_some_and(|share| share >= 0.0));
+        noise.during(|_| std::thread::sleep(std::time::Duration::from_millis(20)));
+        assert!(noise.kept_waiting() > 0.5, "{}", noise.kept_waiting());
+        assert!(noise.share() >= Some(noise.kept_waiting()));
     }
 }

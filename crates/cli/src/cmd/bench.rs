@@ -138,7 +138,7 @@ fn measure(args: &Args, mixes: &[Mix<'_>], output: &Output) -> Result<Vec<Row>, 
     noise.look();
     let time = Duration::from_secs(args.time.0);
     let first = time * ON_ONE_THREAD / (ON_ONE_THREAD + 1);
-    let mut rows = rounds::measure(mixes, first, clock, &mut noise, output);
+    let mut rows = noise.during(|noise| rounds::measure(mixes, first, clock, noise, output));
     let counts = thread_counts(&args.threads, processors.len());
     if counts.iter().any(|&count| count > processors.len()) {
         output.note(format!(

@@ -167,7 +167,8 @@ fn noise(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
     };
     writeln!(
         out,
-        "\nNoise: {word} (the same arithmetic took up to {:.0} % longer)",
+        "\nNoise {:.0} %: {word} (the share of time that others had this processor, or by which the \
+         same arithmetic took longer)",
         share * 100.0
     )
 }
