@@ -46,7 +46,7 @@ use crate::error::Error;
 ///
 /// ```
 /// # use rblmap_delta::{Session, Limits, pack, unpack};
-/// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
 /// let mut snapshot = pack(&image, Session(0))?;
 /// assert_eq!(unpack(&snapshot, &Limits::default())?, image.as_bytes());
 /// snapshot[40] ^= 1;
@@ -82,7 +82,7 @@ pub fn unpack(snapshot: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
 ///
 /// ```
 /// # use rblmap_delta::{Session, Limits, apply, diff};
-/// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
 /// let nothing = diff(&image, &image, Session(0))?;
 /// let again = apply(&image, &[&nothing, &nothing], &Limits::default())?;
 /// assert_eq!(again, image.as_bytes());

@@ -60,7 +60,7 @@ pub enum Says<'a> {
 /// ```
 /// use rblmap_delta::{Changed, Says, changes};
 /// # use rblmap_content::{Content, Draft};
-/// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+/// # let image = rblmap::Image::read("testdata/three.rbl")?;
 /// # let old = Draft::new("ops.example".parse()?).finish()?;
 /// # let new = rblmap_image::decode(&image)?;
 /// let mut added = 0;

@@ -31,7 +31,7 @@ use crate::error::Error;
 ///
 /// ```
 /// # use rblmap_delta::{Session, pack};
-/// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
 /// assert!(pack(&image, Session(0))?.len() < image.as_bytes().len());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -60,7 +60,7 @@ pub fn pack(image: &Image, session: Session) -> Result<Vec<u8>, Error> {
 ///
 /// ```
 /// # use rblmap_delta::{Session, Header, diff};
-/// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
 /// let header = Header::read(&diff(&image, &image, Session(0))?)?;
 /// assert_eq!(header.from_serial(), header.to_serial);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

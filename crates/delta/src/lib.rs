@@ -8,7 +8,7 @@
 //! # use rblmap_image::{Stamp, encode};
 //! # let content = Draft::new("ops.example".parse()?).finish()?;
 //! # let old = Image::from_vec(encode(&content, Stamp { serial: 1, created: 1 })?)?;
-//! # let new = Image::read("../../testdata/golden/three.rbl")?;
+//! # let new = Image::read("testdata/three.rbl")?;
 //!
 //! let snapshot = pack(&new, Session(1))?;
 //! assert_eq!(unpack(&snapshot, &Limits::default())?, new.as_bytes());

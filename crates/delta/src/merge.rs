@@ -15,7 +15,7 @@ use crate::error::Error;
 ///
 /// ```
 /// # use rblmap_delta::{Session, Limits, diff, merge};
-/// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
 /// let nothing = diff(&image, &image, Session(0))?;
 /// assert_eq!(merge(&image, &[&nothing, &nothing], &Limits::default())?, nothing);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

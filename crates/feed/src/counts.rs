@@ -22,7 +22,7 @@ impl Counts {
     /// Counts an image. One pass over it: about 20 ms for a million runs.
     ///
     /// ```
-    /// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// let image = rblmap::Image::read("testdata/three.rbl")?;
     /// let counts = rblmap_feed::Counts::of(&image)?;
     /// assert_eq!((counts.v4, counts.v6, counts.names), (1, 1 << 32, 1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

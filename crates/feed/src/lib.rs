@@ -9,7 +9,7 @@
 //! let now = 1_790_000_000;
 //! let keys = keygen(&dir.join("ops"), None)?;
 //! let key = SigningKey::read(&keys.online, None)?;
-//! let image = "../../testdata/golden/three.rbl".into();
+//! let image = "testdata/three.rbl".into();
 //! for report in publish(&dir.join("feed"), &[image], &key, &PublishOptions::default(), now)? {
 //!     report.result?;
 //! }

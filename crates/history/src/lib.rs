@@ -13,7 +13,7 @@
 //! # let old = Image::from_vec(encode(&old, Stamp { serial: 0, created: 0 })?)?;
 //! let dir = tempfile::tempdir()?;
 //! let log = Log::new(dir.path().join("ops.example.history"));
-//! let new = Image::read("../../testdata/golden/three.rbl")?;
+//! let new = Image::read("testdata/three.rbl")?;
 //! log.append(Some(&old), &new, 1_700_000_000, &Retention::default())?;
 //!
 //! let history = log.open()?;

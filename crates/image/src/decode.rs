@@ -13,7 +13,7 @@ pub type EditedContent<'a> = Content<V4Image<'a>>;
 /// [`Content::id`] tells whether it is what the image's header names.
 ///
 /// ```
-/// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+/// # let image = rblmap::Image::read("testdata/three.rbl")?;
 /// let content = rblmap_image::decode(&image)?;
 /// assert_eq!(content.id().as_bytes(), &image.content_id());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -31,7 +31,7 @@ pub fn decode(image: &Image) -> Result<Content, Error> {
 /// encoded, so [`Image::verify`] comes first.
 ///
 /// ```
-/// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+/// # let image = rblmap::Image::read("testdata/three.rbl")?;
 /// let content = rblmap_image::edited(&image)?;
 /// assert_eq!(content.id().as_bytes(), &image.content_id());
 /// # Ok::<(), Box<dyn std::error::Error>>(())

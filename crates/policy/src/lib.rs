@@ -13,7 +13,7 @@
 //! let text = r#"
 //! [[zone]]
 //! name = "ops.example"
-//! from = "../../testdata/golden/three.rbl"
+//! from = "testdata/three.rbl"
 //! mode = "reject"
 //! "#;
 //! let policy = Arc::new(Policy::parse(text, Path::new("mail.toml"), "mx.example.net")?);

@@ -14,7 +14,7 @@ use crate::request::Request;
 /// # use std::path::Path;
 /// # use std::sync::Arc;
 /// use rblmap_policy::{Decider, Policy, Request, log_line};
-/// # let text = "[[zone]]\nname = \"ops.example\"\nfrom = \"../../testdata/golden/three.rbl\"\n";
+/// # let text = "[[zone]]\nname = \"ops.example\"\nfrom = \"testdata/three.rbl\"\n";
 /// # let policy = Arc::new(Policy::parse(text, Path::new("mail.toml"), "mx")?);
 /// # policy.look();
 /// let mut request = Request::of_client("192.0.2.1");

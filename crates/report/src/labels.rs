@@ -9,7 +9,7 @@ use rblmap::{TextBuf, Zone};
 ///
 /// ```
 /// use rblmap_report::Labels;
-/// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
 /// let labels = Labels::new(image.base());
 /// assert_eq!(labels.of("203.0.113.9".parse()?), None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -15,7 +15,7 @@
 //! counting.line(b"Nov 28 17:45:20 mx postfix/smtpd[1]: connect from b.example[198.51.100.7]");
 //! counting.finish();
 //!
-//! let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+//! let image = rblmap::Image::read("testdata/three.rbl")?;
 //! let list = List { name: "ops.example".to_owned(), zone: image.base(), weight: Score::ONE };
 //! let impact = Impact::of(tally, Question { lists: &[list], ..Question::default() })?;
 //! assert_eq!((impact.clients, impact.zones["ops.example"].clients), (2, 1));

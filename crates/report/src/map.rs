@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use rblmap_report::map::{By, Map, Settings};
-//! let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+//! let image = rblmap::Image::read("testdata/three.rbl")?;
 //! let map = Map::new(&image, None, &Settings { size: 256, ..Settings::default() })?;
 //! assert!(map.png()?.starts_with(b"\x89PNG"));
 //! assert!(!map.rows().is_empty());

@@ -34,7 +34,7 @@ pub enum Kind {
 ///
 /// ```
 /// # use rblmap_delta::{Session, Header, Kind, pack};
-/// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
 /// let header = Header::read(&pack(&image, Session(7))?)?;
 /// assert_eq!(header.zone.as_str(), "ops.example");
 /// assert_eq!((header.kind, header.session, header.to_serial), (Kind::Snapshot, Session(7), 1));

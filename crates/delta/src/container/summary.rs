@@ -13,7 +13,7 @@ use crate::error::Error;
 ///
 /// ```
 /// # use rblmap_delta::{Session, Limits, Summary, pack};
-/// let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
 /// let summary = Summary::read(&pack(&image, Session(0))?, &Limits::default())?;
 /// assert_eq!((summary.values_added, summary.zones[0].v4_edits), (2, 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -16,7 +16,7 @@ use crate::v4::shape::{BLOCK, LINE};
 /// # use rblmap_format::Run;
 /// use rblmap_format::Slash16s;
 /// use rblmap_format::v4::V4;
-/// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+/// # let image = rblmap::Image::read("testdata/three.rbl")?;
 /// let zone = image.base();
 /// // Small zones have no lines.
 /// let V4::Lines(lines) = zone.v4() else { return Ok(()) };
