@@ -1,6 +1,10 @@
 """The range coder, its contexts and its numbers, from "Decisions" of docs/delta.md."""
 
 
+def clamped(p):
+    return min(max(p, 24), 65512)
+
+
 class Context:
     """The chance that the next decision is true, and how many were seen."""
 
@@ -11,7 +15,7 @@ class Context:
 
     def learn(self, bit):
         self.p += (((65535 if bit else 0) - self.p) * (65536 // (self.seen + 2))) >> 16
-        self.p = min(max(self.p, 24), 65512)
+        self.p = clamped(self.p)
         self.seen = min(self.seen + 1, 250)
 
 
@@ -117,9 +121,8 @@ def geometric(chosen, among):
     contexts = Contexts()
     q = ((among - chosen) << 32) // (among + 1)
     for i in range(64):
-        clamp = lambda p: min(max(p, 24), 65512)
-        contexts["step", i] = Context(clamp(q >> 16), 12)
-        contexts["position", i] = Context(clamp((q << 16) // ((1 << 32) + q)), 12)
+        contexts["step", i] = Context(clamped(q >> 16), 12)
+        contexts["position", i] = Context(clamped((q << 16) // ((1 << 32) + q)), 12)
         q = q * q >> 32
     return contexts
 

@@ -1,8 +1,8 @@
 """Unpacks a `.rbs` snapshot, from docs/delta.md alone; what values and names are is format.md's.
 
-    python3 snapshot.py FILE
+    python3 snapshot.py FILE...
 
-prints zone, serial, creation time and content id of the header, and the content id of what is in it.
+prints of each zone, serial, creation time and content id of the header, and the content id of what is in it.
 """
 
 import ctypes
@@ -272,12 +272,14 @@ class Snapshot:
         return found
 
 
-def main(path):
-    with open(path, "rb") as file:
-        snapshot = Snapshot(file.read())
-    print("header", snapshot.name, snapshot.serial, snapshot.created, snapshot.content_id.hex(), sep="\t")
-    print("content", content_id(snapshot.name, snapshot.zones).hex(), sep="\t")
+def main(*paths):
+    for path in paths:
+        with open(path, "rb") as file:
+            snapshot = Snapshot(file.read())
+        told = snapshot.name, snapshot.serial, snapshot.created, snapshot.content_id.hex()
+        print("header", *told, sep="\t")
+        print("content", content_id(snapshot.name, snapshot.zones).hex(), sep="\t")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -6,8 +6,12 @@
     reason = "tests may panic"
 )]
 
-use std::collections::BTreeSet;
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+use common::rblmap;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -175,4 +179,68 @@ fn what_a_page_names_of_the_repository_is_there() {
         }
     }
     assert!(count > 60, "{count} names");
+}
+
+/// Commands that a page shows, from its blocks of shell and from its text between backquotes.
+fn commands(text: &str) -> Vec<String> {
+    let joined = text.replace("\\\n", " ");
+    let lines = joined
+        .lines()
+        .map(|line| line.trim().trim_start_matches("$ "));
+    let text = prose(&joined).join("\n");
+    let quoted = text.split('`').skip(1).step_by(2);
+    let mut found = Vec::new();
+    for shown in lines
+        .chain(quoted)
+        .filter(|shown| shown.starts_with("rblmap "))
+    {
+        let command = shown.split(['|', '>', ';', '`']).next().unwrap();
+        let command = command.split(" #").next().unwrap();
+        found.push(command.split("&&").next().unwrap().trim().to_owned());
+    }
+    found
+}
+
+/// The README's commands are run by `scripts/check-readme`, the quick start by `scripts/fresh`, those
+/// for mail servers by `scripts/mta`. All others stand for folders and hosts that are not here, so of
+/// them the command and each of its options must be ones that the program has.
+#[test]
+fn every_command_and_option_that_a_page_shows_exists() {
+    let mut help: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let mut count = 0;
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for shown in commands(&text) {
+            let mut words = shown.split_whitespace().skip(1);
+            let Some(command) = words.next() else {
+                continue;
+            };
+            if !command.bytes().all(|byte| byte.is_ascii_lowercase()) {
+                continue;
+            }
+            let help = help.entry(command.to_owned()).or_insert_with(|| {
+                let run = rblmap([command, "--help"]);
+                (run.code == 0).then_some(run.stdout)
+            });
+            let place = page.display();
+            // `rblmap` also begins a sentence that is told, such as "rblmap serve is ...".
+            let Some(help) = help.as_ref() else {
+                assert!(!shown.contains(" --"), "{place}: no such command: {shown}");
+                continue;
+            };
+            count += 1;
+            for option in words.filter(|word| word.starts_with("--") && word.len() > 2) {
+                let name = option
+                    .trim_end_matches([',', '.', ')'])
+                    .split('=')
+                    .next()
+                    .unwrap();
+                assert!(
+                    help.contains(name),
+                    "{place}: {command} has no {name}: {shown}"
+                );
+            }
+        }
+    }
+    assert!(count > 60, "{count} commands");
 }
