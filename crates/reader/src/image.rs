@@ -256,7 +256,7 @@ impl Image {
     /// The section table.
     ///
     /// ```
-    /// # let image = rblmap::Image::read("../../testdata/golden/three.rbl")?;
+    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
     /// let names: Vec<&str> = image.sections().map(|section| section.name()).collect();
     /// assert_eq!(names[..2], ["ZONES", "VALUES"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
