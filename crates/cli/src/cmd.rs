@@ -112,7 +112,7 @@ impl Command {
             Command::Keys(args) => keys::run(args, output),
             Command::Rollback(args) => rollback::run(args, output),
             Command::Accept(args) => accept::run(args, output),
-            Command::Status(args) => status::run(&args),
+            Command::Status(args) => status::run(&args, output),
             Command::Serve(args) => serve::run(&args),
             Command::Filter(args) => filter::run(&args),
             Command::Check(args) => check::run(args, output),

@@ -111,6 +111,24 @@ impl Dir {
         self.child(name)
     }
 
+    /// Opens a folder in this one that everybody may read; where it is made, its name is synced.
+    pub(crate) fn make_public_child(&self, name: &str) -> Result<Dir, Error> {
+        if self.stat_any(name) {
+            return self.child(name);
+        }
+        let child = self.make_child(name)?;
+        let mode = Mode::from_raw_mode(PUBLIC_FOLDER);
+        let opened = rustix::fs::fchmod(&child.fd, mode).map_err(io::Error::from);
+        let made = opened.and_then(|()| self.sync());
+        made.map_err(writing(child.path()))?;
+        Ok(child)
+    }
+
+    /// Whether there is something of this name, whatever it is.
+    fn stat_any(&self, name: &str) -> bool {
+        rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -534,6 +552,18 @@ mod tests {
         let alone = take(Hold::Alone).unwrap();
         assert!(take(Hold::Shared).is_err());
         drop(alone);
+    }
+
+    #[test]
+    fn a_lock_ends_with_its_holder_whatever_children_have_a_copy() {
+        let dir = tempfile::tempdir().unwrap();
+        let inside = Dir::open(dir.path()).unwrap();
+        let lock = inside.lock("l", Hold::Alone, Duration::ZERO).unwrap();
+        // As a child that another thread forks has it until it runs its program.
+        let copy = lock.file.try_clone().unwrap();
+        drop(lock);
+        inside.lock("l", Hold::Alone, Duration::ZERO).unwrap();
+        drop(copy);
     }
 
     #[test]

@@ -338,6 +338,15 @@ pub enum Error {
         /// What is unlikely.
         what: String,
     },
+    /// A publication by a key that mirrors have not heard of.
+    #[error(
+        "signed by key {key}, which was not announced: mirrors that know the feed refuse it \
+         (rblmap keys FEED --announce, or --new-trust there if both keys are lost)"
+    )]
+    StrangeKey {
+        /// The id of the key.
+        key: String,
+    },
     /// Something that is asked for and cannot be done.
     #[error("zone {zone}: {what}")]
     NotPossible {
@@ -363,12 +372,12 @@ pub enum Error {
         source: rblmap_image::Error,
     },
     /// The history of a zone could not be written; its image is in place.
-    #[error("{zone}: history")]
+    #[error("{zone}: history: {what}")]
     History {
         /// The zone.
         zone: ZoneName,
         /// Why.
-        source: rblmap_history::Error,
+        what: String,
     },
     /// A part of the history of a zone is gone.
     #[error("{zone}: history: {what}")]
@@ -389,7 +398,7 @@ impl Error {
             | Error::Full { .. }
             | Error::History { .. }
             | Error::HistoryLost { .. } => Class::Disk,
-            Error::Key { .. } | Error::Config { .. } => Class::Config,
+            Error::Key { .. } | Error::StrangeKey { .. } | Error::Config { .. } => Class::Config,
             Error::BadSource { .. } => Class::Usage,
             Error::Locked { .. } => Class::Locked,
             Error::Transport { .. } | Error::NotAFeed { .. } | Error::Resting { .. } => {
@@ -415,6 +424,16 @@ impl Error {
             Error::NotPossible { .. } => Class::NotPossible,
             Error::Image { .. } => Class::Image,
         }
+    }
+
+    /// The file in the feed that it is about, if it is about one.
+    pub(crate) fn file_of_feed(&self) -> Option<&str> {
+        if let Error::NotAFeed { path, .. } | Error::Hash { path, .. } | Error::Delta { path, .. } =
+            self
+        {
+            return Some(path);
+        }
+        None
     }
 
     /// Whether another source may do better: everything that is wrong with what a source serves,

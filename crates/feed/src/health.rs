@@ -5,11 +5,13 @@ use std::path::Path;
 
 use rblmap::StatusPage;
 use rblmap_content::{ContentId, ZoneName};
+use rblmap_history::Version;
 
 use crate::counts::Counts;
 use crate::disk::Dir;
 use crate::error::{Error, chain, reading};
 use crate::folder::{Folder, map_image, status_name, zones_in};
+use crate::history_place::HistoryPlace;
 use crate::manifest::Manifest;
 use crate::mirror::{Record, records};
 use crate::publish::{STATE, Tree};
@@ -73,6 +75,8 @@ pub struct ZoneHealth {
     pub state: State,
     /// How much it lists.
     pub counts: Counts,
+    /// Where its history begins, if there is one.
+    pub since: Option<Version>,
 }
 
 /// An image that runs.
@@ -196,11 +200,13 @@ impl ZoneHealth {
             page: StatusPage::default(),
             state: State::default(),
             counts: Counts::default(),
+            since: None,
         }
     }
 
     fn of(dir: &Dir, zone: ZoneName, now: u64) -> ZoneHealth {
         let mut health = ZoneHealth::new(zone);
+        health.since = HistoryPlace::of(dir.path(), &health.zone).since();
         match State::read(dir, &health.zone) {
             Ok(state) => health.state = state.unwrap_or_default(),
             Err(error) => health.add(Level::Warning, chain(&error)),
@@ -233,6 +239,7 @@ impl ZoneHealth {
 
     fn of_feed(tree: &Tree, home: &Dir, kind: Kind, zone: ZoneName, now: u64) -> ZoneHealth {
         let mut health = ZoneHealth::new(zone);
+        health.since = HistoryPlace::of(tree.root(), &health.zone).since();
         let memory = state::read_in::<RelayState>(home, &RelayState::name(&health.zone));
         let memory = memory.ok().flatten().unwrap_or_default();
         health.state = memory.state;

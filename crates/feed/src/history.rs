@@ -3,13 +3,14 @@
 use rblmap_content::ZoneName;
 use rblmap_history::{Appended, Log, Retention};
 
-use crate::error::Error;
+use crate::disk::{Dir, PUBLIC, set_mode};
+use crate::error::{Error, chain, writing};
 use crate::folder::{Folder, map_image};
 use crate::mirror::{Outcome, Report, Settings};
 
 /// Records the images that a run brought. Where a run was killed between an image and its history,
 /// the next one finds the image before it under its other name, and makes up for it.
-pub(crate) fn record_all(folder: &Folder, settings: &Settings, reports: &mut [Report], now: u64) {
+pub(crate) fn record_all(dir: &Dir, settings: &Settings, reports: &mut [Report], now: u64) {
     if !settings.history.is_on() {
         return;
     }
@@ -19,7 +20,7 @@ pub(crate) fn record_all(folder: &Folder, settings: &Settings, reports: &mut [Re
         else {
             continue;
         };
-        match record(folder, zone, &settings.history, now) {
+        match record(dir, zone, &settings.history, now) {
             Ok(appended) => report.trouble.extend(told(zone, &appended)),
             Err(error) => report.trouble.push(error),
         }
@@ -28,16 +29,19 @@ pub(crate) fn record_all(folder: &Folder, settings: &Settings, reports: &mut [Re
 
 /// Records the image of a zone, if the history does not know it: one look at names of files if it
 /// does.
-fn record(
-    folder: &Folder,
-    zone: &ZoneName,
-    retention: &Retention,
-    now: u64,
-) -> Result<Appended, Error> {
-    let log = Log::new(folder.path().join(format!("{zone}.history")));
-    let failed = |source: rblmap_history::Error| Error::History {
-        zone: zone.clone(),
-        source,
+fn record(dir: &Dir, zone: &ZoneName, retention: &Retention, now: u64) -> Result<Appended, Error> {
+    let folder = Folder::new(dir.path());
+    // By its number: a link that somebody puts in its place meanwhile leads nowhere.
+    let home = dir.make_public_child(&format!("{zone}.history"));
+    let home = home.map_err(|error| failed(zone, &error))?;
+    let at = home.inherited_path();
+    let log = Log::new(&at);
+    let failed = |error: rblmap_history::Error| {
+        let (number, name) = (at.display().to_string(), home.path().display().to_string());
+        Error::History {
+            zone: zone.clone(),
+            what: chain(&error).replace(&number, &name),
+        }
     };
     let running = map_image(&folder.image(zone)).map_err(|error| failed(error.into()))?;
     if log.last_serial() == Some(running.serial()) {
@@ -45,11 +49,34 @@ fn record(
     }
     let previous = map_image(&folder.previous(zone)).ok();
     let appended = log.append(previous.as_ref(), &running, now, retention);
-    appended.map_err(failed)
+    let appended = appended.map_err(failed)?;
+    open_up(&home)?;
+    Ok(appended)
+}
+
+/// Lets everybody read the segments, whatever the umask of the run.
+fn open_up(home: &Dir) -> Result<(), Error> {
+    for name in home.names()? {
+        let is_closed = |stat: rustix::fs::Stat| stat.st_mode & 0o444 != 0o444;
+        if home.stat(&name).is_some_and(is_closed) {
+            let opened = home.open_read(&name);
+            let opened = opened.and_then(|file| set_mode(&file, PUBLIC));
+            opened.map_err(writing(home.path().join(&name)))?;
+        }
+    }
+    Ok(())
+}
+
+/// The history was not written.
+pub(crate) fn failed(zone: &ZoneName, error: &dyn std::error::Error) -> Error {
+    Error::History {
+        zone: zone.clone(),
+        what: chain(error),
+    }
 }
 
 /// What a person should know.
-fn told(zone: &ZoneName, appended: &Appended) -> Option<Error> {
+pub(crate) fn told(zone: &ZoneName, appended: &Appended) -> Option<Error> {
     let what = match (appended.failed.first(), appended.began_anew) {
         (Some(failed), _) => failed.clone(),
         (None, true) => "the serial did not rise, so the history begins anew".to_owned(),

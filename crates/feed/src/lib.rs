@@ -52,6 +52,7 @@ mod folder;
 mod guard;
 mod health;
 mod history;
+mod history_place;
 mod ids;
 mod key;
 mod keyset;
@@ -81,6 +82,7 @@ pub use error::{Class, Error, Reach};
 pub use folder::Folder;
 pub use guard::{Guards, Measured, Refusal};
 pub use health::{Health, ImageHealth, Kind, Level, ZoneHealth};
+pub use history_place::HistoryPlace;
 pub use key::{KeyFiles, PublicKey, Role, SigningKey, keygen, read_public};
 pub use keyset::{KeySet, Statement};
 pub use manifest::{DeltaIndex, Index, Manifest, Retired, Snapshot, Texts};
@@ -92,8 +94,8 @@ pub use network::{Network, Range};
 pub use path::FeedPath;
 pub use pointer::{Comment, Pointer, Publisher};
 pub use publish::{
-    FeedConfig, KeyChange, PublishOptions, PublishReport, Published, change_keys, publish, seconds,
-    zones_of_feed,
+    FeedConfig, KeyChange, Lookalike, PublishOptions, PublishReport, Published, change_keys,
+    publish, seconds, zones_of_feed,
 };
 pub use relay::{RelaySettings, Relayed, relay};
 pub use rollback::{accept, release, rollback};

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use rblmap::{Image, NameKey, Zone};
-use rblmap_history::{History, Log, Place, Scope, Subject};
+use rblmap_content::ZoneName;
+use rblmap_feed::HistoryPlace;
+use rblmap_history::{History, Place, Scope, Subject};
 use rblmap_report::Labels;
 use serde::Serialize;
 
@@ -151,10 +153,10 @@ fn find(dir: &Path, zone: &str) -> Result<Found, Failure> {
     let mut base = zone.as_str();
     let mut above = "";
     loop {
-        let log = Log::new(dir.join(format!("{base}.history")));
-        if log.exists() {
-            let path = dir.join(format!("{base}.rbl"));
-            let image = path.exists().then(|| open::image(&path)).transpose()?;
+        let place = base.parse::<ZoneName>();
+        let place = place.ok().map(|zone| HistoryPlace::of(dir, &zone));
+        if let Some(HistoryPlace { log, image }) = place.filter(|place| place.log.exists()) {
+            let image = image.map(|path| open::image(&path)).transpose()?;
             let subzone = NameKey::parse(above.trim_end_matches('.').as_bytes());
             return Ok(Found {
                 history: log.open()?,

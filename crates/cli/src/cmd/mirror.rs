@@ -14,6 +14,7 @@ use rblmap_history::Retention;
 use serde_json::json;
 
 use crate::cmd::duration::{Rate, Seconds, Wait};
+use crate::cmd::publish::beside;
 use crate::cmd::run::{Signals, authorities, folder_named, source_password, supervised, wait};
 use crate::exit::Exit;
 use crate::failure::{Classify, Failure};
@@ -192,11 +193,14 @@ impl Teller<'_> {
 
     fn one(&self, report: &Report, said: &mut BTreeSet<String>) -> Result<Exit, Failure> {
         let zone = report.zone.as_ref().map_or("index", ZoneName::as_str);
+        let mut exit = Exit::Done;
         for error in &report.trouble {
+            exit = exit.or_worse(beside(error));
             let message = Failure::of(error).message().to_owned();
             if said.insert(message.clone()) {
                 // Where all went well in the end it is no error.
-                match report.result.is_ok() && error.class() != Class::Config {
+                let mended = error.class() != Class::Config && beside(error) == Exit::Done;
+                match report.result.is_ok() && mended {
                     true => self.output.note(format_args!("rblmap: {message}")),
                     false => Failure::of(error).say(),
                 }
@@ -213,9 +217,9 @@ impl Teller<'_> {
                 } else {
                     self.outcome(zone, outcome);
                 }
-                Ok(Exit::Done)
+                Ok(exit)
             }
-            Err(Error::Stopped) => Ok(Exit::Done),
+            Err(Error::Stopped) => Ok(exit),
             Err(error) => {
                 let message = Failure::of(error).message().to_owned();
                 if said.insert(message.clone()) {
@@ -225,7 +229,7 @@ impl Teller<'_> {
                     print_line(json!({"zone": zone, "outcome": "failed",
                         "reason": error.class().word(), "error": message}))?;
                 }
-                Ok(error.exit())
+                Ok(exit.or_worse(error.exit()))
             }
         }
     }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use rblmap_content::ZoneName;
 use rblmap_feed::{
-    FeedConfig, HOLDS_AT_MOST, PublishOptions, PublishReport, Published, SigningKey, publish,
-    zones_of_feed,
+    Error, FeedConfig, HOLDS_AT_MOST, Lookalike, PublishOptions, PublishReport, Published,
+    SigningKey, publish, zones_of_feed,
 };
 use serde_json::json;
 
@@ -25,6 +25,10 @@ Serial and creation time are those of the image, or, if it has none, the next an
 that does not rise, and a zone that is empty or lost half of its runs and names, are refused. A
 zone that cannot be published does not keep the others: all are told, and the exit code is that of
 the worst.
+
+Names of the file that `critical` in the configuration names are not published either; new names
+that look like one of them are published and told. Since when the feed lists what it lists is kept
+in FEED/.state (rblmap history FEED ZONE KEY), as long as `history` in the configuration says.
 
 --retire gives zones up. Signed with the offline key, mirrors obey at once; signed with the online
 key, each waits until its operator accepts it.
@@ -45,7 +49,7 @@ pub(crate) struct Args {
     /// A file whose first line is the password of the key [default: that in RBLMAP_PASSWORD]
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// Publisher, poll interval, expiry, texts and URLs
+    /// Publisher, poll interval, expiry, history, critical names, texts and URLs
     #[arg(long, value_name = "feed.toml")]
     config: Option<PathBuf>,
     /// How long the pointers hold, as 90m, 24h or 7d, at most 30d [default: as the configuration
@@ -77,6 +81,9 @@ pub(crate) struct Args {
     wait: Wait,
 }
 
+/// So many look-alikes are told one by one.
+const TOLD: usize = 20;
+
 pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let password = super::password(args.password_file.as_deref())?;
     let key = SigningKey::read(&args.key, password.as_deref())?;
@@ -103,6 +110,9 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let mut exit = Exit::Done;
     for report in &reports {
         exit = exit.or_worse(tell(report));
+        if let Ok(zone) = &report.result {
+            tell_lookalikes(&zone.zone, &zone.lookalikes);
+        }
         if args.json {
             print(report)?;
         } else if let Ok(zone) = &report.result {
@@ -135,10 +145,37 @@ pub(crate) fn holds(expires: Option<Seconds>) -> Result<Option<u64>, Failure> {
     }
 }
 
-/// Says what failed; gives the exit code of it.
+/// Says which new names look like critical ones; a first publication may have many.
+fn tell_lookalikes(zone: &ZoneName, lookalikes: &[Lookalike]) {
+    for found in lookalikes.iter().take(TOLD) {
+        let Lookalike {
+            critical,
+            listed,
+            distance,
+        } = found;
+        let text = format!(
+            "zone {zone}: the new name {listed} looks like {critical}, which is critical \
+             (distance {distance})"
+        );
+        Failure::new(Exit::Done, text).say();
+    }
+    let more = lookalikes.len().saturating_sub(TOLD);
+    if more > 0 {
+        let text =
+            format!("zone {zone}: {more} more new names look like critical ones (--json has all)");
+        Failure::new(Exit::Done, text).say();
+    }
+}
+
+/// Says what failed, also beside a publication that went out; gives the exit code of it.
 pub(crate) fn tell(report: &PublishReport) -> Exit {
+    let mut exit = Exit::Done;
+    for error in &report.trouble {
+        Failure::of(error).say();
+        exit = exit.or_worse(beside(error));
+    }
     let Err(error) = &report.result else {
-        return Exit::Done;
+        return exit;
     };
     let failure = Failure::of(error);
     let message = failure.message();
@@ -151,6 +188,15 @@ pub(crate) fn tell(report: &PublishReport) -> Exit {
         None => failure.say(),
     }
     error.exit()
+}
+
+/// The exit code of what went wrong beside a result that is in place: a history that cannot be
+/// written is trouble with the disk, one that begins anew is news.
+pub(crate) fn beside(error: &Error) -> Exit {
+    match error {
+        Error::History { .. } => error.exit(),
+        _ => Exit::Done,
+    }
 }
 
 fn print(report: &PublishReport) -> Result<(), Failure> {

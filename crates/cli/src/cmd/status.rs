@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rblmap_feed::{Folder, Health, Kind, Level, ZoneHealth, time_text};
-use rblmap_history::Log;
+use rblmap_history::Version;
 use serde_json::json;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::escaped;
+use crate::output::{Output, escaped};
 
 /// Tell how a mirror, a relay or a feed is, for Nagios or Prometheus
 #[derive(Debug, clap::Args)]
@@ -18,11 +18,12 @@ use crate::output::escaped;
 The first line is what Nagios and its kin show, with performance data; the exit code is theirs:
 0 OK, 1 warning (failing, held, refused, given up, not checked for long), 2 critical (stale,
 expired, no image), 3 unknown. --prometheus prints metrics for the textfile collector and exits 0.
---output writes to a file by rename, so that nobody reads half of it.
+--output writes to a file by rename, so that nobody reads half of it. -v says for each zone since
+when its history reaches.
 
 Examples:
   rblmap status /var/lib/rblmap
-  rblmap status /srv/feed
+  rblmap status -v /srv/feed
   rblmap status /var/lib/rblmap --prometheus --output /var/lib/node_exporter/rblmap.prom")]
 pub(crate) struct Args {
     /// The mirror's folder, or that of a feed that is published or relayed here
@@ -38,14 +39,15 @@ pub(crate) struct Args {
     output: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Args, output: &Output) -> Result<Exit, Failure> {
     let health = Health::of(&Folder::new(&args.folder), super::now())?;
     let (text, level) = if args.prometheus {
         (prometheus(&health), Level::Ok)
     } else if args.json {
-        (json_lines(&health, &args.folder), health.level())
+        (json_lines(&health), health.level())
     } else {
-        (nagios(&health), health.level())
+        let more = output.is_verbose().then(|| histories(&health));
+        (nagios(&health) + &more.unwrap_or_default(), health.level())
     };
     match &args.output {
         Some(path) => {
@@ -120,16 +122,34 @@ fn nagios(health: &Health) -> String {
             " '{name}_serial'={}c '{name}_v4'={} '{name}_v6'={} '{name}_names'={} '{name}_checked'={}c",
             page.serial, counts.v4, counts.v6, counts.names, page.checked
         );
+        if let Some(since) = zone.since {
+            let _ = write!(text, " '{name}_history_since'={}c", since.time);
+        }
     }
     text.push('\n');
     text
 }
 
-fn json_lines(health: &Health, folder: &Path) -> String {
+/// Since when the histories reach, a line each: what Nagios takes for the long text.
+fn histories(health: &Health) -> String {
+    let mut text = String::new();
+    for zone in &health.zones {
+        let _ = match zone.since {
+            Some(Version { serial, time }) => {
+                let time = time_text(time);
+                writeln!(text, "{}: history since {time}, serial {serial}", zone.zone)
+            }
+            None => writeln!(text, "{}: no history", zone.zone),
+        };
+    }
+    text
+}
+
+fn json_lines(health: &Health) -> String {
     let time = |seconds: u64| (seconds > 0).then(|| time_text(seconds));
     let line = |zone: &ZoneHealth| {
         let seen = zone.state.seen.as_ref();
-        let since = Log::new(folder.join(format!("{}.history", zone.zone))).first();
+        let since = zone.since;
         json!({
             "zone": zone.zone.as_str(),
             "kind": kind(health.kind),
@@ -278,6 +298,12 @@ const METRICS: &[Metric] = &[
         "counter",
         "Images found damaged on the disk.",
         |z| z.state.totals.damaged,
+    ),
+    (
+        "history_since_timestamp_seconds",
+        "gauge",
+        "From when on the history knows what was listed; 0 if there is none.",
+        |z| z.since.map_or(0, |since| since.time),
     ),
     (
         "failing",

@@ -1,8 +1,9 @@
 //! `feed.toml`: what a publisher says beside the listings.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use rblmap_history::Retention;
 use serde::{Deserialize, Deserializer};
 
 use crate::check::HOLDS_AT_MOST;
@@ -18,6 +19,8 @@ use crate::toml_file;
 /// publisher = "ops"
 /// poll = 300                        # seconds between looks
 /// expires = "24h"                   # how long a pointer holds
+/// history = "90d,1G"                # how long since when is kept; 0 for no history
+/// critical = "brands.txt"           # names that must not be listed, nor names close to them
 ///
 /// [zone."ops.example"]
 /// title = "Open proxies"
@@ -36,6 +39,12 @@ pub struct FeedConfig {
     /// How long a pointer holds, seconds; else as long as the one before, else a day.
     #[serde(deserialize_with = "expires")]
     pub expires: Option<u64>,
+    /// How long the history of each zone is kept; none: as long as a mirror keeps it.
+    #[serde(deserialize_with = "history")]
+    pub history: Option<Retention>,
+    /// A file of names, one a line, that must not be listed. New names that look like one of them are
+    /// told. A relative path begins at the folder of the configuration.
+    pub critical: Option<PathBuf>,
     /// Texts by zone.
     #[serde(deserialize_with = "zones")]
     pub zone: BTreeMap<String, Texts>,
@@ -48,7 +57,10 @@ impl FeedConfig {
     /// A file that cannot be read, is no TOML, or has fields that are not known or texts that are
     /// too long: each with its line.
     pub fn read(path: &Path) -> Result<FeedConfig, Error> {
-        toml_file::read(path)
+        let mut config: FeedConfig = toml_file::read(path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        config.critical = config.critical.map(|file| folder.join(file));
+        Ok(config)
     }
 }
 
@@ -99,6 +111,16 @@ fn expires<'a, D: Deserializer<'a>>(from: D) -> Result<Option<u64>, D::Error> {
     }
 }
 
+fn history<'a, D: Deserializer<'a>>(from: D) -> Result<Option<Retention>, D::Error> {
+    let bad =
+        || serde::de::Error::custom("history: not an age and a size such as \"90d,1G\", nor 0");
+    let text = match Time::deserialize(from).map_err(|_| bad())? {
+        Time::Seconds(number) => number.to_string(),
+        Time::Text(text) => text,
+    };
+    Retention::parse(&text).map(Some).ok_or_else(bad)
+}
+
 fn zones<'a, D: Deserializer<'a>>(from: D) -> Result<BTreeMap<String, Texts>, D::Error> {
     let zones = BTreeMap::<String, Texts>::deserialize(from)?;
     for (zone, texts) in &zones {
@@ -118,13 +140,19 @@ mod tests {
     fn a_whole_file_is_read_and_slips_are_found_by_their_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("feed.toml");
-        let whole = "publisher = \"ops\"\npoll = 300\nexpires = \"7d\"\n\
+        let whole = "publisher = \"ops\"\npoll = 300\nexpires = \"7d\"\nhistory = \"30d\"\n\
+            critical = \"brands.txt\"\n\
             [zone.\"ops.example\"]\ntitle = \"T\"\nurl = \"https://x\"\n\
             contact = \"c\"\nnotice = \"n\"\n";
         std::fs::write(&path, whole).unwrap();
         let config = FeedConfig::read(&path).unwrap();
         assert_eq!((config.poll, config.expires), (Some(300), Some(7 * DAY)));
+        assert_eq!(config.history.unwrap().seconds, 30 * DAY);
+        assert_eq!(config.critical, Some(dir.path().join("brands.txt")));
+        std::fs::write(&path, "history = 0").unwrap();
+        assert!(!FeedConfig::read(&path).unwrap().history.unwrap().is_on());
         for (slip, line) in [
+            ("history = 90", 1),
             ("poll = 300\npol = 1", 2),
             ("poll = 0", 1),
             ("\nexpires = \"31d\"", 2),

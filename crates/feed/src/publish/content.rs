@@ -14,6 +14,7 @@ use crate::folder::map_image;
 use crate::ids::{Id, Zone};
 use crate::manifest::{FORMAT, Manifest, Snapshot, Texts};
 use crate::path::{self, FeedPath};
+use crate::pointer::Pointer;
 
 use super::Issuer;
 use super::kept::Kept;
@@ -80,7 +81,10 @@ impl<'a> Given<'a> {
 
     fn prepare(self, issuer: &Issuer<'_>) -> Result<Prepared, Error> {
         let (tree, options) = (issuer.tree, issuer.options);
-        let last = tree.manifest(&self.zone)?;
+        let last = match tree.manifest(&self.zone) {
+            Err(_) if options.new_session => return self.first(issuer, None),
+            found => found.map_err(|error| lost(&self.zone, &error))?,
+        };
         let before = last.as_ref().map(|last| last.counts);
         if !options.force {
             likely(&self.zone, before.as_ref(), &self.counts)?;
@@ -165,15 +169,22 @@ impl<'a> Given<'a> {
 
 /// The manifest that the first of a session is made from.
 fn first_manifest(zone: &ZoneName, last: Option<Manifest>, issuer: &Issuer<'_>) -> Manifest {
-    let after = last
-        .as_ref()
-        .map_or(1, |last| last.session.saturating_add(1));
+    // Where the manifest is lost, its pointer still says after which issue and session to go on.
+    let pointer = issuer.tree.pointer(&FeedPath::pointer(zone));
+    let pointer = pointer.ok().flatten();
+    let comment = pointer.as_ref().map(Pointer::comment);
+    let line = comment.and_then(|comment| comment.zone.as_ref());
+    let session = last.as_ref().map(|last| last.session);
+    let session = session.max(line.map(|line| line.session));
+    let after = session.map_or(1, |session| session.saturating_add(1));
+    let issue = last.as_ref().map(|last| last.issue);
+    let issue = issue.max(comment.map(|comment| comment.issue));
     Manifest {
         format: FORMAT,
         zone: Zone(zone.clone()),
         publisher: issuer.facts.publisher.clone(),
         session: issuer.now.max(after),
-        issue: last.as_ref().map_or(0, |last| last.issue),
+        issue: issue.unwrap_or(0),
         serial: 0,
         created: 0,
         generated: last.as_ref().map_or(0, |last| last.generated),
@@ -193,6 +204,17 @@ fn first_manifest(zone: &ZoneName, last: Option<Manifest>, issuer: &Issuer<'_>) 
         statement: None,
         texts: last.map_or(Texts::default(), |last| last.texts),
         retired: None,
+    }
+}
+
+/// The manifest of a zone cannot be read: what to do about it.
+pub(super) fn lost(zone: &ZoneName, error: &Error) -> Error {
+    Error::NotPossible {
+        zone: zone.clone(),
+        what: format!(
+            "its manifest is missing or damaged ({}): publish its image with --new-session",
+            crate::error::chain(error)
+        ),
     }
 }
 

@@ -18,7 +18,9 @@ use super::kept::{Kept, Memory};
 use super::tree::Tree;
 
 /// How many deltas the manifest itself names: fewer where long texts and numbers leave less room.
-pub(super) const NEAR: [usize; 6] = [16, 12, 8, 4, 2, 1];
+/// Each costs every mirror 33 bytes an update, and saves those that are further behind a look at the
+/// delta index.
+pub(super) const NEAR: [usize; 4] = [8, 4, 2, 1];
 const LEVELS: [u64; 4] = [4, 16, 64, 256];
 /// Deltas older than this are dropped, however cheap.
 const OLDEST: u64 = 4 * 256;
@@ -46,7 +48,9 @@ pub(super) fn make(
     };
     let session = rblmap_delta::Session(manifest.session);
     let bytes = rblmap_delta::diff(old, new, session).map_err(failed)?;
-    let limits = rblmap_delta::Limits::default();
+    // Within what a mirror allows.
+    let larger = old.as_bytes().len().max(new.as_bytes().len());
+    let limits = rblmap_delta::Limits::for_image(larger as u64);
     let again = rblmap_delta::apply(old, &[&bytes], &limits).map_err(failed)?;
     if again != new.as_bytes() {
         return Err(Error::Result {
@@ -171,13 +175,13 @@ mod tests {
     }
 
     #[test]
-    fn the_manifest_names_sixteen_deltas_and_the_delta_index_the_rest() {
+    fn the_manifest_names_eight_deltas_and_the_delta_index_the_rest() {
         let memory = memory(40);
-        let offer = offer(&memory, 40, 16);
-        assert_eq!(offer.deltas.len(), 16);
-        assert_eq!(offer.deltas[0].from, 24);
+        let offer = offer(&memory, 40, NEAR[0]);
+        assert_eq!(offer.deltas.len(), 8);
+        assert_eq!(offer.deltas[0].from, 32);
         let merged: Vec<_> = offer.merged.iter().map(|e| (e.from, e.to)).collect();
-        assert_eq!(merged, [(24, 28), (28, 32), (32, 36), (36, 40)]);
+        assert_eq!(merged, [(32, 36), (36, 40)]);
         let all = offer.deltas.len() + offer.merged.len() + offer.delta_index.len();
         assert_eq!(all, memory.deltas.len());
     }

@@ -2,8 +2,10 @@
 //! come, and the statement of the offline key. A zone that begins later says it too.
 
 use crate::error::Error;
-use crate::key::{PublicKey, SigningKey};
+use crate::key::{PublicKey, Role, SigningKey};
 use crate::keyset::{Statement, StatementText};
+use crate::manifest::INDEX_LIMIT;
+use crate::path::FeedPath;
 use crate::pointer::Publisher;
 
 use super::PublishOptions;
@@ -64,6 +66,23 @@ impl FeedFacts {
             next_key: newest.and_then(|said| said.next_key.clone()),
             statement,
         })
+    }
+
+    /// Whether nobody has heard of a key: it did not sign the index, was not announced, and the
+    /// offline key did not put it in the place of another. Mirrors that know the feed refuse it.
+    pub(super) fn is_strange(&self, tree: &Tree, key: &SigningKey) -> bool {
+        let public = key.public();
+        let Ok(Some(pointer)) = tree.pointer(&FeedPath::index_pointer()) else {
+            return false;
+        };
+        let (path, hash) = (pointer.comment().target(), pointer.comment().hash);
+        let Ok(bytes) = tree.checked(&path, INDEX_LIMIT, hash) else {
+            return false;
+        };
+        let announced = self.next_key.as_ref() == Some(public);
+        let added = self.statement_text().add.contains(public);
+        let signed = pointer.verify(&bytes, [public]).is_ok();
+        key.role() == Role::Online && !announced && !added && !signed
     }
 
     /// The text of the statement, to be extended.

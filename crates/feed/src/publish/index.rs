@@ -18,7 +18,7 @@ pub(super) fn publish(issuer: &Issuer<'_>) -> Result<(), Error> {
     let (tree, facts, now) = (issuer.tree, issuer.facts, issuer.now);
     // One that is damaged is made again.
     let before = tree.index().ok().flatten();
-    let zones = zones(issuer, before.as_ref())?;
+    let Listed { zones, issue } = zones(issuer, before.as_ref())?;
     if zones.is_empty() {
         return Ok(());
     }
@@ -34,7 +34,8 @@ pub(super) fn publish(issuer: &Issuer<'_>) -> Result<(), Error> {
     let index = Index {
         format: FORMAT,
         publisher: facts.publisher.clone(),
-        issue: next_issue(before.map(|index| index.issue), now),
+        // Of an index that is lost the issue is not known, but seldom above those of the zones.
+        issue: next_issue(before.map(|index| index.issue).or(issue), now),
         generated: now,
         expires: now.saturating_add(holds),
         zones,
@@ -50,24 +51,33 @@ pub(super) fn publish(issuer: &Issuer<'_>) -> Result<(), Error> {
     tree.open_up(&[path, comment.target()].into())
 }
 
+/// The zones of a feed, and the highest issue of their pointers.
+struct Listed {
+    zones: Vec<IndexZone>,
+    issue: Option<u64>,
+}
+
 /// The zones there are. One whose manifest is damaged stays listed as it was.
-fn zones(issuer: &Issuer<'_>, before: Option<&Index>) -> Result<Vec<IndexZone>, Error> {
-    let mut zones = Vec::new();
+fn zones(issuer: &Issuer<'_>, before: Option<&Index>) -> Result<Listed, Error> {
+    let (mut zones, mut issue) = (Vec::new(), None);
     for zone in issuer.tree.zones()? {
         let known = || {
             let mut known = before.iter().flat_map(|index| &index.zones);
             known.find(|known| known.zone.0 == zone).cloned()
         };
         match issuer.tree.manifest(&zone) {
-            Ok(Some(manifest)) => zones.push(IndexZone {
-                zone: Zone(zone),
-                texts: manifest.texts,
-            }),
+            Ok(Some(manifest)) => {
+                issue = issue.max(Some(manifest.issue));
+                zones.push(IndexZone {
+                    zone: Zone(zone),
+                    texts: manifest.texts,
+                });
+            }
             Ok(None) => {}
             Err(_) => zones.extend(known()),
         }
     }
-    Ok(zones)
+    Ok(Listed { zones, issue })
 }
 
 fn signed_by_us(issuer: &Issuer<'_>) -> Result<bool, Error> {

@@ -102,7 +102,7 @@ impl Kept {
         dir.place(MEMORY, &state::to_bytes(memory), &Access::public())
     }
 
-    fn image_path(&self, session: u64, serial: u64) -> PathBuf {
+    pub(super) fn image_path(&self, session: u64, serial: u64) -> PathBuf {
         self.folder.join(image_name(session, serial))
     }
 
@@ -135,14 +135,21 @@ impl Kept {
         }
     }
 
-    /// Removes images that no delta is made from any more.
-    pub(super) fn forget(&self, memory: &Memory, serial: u64) -> Result<(), Error> {
+    /// Removes images that no delta is made from any more, but for that of `recorded`, the last serial
+    /// of the history: it knows the change from there on only once it was written.
+    pub(super) fn forget(
+        &self,
+        memory: &Memory,
+        serial: u64,
+        recorded: Option<u64>,
+    ) -> Result<(), Error> {
         let mut kept: BTreeSet<PathBuf> = memory
             .images
             .values()
             .map(|&s| self.image_path(memory.session, s))
             .collect();
         kept.insert(self.image_path(memory.session, serial));
+        kept.extend(recorded.map(|serial| self.image_path(memory.session, serial)));
         for entry in fs::read_dir(&self.folder).map_err(reading(&self.folder))? {
             let path = entry.map_err(reading(&self.folder))?.path();
             if path.extension().is_some_and(|end| end == "rbl") && !kept.contains(&path) {

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::key::{PublicKey, Role, SigningKey};
 use crate::keyset::{Statement, StatementText};
 
+use super::critical::Critical;
 use super::facts::FeedFacts;
 use super::tree::Tree;
 use super::{Issuer, PublishOptions, PublishReport};
@@ -56,6 +57,7 @@ pub fn change_keys(
         facts: &facts,
         key,
         options,
+        critical: &Critical::default(),
         now,
     };
     issuer.refresh_all()

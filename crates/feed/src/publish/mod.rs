@@ -6,8 +6,10 @@
 
 mod config;
 mod content;
+mod critical;
 mod deltas;
 mod facts;
+mod history;
 mod index;
 mod kept;
 mod keys;
@@ -30,7 +32,10 @@ use crate::manifest::{Manifest, Retired};
 use crate::time::DAY;
 
 pub use config::{FeedConfig, seconds};
+use critical::Critical;
+pub use critical::Lookalike;
 use facts::FeedFacts;
+pub(crate) use history::{folder as history_folder, newest_image};
 pub(crate) use kept::STATE;
 pub use keys::{KeyChange, change_keys};
 pub(crate) use prune::prune;
@@ -85,6 +90,9 @@ pub struct Published {
     /// Whether files of the feed that were missing or damaged were made again or left out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub mended: bool,
+    /// Names that are new and look like one that the configuration calls critical.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lookalikes: Vec<Lookalike>,
 }
 
 fn as_text<S: serde::Serializer>(zone: &ZoneName, out: S) -> Result<S::Ok, S::Error> {
@@ -98,12 +106,21 @@ pub struct PublishReport {
     pub zone: Option<ZoneName>,
     /// What was done.
     pub result: Result<Published, Error>,
+    /// What went wrong beside it: the history could not be written.
+    pub trouble: Vec<Error>,
 }
 
 impl PublishReport {
+    fn new(zone: Option<ZoneName>, result: Result<Published, Error>) -> PublishReport {
+        PublishReport {
+            zone,
+            result,
+            trouble: Vec::new(),
+        }
+    }
+
     fn failed(zone: Option<ZoneName>, error: Error) -> PublishReport {
-        let result = Err(error);
-        PublishReport { zone, result }
+        PublishReport::new(zone, Err(error))
     }
 }
 
@@ -114,6 +131,7 @@ struct Issuer<'a> {
     facts: &'a FeedFacts,
     key: &'a SigningKey,
     options: &'a PublishOptions,
+    critical: &'a Critical,
     now: u64,
 }
 
@@ -131,6 +149,7 @@ pub fn publish(
     now: u64,
 ) -> Result<Vec<PublishReport>, Error> {
     let tree = Tree::new(feed);
+    let critical = Critical::of(&options.config)?;
     let new = options.dry_run && !feed.exists();
     let _lock = match new {
         true => None,
@@ -160,14 +179,18 @@ pub fn publish(
         facts: &facts,
         key,
         options,
+        critical: &critical,
         now,
     };
-    if images.is_empty() {
-        return issuer.refresh_all();
-    }
-    let mut reports: Vec<PublishReport> = images.iter().map(|image| issuer.report(image)).collect();
-    if !options.dry_run {
-        issuer.index(&mut reports);
+    // Asked before the index is signed by it.
+    let stranger = facts.is_strange(&tree, key);
+    let mut reports = match images.is_empty() {
+        true => issuer.refresh_all()?,
+        false => issuer.publish_all(images),
+    };
+    if let Some(report) = reports.first_mut().filter(|_| stranger) {
+        let key = key.public().id();
+        report.trouble.push(Error::StrangeKey { key });
     }
     Ok(reports)
 }
@@ -212,9 +235,9 @@ impl Issuer<'_> {
                 what: "no zones to sign afresh: give an image".to_owned(),
             });
         }
-        let refresh = |zone: ZoneName| PublishReport {
-            result: zone::refresh(self, &zone),
-            zone: Some(zone),
+        let refresh = |zone: ZoneName| {
+            let result = zone::refresh(self, &zone);
+            PublishReport::new(Some(zone), result)
         };
         let mut reports: Vec<PublishReport> = zones.into_iter().map(refresh).collect();
         if !self.options.dry_run {
@@ -223,14 +246,34 @@ impl Issuer<'_> {
         Ok(reports)
     }
 
-    fn report(&self, image: &Path) -> PublishReport {
-        match content::prepare(self, image) {
-            Ok(prepared) => PublishReport {
-                zone: Some(prepared.zone().clone()),
-                result: zone::publish(self, prepared),
-            },
-            Err((zone, error)) => PublishReport::failed(zone, error),
+    fn publish_all(&self, images: &[PathBuf]) -> Vec<PublishReport> {
+        let mut reports: Vec<PublishReport> =
+            images.iter().map(|image| self.report(image)).collect();
+        if !self.options.dry_run {
+            self.index(&mut reports);
         }
+        reports
+    }
+
+    fn report(&self, image: &Path) -> PublishReport {
+        let prepared = match content::prepare(self, image) {
+            Ok(prepared) => prepared,
+            Err((zone, error)) => return PublishReport::failed(zone, error),
+        };
+        let zone = Some(prepared.zone().clone());
+        let result = self.critical.judge(&prepared, self.options.force);
+        let result = result.and_then(|lookalikes| {
+            let published = zone::publish(self, &prepared)?;
+            Ok(Published {
+                lookalikes,
+                ..published
+            })
+        });
+        let mut report = PublishReport::new(zone, result);
+        if report.result.is_ok() && !self.options.dry_run {
+            report.trouble = history::record(self, &prepared);
+        }
+        report
     }
 
     fn index(&self, reports: &mut Vec<PublishReport>) {

@@ -12,24 +12,25 @@ use crate::path::FeedPath;
 use crate::pointer::Pointer;
 use crate::time::DAY;
 
-use super::content::Prepared;
+use super::content::{Prepared, lost};
 use super::kept::{Kept, Memory};
 use super::tree::{Tree, referenced};
-use super::{Issuer, Published, deltas, prune};
+use super::{Issuer, Published, deltas, history, prune};
 
 /// A snapshot older than this is made anew with the next content, seconds: a mirror for which a
 /// delta is missing has a way that does not lead over all since.
 const SNAPSHOT_AGE: u64 = 2 * DAY;
 
 /// Publishes new content, or, where it is the same, a heartbeat.
-pub(super) fn publish(issuer: &Issuer<'_>, prepared: Prepared) -> Result<Published, Error> {
+pub(super) fn publish(issuer: &Issuer<'_>, prepared: &Prepared) -> Result<Published, Error> {
     let Prepared {
-        mut manifest,
+        manifest,
         image,
         before,
         old,
         new_content,
     } = prepared;
+    let (mut manifest, new_content) = (manifest.clone(), *new_content);
     let tree = issuer.tree;
     let zone = manifest.zone.0.clone();
     let mut published = Published {
@@ -38,10 +39,11 @@ pub(super) fn publish(issuer: &Issuer<'_>, prepared: Prepared) -> Result<Publish
         serial: manifest.serial,
         new_content,
         counts: manifest.counts,
-        before,
+        before: *before,
         delta: None,
         snapshot: None,
         mended: false,
+        lookalikes: Vec::new(),
     };
     if issuer.options.dry_run {
         return Ok(published);
@@ -49,21 +51,21 @@ pub(super) fn publish(issuer: &Issuer<'_>, prepared: Prepared) -> Result<Publish
     let kept = Kept::new(tree.root(), &zone);
     if new_content {
         let mut memory = recall(tree, &kept, &manifest, old.as_ref())?;
-        kept.keep(manifest.session, &image)?;
-        if let Some(old) = &old {
-            let made = deltas::advance(tree, &kept, &mut memory, &manifest, old, &image)?;
+        kept.keep(manifest.session, image)?;
+        if let Some(old) = old {
+            let made = deltas::advance(tree, &kept, &mut memory, &manifest, old, image)?;
             published.delta = Some(made);
         } else {
             memory.images.insert(memory.steps, manifest.serial);
         }
         if wants_snapshot(tree, &manifest, &memory, old.is_some(), issuer.now) {
-            manifest.snapshot = snapshot(tree, &manifest, &image)?;
+            manifest.snapshot = snapshot(tree, &manifest, image)?;
             memory.snapshot_made = issuer.now;
             published.snapshot = Some(manifest.snapshot.bytes);
         }
         deltas::drop_dear(&mut memory, manifest.serial, manifest.snapshot.bytes);
         // The way from the snapshot must stay, whatever it costs.
-        ensure_way(tree, &mut manifest, &memory, &image)?;
+        ensure_way(tree, &mut manifest, &memory, image)?;
         offer(tree, &mut manifest, &memory)?;
         if issuer.options.with_image {
             tree.put(&FeedPath::image(&zone), image.as_bytes())?;
@@ -80,7 +82,8 @@ pub(super) fn publish(issuer: &Issuer<'_>, prepared: Prepared) -> Result<Publish
 
 /// Signs the pointer of a zone afresh.
 pub(super) fn refresh(issuer: &Issuer<'_>, zone: &ZoneName) -> Result<Published, Error> {
-    let before = issuer.tree.manifest(zone)?;
+    let before = issuer.tree.manifest(zone);
+    let before = before.map_err(|error| lost(zone, &error))?;
     let before = before.ok_or_else(|| Error::NotPossible {
         zone: zone.clone(),
         what: "has no manifest".to_owned(),
@@ -97,6 +100,7 @@ pub(super) fn refresh(issuer: &Issuer<'_>, zone: &ZoneName) -> Result<Published,
         delta: None,
         snapshot: None,
         mended: false,
+        lookalikes: Vec::new(),
     };
     if !issuer.options.dry_run {
         published.mended = reissue(issuer, manifest)?;
@@ -219,7 +223,9 @@ fn snapshot(tree: &Tree, manifest: &Manifest, image: &Image) -> Result<Snapshot,
         source,
     };
     let bytes = rblmap_delta::pack(image, Session(manifest.session)).map_err(failed)?;
-    let again = rblmap_delta::unpack(&bytes, &Limits::default()).map_err(failed)?;
+    // Within what a mirror allows.
+    let limits = Limits::for_image(image.as_bytes().len() as u64);
+    let again = rblmap_delta::unpack(&bytes, &limits).map_err(failed)?;
     if again != image.as_bytes() {
         return Err(Error::Result {
             zone: zone.clone(),
@@ -322,5 +328,6 @@ fn finish(
         issuer.now,
     )?;
     kept.remember(memory)?;
-    kept.forget(memory, manifest.serial)
+    let recorded = history::last_serial(tree.root(), &zone);
+    kept.forget(memory, manifest.serial, recorded)
 }
