@@ -439,6 +439,17 @@ fn links_in_a_mirrors_folder_do_not_make_it_write_elsewhere() {
     assert_eq!(run.code, 6, "{}", run.stderr);
     feed.answers();
     assert_eq!(fs::read(&victim).unwrap(), b"precious");
+    // A folder in the place of one of ours.
+    fs::remove_file(feed.path("mirror/ops.example.log")).unwrap();
+    fs::create_dir(feed.path("elsewhere")).unwrap();
+    symlink(
+        feed.path("elsewhere"),
+        feed.path("mirror/ops.example.history"),
+    )
+    .unwrap();
+    let run = feed.mirror();
+    assert_eq!(run.code, 6, "{}", run.stderr);
+    assert!(files(&feed.path("elsewhere")).is_empty());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "tests may panic"
 )]
 
@@ -12,10 +13,11 @@ mod peers;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{command, files, finish};
+use common::{command, files, finish, rblmap};
 use peers::{Feed, free_port, nginx, tinyproxy};
 use serde_json::Value;
 
@@ -310,4 +312,110 @@ fn a_download_that_broke_off_goes_on() {
     feed.answers();
     feed.is_clean();
     assert!(!feed.path("mirror/.partial").exists());
+}
+
+/// Passes bytes on to a server; counts all of them, both ways.
+fn counting(server: u16) -> (String, Arc<AtomicU64>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let count = Arc::new(AtomicU64::new(0));
+    let counted = count.clone();
+    let pass = |mut from: TcpStream, mut to: TcpStream, count: Arc<AtomicU64>| {
+        let mut buffer = [0; 4096];
+        while let Ok(len @ 1..) = from.read(&mut buffer) {
+            count.fetch_add(len as u64, Ordering::SeqCst);
+            if to.write_all(&buffer[..len]).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(std::net::Shutdown::Write);
+    };
+    // Ends with the test.
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let client = client.unwrap();
+            let server = TcpStream::connect(("127.0.0.1", server)).unwrap();
+            let (back, forth) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            let (one, other) = (count.clone(), count.clone());
+            std::thread::spawn(move || pass(client, forth, one));
+            std::thread::spawn(move || pass(server, back, other));
+        }
+    });
+    (url, counted)
+}
+
+#[test]
+fn all_bytes_of_an_update_over_http_stay_within_the_gate() {
+    let feed = Feed::new();
+    // As many issues as a manifest names deltas.
+    for count in 0..18 {
+        feed.publish_scattered_with(3000, count);
+    }
+    let server = nginx(feed.dir.path(), &feed.path("feed"), false);
+    let (url, count) = counting(server.port);
+    // In the second in which a pointer was written, its ETag is not kept.
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(feed.mirror_from(&url, &[]).code, 0);
+    feed.publish_scattered_with(3000, 18);
+    count.store(0, Ordering::SeqCst);
+    // Without --zone: the index is looked at, too.
+    let run = feed.mirror_from(&url, &["--json"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let line: Value = serde_json::from_str(&run.stdout).unwrap();
+    let delta = line["update"]["bytes"].as_u64().unwrap();
+    let bytes = count.load(Ordering::SeqCst);
+    println!("{bytes} bytes for a delta of {delta}");
+    assert!(
+        bytes > delta && bytes <= delta + 3072,
+        "{bytes} bytes for a delta of {delta}"
+    );
+}
+
+#[test]
+fn a_pointer_that_ran_out_in_a_cache_is_asked_for_past_it() {
+    let feed = Feed::new();
+    feed.publish(500);
+    let root = feed.path("feed");
+    let (root_arg, key) = (feed.arg("feed"), feed.arg("ops.key"));
+    let publish = |expires: &str| {
+        let run = rblmap(["publish", &root_arg, "--key", &key, "--expires", expires]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    };
+    publish("2s");
+    let pointer = root.join("ops.example/current.minisig");
+    let stale = fs::read(&pointer).unwrap();
+    let served = root.clone();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let heard = asked.clone();
+    // A cache that answers by itself whatever the validators, unless it is told twice.
+    let source = bad_server(move |request, stream| {
+        let path = request.split(' ').nth(1).unwrap()[1..].to_owned();
+        let fresh = request.to_ascii_lowercase().contains("pragma: no-cache");
+        let is_pointer = path == "ops.example/current.minisig";
+        let bytes = match is_pointer && !fresh {
+            true => stale.clone(),
+            false => fs::read(served.join(&path)).unwrap_or_default(),
+        };
+        if is_pointer {
+            heard.lock().unwrap().push(request.to_owned());
+        }
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nETag: \"kept\"\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            bytes.len()
+        );
+        let _ = stream.write_all(head.as_bytes());
+        let _ = stream.write_all(&bytes);
+    });
+    let zone = ["--zone", "ops.example"];
+    assert_eq!(feed.mirror_from(&source, &zone).code, 0);
+    std::thread::sleep(Duration::from_millis(2100));
+    publish("24h");
+    let run = feed.mirror_from(&source, &zone);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let shown = rblmap(["status", &feed.arg("mirror")]);
+    assert_eq!(shown.code, 0, "{}", shown.stdout);
+    let asked = asked.lock().unwrap();
+    let last = asked.last().unwrap().to_ascii_lowercase();
+    assert!(last.contains("cache-control: no-cache"), "{last}");
+    assert!(!last.contains("if-none-match"), "{last}");
 }

@@ -61,11 +61,12 @@ pub(crate) fn cheapest(from: u64, to: u64, deltas: &[DeltaFile]) -> Option<Vec<D
     Some(path)
 }
 
-/// The cheaper of: deltas from `from`, if there is an image; the snapshot and the deltas after it.
+/// The cheaper of: deltas from `from`, if there is an image; the snapshot, if it can be had, and the
+/// deltas after it.
 pub(crate) fn plan(
     from: Option<u64>,
     to: u64,
-    snapshot: Snapshot,
+    snapshot: Option<Snapshot>,
     deltas: &[DeltaFile],
 ) -> Option<Chain> {
     let update = from
@@ -74,10 +75,8 @@ pub(crate) fn plan(
             snapshot: None,
             deltas,
         });
-    let whole = cheapest(snapshot.serial, to, deltas).map(|deltas| Chain {
-        snapshot: Some(snapshot),
-        deltas,
-    });
+    let whole = snapshot.and_then(|begin| cheapest(begin.serial, to, deltas));
+    let whole = whole.map(|deltas| Chain { snapshot, deltas });
     update.into_iter().chain(whole).min_by_key(Chain::bytes)
 }
 
@@ -149,17 +148,18 @@ mod tests {
 
     #[test]
     fn a_snapshot_is_taken_where_deltas_cost_more() {
-        let snapshot = Snapshot {
+        let snapshot = Some(Snapshot {
             serial: 3,
             bytes: 50,
             hash: FileHash::of(b""),
-        };
+        });
         let deltas = [delta(1, 2, 40), delta(2, 3, 40), delta(3, 4, 5)];
         let from_start = plan(Some(1), 4, snapshot, &deltas).unwrap();
-        assert_eq!(from_start.snapshot, Some(snapshot));
+        assert_eq!(from_start.snapshot, snapshot);
         assert_eq!(from_start.bytes(), 55);
         assert_eq!(plan(Some(2), 4, snapshot, &deltas).unwrap().snapshot, None);
         assert_eq!(plan(None, 4, snapshot, &deltas).unwrap().bytes(), 55);
         assert_eq!(plan(Some(9), 4, snapshot, &[]), None);
+        assert_eq!(plan(None, 4, None, &deltas), None);
     }
 }

@@ -9,6 +9,7 @@ use rblmap_content::ZoneName;
 use rblmap_image::TEMP_PREFIX;
 use serde::{Deserialize, Serialize};
 
+use crate::chain;
 use crate::check::{self, Checked, Look};
 use crate::delta_file::DeltaFile;
 use crate::digest::FileHash;
@@ -17,7 +18,7 @@ use crate::error::Error;
 use crate::fetcher::{Fetcher, Pointers};
 use crate::ids::Zone;
 use crate::key::{PublicKey, Role};
-use crate::manifest::{DeltaIndex, INDEX_LIMIT, Index, MANIFEST_LIMIT};
+use crate::manifest::{DeltaIndex, DeltaIndexFile, INDEX_LIMIT, Index, MANIFEST_LIMIT, Manifest};
 use crate::path::{self, FeedPath};
 use crate::pointer::POINTER_LIMIT;
 use crate::publish::{STATE, Tree, prune, referenced};
@@ -35,6 +36,9 @@ pub(crate) struct RelayState {
     pub(crate) checked: u64,
     #[serde(default)]
     unreferenced: BTreeMap<String, u64>,
+    /// Whether files are missing that the manifest names, and that no way has to lead over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    incomplete: bool,
 }
 
 impl RelayState {
@@ -90,7 +94,9 @@ const MARGIN: u64 = 1 << 20;
 
 /// Brings the tree at `to` up to date with a source, once: for each zone the new files first, the
 /// pointer last, the index after all zones. `now` is in seconds since 1970. A zone that fails does
-/// not keep the others, and its tree then leads where it led.
+/// not keep the others, and its tree then leads where it led. A delta that the source does not have
+/// keeps the pointer only where no way leads around it: mirrors take the snapshot instead. It is told,
+/// and asked for again in each run.
 ///
 /// # Errors
 /// What concerns all zones: a folder that cannot be written or is locked by another run, a source
@@ -212,31 +218,30 @@ impl Relay<'_> {
 
     fn zone(&mut self, zone: &ZoneName, memory: &mut RelayState) -> Result<(), Error> {
         let (trust, state) = (&mut self.trust.trust, &memory.state);
-        let look = check::zone(self.fetcher, zone, trust, state, self.now)?;
-        let Look::New(checked) = look else {
-            return Ok(());
+        let checked = match check::zone(self.fetcher, zone, trust, state, self.now)? {
+            Look::New(checked) => checked,
+            Look::Same if memory.incomplete => return self.complete(zone, memory),
+            Look::Same => return Ok(()),
         };
         let manifest = &checked.document;
         self.room(manifest.snapshot.bytes)?;
         let snapshot = &manifest.snapshot;
         let len = Some(snapshot.bytes);
         self.bring(&snapshot.path(zone), len, snapshot.bytes, snapshot.hash)?;
-        let mut deltas: Vec<DeltaFile> = [&manifest.deltas[..], &manifest.merged[..]].concat();
-        if let Some(file) = &manifest.delta_index {
-            let path = file.path(zone);
-            self.bring(&path, Some(file.bytes), INDEX_LIMIT, file.hash)?;
-            let bytes = self.tree.checked(&path, INDEX_LIMIT, file.hash)?;
-            deltas.extend(DeltaIndex::read(&path, &bytes, manifest)?.deltas);
-        }
-        for delta in &deltas {
-            let len = Some(delta.bytes);
-            self.bring(&delta.path(zone), len, delta.bytes, delta.hash)?;
-        }
+        let missing = self.bring_deltas(zone, manifest)?;
         let target = FeedPath::manifest(zone, manifest.issue, checked.hash);
         self.bring(&target, None, MANIFEST_LIMIT, checked.hash)?;
-        self.tree.verify(manifest)?;
+        if missing.is_none() {
+            self.tree.verify(manifest)?;
+        }
         self.move_pointer(&FeedPath::pointer(zone))?;
         self.relayed.zones += 1;
+        memory.state.seen = Some(checked.seen(self.now));
+        memory.incomplete = missing.is_some();
+        if let Some(missing) = missing {
+            // Nothing is pruned meanwhile: what refers to what is not known.
+            return Err(missing);
+        }
         let mut referenced = referenced(&self.tree, manifest)?;
         referenced.insert(target);
         let since = &mut memory.unreferenced;
@@ -247,9 +252,63 @@ impl Relay<'_> {
             since,
             manifest.poll,
             self.now,
-        )?;
-        memory.state.seen = Some(checked.seen(self.now));
+        )
+    }
+
+    /// Asks once more for what was missing of the manifest that is served.
+    fn complete(&mut self, zone: &ZoneName, memory: &mut RelayState) -> Result<(), Error> {
+        if let Some(manifest) = self.tree.manifest(zone)?
+            && let Some(missing) = self.bring_deltas(zone, &manifest)?
+        {
+            return Err(missing);
+        }
+        memory.incomplete = false;
         Ok(())
+    }
+
+    /// Brings all deltas that a manifest names. Gives why some are missing, where the others and the
+    /// snapshot lead to its serial without them.
+    fn bring_deltas(
+        &mut self,
+        zone: &ZoneName,
+        manifest: &Manifest,
+    ) -> Result<Option<Error>, Error> {
+        let mut deltas: Vec<DeltaFile> = [&manifest.deltas[..], &manifest.merged[..]].concat();
+        let mut missing = None;
+        if let Some(file) = &manifest.delta_index {
+            match self.bring_delta_index(zone, manifest, file) {
+                Ok(more) => deltas.extend(more),
+                Err(error) => note_missing(error, &mut missing)?,
+            }
+        }
+        let mut there = Vec::new();
+        for delta in deltas {
+            let len = Some(delta.bytes);
+            match self.bring(&delta.path(zone), len, delta.bytes, delta.hash) {
+                Ok(()) => there.push(delta),
+                Err(error) => note_missing(error, &mut missing)?,
+            }
+        }
+        match missing {
+            Some(error)
+                if chain::cheapest(manifest.snapshot.serial, manifest.serial, &there).is_none() =>
+            {
+                Err(error)
+            }
+            missing => Ok(missing),
+        }
+    }
+
+    fn bring_delta_index(
+        &mut self,
+        zone: &ZoneName,
+        manifest: &Manifest,
+        file: &DeltaIndexFile,
+    ) -> Result<Vec<DeltaFile>, Error> {
+        let path = file.path(zone);
+        self.bring(&path, Some(file.bytes), INDEX_LIMIT, file.hash)?;
+        let bytes = self.tree.checked(&path, INDEX_LIMIT, file.hash)?;
+        Ok(DeltaIndex::read(&path, &bytes, manifest)?.deltas)
     }
 
     /// A file that is not in the tree yet, as it was published.
@@ -314,5 +373,17 @@ impl Relay<'_> {
         };
         let bytes = self.fetcher.take(&want, &Remarks::default())?;
         self.tree.put(path, &bytes)
+    }
+}
+
+/// Keeps the first error about a file that the source does not have, or has damaged; any other is the
+/// end.
+fn note_missing(error: Error, missing: &mut Option<Error>) -> Result<(), Error> {
+    match error {
+        Error::NotAFeed { .. } | Error::Hash { .. } => {
+            missing.get_or_insert(error);
+            Ok(())
+        }
+        error => Err(error),
     }
 }

@@ -63,13 +63,13 @@ pub(crate) struct TrustFile {
     written: Option<Trust>,
     /// Whether `--new-trust` replaced what was there.
     pub(crate) replaced: bool,
-    /// The file was damaged, and the copy before it was taken.
+    /// The file was damaged, and its copy was taken.
     pub(crate) restored: Option<String>,
 }
 
 const PREFIX: &str = ".trust-";
 const END: &str = ".json";
-/// The copy of the trust before the last change.
+/// A second copy of the trust, for when the first is damaged.
 const COPY: &str = ".copy";
 
 impl TrustFile {
@@ -153,19 +153,18 @@ impl TrustFile {
         self.written.is_some() && !self.replaced
     }
 
-    /// Writes it, if it changed; the one before stays as a copy.
+    /// Writes it, if it changed or was damaged. The copy says the same and is written first: one
+    /// from before the offline key removed a key would bring that key back.
     pub(crate) fn write(&mut self, dir: &Dir) -> Result<(), Error> {
-        if self.written.as_ref() == Some(&self.trust) {
+        if self.written.as_ref() == Some(&self.trust) && self.restored.is_none() {
             return Ok(());
         }
-        if let Some(before) = &self.written
-            && !self.replaced
-        {
-            let copy = format!("{}{COPY}", self.name);
-            dir.place(&copy, &state::to_bytes(before), &Access::public())?;
-        }
-        dir.place(&self.name, &state::to_bytes(&self.trust), &Access::public())?;
+        let bytes = state::to_bytes(&self.trust);
+        let copy = format!("{}{COPY}", self.name);
+        dir.place(&copy, &bytes, &Access::public())?;
+        dir.place(&self.name, &bytes, &Access::public())?;
         self.written = Some(self.trust.clone());
+        self.restored = None;
         Ok(())
     }
 }
@@ -185,10 +184,23 @@ pub(crate) fn all(dir: &Dir) -> Result<Vec<(String, Trust, Option<String>)>, Err
                 let copy = state::read_in::<Trust>(dir, &format!("{name}{COPY}"));
                 match copy {
                     Ok(Some(trust)) => found.push((name, trust, Some(damage.to_string()))),
-                    Ok(None) | Err(_) => return Err(damage),
+                    Ok(None) | Err(_) => return Err(lost(dir, &name, &damage)),
                 }
             }
         }
     }
     Ok(found)
+}
+
+/// Both copies are damaged: which keys were removed is not known any more, so a person decides.
+fn lost(dir: &Dir, name: &str, damage: &Error) -> Error {
+    match damage {
+        Error::Config { what, .. } => Error::Config {
+            path: dir.path().join(name),
+            what: format!("{what}, and so is its copy; --new-trust begins anew from --key"),
+        },
+        _ => {
+            crate::error::reading(dir.path().join(name))(std::io::Error::other(damage.to_string()))
+        }
+    }
 }

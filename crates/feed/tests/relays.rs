@@ -13,6 +13,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rblmap_feed::{Error, Outcome, RelaySettings, Relayed, Source, read_public, relay};
+use serde_json::json;
 
 use world::{World, files};
 
@@ -134,4 +135,38 @@ fn bare_rsync_in_two_passes_serves_the_tree_on() {
         assert!(!world.path("copy/.state").exists());
         serves(&mut world, "copy", serial.into());
     }
+}
+
+#[test]
+fn a_relay_prunes_and_keeps_room_whatever_its_publisher_says() {
+    let mut world = World::new();
+    world.publish(&list(1000));
+    relayed(&world, "feed", "one").unwrap();
+    let first = files(&world.path("one/ops.example/m")).remove(0);
+    // Looks every thousand years, says the publisher: its old files go all the same.
+    for _ in 0..2 {
+        world.now += 4 * world::DAY;
+        world.refresh();
+        world.forge(|manifest| {
+            manifest["issue"] = json!(manifest["issue"].as_u64().unwrap() + 1);
+            manifest["poll"] = json!(1000 * 365 * world::DAY);
+        });
+        let done = relayed(&world, "feed", "one");
+        assert!(
+            matches!(done, Ok(_) | Err(Error::Manifest { .. })),
+            "{done:?}"
+        );
+        world.now += 60;
+        world.refresh();
+        relayed(&world, "feed", "one").unwrap();
+    }
+    assert!(!first.exists(), "{}", first.display());
+    // What no disk has room for is refused before it is fetched.
+    world.forge(|manifest| {
+        manifest["issue"] = json!(manifest["issue"].as_u64().unwrap() + 1);
+        manifest["snapshot"]["bytes"] = json!(u64::MAX / 4);
+    });
+    let error = relayed(&world, "feed", "one").unwrap_err();
+    assert!(matches!(error, Error::Full { .. }), "{error}");
+    serves(&mut world, "one", 1);
 }

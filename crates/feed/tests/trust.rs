@@ -235,7 +235,18 @@ fn a_damaged_trust_is_read_from_its_copy_and_a_lost_one_is_told() {
         "{}.copy",
         trust.file_name().unwrap().to_string_lossy()
     ));
-    fs::copy(&trust, &copy).unwrap();
+    fs::write(&trust, "").unwrap();
+    // The copy knows what the trust knew: a key that was removed stays removed.
+    let honest = world.save();
+    let stolen = world.key();
+    world
+        .publish_as("ops.example", &list(1002), &stolen)
+        .unwrap();
+    let reports = mirror(&world.folder(), &world.settings, world.now).unwrap();
+    let error = reports.into_iter().find_map(|report| report.result.err());
+    let error = error.unwrap();
+    assert!(matches!(error, Error::Signature { .. }), "{error}");
+    world.restore(&honest);
     fs::write(&trust, "").unwrap();
     world.now += 60;
     world.refresh_as(&new).unwrap();
@@ -244,10 +255,15 @@ fn a_damaged_trust_is_read_from_its_copy_and_a_lost_one_is_told() {
         reports.iter().all(|report| report.result.is_ok()),
         "{reports:?}"
     );
+    assert!(
+        fs::read(&trust).unwrap() == fs::read(&copy).unwrap(),
+        "it is mended"
+    );
     fs::write(&trust, "").unwrap();
     fs::write(&copy, "").unwrap();
     let lost = mirror(&world.folder(), &world.settings, world.now).unwrap_err();
     assert!(matches!(lost, Error::Config { .. }), "{lost}");
+    assert!(lost.to_string().contains("--new-trust"), "{lost}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod events;
 mod install;
 mod running;
 mod sources;
+mod unfold;
 mod update;
 
 use std::collections::BTreeSet;
@@ -199,7 +200,7 @@ pub fn mirror(folder: &Folder, settings: &Settings, now: u64) -> Result<Vec<Repo
     for error in [done.err(), removed.err()].into_iter().flatten() {
         reports.push(Report::failed(None, error));
     }
-    crate::history::record_all(folder, settings, &mut reports, now);
+    crate::history::record_all(&dir, settings, &mut reports, now);
     Ok(reports)
 }
 

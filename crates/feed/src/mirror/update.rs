@@ -22,13 +22,13 @@ use crate::trust::Trust;
 use super::audit::{content_of, false_content, hash_of};
 use super::install::{self, Settled};
 use super::running::running;
+use super::unfold::{Ways, result, same_bytes, unfold, wants};
 use super::{Outcome, Run, Update, events};
 
 /// Room that is left beside what an update needs, bytes.
 const MARGIN: u64 = 64 << 10;
-/// The limit on the unpacked size: this many times the image, plus [`PAYLOAD_LEAST`].
-const PAYLOAD_FACTOR: u64 = 16;
-const PAYLOAD_LEAST: u64 = 1 << 20;
+/// So many ways are tried at most.
+const WAYS: usize = 6;
 
 /// Tries to bring a zone up to date from one source. The state changes on success, or where a
 /// guard refused.
@@ -252,40 +252,50 @@ impl Follow<'_> {
         Ok(())
     }
 
-    /// Fetches what the cheapest chain needs and makes the image; if deltas do not lead there, from
-    /// the snapshot.
+    /// Fetches what the cheapest chain needs and makes the image. A file that is missing or damaged
+    /// is done without, as long as another way leads there; deltas that lead elsewhere are given up
+    /// for the snapshot.
     fn fetch(
         &self,
         base: Option<&Image>,
         next: &mut State,
         trouble: &mut Vec<Error>,
     ) -> Result<(Image, Chain), Error> {
-        let made = self
-            .plan(base)
-            .and_then(|chain| Ok((self.make(base, &chain)?, chain)));
-        let (image, chain) = match made {
-            Err(error) if base.is_some() && may_be_mended_by_snapshot(&error) => {
-                next.totals.fallbacks += 1;
-                trouble.push(error);
-                let chain = self.plan(None)?;
-                (self.make(None, &chain)?, chain)
+        let mut ways = Ways::new(base, &self.checked.document);
+        let mut failed = None;
+        for _ in 0..WAYS {
+            let chain = match self.plan(&ways) {
+                Ok(chain) => chain,
+                Err(error) => return Err(failed.unwrap_or(error)),
+            };
+            let error = match self.make(ways.base, &chain) {
+                Ok(image) => {
+                    let snapshot = chain.snapshot.map_or(0, |snapshot| snapshot.bytes);
+                    next.totals.snapshot_bytes += snapshot;
+                    next.totals.delta_bytes += chain.bytes() - snapshot;
+                    trouble.extend(failed);
+                    return Ok((image, chain));
+                }
+                Err(error) => error,
+            };
+            if !may_be_mended(&error) || !ways.without(self.zone, &chain, &error) {
+                trouble.extend(failed);
+                return Err(error);
             }
-            made => made?,
-        };
-        let snapshot = chain.snapshot.map_or(0, |snapshot| snapshot.bytes);
-        next.totals.snapshot_bytes += snapshot;
-        next.totals.delta_bytes += chain.bytes() - snapshot;
-        Ok((image, chain))
+            next.totals.fallbacks += 1;
+            trouble.extend(failed.replace(error));
+        }
+        Err(failed.unwrap_or_else(|| no_manifest(self.zone)))
     }
 
     /// The cheapest chain; older deltas are looked up only where those in the manifest do not
     /// suffice.
-    fn plan(&self, base: Option<&Image>) -> Result<Chain, Error> {
+    fn plan(&self, ways: &Ways<'_>) -> Result<Chain, Error> {
         let manifest = &self.checked.document;
-        let from = base.map(Image::serial);
+        let (from, to, snapshot) = (ways.base.map(Image::serial), manifest.serial, ways.snapshot);
         let mut deltas: Vec<DeltaFile> = [&manifest.deltas[..], &manifest.merged[..]].concat();
-        let to = manifest.serial;
-        let near = chain::plan(from, to, manifest.snapshot, &deltas);
+        deltas.retain(|delta| !ways.avoided.contains(delta));
+        let near = chain::plan(from, to, snapshot, &deltas);
         if let Some(chain) = near.as_ref().filter(|chain| chain.snapshot.is_none()) {
             return Ok(chain.clone());
         }
@@ -300,13 +310,16 @@ impl Follow<'_> {
                 DeltaIndex::read(&path, &bytes, manifest)
             });
             match (more, &near) {
-                (Ok(index), _) => deltas.extend(index.deltas),
+                (Ok(index), _) => {
+                    let known = index.deltas.into_iter();
+                    deltas.extend(known.filter(|delta| !ways.avoided.contains(delta)));
+                }
                 // There is a way without it.
-                (Err(error), Some(_)) if may_be_mended_by_snapshot(&error) => {}
+                (Err(error), Some(_)) if may_be_mended(&error) => {}
                 (Err(error), _) => return Err(error),
             }
         }
-        chain::plan(from, to, manifest.snapshot, &deltas).ok_or_else(|| Error::Manifest {
+        chain::plan(from, to, snapshot, &deltas).ok_or_else(|| Error::Manifest {
             path: FeedPath::pointer(&manifest.zone.0).to_string(),
             what: "no way from the snapshot to the serial".to_owned(),
         })
@@ -354,14 +367,12 @@ impl Follow<'_> {
     /// What unpacking may take: what the manifest says that comes of it, with room.
     fn limits(&self, base: Option<&Image>) -> Limits {
         let old = base.map_or(0, |image| image.as_bytes().len() as u64);
-        let image = self.checked.document.counts.image.max(old);
-        let most = image
-            .saturating_mul(PAYLOAD_FACTOR)
-            .saturating_add(PAYLOAD_LEAST);
+        let most = Limits::for_image(self.checked.document.counts.image.max(old));
         let given = self.run.settings.limits;
         Limits {
-            payload: given.payload.min(most),
-            ..given
+            payload: given.payload.min(most.payload),
+            entries: given.entries.min(most.entries),
+            zones: given.zones.min(most.zones),
         }
     }
 
@@ -422,8 +433,8 @@ impl Follow<'_> {
     }
 }
 
-/// Whether the snapshot may do where deltas do not: they are missing, damaged or lead elsewhere.
-fn may_be_mended_by_snapshot(error: &Error) -> bool {
+/// Whether another way may do: files are missing, damaged or lead elsewhere.
+fn may_be_mended(error: &Error) -> bool {
     matches!(error, Error::NotAFeed { .. }) || error.class() == Class::Damaged
 }
 
@@ -462,62 +473,6 @@ fn update(
     }
 }
 
-/// The files of a chain, in its order.
-fn wants(zone: &ZoneName, chain: &Chain) -> Vec<(Want, FileHash)> {
-    let snapshot = chain
-        .snapshot
-        .iter()
-        .map(|snapshot| (want(snapshot.path(zone), snapshot.bytes), snapshot.hash));
-    let deltas = chain
-        .deltas
-        .iter()
-        .map(|delta| (want(delta.path(zone), delta.bytes), delta.hash));
-    snapshot.chain(deltas).collect()
-}
-
-fn want(path: FeedPath, limit: u64) -> Want {
-    let kind = WantKind::Fixed;
-    Want { path, limit, kind }
-}
-
-/// Snapshot and deltas to the bytes of an image.
-fn unfold(
-    limits: &Limits,
-    zone: &ZoneName,
-    running: Option<&Image>,
-    chain: &Chain,
-    files: &[Vec<u8>],
-    wants: &[(Want, FileHash)],
-) -> Result<Vec<u8>, Error> {
-    let named = |index: usize| {
-        wants
-            .get(index)
-            .map_or(String::new(), |(w, _)| w.path.to_string())
-    };
-    let unpacked;
-    let (base, deltas) = match (chain.snapshot, running, files.split_first()) {
-        (Some(_), _, Some((snapshot, deltas))) => {
-            let bytes = rblmap_delta::unpack(snapshot, limits);
-            let bytes = bytes.map_err(|source| Error::Delta {
-                path: named(0),
-                source,
-            })?;
-            if deltas.is_empty() {
-                return Ok(bytes);
-            }
-            unpacked = Image::from_vec(bytes).map_err(|error| result(zone, &error))?;
-            (&unpacked, deltas)
-        }
-        (None, Some(image), _) => (image, files),
-        _ => return Err(result(zone, &"nothing to begin from")),
-    };
-    let deltas: Vec<&[u8]> = deltas.iter().map(Vec::as_slice).collect();
-    rblmap_delta::apply(base, &deltas, limits).map_err(|source| Error::Delta {
-        path: named(wants.len().saturating_sub(1)),
-        source,
-    })
-}
-
 /// The image is what the manifest says, to the count.
 fn check_result(manifest: &Manifest, image: &Image) -> Result<(), Error> {
     let zone = &manifest.zone.0;
@@ -547,18 +502,6 @@ fn check_result(manifest: &Manifest, image: &Image) -> Result<(), Error> {
     }
 }
 
-fn same_bytes(path: &FeedPath, bytes: &[u8], len: u64, hash: FileHash) -> Result<(), Error> {
-    let what = if bytes.len() as u64 != len {
-        "length"
-    } else if FileHash::of(bytes) != hash {
-        "hash"
-    } else {
-        return Ok(());
-    };
-    let path = path.to_string();
-    Err(Error::Hash { path, what })
-}
-
 /// Refuses early what would fill the disk: the files, the image, and the one before it.
 fn room(run: &Run<'_>, files: u64, manifest: &Manifest) -> Result<(), Error> {
     let needed = files
@@ -573,11 +516,4 @@ fn room(run: &Run<'_>, files: u64, manifest: &Manifest) -> Result<(), Error> {
         needed,
         free,
     })
-}
-
-fn result(zone: &ZoneName, what: &dyn std::fmt::Display) -> Error {
-    Error::Result {
-        zone: zone.clone(),
-        what: what.to_string(),
-    }
 }

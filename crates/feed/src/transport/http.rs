@@ -69,7 +69,10 @@ fn agent(options: &Options) -> Agent {
         .max_redirects_will_error(false)
         .timeout_connect(Some(options.timeout))
         .timeout_recv_response(Some(options.timeout))
-        .user_agent(concat!("rblmap/", env!("CARGO_PKG_VERSION")));
+        // Says nothing that a server of files needs: an update is to take few bytes.
+        .accept("")
+        .accept_encoding("")
+        .user_agent("rblmap");
     let given = options.authorities.clone();
     if let Some(certificates) = given.or_else(of_system).map(|pem| certificates(&pem))
         && !certificates.is_empty()

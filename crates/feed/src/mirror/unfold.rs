@@ -1,0 +1,136 @@
+//! The files of a chain: which they are, whether they are those that were published, and what comes
+//! of them.
+
+use rblmap::Image;
+use rblmap_content::ZoneName;
+use rblmap_delta::Limits;
+
+use crate::chain::Chain;
+use crate::delta_file::DeltaFile;
+use crate::digest::FileHash;
+use crate::error::Error;
+use crate::manifest::{Manifest, Snapshot};
+use crate::path::FeedPath;
+use crate::transport::{Want, WantKind};
+
+/// From where a chain may begin, and over which files it does not lead.
+#[derive(Debug)]
+pub(super) struct Ways<'a> {
+    /// The image that runs, as long as deltas are tried from it.
+    pub(super) base: Option<&'a Image>,
+    /// The snapshot, as long as it is not known to be missing or damaged.
+    pub(super) snapshot: Option<Snapshot>,
+    /// Deltas that are missing or damaged.
+    pub(super) avoided: Vec<DeltaFile>,
+}
+
+impl<'a> Ways<'a> {
+    pub(super) fn new(base: Option<&'a Image>, manifest: &Manifest) -> Ways<'a> {
+        Ways {
+            base,
+            snapshot: Some(manifest.snapshot),
+            avoided: Vec::new(),
+        }
+    }
+
+    /// Leaves out what made a chain fail; whether that leaves another chain to try.
+    pub(super) fn without(&mut self, zone: &ZoneName, chain: &Chain, error: &Error) -> bool {
+        let file = error.file_of_feed();
+        let is_it = |path: FeedPath| file == Some(path.as_str());
+        if chain
+            .snapshot
+            .is_some_and(|snapshot| is_it(snapshot.path(zone)))
+        {
+            self.snapshot = None;
+            return true;
+        }
+        if let Some(delta) = chain.deltas.iter().find(|delta| is_it(delta.path(zone))) {
+            self.avoided.push(*delta);
+            return true;
+        }
+        // Each file is as it was published, and they lead elsewhere.
+        self.base.take().is_some() && chain.snapshot.is_none()
+    }
+}
+
+/// The files of a chain, in its order.
+pub(super) fn wants(zone: &ZoneName, chain: &Chain) -> Vec<(Want, FileHash)> {
+    let snapshot = chain
+        .snapshot
+        .iter()
+        .map(|snapshot| (want(snapshot.path(zone), snapshot.bytes), snapshot.hash));
+    let deltas = chain
+        .deltas
+        .iter()
+        .map(|delta| (want(delta.path(zone), delta.bytes), delta.hash));
+    snapshot.chain(deltas).collect()
+}
+
+fn want(path: FeedPath, limit: u64) -> Want {
+    let kind = WantKind::Fixed;
+    Want { path, limit, kind }
+}
+
+/// Snapshot and deltas to the bytes of an image.
+pub(super) fn unfold(
+    limits: &Limits,
+    zone: &ZoneName,
+    running: Option<&Image>,
+    chain: &Chain,
+    files: &[Vec<u8>],
+    wants: &[(Want, FileHash)],
+) -> Result<Vec<u8>, Error> {
+    let named = |index: usize| {
+        wants
+            .get(index)
+            .map_or(String::new(), |(w, _)| w.path.to_string())
+    };
+    let unpacked;
+    let (base, deltas) = match (chain.snapshot, running, files.split_first()) {
+        (Some(_), _, Some((snapshot, deltas))) => {
+            let bytes = rblmap_delta::unpack(snapshot, limits);
+            let bytes = bytes.map_err(|source| Error::Delta {
+                path: named(0),
+                source,
+            })?;
+            if deltas.is_empty() {
+                return Ok(bytes);
+            }
+            unpacked = Image::from_vec(bytes).map_err(|error| result(zone, &error))?;
+            (&unpacked, deltas)
+        }
+        (None, Some(image), _) => (image, files),
+        _ => return Err(result(zone, &"nothing to begin from")),
+    };
+    let deltas: Vec<&[u8]> = deltas.iter().map(Vec::as_slice).collect();
+    rblmap_delta::apply(base, &deltas, limits).map_err(|source| Error::Delta {
+        path: named(wants.len().saturating_sub(1)),
+        source,
+    })
+}
+
+/// The bytes have the length and the hash that were published.
+pub(super) fn same_bytes(
+    path: &FeedPath,
+    bytes: &[u8],
+    len: u64,
+    hash: FileHash,
+) -> Result<(), Error> {
+    let what = if bytes.len() as u64 != len {
+        "length"
+    } else if FileHash::of(bytes) != hash {
+        "hash"
+    } else {
+        return Ok(());
+    };
+    let path = path.to_string();
+    Err(Error::Hash { path, what })
+}
+
+/// Not what the manifest says.
+pub(super) fn result(zone: &ZoneName, what: &dyn std::fmt::Display) -> Error {
+    Error::Result {
+        zone: zone.clone(),
+        what: what.to_string(),
+    }
+}
