@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rblmap::{Image, NameKey, Slot};
+use rblmap::{Image, NameKey, NameRule};
 use rblmap_content::{Content, Draft};
 use rblmap_delta::{Header, Session, diff};
 use rblmap_image::{Stamp, encode};
@@ -207,7 +207,7 @@ fn names(names: &[String]) -> Content {
     for name in names {
         let key = NameKey::parse(name.as_bytes()).unwrap();
         base.names
-            .push(key.as_bytes(), Slot::Value(value), Slot::Inherit);
+            .push(key.as_bytes(), NameRule::Value(value), NameRule::Inherit);
     }
     base.names.sort();
     draft.finish().unwrap()
