@@ -7,6 +7,7 @@ use rblmap::Image;
 use rblmap_content::ZoneName;
 use rblmap_history::{Appended, Log, Retention};
 
+use crate::disk::make_folders;
 use crate::error::Error;
 use crate::history::{failed, told};
 
@@ -40,7 +41,11 @@ pub(super) fn record(issuer: &Issuer<'_>, prepared: &Prepared) -> Vec<Error> {
         return Vec::new();
     }
     let zone = prepared.zone();
-    let log = Log::new(folder(issuer.tree.root(), zone));
+    let folder = folder(issuer.tree.root(), zone);
+    if let Err(error) = make_folders(&folder) {
+        return vec![failed(zone, &error)];
+    }
+    let log = Log::new(folder);
     let appended = append(&log, issuer, prepared, &retention);
     match appended {
         Ok(appended) => appended
