@@ -86,11 +86,11 @@ mod tests {
         let path = folder.path().join("a.rbl");
         place(&path, b"one").unwrap();
         place(&path, b"two").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read(&path).unwrap(), b"two");
         let taken = folder.path().join("folder");
-        std::fs::create_dir(&taken).unwrap();
+        fs::create_dir(&taken).unwrap();
         assert!(place(&taken, b"three").is_err());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
         assert!(place(&folder.path().join("no/such/a.rbl"), b"x").is_err());
     }
 
