@@ -1,5 +1,7 @@
 //! Zone facts: what a zone file says beside its listings. Kept, but not part of the content id.
 
+use crate::dns_rows::{self, EntryTtls, MailExchanger};
+
 /// The TTL of rbldnsd where sources give none, in seconds.
 pub const DEFAULT_TTL: u32 = 35 * 60;
 
@@ -15,6 +17,10 @@ pub struct Facts {
     /// Whether it is a subzone that a spec named itself: SOA and NS of the zone above are not its
     /// own. A subzone of a combined dataset is a part of the zone above.
     pub own: bool,
+    /// TTLs of answers that are not `ttl`.
+    pub ttls: EntryTtls,
+    /// MX records of `generic` datasets, in order.
+    pub mail: Vec<MailExchanger>,
 }
 
 /// A start-of-authority record (RFC 1035 section 3.3.13); names as written in the source.
@@ -45,6 +51,8 @@ const HAS_TTL: u8 = 1;
 const HAS_SOA: u8 = 2;
 const HAS_NS: u8 = 4;
 const IS_OWN: u8 = 8;
+const HAS_ENTRY_TTLS: u8 = 16;
+const HAS_MAIL: u8 = 32;
 
 impl Facts {
     /// The facts as bytes, for images, snapshots and deltas; `docs/format.md` has the layout.
@@ -63,7 +71,9 @@ impl Facts {
             flag(self.ttl.is_some(), HAS_TTL)
                 | flag(self.soa.is_some(), HAS_SOA)
                 | flag(self.ns.is_some(), HAS_NS)
-                | flag(self.own, IS_OWN),
+                | flag(self.own, IS_OWN)
+                | flag(!self.ttls.is_empty(), HAS_ENTRY_TTLS)
+                | flag(!self.mail.is_empty(), HAS_MAIL),
         );
         if let Some(ttl) = self.ttl {
             out.extend(ttl.to_le_bytes());
@@ -81,6 +91,12 @@ impl Facts {
             out.extend(ns.ttl.to_le_bytes());
             out.push(short_len(&ns.names));
             ns.names.iter().for_each(|name| push_name(&mut out, name));
+        }
+        if !self.ttls.is_empty() {
+            dns_rows::encode_ttls(&self.ttls, &mut out);
+        }
+        if !self.mail.is_empty() {
+            dns_rows::encode_mail(&self.mail, &mut out);
         }
         out
     }
@@ -118,6 +134,12 @@ impl Facts {
                 .collect::<Option<Vec<_>>>()?;
             facts.ns = Some(NameServers { ttl, names });
         }
+        if flags & HAS_ENTRY_TTLS != 0 {
+            facts.ttls = dns_rows::decode_ttls(&mut rest)?;
+        }
+        if flags & HAS_MAIL != 0 {
+            facts.mail = dns_rows::decode_mail(&mut rest)?;
+        }
         (rest.is_empty() && facts.encode() == bytes).then_some(facts)
     }
 }
@@ -147,6 +169,9 @@ fn take_name(rest: &mut &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dns_rows::{TtlName, TtlRun, Ttls};
+
+    const TTLS: Ttls = Ttls { a: 60, txt: 3_600 };
 
     #[test]
     fn facts_come_back_from_their_bytes() {
@@ -164,6 +189,29 @@ mod tests {
                 names: vec![b"ns1.ops.example".to_vec(), vec![0xff]],
             }),
             own: true,
+            ttls: EntryTtls {
+                v4: vec![TtlRun {
+                    start: 1,
+                    end: u32::MAX,
+                    ttls: TTLS,
+                }],
+                v6: vec![TtlRun {
+                    start: 1,
+                    end: u128::MAX,
+                    ttls: TTLS,
+                }],
+                names: vec![TtlName {
+                    key: b"example\0".to_vec(),
+                    exact: None,
+                    below: Some(TTLS),
+                }],
+            },
+            mail: vec![MailExchanger {
+                key: Vec::new(),
+                ttl: 5,
+                preference: 10,
+                exchange: b"mail.example".to_vec(),
+            }],
         };
         for facts in [
             Facts::default(),

@@ -10,13 +10,14 @@
 //! | ids for values | [`Interner`], [`Values`], [`ValueList`] |
 //! | runs of addresses and the one change of them | [`V4Runs`], [`Edit`], [`edit_runs`], [`RunsAndGaps`] |
 //! | names and what they say | [`NameTable`], [`resolve_name`] |
-//! | TTL, SOA and NS | [`Facts`] |
+//! | TTL, SOA, NS and MX | [`Facts`], [`EntryTtls`] |
 //! | the hash of it all | [`ContentId`], [`leaves`] |
 //!
 //! Reading sources is for `rblmap-zonefile`, images are for `rblmap-image`, and changes between
 //! contents are for `rblmap-delta`.
 
 mod content;
+mod dns_rows;
 mod edit;
 mod error;
 mod facts;
@@ -32,6 +33,7 @@ mod values;
 mod zone_name;
 
 pub use content::{Content, Draft, DraftZone, ZoneContent, resolve_name};
+pub use dns_rows::{EntryTtls, MailExchanger, TtlName, TtlRun, Ttls};
 pub use edit::{Edit, edit_runs, edit_runs_into};
 pub use error::Error;
 pub use facts::{DEFAULT_TTL, Facts, NameServers, Soa};

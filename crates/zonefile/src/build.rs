@@ -1,5 +1,7 @@
 //! Specs to content.
 
+mod ttls;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -8,6 +10,7 @@ use std::sync::Arc;
 use rblmap::NameKey;
 use rblmap_content::{Content, DEFAULT_TTL, Draft, DraftZone, Facts, ZoneName};
 
+use crate::dataset::Taken;
 use crate::dataset_type::{DatasetType, SourceOption};
 use crate::error::Error;
 use crate::lint;
@@ -104,6 +107,9 @@ pub fn build_text(spec: &Spec, text: &str, options: &Options) -> Result<Built, E
     })
 }
 
+/// Gives the sources of a spec.
+type Open<'f> = &'f mut dyn FnMut(&Spec, &Options, &mut Vec<Warning>) -> Result<Vec<Source>, Error>;
+
 fn build_of(
     specs: &[Spec],
     options: &Options,
@@ -112,33 +118,14 @@ fn build_of(
     let base = base_of(specs, options.mask.as_ref())?;
     let mut draft = Draft::new(base.clone());
     let mut unions = Unions::new(&mut draft.values, options.limits.records);
-    let mut work = Work {
-        base,
-        options,
-        counts: Counts::default(),
-        warnings: Vec::new(),
-        notes: Vec::new(),
-        read: Vec::new(),
-        attached: BTreeMap::new(),
-        asked: BTreeMap::new(),
-    };
-    for (index, (spec, zone_number)) in specs.iter().zip(zone_numbers(specs)).enumerate() {
-        let own = of_spec(options, spec);
-        let from = work.warnings.len();
-        let sources = open(spec, &own, &mut work.warnings)?;
-        let (spec, own) = work.known(spec, &sources, own)?;
-        let read = Read {
-            index,
-            zone_number,
-            spec: &spec,
-            sources: &sources,
-            options: &own,
-        };
-        work.spec(&read, &mut unions)?;
-        sort_by_line(work.warnings.get_mut(from..).unwrap_or_default(), &sources);
-    }
+    let mut work = Work::new(base, options, Taken::Records);
+    work.read_all(specs, &mut open, &mut unions)?;
     work.tell_idle_options(specs);
+    let has_ttls = work.has_ttls();
     let mut zones = work.unite(&mut unions)?;
+    if has_ttls {
+        work.put_ttls(specs, &mut open, &mut zones)?;
+    }
     if options.test_points {
         test_points::add(&mut zones, &mut unions)?;
     }
@@ -176,7 +163,10 @@ struct Read<'a> {
 struct Work<'o> {
     base: ZoneName,
     options: &'o Options,
+    taken: Taken,
     counts: Counts,
+    /// Whether some record has a TTL of its own, or is an MX record.
+    has_own_ttls: bool,
     warnings: Vec<Warning>,
     notes: Vec<String>,
     /// The type that each spec was read as, and how many texts were found in it.
@@ -187,7 +177,47 @@ struct Work<'o> {
     asked: BTreeMap<NameKey, Asked>,
 }
 
-impl Work<'_> {
+impl<'o> Work<'o> {
+    fn new(base: ZoneName, options: &'o Options, taken: Taken) -> Work<'o> {
+        Work {
+            base,
+            options,
+            taken,
+            counts: Counts::default(),
+            has_own_ttls: false,
+            warnings: Vec::new(),
+            notes: Vec::new(),
+            read: Vec::new(),
+            attached: BTreeMap::new(),
+            asked: BTreeMap::new(),
+        }
+    }
+
+    /// Reads the sources of all specs, and resolves each on its own.
+    fn read_all(
+        &mut self,
+        specs: &[Spec],
+        open: Open<'_>,
+        unions: &mut Unions<'_>,
+    ) -> Result<(), Error> {
+        for (index, (spec, zone_number)) in specs.iter().zip(zone_numbers(specs)).enumerate() {
+            let own = of_spec(self.options, spec);
+            let from = self.warnings.len();
+            let sources = open(spec, &own, &mut self.warnings)?;
+            let (spec, own) = self.known(spec, &sources, own)?;
+            let read = Read {
+                index,
+                zone_number,
+                spec: &spec,
+                sources: &sources,
+                options: &own,
+            };
+            self.spec(&read, unions)?;
+            sort_by_line(self.warnings.get_mut(from..).unwrap_or_default(), &sources);
+        }
+        Ok(())
+    }
+
     fn spec(&mut self, read: &Read<'_>, unions: &mut Unions<'_>) -> Result<(), Error> {
         let Read {
             index,
@@ -197,8 +227,9 @@ impl Work<'_> {
             options,
         } = *read;
         let name = self.relative(&spec.zone)?;
-        let mut loaded = load::load(spec, sources, options, &mut self.warnings)?;
+        let mut loaded = load::load(spec, sources, (options, self.taken), &mut self.warnings)?;
         self.read.push((spec.kind, loaded.tally.texts));
+        self.has_own_ttls |= loaded.tally.ttls > 0;
         self.take_facts(name, &loaded);
         if let (Some(asked), Some(first)) = (self.asked.get_mut(&name), sources.first()) {
             asked.file.get_or_insert_with(|| first.path.clone());
@@ -412,10 +443,7 @@ impl Work<'_> {
 /// The shortest TTL of the datasets that answer in a zone, since an answer of several has the shortest;
 /// `None` for the default.
 fn shortest_ttl(attached: &[Attached]) -> Option<u32> {
-    let stated = attached.iter().map(|one| match one.ttl {
-        0 => DEFAULT_TTL,
-        ttl => ttl,
-    });
+    let stated = attached.iter().map(Attached::ttl);
     stated.min().filter(|&ttl| ttl != DEFAULT_TTL)
 }
 

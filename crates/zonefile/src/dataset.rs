@@ -18,6 +18,16 @@ use crate::spec::Options;
 use crate::value;
 use crate::warning::Class;
 
+/// What is taken of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// The records that it answers with.
+    Records,
+    /// For how long they live, see `ttls`: in the place of each record stands one whose A is a TTL
+    /// and whose text says what the TTL is of.
+    Ttls,
+}
+
 /// How the lines of a dataset are read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules<'o> {
@@ -27,6 +37,7 @@ pub(crate) struct Rules<'o> {
     pub(crate) paths: &'o Paths,
     /// Whether entries may stand here: not before the first `$DATASET` of a combined file.
     pub(crate) entries: bool,
+    pub(crate) taken: Taken,
 }
 
 impl<'o> Rules<'o> {
@@ -37,7 +48,14 @@ impl<'o> Rules<'o> {
             options,
             paths: Paths::NONE,
             entries: true,
+            taken: Taken::Records,
         }
+    }
+
+    /// Whether a directive may change what later entries are read as: records of `generic` have the
+    /// TTL that holds where they stand.
+    pub(crate) fn directives_are_defaults(&self) -> bool {
+        self.taken == Taken::Ttls && self.kind == DatasetType::Generic
     }
 
     /// Whether a line that is a bare IPv4 address is an entry with the default value.
@@ -73,7 +91,7 @@ pub(crate) fn entry<'t>(
             let now = rules.options.now;
             dnset::entry(piece, text, Tail::Parameters { now }, dnset::DNHASH_LABELS)
         }
-        DatasetType::Generic => generic::entry(piece, text),
+        DatasetType::Generic => generic::entry(piece, text, rules.taken),
         // Entries of combined belong to the dataset inside, and lists have a way of their own.
         DatasetType::Combined
         | DatasetType::Plain

@@ -1,17 +1,19 @@
 //! Directives: `$TTL`, `$SOA`, `$1` and the like, by their text.
 
 use rblmap::NameKey;
-use rblmap_content::{DEFAULT_TTL, NameServers, Soa};
+use rblmap_content::{NameServers, Soa};
 
 use crate::line::{digits, is_space, trim_start, word};
 
 /// A directive that is well formed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Directive<'t> {
+    /// A TTL of 0 is the one of `$TTL` before it.
     Soa(Soa),
+    /// The same.
     Ns(NameServers),
     /// A `$NS` that ends in a malformed name: warned about, but the names before it are kept, with a
-    /// TTL of 0, and later lines are ignored.
+    /// TTL that really is 0, and later lines are ignored.
     BrokenNs(NameServers),
     /// Seconds; 0 for the built-in default.
     Ttl(u32),
@@ -136,8 +138,6 @@ fn name_servers(text: &[u8]) -> Option<Directive<'_>> {
     Some(if names.is_empty() {
         Directive::Ignored
     } else {
-        // A TTL of 0 is the default, but that of a line that breaks off really is 0.
-        let ttl = if ttl == 0 { DEFAULT_TTL } else { ttl };
         Directive::Ns(NameServers { ttl, names })
     })
 }

@@ -136,6 +136,7 @@ impl<'c> Open<'c> {
         addresses::v4(&scene, &mut self.text)?;
         addresses::v6(&scene, &mut self.text, &mut self.mapped)?;
         names::write(&scene, &mut self.text, &mut self.outer)?;
+        mail(&scene, &mut self.text);
         if self.text.len() == before && subzone != "@" {
             scene.open("dnset", &mut self.text);
         }
@@ -190,6 +191,22 @@ impl Scene<'_> {
             key: key.to_string(),
             what,
         }
+    }
+}
+
+/// MX records, which only `generic` has.
+fn mail(scene: &Scene<'_>, out: &mut Vec<u8>) {
+    let records = &scene.zone.facts().mail;
+    if !records.is_empty() {
+        scene.open("generic", out);
+    }
+    for record in records {
+        // Facts hold names only.
+        let name = NameKey::from_key(&record.key).unwrap_or(NameKey::ROOT);
+        let (name, ttl, preference) = (names::printed(&name), record.ttl, record.preference);
+        put(out, format_args!("{name} {ttl} MX {preference} "));
+        out.extend_from_slice(&record.exchange);
+        out.push(b'\n');
     }
 }
 

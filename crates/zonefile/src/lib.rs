@@ -43,6 +43,7 @@ mod source;
 mod spec;
 mod template;
 mod test_points;
+mod ttls;
 mod value;
 mod warning;
 

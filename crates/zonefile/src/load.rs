@@ -2,6 +2,7 @@
 //! directives get their meaning.
 
 mod combined;
+mod directives;
 mod whole;
 mod wide;
 
@@ -11,11 +12,10 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use rblmap::NameKey;
-use rblmap_content::Facts;
+use rblmap_content::{DEFAULT_TTL, Facts};
 
-use crate::dataset::Rules;
+use crate::dataset::{Rules, Taken};
 use crate::dataset_type::DatasetType;
-use crate::directive::{self, Directive, Seen, Timestamp};
 use crate::dump::v4_key;
 use crate::error::Error;
 use crate::large::{Large, PIECE_BYTES};
@@ -52,8 +52,11 @@ pub(crate) struct Dataset<'t> {
     /// Types with one default for all entries have it from here on.
     default_fixed: bool,
     pub(crate) ttl: u32,
+    /// Whether it stands in a combined file.
+    is_inside: bool,
     /// Whether the entries are rows of a dump, which say all there is to say.
     rows: bool,
+    pub(crate) taken: Taken,
 }
 
 /// A piece and where it stands.
@@ -75,12 +78,13 @@ pub(crate) struct Placed<'t> {
 pub(crate) fn load<'t>(
     spec: &Spec,
     sources: &'t [Source],
-    options: &Options,
+    (options, taken): (&Options, Taken),
     warnings: &mut Vec<Warning>,
 ) -> Result<Loaded<'t>, Error> {
     let paths = Paths::of(&options.reading.json);
     let mut loader = Loader {
         options,
+        taken,
         paths: &paths,
         warnings,
         loaded: Loaded {
@@ -93,6 +97,7 @@ pub(crate) fn load<'t>(
         },
         outer: Settings::default(),
         outer_ttl: 0,
+        is_combined: spec.kind == DatasetType::Combined,
         max_range: None,
         position: 0,
         crlf_noted: false,
@@ -111,11 +116,13 @@ pub(crate) fn load<'t>(
 
 struct Loader<'t, 'a> {
     options: &'a Options,
+    taken: Taken,
     paths: &'a Paths,
     warnings: &'a mut Vec<Warning>,
     loaded: Loaded<'t>,
     outer: Settings<'t>,
     outer_ttl: u32,
+    is_combined: bool,
     max_range: Option<u32>,
     position: u32,
     crlf_noted: bool,
@@ -155,7 +162,9 @@ impl<'t, 'a> Loader<'t, 'a> {
             default: first_default(kind, self.options),
             default_fixed: false,
             ttl: self.outer_ttl,
+            is_inside: self.is_combined,
             rows: false,
+            taken: self.taken,
         });
         self.loaded.datasets.len() - 1
     }
@@ -228,6 +237,7 @@ impl<'t, 'a> Loader<'t, 'a> {
             options: self.options,
             paths: self.paths,
             entries: dataset.is_some(),
+            taken: self.taken,
         }
     }
 
@@ -267,7 +277,7 @@ impl<'t, 'a> Loader<'t, 'a> {
         place: Place<'_>,
     ) -> Result<(), Error> {
         let first = dataset.and_then(|index| self.loaded.datasets.get(index));
-        let mut defaults = vec![first.map_or(Whole::BUILT_IN, |dataset| dataset.default.clone())];
+        let mut defaults = vec![first.map_or(Whole::BUILT_IN, Dataset::first_default)];
         let mut limits = vec![(0, self.max_range)];
         for event in std::mem::take(&mut piece.events) {
             let nets = event.nets;
@@ -329,7 +339,14 @@ impl<'t, 'a> Loader<'t, 'a> {
         let line = event.line;
         match event.what {
             What::Refuse(class) => return Err(place.refusal(line, class)),
-            What::Directive(text) => return self.directive(dataset, text, line, place),
+            What::Directive(text) => {
+                self.directive(dataset, text, line, place)?;
+                if self.rules(dataset).directives_are_defaults()
+                    && let Some(dataset) = self.dataset_mut(dataset)
+                {
+                    defaults.push(dataset.first_default());
+                }
+            }
             What::Default(stated, cut) => {
                 let whole = default_of(stated);
                 defaults.push(whole.clone());
@@ -365,76 +382,8 @@ impl<'t, 'a> Loader<'t, 'a> {
         }
     }
 
-    fn directive(
-        &mut self,
-        dataset: Option<usize>,
-        text: &'t [u8],
-        line: u32,
-        place: Place<'_>,
-    ) -> Result<(), Error> {
-        let seen = Seen {
-            soa: self.loaded.facts.soa.is_some(),
-            ns: self.loaded.facts.ns.is_some(),
-        };
-        match directive::parse(text, seen) {
-            None | Some(Directive::Dataset(_)) => self.warn(line, Class::BadSpecial, place),
-            Some(Directive::Ignored) => {}
-            Some(Directive::Soa(soa)) => self.loaded.facts.soa = Some(soa),
-            Some(Directive::Ns(ns)) => self.loaded.facts.ns = Some(ns),
-            Some(Directive::BrokenNs(ns)) => {
-                self.loaded.facts.ns = Some(ns);
-                self.warn(line, Class::BadSpecial, place);
-            }
-            Some(Directive::Ttl(ttl)) => match self.dataset_mut(dataset) {
-                Some(dataset) => dataset.ttl = ttl,
-                None => self.outer_ttl = ttl,
-            },
-            Some(Directive::MaxRange4(most)) => match self.max_range {
-                Some(now) if now < most => self.warn(line, Class::MaxrangeUp, place),
-                _ => self.max_range = Some(most),
-            },
-            Some(Directive::Timestamp(stamp)) => return self.timestamp(stamp, line, place),
-            Some(Directive::Variable(number, text)) => {
-                if let Err(class) = self.settings_mut(dataset).set(number, text) {
-                    self.warn(line, class, place);
-                }
-            }
-            Some(Directive::Base(text)) => {
-                if let Err(class) = self.settings_mut(dataset).set_base(text) {
-                    self.warn(line, class, place);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn timestamp(&mut self, stamp: Timestamp, line: u32, place: Place<'_>) -> Result<(), Error> {
-        if stamp.made.is_some_and(|made| made > self.options.now) {
-            return Err(place.refusal(line, Class::Future));
-        }
-        let Some(expires) = stamp.expires else {
-            return Ok(());
-        };
-        if expires < self.options.now {
-            self.warn(line, Class::Expired, place);
-        }
-        let earliest = self
-            .loaded
-            .expires
-            .map_or(expires, |other| other.min(expires));
-        self.loaded.expires = Some(earliest);
-        Ok(())
-    }
-
     fn dataset_mut(&mut self, dataset: Option<usize>) -> Option<&mut Dataset<'t>> {
         dataset.and_then(|index| self.loaded.datasets.get_mut(index))
-    }
-
-    fn settings_mut(&mut self, dataset: Option<usize>) -> &mut Settings<'t> {
-        match dataset.and_then(|index| self.loaded.datasets.get_mut(index)) {
-            Some(dataset) => &mut dataset.settings,
-            None => &mut self.outer,
-        }
     }
 
     fn count(&mut self, piece: &Piece<'_>) -> Result<(), Error> {
@@ -444,6 +393,7 @@ impl<'t, 'a> Loader<'t, 'a> {
         tally.ports += piece.tally.ports;
         tally.urls += piece.tally.urls;
         tally.texts += piece.tally.texts;
+        tally.ttls += piece.tally.ttls;
         let limit = self.options.limits.entries;
         if self.loaded.entries > limit {
             return Err(Error::TooManyEntries { limit });
@@ -473,6 +423,17 @@ impl<'t, 'a> Loader<'t, 'a> {
 }
 
 impl<'t> Dataset<'t> {
+    /// What holds for the next entry that leaves something to the default.
+    fn first_default(&self) -> Whole<'t> {
+        match (self.taken, self.kind) {
+            (Taken::Ttls, DatasetType::Generic) => Whole {
+                a: Some(or_else(self.ttl, DEFAULT_TTL)),
+                text: None,
+            },
+            _ => self.default.clone(),
+        }
+    }
+
     /// What the values of a piece come to under its defaults.
     pub(crate) fn wholes(&self, placed: &Placed<'t>) -> impl Iterator<Item = Whole<'t>> {
         let of_all = is_tset(self.kind).then(|| self.default.clone());
@@ -489,6 +450,11 @@ impl<'t> Dataset<'t> {
                 }
             })
     }
+}
+
+/// A TTL of 0 is another one.
+fn or_else(ttl: u32, other: u32) -> u32 {
+    if ttl == 0 { other } else { ttl }
 }
 
 fn is_tset(kind: DatasetType) -> bool {

@@ -114,6 +114,8 @@ pub(crate) struct Tally {
     pub(crate) urls: u64,
     /// Records in which the field or column of the text was found.
     pub(crate) texts: u64,
+    /// Records of `generic` with a TTL of their own, and MX records.
+    pub(crate) ttls: u64,
 }
 
 /// The lines of a piece, read.

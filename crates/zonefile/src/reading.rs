@@ -102,6 +102,9 @@ fn zone_line<'t>(
         Line::Blank => Ok(()),
         Line::Directive(text) => {
             piece.event(What::Directive(text));
+            if rules.directives_are_defaults() {
+                piece.values.next_default();
+            }
             Ok(())
         }
         Line::Entry(text) => dataset::entry(piece, text, rules),

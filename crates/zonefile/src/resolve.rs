@@ -23,11 +23,13 @@ use rayon::prelude::*;
 use rblmap_content::{Record, TemplateBuf, ValueList};
 
 use crate::address6::unmapped;
+use crate::dataset::Taken;
 use crate::dataset_type::DatasetType;
 use crate::error::Error;
 use crate::load::{Dataset, Placed};
 use crate::piece::{Net, Said};
 use crate::template;
+use crate::ttls;
 use crate::value::{Whole, Words};
 use crate::warning::{Class, Warning};
 use layer_run::LayerRun;
@@ -157,6 +159,14 @@ pub(crate) fn take_values(dataset: &mut Dataset<'_>, unions: &mut Unions<'_>) ->
 }
 
 fn record(dataset: &Dataset<'_>, whole: &Whole<'_>) -> Record {
+    let record = stated_record(dataset, whole);
+    match (dataset.taken, dataset.kind) {
+        (Taken::Records, _) | (Taken::Ttls, DatasetType::Generic) => record,
+        (Taken::Ttls, _) => ttls::of_record(dataset.ttl, &record),
+    }
+}
+
+fn stated_record(dataset: &Dataset<'_>, whole: &Whole<'_>) -> Record {
     let is_generic = dataset.kind == DatasetType::Generic;
     let text = match &whole.text {
         None if is_generic => None,

@@ -10,7 +10,7 @@ mod recorded;
 
 use std::path::{Path, PathBuf};
 
-use rblmap_content::{Content, Draft, Record, TemplateBuf, TextPart, ValueBuf};
+use rblmap_content::{Content, Draft, EntryTtls, Facts, Record, TemplateBuf, TextPart, ValueBuf};
 use rblmap_zonefile::{Built, ListFormat, Loss, Options, build, write_list, zone_files};
 
 /// Builds what a content is written as; the time does not matter, an expiry may have passed.
@@ -44,7 +44,11 @@ fn assert_same(name: &str, content: &Content) {
         built.content,
         shown()
     );
-    let facts = |content: &Content| content.base().facts().clone();
+    // Zone files of disjoint entries have no place for the TTLs of some of them.
+    let facts = |content: &Content| Facts {
+        ttls: EntryTtls::default(),
+        ..content.base().facts().clone()
+    };
     assert_eq!(facts(&built.content), facts(content), "{name}");
     for warning in built.warnings {
         assert!(warning.class.is_ours(), "{name}: {warning}\n{}", shown());

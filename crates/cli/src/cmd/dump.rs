@@ -101,7 +101,10 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     drop(image);
     match list {
         Some(format) => write(&args, &content, format, output)?,
-        None => write_zone_files(&args, &content)?,
+        None => {
+            tell_ttls(&content, output);
+            write_zone_files(&args, &content)?;
+        }
     }
     Ok(Exit::Done)
 }
@@ -187,12 +190,30 @@ fn tell_facts(content: &Content, zones: &[ZoneContent], output: &Output) {
         if facts.soa.is_some() || facts.ns.is_some() || facts.ttl.is_some() {
             output.note(format_args!("left out: SOA, NS and TTL of {name}"));
         }
+        if !facts.mail.is_empty() {
+            output.note(format_args!(
+                "left out: {} MX records of {name}",
+                facts.mail.len()
+            ));
+        }
     }
 }
 
 fn say(omitted: &Omitted, output: &Output) {
     for (loss, count) in omitted.iter() {
         output.note(format_args!("left out: {count} {}", loss.what()));
+    }
+}
+
+/// Tells how many TTLs zone files leave out: they have one for each dataset, and the entries of
+/// several are written into one.
+fn tell_ttls(content: &Content, output: &Output) {
+    let rows = content.zones().iter().map(|zone| zone.facts().ttls.len());
+    let rows: usize = rows.sum();
+    if rows > 0 {
+        output.note(format_args!(
+            "left out: TTLs of {rows} runs and names that are not their zone's"
+        ));
     }
 }
 

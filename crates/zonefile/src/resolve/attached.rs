@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rblmap::NameKey;
+use rblmap_content::DEFAULT_TTL;
 
 use super::Layer;
 
@@ -18,6 +19,16 @@ pub(crate) struct Attached {
     /// What its records live for, in seconds; 0 for the default.
     pub(crate) ttl: u32,
     pub(crate) layer: Arc<Layer>,
+}
+
+impl Attached {
+    /// What its records live for, in seconds.
+    pub(crate) fn ttl(&self) -> u32 {
+        match self.ttl {
+            0 => DEFAULT_TTL,
+            ttl => ttl,
+        }
+    }
 }
 
 /// Layers that rbldnsd asks together.
