@@ -11,6 +11,7 @@ use super::below;
 use super::facts::DnsFacts;
 use super::name::{Asked, QueryName};
 use super::query::Query;
+use super::rows::{self, MailExchanger, Ttls};
 use super::zones::{Loaded, ServedZone, Zones};
 
 /// What is the same for all queries.
@@ -156,8 +157,10 @@ pub(crate) struct ZoneBody<'z> {
     pub(crate) names_servers: bool,
     /// Whether the name is that zone's own.
     pub(crate) is_apex: bool,
-    /// TTL of the listing's records.
-    pub(crate) ttl: u32,
+    /// TTLs of the listing's records.
+    pub(crate) ttls: Ttls,
+    /// The MX records of the name.
+    pub(crate) mail: &'z [MailExchanger],
     pub(crate) listing: Option<Answer<'z>>,
     /// Which records of the listing count; all where there are no codes.
     pub(crate) codes: Option<&'z Codes>,
@@ -243,6 +246,60 @@ fn version(settings: &Settings) -> Decision<'_> {
     }
 }
 
+/// Where a name of an image is: its zone, and the zone whose SOA and NS hold for that one.
+struct Place<'z> {
+    found: Zone<'z>,
+    owner: Zone<'z>,
+    /// How many labels of the question are below the image's base.
+    relative: usize,
+    /// How many labels of it are below the zone.
+    rest: usize,
+}
+
+impl<'z> Place<'z> {
+    /// `None` if the image is damaged there, or the zone is past its expiry.
+    fn find(loaded: &'z Loaded, query: &Query<'_>, now: u64) -> Option<Place<'z>> {
+        let relative = query.labels.label_count() - loaded.base_labels();
+        let base = *loaded.base()?;
+        let (found, owner) = if loaded.has_subzones() {
+            let key = query.labels.key(relative).ok()?;
+            let found = loaded.image().zone_of(&key).ok()?;
+            (found, owner(loaded, found)?)
+        } else {
+            (base, base)
+        };
+        (!owner.expired_at(now)).then(|| Place {
+            rest: relative - found.name().label_count(),
+            found,
+            owner,
+            relative,
+        })
+    }
+
+    /// What is listed there; `key` keeps the name.
+    fn listing(
+        &self,
+        loaded: &'z Loaded,
+        query: &Query<'_>,
+        asked: Asked,
+        key: &'z mut Option<NameKey>,
+    ) -> Option<Answer<'z>> {
+        Some(match asked {
+            Asked::V4(address) => self.found.lookup_v4(address),
+            Asked::V6(address) => self.found.lookup_v6(address),
+            // Of the zones of the image the same one is found again; few spell addresses like this.
+            Asked::OddV4(_) => {
+                let key = key.insert(query.labels.key(self.relative).ok()?);
+                loaded.image().query(key).ok()?
+            }
+            Asked::Name => {
+                let key = key.insert(query.labels.key(self.rest).ok()?);
+                self.found.lookup_name(key)
+            }
+        })
+    }
+}
+
 /// What a zone with an image says; `None` if it cannot say anything.
 fn in_zone<'z>(
     zone: &'z ServedZone,
@@ -252,60 +309,37 @@ fn in_zone<'z>(
     now: u64,
     room: &'z mut Room,
 ) -> Option<Decision<'z>> {
-    let relative = query.labels.label_count() - loaded.base_labels();
-    let base = *loaded.base()?;
-    let (found, owner) = if loaded.has_subzones() {
-        let key = query.labels.key(relative).ok()?;
-        let found = loaded.image().zone_of(&key).ok()?;
-        (found, owner(loaded, found)?)
-    } else {
-        (base, base)
-    };
-    if owner.expired_at(now) {
-        return None;
-    }
+    let place = Place::find(loaded, query, now)?;
     let Room { key, own, above } = room;
-    // The base's facts are at hand; those of subzones are read when they are asked for.
-    let facts_of = |zone: &Zone<'_>, slot: &'z mut Option<DnsFacts>| -> &'z DnsFacts {
-        if zone.name().label_count() == 0 {
-            loaded.facts()
-        } else {
-            slot.insert(DnsFacts::read(zone.facts()))
-        }
-    };
-    let ttl = facts_of(&found, own).ttl;
-    let rest = relative - found.name().label_count();
-    let asked = query.labels.asked(rest);
-    let listing = match asked {
-        Asked::V4(address) => found.lookup_v4(address),
-        Asked::V6(address) => found.lookup_v6(address),
-        // Of the zones of the image the same one is found again; few spell addresses like this.
-        Asked::OddV4(_) => {
-            let key = key.insert(query.labels.key(relative).ok()?);
-            loaded.image().query(key).ok()?
-        }
-        Asked::Name => found.lookup_name(key.insert(query.labels.key(rest).ok()?)),
-    };
-    let apex_labels = loaded.base_labels() + owner.name().label_count();
+    let own = loaded.facts_of(&place.found, own);
+    let asked = query.labels.asked(place.rest);
+    let listing = place.listing(loaded, query, asked, key)?;
+    let codes = settings.codes(zone.number());
+    let counts = |record: Record<'_>| codes.is_none_or(|codes| has_code(&record, codes));
+    let is_listed =
+        listing.records().any(counts) && !settings.allows(asked, &query.labels, place.rest);
+    let (mut ttls, mut mail) = (Ttls::both(own.ttl), &[][..]);
+    if own.has_rows {
+        let name = query.labels.key(place.rest).ok()?;
+        ttls = own.ttls.of(&listing, &name, own.ttl);
+        mail = rows::mail_of(&own.mail, &name);
+    }
+    let apex_labels = loaded.base_labels() + place.owner.name().label_count();
     let body = ZoneBody {
-        facts: facts_of(&owner, above),
+        facts: loaded.facts_of(&place.owner, above),
         apex_labels,
         names_servers: !settings.policy.listen.dns_minimal,
         serial: loaded.serial(),
         is_apex: apex_labels == query.labels.label_count(),
-        ttl,
-        codes: settings.codes(zone.number()),
-        listing: None,
+        ttls,
+        mail,
+        codes,
+        listing: Some(listing).filter(|_| is_listed),
     };
-    let counts = |record: &Record<'_>| body.codes.is_none_or(|codes| has_code(record, codes));
-    let is_there = listing.records().any(|record| counts(&record));
-    let body = ZoneBody {
-        listing: Some(listing).filter(|_| is_there && !settings.allows(asked, &query.labels, rest)),
-        ..body
-    };
-    let exists = rest == 0
-        || body.listing.is_some()
-        || settings.ent_exists() && below::exists(&found, &query.labels, rest);
+    let exists = place.rest == 0
+        || is_listed
+        || !mail.is_empty()
+        || settings.ent_exists() && below::exists(&place.found, &query.labels, place.rest);
     Some(verdict(zone, query, body, exists))
 }
 
@@ -313,7 +347,7 @@ fn in_zone<'z>(
 /// of its own.
 fn owner<'z>(loaded: &'z Loaded, found: Zone<'z>) -> Option<Zone<'z>> {
     let mut zone = found;
-    while zone.name().label_count() > 0 && !DnsFacts::read(zone.facts()).is_own {
+    while zone.name().label_count() > 0 && !DnsFacts::is_own(zone.facts()) {
         let above = zone.name().parent()?;
         zone = loaded.image().zone_of(&above).ok()?;
     }

@@ -1,10 +1,10 @@
 //! The name that a query asks for: lower case, label by label, and the address that it spells.
 
-use domain::base::name::ParsedName;
 use rblmap::{NameError, NameKey};
 
 /// The longest name in wire form, its root label included (RFC 1035 section 3.1).
 const MAX_WIRE: usize = 255;
+const MAX_LABEL: u8 = 63;
 /// A name of 255 bytes has at most 127 labels, the root label aside.
 const MAX_LABELS: usize = 127;
 
@@ -19,9 +19,38 @@ pub(crate) struct QueryName {
 }
 
 impl QueryName {
-    /// Reads a name that a message holds in one piece.
-    pub(crate) fn of(name: &ParsedName<&[u8]>) -> QueryName {
-        QueryName::from_labels(name.iter().map(domain::base::name::Label::as_slice))
+    const EMPTY: QueryName = QueryName {
+        wire: [0; MAX_WIRE],
+        len: 0,
+        starts: [0; MAX_LABELS + 1],
+        labels: 0,
+    };
+
+    /// Reads a name at the head of `bytes`; gives it and the bytes after it. `None` for one that is
+    /// cut, too long or compressed.
+    pub(crate) fn read(bytes: &[u8]) -> Option<(QueryName, &[u8])> {
+        let mut name = QueryName::EMPTY;
+        let mut at = 0u8;
+        loop {
+            *name.starts.get_mut(name.labels)? = at;
+            let len = *bytes.get(usize::from(at))?;
+            if len == 0 {
+                break;
+            }
+            if len > MAX_LABEL {
+                return None;
+            }
+            name.labels += 1;
+            // Too long, or no byte left for the root label.
+            at = at.checked_add(1 + len).filter(|&at| at != u8::MAX)?;
+        }
+        name.len = usize::from(at) + 1;
+        let (own, after) = bytes.split_at_checked(name.len)?;
+        let wire = name.wire.get_mut(..name.len)?;
+        wire.copy_from_slice(own);
+        // Lengths are below the letters.
+        wire.make_ascii_lowercase();
+        Some((name, after))
     }
 
     /// Reads a zone's name in dotted form, which holds no escapes.
@@ -33,12 +62,7 @@ impl QueryName {
     /// Takes labels from the first to the last; the root label may be among them. What is too much
     /// for a name is left out.
     fn from_labels<'a>(labels: impl Iterator<Item = &'a [u8]>) -> QueryName {
-        let mut name = QueryName {
-            wire: [0; MAX_WIRE],
-            len: 0,
-            starts: [0; MAX_LABELS + 1],
-            labels: 0,
-        };
+        let mut name = QueryName::EMPTY;
         for label in labels.filter(|label| !label.is_empty()) {
             name.push(label);
         }
@@ -90,6 +114,16 @@ impl QueryName {
     pub(crate) fn start(&self, number: usize) -> usize {
         let number = number.min(self.labels);
         self.starts.get(number).copied().unwrap_or_default().into()
+    }
+
+    /// Where a name in wire form stands at the end of this one, whatever its case; not the root.
+    pub(crate) fn place_of(&self, suffix: &[u8]) -> Option<usize> {
+        let place = self.len.checked_sub(suffix.len())?;
+        let own = self.wire.get(place..self.len)?;
+        let starts = self.starts.get(..self.labels)?;
+        let is_name = own.eq_ignore_ascii_case(suffix)
+            && starts.iter().any(|start| usize::from(*start) == place);
+        is_name.then_some(place)
     }
 
     /// The last labels, so many of them, in wire form with the root label.
@@ -212,6 +246,41 @@ mod tests {
         assert_eq!(name.label(0), b"a");
         assert_eq!(name.label(3), b"");
         assert_eq!(name.key(2).unwrap().to_string(), "a.b");
+    }
+
+    #[test]
+    fn names_are_read_from_messages() {
+        let (name, after) = QueryName::read(b"\x01A\x02bC\0\0\x01").unwrap();
+        assert_eq!(
+            (name.suffix(2), after),
+            (&b"\x01a\x02bc\0"[..], &b"\0\x01"[..])
+        );
+        assert_eq!(name.place_of(b"\x02Bc\0"), Some(2));
+        assert_eq!(name.place_of(b"\x02xc\0"), None);
+        assert_eq!(name.place_of(b"\0"), None);
+        for bad in [
+            &b""[..],
+            b"\x01",
+            b"\x01a",
+            b"\x40a\0",
+            b"\xc0\x0c",
+            b"\x03ab\0",
+        ] {
+            assert!(QueryName::read(bad).is_none(), "{bad:?}");
+        }
+        let longest = [
+            &[b"\x3f".as_slice(), &[b'x'; 63]].concat().repeat(3)[..],
+            b"\x3d",
+            &[b'y'; 61],
+        ];
+        let wire = [&longest.concat()[..], b"\0"].concat();
+        assert_eq!(wire.len(), MAX_WIRE);
+        let (name, _) = QueryName::read(&wire).unwrap();
+        assert_eq!(name.suffix(4), wire);
+        let longer = [b"\x01a".as_slice(), &wire].concat();
+        assert!(QueryName::read(&longer).is_none());
+        let many = [&b"\x01a".repeat(127)[..], b"\0"].concat();
+        assert_eq!(QueryName::read(&many).unwrap().0.label_count(), 127);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! A query, read from a packet as rbldnsd reads it.
+#![expect(clippy::big_endian_bytes, reason = "the network's order")]
 
+use domain::base::header::HeaderSection;
 use domain::base::iana::{Class, Rtype};
-use domain::base::name::ParsedName;
 use domain::base::{Header, Message};
 
 use super::name::QueryName;
@@ -27,9 +28,9 @@ const OPT_LEN: usize = 11;
 #[derive(Debug, Clone)]
 pub(crate) struct Query<'p> {
     pub(crate) header: Header,
-    /// The name as it was asked for.
-    pub(crate) name: ParsedName<&'p [u8]>,
-    /// The same in lower case, label by label.
+    /// Name, type and class as they were asked for.
+    pub(crate) question: &'p [u8],
+    /// The name in lower case, label by label.
     pub(crate) labels: QueryName,
     pub(crate) rtype: Rtype,
     pub(crate) class: Class,
@@ -44,21 +45,22 @@ impl<'p> Query<'p> {
     pub(crate) fn read(packet: &'p [u8], over: Over) -> Option<Query<'p>> {
         let message = Message::from_octets(packet).ok()?;
         let header = message.header();
-        if header.qr() {
+        if header.qr() || message.header_counts().qdcount() != 1 {
             return None;
         }
-        let question = message.for_slice_ref().sole_question().ok()?;
-        let name = parsed(packet)?;
+        let rest = packet.get(size_of::<HeaderSection>()..)?;
+        let (labels, after) = QueryName::read(rest)?;
+        let (&[t1, t2, c1, c2], after) = after.split_first_chunk::<4>()?;
         let room = match over {
             Over::Tcp => TCP_ROOM - OPT_LEN,
             Over::Udp => udp_room(&message),
         };
         Some(Query {
             header,
-            labels: QueryName::of(&name),
-            name,
-            rtype: question.qtype(),
-            class: question.qclass(),
+            question: rest.get(..rest.len() - after.len())?,
+            labels,
+            rtype: Rtype::from_int(u16::from_be_bytes([t1, t2])),
+            class: Class::from_int(u16::from_be_bytes([c1, c2])),
             room,
         })
     }
@@ -68,16 +70,6 @@ impl<'p> Query<'p> {
     pub(crate) fn wants_opt(&self, over: Over, len: usize) -> bool {
         over == Over::Udp && len > UDP_ROOM
     }
-}
-
-/// The name of the first question, if it is whole and stands in one piece.
-fn parsed(packet: &[u8]) -> Option<ParsedName<&[u8]>> {
-    let mut parser = domain::dep::octseq::parse::Parser::from_ref(packet);
-    parser
-        .advance(size_of::<domain::base::header::HeaderSection>())
-        .ok()?;
-    let name = ParsedName::parse_ref(&mut parser).ok()?;
-    Some(name).filter(|name| !name.is_compressed())
 }
 
 fn udp_room(message: &Message<&[u8]>) -> usize {

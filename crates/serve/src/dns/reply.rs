@@ -1,19 +1,20 @@
 //! Writes a reply: header, question, and the records that fit.
+#![expect(clippy::big_endian_bytes, reason = "the network's order")]
 
 use std::net::Ipv4Addr;
 
 use domain::base::iana::{Class, Rtype};
-use domain::base::message_builder::{AnswerBuilder, AuthorityBuilder, PushError};
-use domain::base::name::ParsedName;
-use domain::base::record::Ttl;
-use domain::base::{MessageBuilder, Serial};
-use domain::rdata::{A, Ns, Soa, Txt};
 use rblmap::{Answer, Record, TextBuf};
 
 use super::decision::{Body, Decision, ZoneBody, has_code};
 use super::facts::Start;
-use super::message::Message;
+use super::message::{Head, Message, Section};
 use super::query::{EDNS_ROOM, Over, Query};
+
+/// Bits of the first byte of flags: a reply, authoritative, recursion was asked for.
+const REPLY: u8 = 0x80;
+const AUTHORITATIVE: u8 = 4;
+const RECURSION: u8 = 1;
 
 /// What was written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,69 +33,73 @@ pub(crate) fn write(
     reply: &mut Vec<u8>,
 ) -> Written {
     let mut written = Written::default();
-    // Writing to a vector does not fail; what is over the limit of room is told apart below.
-    let Ok(mut builder) = MessageBuilder::from_target(Message::new(reply, &query.labels));
-    let header = builder.header_mut();
-    header.set_id(query.header.id());
-    header.set_qr(true);
-    header.set_aa(decision.authoritative);
-    header.set_rd(decision.keeps_rd && query.header.rd());
-    header.set_rcode(decision.rcode);
-    // Names of 255 bytes fit into any room.
-    let mut question = builder.question();
-    let _ = question.push((&query.name, query.rtype, query.class));
-    let mut answers = question.answer();
-    answers.set_push_limit(query.room + 1);
-    let authority = match &decision.body {
-        Body::Empty => answers.authority(),
+    let bit = |is: bool, bit: u8| if is { bit } else { 0 };
+    let first = REPLY
+        | bit(decision.authoritative, AUTHORITATIVE)
+        | bit(decision.keeps_rd && query.header.rd(), RECURSION);
+    let flags = [first, decision.rcode.to_int()];
+    let question = (query.question, &query.labels);
+    let mut message = Message::begin(reply, (query.header.id(), flags), question, query.room);
+    match &decision.body {
+        Body::Empty => {}
         Body::Version(text) => {
-            let text = text.as_bytes();
-            let mut data = Vec::with_capacity(text.len() + 1);
-            push_text(&mut data, text);
-            let _ = push_txt(&mut answers, &query.name, Class::CH, 0, &data);
-            answers.authority()
+            let head = Head {
+                class: Class::CH,
+                ..head(Rtype::TXT, 0)
+            };
+            message.push(Section::Answer, head, |data| {
+                put_text(data, text.as_bytes())
+            });
         }
         Body::Zone(zone) => {
-            write_zone(query, zone, &mut answers, &mut written);
-            let mut authority = answers.authority();
-            write_authority(query, zone, &mut authority, written);
-            authority
+            write_zone(query, zone, &mut message, &mut written);
+            write_authority(query, zone, &mut message, written);
         }
-    };
-    let mut last = authority.additional();
-    last.header_mut().set_tc(written.truncated);
-    if query.wants_opt(over, last.as_slice().len()) {
-        last.clear_push_limit();
-        let _ = last.opt(|opt| {
-            opt.set_udp_payload_size(EDNS_ROOM);
-            Ok(())
-        });
     }
+    if query.wants_opt(over, message.len()) {
+        message.put_opt(EDNS_ROOM);
+    }
+    message.finish(written.truncated);
     written
+}
+
+/// The head of a record of the question's name.
+fn head(rtype: Rtype, ttl: u32) -> Head {
+    Head {
+        owner: 0,
+        rtype,
+        class: Class::IN,
+        ttl,
+    }
 }
 
 fn write_zone(
     query: &Query<'_>,
     zone: &ZoneBody<'_>,
-    answers: &mut AnswerBuilder<Message<'_>>,
+    message: &mut Message<'_>,
     written: &mut Written,
 ) {
     let any = query.rtype == Rtype::ANY;
-    let mut count = |pushed: Result<(), PushError>| match pushed {
-        Ok(()) => written.answers += 1,
-        Err(_) => written.truncated = true,
+    let facts = zone.facts;
+    let mut count = |pushed: bool| match pushed {
+        true => written.answers += 1,
+        false => written.truncated = true,
     };
     if zone.is_apex
         && (any || query.rtype == Rtype::SOA)
-        && let Some(soa) = &zone.facts.soa
+        && let Some(soa) = &facts.soa
     {
-        let soa = (&query.name, Class::IN, soa.ttl, start(soa, zone.serial));
-        count(answers.push(soa));
+        let head = head(Rtype::SOA, soa.ttl);
+        count(message.push(Section::Answer, head, |data| {
+            put_start(data, soa, zone.serial)
+        }));
     }
     if zone.is_apex && (any || query.rtype == Rtype::NS) {
-        for server in &zone.facts.servers {
-            let ttl = zone.facts.ns_ttl;
-            count(answers.push((&query.name, Class::IN, ttl, Ns::new(server))));
+        for server in &facts.servers {
+            let head = head(Rtype::NS, facts.ns_ttl);
+            count(message.push(Section::Answer, head, |data| {
+                data.put_name(server.as_slice())
+            }));
         }
     }
     if let Some(listing) = &zone.listing {
@@ -102,7 +107,16 @@ fn write_zone(
             a: any || query.rtype == Rtype::A,
             txt: any || query.rtype == Rtype::TXT,
         };
-        write_listing(query, (listing, zone), wants, answers, &mut count);
+        write_listing((listing, zone), wants, message, &mut count);
+    }
+    if any || query.rtype == Rtype::MX {
+        for record in zone.mail {
+            let head = head(Rtype::MX, record.ttl);
+            count(message.push(Section::Answer, head, |data| {
+                data.put(&record.preference.to_be_bytes());
+                data.put_name(record.exchange.as_slice());
+            }));
+        }
     }
 }
 
@@ -115,32 +129,29 @@ struct Wants {
 
 /// Writes the records of a listing: equal ones once.
 fn write_listing(
-    query: &Query<'_>,
     (listing, zone): (&Answer<'_>, &ZoneBody<'_>),
     wants: Wants,
-    answers: &mut AnswerBuilder<Message<'_>>,
-    mut count: impl FnMut(Result<(), PushError>),
+    message: &mut Message<'_>,
+    mut count: impl FnMut(bool),
 ) {
     // With one record, nothing need be remembered.
     let several = listing.records().nth(1).is_some();
-    let (owner, ttl) = (&query.name, zone.ttl);
     let counts = |record: &Record<'_>| zone.codes.is_none_or(|codes| has_code(record, codes));
     let mut seen = Seen::default();
     let mut buffer = TextBuf::new();
-    let mut data = Vec::new();
     for record in listing.records().filter(counts) {
         if let Some(a) = record.a().filter(|_| wants.a)
             && (!several || seen.is_new_a(a))
         {
-            count(answers.push((owner, Class::IN, ttl, A::new(a))));
+            let head = head(Rtype::A, zone.ttls.a);
+            count(message.push(Section::Answer, head, |data| data.put(&a.octets())));
         }
         if wants.txt
             && let Some(text) = record.txt(&mut buffer)
             && (!several || seen.is_new_text(text))
         {
-            data.clear();
-            push_text(&mut data, text);
-            count(push_txt(answers, owner, Class::IN, ttl, &data));
+            let head = head(Rtype::TXT, zone.ttls.txt);
+            count(message.push(Section::Answer, head, |data| put_text(data, text)));
         }
     }
 }
@@ -171,24 +182,10 @@ impl Seen {
 }
 
 /// Appends a text of at most 255 bytes as a character string (RFC 1035 section 3.3).
-fn push_text(data: &mut Vec<u8>, text: &[u8]) {
+fn put_text(data: &mut Message<'_>, text: &[u8]) {
     let text = text.get(..usize::from(u8::MAX)).unwrap_or(text);
-    data.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
-    data.extend_from_slice(text);
-}
-
-fn push_txt(
-    answers: &mut AnswerBuilder<Message<'_>>,
-    owner: &ParsedName<&[u8]>,
-    class: Class,
-    ttl: u32,
-    data: &[u8],
-) -> Result<(), PushError> {
-    match Txt::from_octets(data) {
-        Ok(txt) => answers.push((owner, class, ttl, txt)),
-        // One string with its length before it, as written above, always is TXT data.
-        Err(_) => Ok(()),
-    }
+    data.put(&[u8::try_from(text.len()).unwrap_or(u8::MAX)]);
+    data.put(text);
 }
 
 /// What goes with the answer: the name servers of the zone, or, where there is no answer, its SOA.
@@ -196,37 +193,38 @@ fn push_txt(
 fn write_authority(
     query: &Query<'_>,
     zone: &ZoneBody<'_>,
-    authority: &mut AuthorityBuilder<Message<'_>>,
+    message: &mut Message<'_>,
     written: Written,
 ) {
-    let mut apex = query.name;
-    for _ in zone.apex_labels..query.labels.label_count() {
-        apex.parent();
-    }
+    let of_apex = |head: Head| Head {
+        owner: query.labels.label_count() - zone.apex_labels,
+        ..head
+    };
     if written.answers > 0 {
         let servers = Some(&zone.facts.servers).filter(|_| zone.names_servers);
         for server in servers.into_iter().flatten() {
-            let _ = authority.push((&apex, Class::IN, zone.facts.ns_ttl, Ns::new(server)));
+            let head = of_apex(head(Rtype::NS, zone.facts.ns_ttl));
+            message.push(Section::Authority, head, |data| {
+                data.put_name(server.as_slice())
+            });
         }
         return;
     }
     if let Some(soa) = &zone.facts.soa {
         // How long a denial holds (RFC 2308 section 5).
         let [.., minimum] = soa.timers;
-        let _ = authority.push((&apex, Class::IN, minimum, start(soa, zone.serial)));
+        let head = of_apex(head(Rtype::SOA, minimum));
+        message.push(Section::Authority, head, |data| {
+            put_start(data, soa, zone.serial)
+        });
     }
 }
 
-fn start(soa: &Start, serial: u32) -> Soa<&domain::base::Name<Vec<u8>>> {
+/// Appends the data of an SOA record (RFC 1035 section 3.3.13).
+fn put_start(data: &mut Message<'_>, soa: &Start, serial: u32) {
+    data.put_name(soa.origin.as_slice());
+    data.put_name(soa.person.as_slice());
     let serial = if soa.serial == 0 { serial } else { soa.serial };
-    let [refresh, retry, expire, minimum] = soa.timers.map(Ttl::from_secs);
-    Soa::new(
-        &soa.origin,
-        &soa.person,
-        Serial(serial),
-        refresh,
-        retry,
-        expire,
-        minimum,
-    )
+    data.put(&serial.to_be_bytes());
+    data.put(soa.timers.map(u32::to_be_bytes).as_flattened());
 }

@@ -5,6 +5,8 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recvfrom, sendto};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::limit::{Limit, Verdict};
@@ -52,17 +54,23 @@ pub(crate) fn run(
 ) {
     let mut packet = [0; QUERY_LEN];
     while !stop.load(Ordering::Acquire) {
-        let (len, client) = match socket.recv_from(&mut packet) {
-            Ok(received) => received,
+        let received = recvfrom(socket, &mut packet, RecvFlags::empty());
+        let (len, peer) = match received {
+            Ok((len, _, Some(peer))) => (len, peer),
+            // Of nobody: the socket was shut down.
+            Ok((.., None)) => continue,
             Err(error) => {
                 worker.renew(now());
-                match error.kind() {
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
+                match error {
+                    Errno::AGAIN | Errno::INTR => {}
                     // Of a client that is gone, for example: nothing to be done.
                     _ => worker.count_failed_call(),
                 }
                 continue;
             }
+        };
+        let Ok(client) = SocketAddr::try_from(peer.clone()) else {
+            continue;
         };
         let now = now();
         let query = packet.get(..len).unwrap_or_default();
@@ -81,7 +89,7 @@ pub(crate) fn run(
                 continue;
             }
         }
-        if socket.send_to(reply, client).is_err() {
+        if sendto(socket, reply, SendFlags::empty(), &peer).is_err() {
             worker.count_failed_call();
         }
     }

@@ -36,6 +36,9 @@ pub(crate) struct Loaded {
     /// The base zone alone: to open a zone anew for each query costs as much as its answer.
     base: ImageSet,
     facts: DnsFacts,
+    /// The facts of subzones that have rows, by the keys of their names, in order: those of the
+    /// others are read when they are asked for.
+    rows: Vec<(Box<[u8]>, DnsFacts)>,
     /// How many labels the name of the base has.
     base_labels: usize,
     has_subzones: bool,
@@ -124,10 +127,14 @@ impl Loaded {
         let mut base = ImageSet::new();
         base.add(image, "@").ok()?;
         let facts = DnsFacts::read(base.zone(0)?.facts());
+        let subzones = image.zones().skip(1).flatten();
+        let rows = subzones.filter(|zone| DnsFacts::has_rows(zone.facts()));
+        let rows = rows.map(|zone| (zone.name().as_bytes().into(), DnsFacts::read(zone.facts())));
         Some(Loaded {
             image: Arc::clone(image),
             base,
             facts,
+            rows: rows.collect(),
             base_labels: QueryName::of_zone(image.name()).label_count(),
             has_subzones: image.zones().len() > 1,
         })
@@ -141,8 +148,22 @@ impl Loaded {
         self.base.zone(0)
     }
 
-    pub(crate) fn facts(&self) -> &DnsFacts {
-        &self.facts
+    /// The facts of a zone of the image; `slot` keeps those that are read now.
+    pub(crate) fn facts_of<'f>(
+        &'f self,
+        zone: &Zone<'_>,
+        slot: &'f mut Option<DnsFacts>,
+    ) -> &'f DnsFacts {
+        let name = zone.name();
+        if name.label_count() == 0 {
+            return &self.facts;
+        }
+        let known = |(key, _): &(Box<[u8]>, DnsFacts)| (**key).cmp(name.as_bytes());
+        let at = self.rows.binary_search_by(known).ok();
+        match at.and_then(|at| self.rows.get(at)) {
+            Some((_, facts)) => facts,
+            None => slot.insert(DnsFacts::read(zone.facts())),
+        }
     }
 
     pub(crate) fn base_labels(&self) -> usize {

@@ -73,20 +73,6 @@ impl Told {
         }
     }
 
-    /// Makes the TTLs of the answers one, since those of the entries are not kept.
-    pub fn hide_ttl(&mut self) {
-        for record in &mut self.sections[0] {
-            let words: Vec<&str> = record.splitn(4, ' ').collect();
-            if let [owner, class, _, data] = words.as_slice()
-                && !data.starts_with("NS ")
-                && !data.starts_with("SOA ")
-            {
-                *record = format!("{owner} {class} - {data}");
-            }
-        }
-        self.sections[0].sort();
-    }
-
     pub fn is_truncated(reply: &[u8]) -> bool {
         Message::from_octets(reply).unwrap().header().tc()
     }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use domain::base::iana::Rtype;
+use domain::base::Message;
+use domain::base::iana::{Rcode, Rtype};
 use fastrand::Rng;
 use rblmap::NameKey;
 use rblmap_image::{Stamp, encode};
@@ -27,7 +28,7 @@ fn random_zones_are_answered_section_by_section_as_rbldnsd_does() {
         let text = std::env::var(name).ok();
         text.map(|text: String| text.parse().unwrap())
     };
-    let seed = number("RBLMAP_ORACLE_SEED").unwrap_or(1);
+    let seed = number("RBLMAP_ORACLE_SEED").unwrap_or_else(|| u64::from(fastrand::u32(..)));
     let rounds = number("RBLMAP_ORACLE_ROUNDS").unwrap_or(ROUNDS);
     let (mut answered, mut wrong) = (0, 0);
     for seed in seed..seed + rounds {
@@ -69,123 +70,133 @@ fn specs(rng: &mut Rng, folder: &TempDir) -> Vec<Spec> {
     specs
 }
 
+/// What both servers are started with.
+struct Start {
+    options: Options,
+    minimal: bool,
+}
+
+impl Start {
+    fn random(rng: &mut Rng) -> Start {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        Start {
+            options: Options {
+                now: now.as_secs(),
+                reading: Reading {
+                    host_bits: rng.u8(..4) == 0,
+                    ..Reading::default()
+                },
+                ..Options::default()
+            },
+            minimal: rng.bool(),
+        }
+    }
+
+    /// With -a, rbldnsd leaves the name servers out of its answers, as we do without another word.
+    fn flags(&self) -> Vec<&'static str> {
+        let mut flags = vec!["-e"];
+        flags.retain(|_| self.options.reading.host_bits);
+        flags.extend(["-a"].iter().filter(|_| self.minimal));
+        flags
+    }
+
+    /// A server of ours; `None` if we refuse the sources, which is the matter of another test.
+    fn ours(&self, folder: &TempDir, specs: &[Spec]) -> Option<Ours> {
+        let built = build(specs, &self.options).ok()?;
+        // rbldnsd takes the newest time of the files where an SOA has no serial.
+        let times = specs.iter().flat_map(|spec| &spec.files);
+        let newest = times.map(|path| path.metadata().unwrap().modified().unwrap());
+        let newest = newest.max().unwrap().duration_since(UNIX_EPOCH).unwrap();
+        let stamp = Stamp {
+            created: newest.as_secs(),
+            ..Stamp::default()
+        };
+        let path = folder.path().join("image.rbl");
+        std::fs::write(&path, encode(&built.content, stamp).unwrap()).unwrap();
+        let switch = format!("dns_minimal = {}", self.minimal);
+        Some(Ours::start(&[(BASE, &path)], &switch))
+    }
+}
+
+/// A random question.
+fn question(rng: &mut Rng, number: usize) -> (String, Rtype, Vec<u8>) {
+    const TYPES: [Rtype; 7] = [
+        Rtype::A,
+        Rtype::TXT,
+        Rtype::ANY,
+        Rtype::SOA,
+        Rtype::NS,
+        Rtype::MX,
+        Rtype::AAAA,
+    ];
+    let text = sources::question(rng);
+    let name = NameKey::parse(text.as_bytes()).unwrap();
+    let mut labels = name.labels();
+    labels.reverse();
+    labels.extend(BASE.split('.').map(|label| label.as_bytes().to_vec()));
+    let rtype = TYPES[rng.usize(..TYPES.len())];
+    let size = [None, Some(4096)][rng.usize(..2)];
+    let packet = query(u16::try_from(number).unwrap(), &labels, rtype, size);
+    (text, rtype, packet)
+}
+
 fn round(seed: u64, program: &std::path::Path) -> (u64, u64) {
     let mut rng = Rng::with_seed(seed);
     let folder = TempDir::new().unwrap();
     let specs = specs(&mut rng, &folder);
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
-    let options = Options {
-        now,
-        reading: Reading {
-            host_bits: rng.u8(..4) == 0,
-            ..Reading::default()
-        },
-        ..Options::default()
+    if has_numbered_subzone(&specs) {
+        return (0, 0);
+    }
+    let start = Start::random(&mut rng);
+    let Some(mut ours) = start.ours(&folder, &specs) else {
+        return (0, 0);
     };
-    // With -a, rbldnsd leaves the name servers out of its answers, as we do without another word.
-    let minimal = rng.bool();
-    let mut flags = vec!["-e"];
-    flags.retain(|_| options.reading.host_bits);
-    flags.extend(["-a"].iter().filter(|_| minimal));
-    let Ok(built) = build(&specs, &options) else {
-        return (0, 0); // which loads are refused is the matter of another test
-    };
-    let mut theirs = Server::start(program, folder.path(), &specs, &flags);
-    // rbldnsd takes the newest time of the files where an SOA has no serial.
-    let times = specs.iter().flat_map(|spec| &spec.files);
-    let newest = times.map(|path| path.metadata().unwrap().modified().unwrap());
-    let newest = newest.max().unwrap().duration_since(UNIX_EPOCH).unwrap();
-    let stamp = Stamp {
-        created: newest.as_secs(),
-        ..Stamp::default()
-    };
-    let path = folder.path().join("image.rbl");
-    std::fs::write(&path, encode(&built.content, stamp).unwrap()).unwrap();
-    let mut ours = Ours::start(&[(BASE, &path)], &format!("dns_minimal = {minimal}"));
-    let known = Known::of(&specs);
-    let (mut answered, mut wrong) = (0, 0);
+    let mut theirs = Server::start(program, folder.path(), &specs, &start.flags());
+    let mut answered = 0;
     for number in 0..QUESTIONS {
-        let text = sources::question(&mut rng);
-        let name = NameKey::parse(text.as_bytes()).unwrap();
-        let mut labels = name.labels();
-        labels.reverse();
-        labels.extend(BASE.split('.').map(|label| label.as_bytes().to_vec()));
-        if known.has_mail(&text) {
-            continue;
-        }
-        let types = [
-            Rtype::A,
-            Rtype::TXT,
-            Rtype::ANY,
-            Rtype::SOA,
-            Rtype::NS,
-            Rtype::MX,
-            Rtype::AAAA,
-        ];
-        let rtype = types[rng.usize(..types.len())];
-        let size = [None, Some(4096)][rng.usize(..2)];
-        let packet = query(u16::try_from(number).unwrap(), &labels, rtype, size);
+        let (text, rtype, packet) = question(&mut rng, number);
         let their = theirs.exchange(&packet).expect("a reply of rbldnsd");
         let our = if rng.bool() {
             ours.ask(&packet)
         } else {
             ours.ask_tcp(&packet)
         };
-        let (mut our, mut their) = (Told::of(&our), Told::of(&their));
-        if known.mixed_ttl {
-            our.hide_ttl();
-            their.hide_ttl();
-        }
+        let leaves_out = leaves_records_out(&their);
+        let (our, their) = (Told::of(&our), Told::of(&their));
         answered += u64::from(!their.sections[0].is_empty());
-        if our != their {
+        // Which ones it leaves out is a matter of its order; ours are cut, with TC, or whole over TCP.
+        if our != their && !leaves_out {
             println!("seed {seed}: {rtype} of {text}: ours, then theirs\n{our:?}\n{their:?}");
             println!("{}", shown(&specs));
-            wrong += 1;
-            break;
+            return (answered, 1);
         }
     }
-    (answered, wrong)
+    (answered, 0)
 }
 
-/// Where we differ, as `docs/dns.md` says.
-struct Known {
-    /// Entries have several TTLs; ours are those of the zone.
-    mixed_ttl: bool,
-    /// Names that have MX records.
-    mail: Vec<String>,
+/// Whether rbldnsd left records out for want of room: then it is not authoritative, and says nothing
+/// else.
+fn leaves_records_out(reply: &[u8]) -> bool {
+    let header = Message::from_octets(reply).unwrap().header();
+    header.rcode() == Rcode::NOERROR && !header.aa()
 }
 
-impl Known {
-    /// Whether a name may have an MX record; `@` is the name of every subzone.
-    fn has_mail(&self, text: &str) -> bool {
-        self.mail.iter().any(|name| match name.as_str() {
-            "" => text.is_empty() || sources::SUBZONES.contains(&text),
-            name => text == name || text.starts_with(&format!("{name}.")),
-        })
-    }
-
-    fn of(specs: &[Spec]) -> Known {
-        let mut known = Known {
-            mixed_ttl: false,
-            mail: Vec::new(),
-        };
-        for file in specs.iter().flat_map(|spec| &spec.files) {
-            let text = std::fs::read(file).unwrap();
-            for line in String::from_utf8_lossy(&text).lines() {
-                let upper = line.to_ascii_uppercase();
-                known.mixed_ttl |=
-                    upper.contains("TTL") || upper.contains(" 1H ") || upper.contains(" 60 ");
-                if upper.contains(" MX ") {
-                    let name = line.split_whitespace().next().unwrap_or_default();
-                    known.mail.push(name.replace('@', "").to_ascii_lowercase());
-                }
-            }
-        }
-        known
-    }
+/// Whether a combined file has a subzone that is a number: names below it may spell addresses, which
+/// rbldnsd asks in other datasets of the zone too (`docs/zonefile.md`).
+fn has_numbered_subzone(specs: &[Spec]) -> bool {
+    let files = specs.iter().flat_map(|spec| &spec.files);
+    let texts = files.map(|file| std::fs::read(file).unwrap());
+    let is_number = |word: &str| {
+        let mut labels = word.split('.');
+        labels.any(|label| label.len() < 4 && label.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    let has = |text: Vec<u8>| {
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let lines = text.lines().filter(|line| line.contains("DATASET"));
+        let mut words = lines.flat_map(|line| line.split_whitespace().skip(2));
+        words.any(|word| is_number(word) && !sources::SUBZONES.contains(&word))
+    };
+    texts.map(has).any(|has| has)
 }
 
 fn shown(specs: &[Spec]) -> String {
