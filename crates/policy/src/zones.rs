@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rblmap::{Freshness, Image, Live, NameKey};
+use rblmap::{Freshness, Image, ImageSet, Live, NameKey};
 
 /// Why a zone has no opinion now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -277,7 +277,16 @@ pub struct ZoneReader {
     zone: Arc<FollowedZone>,
     generation: u64,
     held: Held,
-    facts: Option<(Arc<Image>, Facts)>,
+    facts: Option<Known>,
+}
+
+/// An image, the zone of it that is asked, and what was asked of it once: to find the zone anew for
+/// each decision costs as much as the lookup.
+#[derive(Debug)]
+struct Known {
+    image: Arc<Image>,
+    zone: ImageSet,
+    facts: Facts,
 }
 
 #[derive(Debug)]
@@ -323,22 +332,14 @@ impl ZoneReader {
     /// Why there is no opinion.
     pub fn current(&mut self, now: u64) -> Result<Current<'_>, Trouble> {
         let (image, freshness) = self.image(now)?;
-        let known = match &self.facts {
-            Some((of, facts)) if Arc::ptr_eq(of, &image) => Some(*facts),
-            Some(_) | None => None,
-        };
-        let facts = match known {
-            Some(facts) => facts,
-            None => {
-                let facts = Facts::of(&image, self.zone.name())?;
-                self.facts = Some((Arc::clone(&image), facts));
-                facts
-            }
-        };
-        let Some((image, _)) = &self.facts else {
+        let is_known = |known: &Known| Arc::ptr_eq(&known.image, &image);
+        if !self.facts.as_ref().is_some_and(is_known) {
+            self.facts = Some(Known::of(&image, self.zone.name())?);
+        }
+        let Some(Known { image, zone, facts }) = &self.facts else {
             return Err(Trouble::Missing);
         };
-        let zone = zone_of(image, self.zone.name()).ok_or(Trouble::Damaged)?;
+        let (zone, facts) = (*zone.zone(0).ok_or(Trouble::Damaged)?, *facts);
         let freshness = if zone.expired_at(now) {
             freshness.max(Freshness::Expired)
         } else {
@@ -416,9 +417,25 @@ impl ZoneReader {
     }
 }
 
+impl Known {
+    fn of(image: &Arc<Image>, name: &str) -> Result<Known, Trouble> {
+        let below = name_below(image.name(), name).ok_or(Trouble::Damaged)?;
+        let mut set = ImageSet::new();
+        match set.add(image, below) {
+            Ok(true) => {}
+            Ok(false) | Err(_) => return Err(Trouble::Damaged),
+        }
+        let facts = Facts::of(set.zone(0).ok_or(Trouble::Damaged)?);
+        Ok(Known {
+            image: Arc::clone(image),
+            zone: set,
+            facts,
+        })
+    }
+}
+
 impl Facts {
-    fn of(image: &Image, name: &str) -> Result<Facts, Trouble> {
-        let zone = zone_of(image, name).ok_or(Trouble::Damaged)?;
+    fn of(zone: &rblmap::Zone<'_>) -> Facts {
         let mapped = |last: u8| Ipv4Addr::new(127, 0, 0, last).to_ipv6_mapped();
         let listed = |address: IpAddr| zone.lookup(address).is_listed();
         let listed_both = |last: u8| {
@@ -428,22 +445,20 @@ impl Facts {
             NameKey::parse(name).is_ok_and(|name| zone.lookup_name(&name).is_listed())
         };
         let names = zone.name_count() > 0;
-        Ok(Facts {
+        Facts {
             names,
             test_point: listed_both(2) || (names && listed_name(b"test")),
             lists_itself: listed_both(1),
-        })
+        }
     }
 }
 
-/// The zone of that full name, if it is the image's base or lies below it.
-fn zone_of<'i>(image: &'i Image, name: &str) -> Option<rblmap::Zone<'i>> {
-    let base = image.name();
+/// The name of a zone below the base of an image; `@` for the base itself.
+fn name_below<'n>(base: &str, name: &'n str) -> Option<&'n str> {
     if name.eq_ignore_ascii_case(base) {
-        return Some(image.base());
+        return Some("@");
     }
-    let below = name.strip_suffix(base)?.strip_suffix('.')?;
-    image.zone(below).ok()?
+    name.strip_suffix(base)?.strip_suffix('.')
 }
 
 /// Follows a zone in a mirror's folder.
@@ -463,7 +478,9 @@ fn read(path: &Path, base: &str, name: &str) -> Result<Image, String> {
     if !base.is_empty() && image.name() != base {
         return Err(told(format!("image of {}, not of {base}", image.name())));
     }
-    if zone_of(&image, name).is_none() {
+    let below = name_below(image.name(), name);
+    let is_there = |below: &str| matches!(image.zone(below), Ok(Some(_)));
+    if !below.is_some_and(is_there) {
         return Err(told(format!("image of {}, without {name}", image.name())));
     }
     Ok(image)

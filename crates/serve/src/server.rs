@@ -22,7 +22,7 @@ use crate::notify::Notify;
 use crate::passed;
 use crate::shared::Shared;
 use crate::signals::Signals;
-use crate::table::Table;
+use crate::table::{FIRST_CONNECTION, Table};
 
 /// How the server is started.
 #[derive(Debug, Clone)]
@@ -96,8 +96,6 @@ struct Server {
 const SIGNALS: Token = Token(0);
 const RELOADED: Token = Token(1);
 const FIRST_LISTENER: usize = 2;
-/// Tokens of connections begin here.
-pub(crate) const FIRST_CONNECTION: usize = 1 << 32;
 /// Connections that are accepted before others have their turn.
 const ACCEPT_AT_ONCE: usize = 64;
 /// Bytes in the buffers of all connections; whoever needs more beyond this is closed.
@@ -121,6 +119,48 @@ const RELOADS: FamilyName = FamilyName {
     kind: Kind::Counter,
 };
 
+/// The sockets that were passed, and those of the policy that are not among them.
+fn open_listeners(policy: &Policy, log: &Log) -> Result<Vec<Listener>, Error> {
+    let mut listeners =
+        passed::take(policy, log).map_err(system("a socket that was passed cannot be used"))?;
+    for (adapter, on) in wanted(policy) {
+        let is_open = |listener: &Listener| listener.address == on.address;
+        if !listeners.iter().any(is_open) {
+            listeners.push(Listener::open(adapter, on, policy)?);
+        }
+    }
+    if listeners.is_empty() && policy.listen.dns.is_empty() {
+        return Err(Error::NothingToDo {
+            path: policy.path.clone(),
+        });
+    }
+    Ok(listeners)
+}
+
+/// Starts the thread that follows images and reads policies, which come from the receiver.
+fn start_follower(
+    shared: &Arc<Shared>,
+    tasks: Receiver<Task>,
+    host: String,
+    waker: Waker,
+) -> Result<(JoinHandle<()>, Receiver<Reloaded>), Error> {
+    let shared = Arc::clone(shared);
+    let (reloaded_to, reloaded) = mpsc::channel();
+    let follower = std::thread::Builder::new()
+        .name("follow".to_owned())
+        .spawn(move || {
+            follow::run(&shared, &tasks, &host, |policy| {
+                // Whoever does not listen has ended.
+                let _ = reloaded_to.send(policy);
+                let _ = waker.wake();
+            });
+        });
+    Ok((
+        follower.map_err(system("no thread to follow images"))?,
+        reloaded,
+    ))
+}
+
 impl Server {
     fn start(
         policy: Policy,
@@ -130,21 +170,7 @@ impl Server {
     ) -> Result<Server, Error> {
         let policy = Arc::new(policy);
         policy.look();
-        let mut listeners = passed::take(&policy, &log)
-            .map_err(system("a socket that was passed cannot be used"))?;
-        for (adapter, on) in wanted(&policy) {
-            if !listeners
-                .iter()
-                .any(|listener| listener.address == on.address)
-            {
-                listeners.push(Listener::open(adapter, on, &policy)?);
-            }
-        }
-        if listeners.is_empty() && policy.listen.dns.is_empty() {
-            return Err(Error::NothingToDo {
-                path: policy.path.clone(),
-            });
-        }
+        let listeners = open_listeners(&policy, &log)?;
         let shared = Arc::new(Shared::new(Arc::clone(&policy), log));
         let poll = Poll::new().map_err(system("events cannot be waited for"))?;
         poll.registry()
@@ -154,17 +180,7 @@ impl Server {
             Waker::new(poll.registry(), RELOADED).map_err(system("events cannot be waited for"))?;
         let dns = Dns::start(&shared)?;
         let (tasks, task) = mpsc::channel();
-        let (reloaded_to, reloaded) = mpsc::channel();
-        let of_follower = Arc::clone(&shared);
-        let follower = std::thread::Builder::new()
-            .name("follow".to_owned())
-            .spawn(move || {
-                follow::run(&of_follower, &task, &host, |policy| {
-                    // Whoever does not listen has ended.
-                    let _ = reloaded_to.send(policy);
-                    let _ = waker.wake();
-                });
-            });
+        let (follower, reloaded) = start_follower(&shared, task, host, waker)?;
         let open =
             Adapter::ALL.map(|adapter| shared.metrics.number(OPEN, &[("adapter", adapter.word())]));
         let mut server = Server {
@@ -177,7 +193,7 @@ impl Server {
             desk: Desk::new(&shared),
             dns,
             ready: VecDeque::new(),
-            follower: Some(follower.map_err(system("no thread to follow images"))?),
+            follower: Some(follower),
             tasks,
             reloaded,
             open: open.into(),

@@ -5,7 +5,9 @@ use std::time::Instant;
 use mio::Token;
 
 use crate::connection::Connection;
-use crate::server::FIRST_CONNECTION;
+
+/// Tokens of connections begin here; those below are of others.
+pub(crate) const FIRST_CONNECTION: usize = 1 << 32;
 
 /// Connections in places that are used again.
 #[derive(Debug, Default)]

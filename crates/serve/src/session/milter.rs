@@ -93,50 +93,59 @@ impl Milter {
                 Err(End::Malformed)
             };
         };
-        let mut silent = 0;
         match packet.command {
             b'O' => return self.negotiate(packet.data, out),
-            b'D' => {
-                self.remember_macros(packet.data);
-                return Ok(());
-            }
-            b'A' => {
-                self.end_message();
-                return Ok(());
-            }
+            b'R' => return self.decide(first(packet.data), desk, out),
+            b'D' => self.remember_macros(packet.data),
+            b'A' => self.end_message(),
             b'K' => {
                 *self = Milter {
                     agreed: Some(agreed),
                     ..Milter::default()
-                };
-                return Ok(());
+                }
             }
+            _ => {
+                let silent = self.stage(packet, agreed, desk, out)?;
+                if agreed.steps & silent == 0 {
+                    write(CONTINUE, &[], out);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a stage of a message that the server goes on after; gives the bit by which the server
+    /// agreed to get no reply for it.
+    fn stage(
+        &mut self,
+        packet: Packet<'_>,
+        agreed: Negotiation,
+        desk: &mut Desk,
+        out: &mut Vec<u8>,
+    ) -> Result<u32, End> {
+        match packet.command {
             b'C' => {
                 match connect(packet.data) {
                     Some(connect) => self.remember_client(&connect),
                     None => desk.count_malformed(Adapter::Milter),
                 }
-                silent = NO_REPLY_CONNECT;
+                return Ok(NO_REPLY_CONNECT);
             }
             b'H' => {
                 self.helo = word(first(packet.data));
-                silent = NO_REPLY_HELO;
+                return Ok(NO_REPLY_HELO);
             }
             b'M' => {
                 self.header = None;
                 self.sender = word(first(packet.data));
-                silent = NO_REPLY_MAIL;
+                return Ok(NO_REPLY_MAIL);
             }
-            b'R' => return self.decide(first(packet.data), desk, out),
             b'E' => self.add_header(agreed, out),
             // Steps that were not asked for go on; a server of version 2 sends them all.
             b'T' | b'L' | b'N' | b'B' | b'U' => {}
             _ => return Err(End::Malformed),
         }
-        if agreed.steps & silent == 0 {
-            write(CONTINUE, &[], out);
-        }
-        Ok(())
+        Ok(0)
     }
 
     fn negotiate(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), End> {

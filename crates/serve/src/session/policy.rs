@@ -1,10 +1,20 @@
 //! Policy delegation: the action for a recipient, and the connection stays.
 
+use std::borrow::Cow;
+
 use rblmap_policy::{Action, Request, client_address};
 
 use crate::desk::{Adapter, Desk};
 use crate::session::Step;
 use crate::wire::{Frame, policy};
+
+/// A value as text. Nearly all are ASCII, which is seen at once.
+fn text(value: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(value) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(value),
+    }
+}
 
 pub(crate) fn step(input: &[u8], desk: &mut Desk, out: &mut Vec<u8>) -> Step {
     let (attributes, used) = match policy::read(input) {
@@ -31,7 +41,7 @@ pub(crate) fn step(input: &[u8], desk: &mut Desk, out: &mut Vec<u8>) -> Step {
         attributes.recipient,
         attributes.server_port,
     ]
-    .map(String::from_utf8_lossy);
+    .map(text);
     let request = Request {
         client: client_address(&client),
         helo: &helo,

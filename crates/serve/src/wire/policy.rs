@@ -43,10 +43,7 @@ pub struct Attributes<'a> {
 pub fn read(input: &[u8]) -> Frame<Attributes<'_>> {
     let mut attributes = Attributes::default();
     let mut at = 0;
-    while let Some(length) = input
-        .get(at..)
-        .and_then(|rest| rest.iter().position(|b| *b == b'\n'))
-    {
+    while let Some(length) = input.get(at..).and_then(|rest| memchr::memchr(b'\n', rest)) {
         let line = input.get(at..at + length).unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         at += length + 1;
@@ -67,7 +64,7 @@ pub fn read(input: &[u8]) -> Frame<Attributes<'_>> {
 
 impl<'a> Attributes<'a> {
     fn take(&mut self, line: &'a [u8]) {
-        let Some(equals) = line.iter().position(|byte| *byte == b'=') else {
+        let Some(equals) = memchr::memchr(b'=', line) else {
             self.malformed = true;
             return;
         };
