@@ -136,6 +136,10 @@ pub(crate) struct Decision<'z> {
     pub(crate) body: Body<'z>,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, on the stack of its thread"
+)]
 pub(crate) enum Body<'z> {
     /// The question alone.
     Empty,
@@ -254,26 +258,36 @@ struct Place<'z> {
     relative: usize,
     /// How many labels of it are below the zone.
     rest: usize,
+    /// How many labels the owner's name has, relative to the base.
+    owner_labels: usize,
 }
 
 impl<'z> Place<'z> {
     /// `None` if the image is damaged there, or the zone is past its expiry.
     fn find(loaded: &'z Loaded, query: &Query<'_>, now: u64) -> Option<Place<'z>> {
         let relative = query.labels.label_count() - loaded.base_labels();
-        let base = *loaded.base()?;
-        let (found, owner) = if loaded.has_subzones() {
+        let place = if loaded.has_subzones() {
             let key = query.labels.key(relative).ok()?;
             let found = loaded.image().zone_of(&key).ok()?;
-            (found, owner(loaded, found)?)
+            let owner = owner(loaded, found)?;
+            Place {
+                rest: relative - found.name().label_count(),
+                owner_labels: owner.name().label_count(),
+                found,
+                owner,
+                relative,
+            }
         } else {
-            (base, base)
+            let base = *loaded.base()?;
+            Place {
+                rest: relative,
+                owner_labels: 0,
+                found: base,
+                owner: base,
+                relative,
+            }
         };
-        (!owner.expired_at(now)).then(|| Place {
-            rest: relative - found.name().label_count(),
-            found,
-            owner,
-            relative,
-        })
+        (!place.owner.expired_at(now)).then_some(place)
     }
 
     /// What is listed there; `key` keeps the name.
@@ -324,7 +338,7 @@ fn in_zone<'z>(
         ttls = own.ttls.of(&listing, &name, own.ttl);
         mail = rows::mail_of(&own.mail, &name);
     }
-    let apex_labels = loaded.base_labels() + place.owner.name().label_count();
+    let apex_labels = loaded.base_labels() + place.owner_labels;
     let body = ZoneBody {
         facts: loaded.facts_of(&place.owner, above),
         apex_labels,
