@@ -18,13 +18,13 @@ use crate::warning::Class;
 pub(crate) use network::{networks, padded as padded_address, v4_address, v6_address};
 pub(crate) use text::{is_label, is_name};
 
-/// A key of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
+/// A key of a list. A name has half a kilobyte: it is in a box, since keys go through many hands
+/// and most are addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Key {
     V4(Range),
     V6 { start: u128, end: u128 },
-    Name(NameKey, NameScope),
+    Name(Box<NameKey>, NameScope),
 }
 
 /// Where a key was found.
@@ -73,14 +73,18 @@ impl Key {
     /// The same key, where mapped addresses are the IPv4 ones that they are.
     pub(crate) fn unmapped(self) -> Key {
         match self {
-            Key::V6 { start, end } => unmapped(start, end).map_or(self, Key::V4),
-            Key::V4(_) | Key::Name(..) => self,
+            Key::V6 { start, end } => unmapped(start, end).map_or(Key::V6 { start, end }, Key::V4),
+            key @ (Key::V4(_) | Key::Name(..)) => key,
         }
     }
 }
 
 /// Reads a key.
 pub(crate) fn parse(text: &[u8], rules: &KeyRules) -> Result<(Key, Dress), Class> {
+    // Most keys are addresses, and no other key looks like one.
+    if let Some(key) = single4(text) {
+        return Ok((key, Dress::Bare));
+    }
     if let Some(authority) = url::authority(text) {
         let host = url::host(authority).ok_or(Class::BadAddress)?;
         let key = host_key(host, rules).ok_or(Class::BadAddress)?;
@@ -205,7 +209,7 @@ pub fn asked_key(text: &[u8]) -> Result<AskedKey, &'static str> {
         Ok((key, _)) if !key.is_single() => Err("neither an address nor a domain name"),
         Ok((Key::V4(range), _)) => Ok(AskedKey::Address(Ipv4Addr::from_bits(range.start).into())),
         Ok((Key::V6 { start, .. }, _)) => Ok(AskedKey::Address(Ipv6Addr::from_bits(start).into())),
-        Ok((Key::Name(name, NameScope::Exact), _)) => Ok(AskedKey::Name(name)),
+        Ok((Key::Name(name, NameScope::Exact), _)) => Ok(AskedKey::Name(*name)),
         Ok((Key::Name(..), _)) => Err("names below a name: ask for one of them"),
         Err(_) if text.iter().filter(|&&byte| byte != b'.').count() > 253 => {
             Err("not a domain name: a label has at most 63 bytes, a name 255")
@@ -248,7 +252,7 @@ pub fn listed_key(text: &[u8]) -> Result<ListedKey, &'static str> {
         Ok((key, _)) => Ok(match key.unmapped() {
             Key::V4(range) => ListedKey::V4(range.start, range.end),
             Key::V6 { start, end } => ListedKey::V6(start, end),
-            Key::Name(name, scope) => ListedKey::Name(name, scope),
+            Key::Name(name, scope) => ListedKey::Name(*name, scope),
         }),
         Err(Class::HostBits) => Err("bits set behind the prefix length"),
         Err(_) => Err("neither an address, a network, a range nor a domain name"),

@@ -10,12 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 
 use crate::dataset::Rules;
+use crate::line::PIECE_BYTES;
 use crate::piece::Piece;
 use crate::reading;
 
-/// Pieces have about this many bytes: small enough to share the work and to stay in a core's own
-/// cache, large enough to forget what a piece costs.
-pub(crate) const PIECE_BYTES: usize = 512 * 1024;
 /// How much is read at once to find the end of a piece's last line.
 const TAIL: usize = 4096;
 /// A piece with more texts than this is kept, instead of each text on its own.

@@ -18,7 +18,8 @@ use crate::dataset::{Rules, Taken};
 use crate::dataset_type::DatasetType;
 use crate::dump::v4_key;
 use crate::error::Error;
-use crate::large::{Large, PIECE_BYTES};
+use crate::large::Large;
+use crate::line::cut;
 use crate::list;
 use crate::list::json::Paths;
 use crate::piece::{Event, Piece, Said, Tally, What};
@@ -486,6 +487,10 @@ fn first_default(kind: DatasetType, options: &Options) -> Whole<'static> {
 /// order of lines.
 fn apply_limits(piece: &mut Piece<'_>, limits: &[(usize, Option<u32>)]) -> Vec<Note> {
     let mut notes = Vec::new();
+    let is_limited = limits.iter().any(|(_, limit)| limit.is_some());
+    if !is_limited && !piece.v4.nets.iter().any(|net| net.value.is_bad()) {
+        return notes;
+    }
     let mut index = 0;
     piece.v4.nets.retain(|net| {
         let at = limits.partition_point(|(from, _)| *from <= index);
@@ -531,25 +536,4 @@ fn check_text(source: &Source, text: &[u8]) -> Result<(), Error> {
         }),
         None => Ok(()),
     }
-}
-
-/// Cuts a text into pieces at line ends.
-pub(crate) fn cut(text: &[u8]) -> Vec<&[u8]> {
-    let mut pieces = Vec::with_capacity(text.len() / PIECE_BYTES + 1);
-    let mut rest = text;
-    while rest.len() > PIECE_BYTES {
-        let tail = rest.get(PIECE_BYTES..).unwrap_or_default();
-        let Some(end) = memchr::memchr(b'\n', tail) else {
-            break;
-        };
-        let Some((piece, after)) = rest.split_at_checked(PIECE_BYTES + end + 1) else {
-            break;
-        };
-        pieces.push(piece);
-        rest = after;
-    }
-    if !rest.is_empty() {
-        pieces.push(rest);
-    }
-    pieces
 }

@@ -28,7 +28,7 @@ pub(crate) enum Said {
 }
 
 impl Said {
-    fn is_bad(self) -> bool {
+    pub(crate) fn is_bad(self) -> bool {
         matches!(self, Said::BadA | Said::BadValue)
     }
 }
@@ -170,6 +170,14 @@ impl<'t> Piece<'t> {
             current: &[],
             excerpts: self.excerpts,
         })
+    }
+
+    /// Lines that say nothing.
+    pub(crate) fn without_entries(lines: u32) -> Piece<'t> {
+        Piece {
+            lines,
+            ..Piece::default()
+        }
     }
 
     /// How many entries were read.

@@ -96,7 +96,7 @@ pub(crate) fn layer(
     } else {
         trie::Equal::All
     };
-    let names = names::resolve(&pieces, names::Equal::of(dataset.kind), unions)?;
+    let names = names::resolve(&mut pieces, names::Equal::of(dataset.kind), unions)?;
     let nets6: Vec<Net<u128, u32>> =
         nets(&mut pieces, |placed| std::mem::take(&mut placed.piece.v6));
     let mapped = nets6

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::dataset_type::DatasetType;
 use crate::error::Error;
-use crate::large::{self, Large, PIECE_BYTES};
+use crate::large::{self, Large};
+use crate::line::PIECE_BYTES;
 use crate::packing::{MAGIC_BYTES, Members, Packing};
 use crate::spec::Options;
 use crate::warning::{Class, Warning};

@@ -175,6 +175,16 @@ pub enum Column {
     Name(String),
 }
 
+impl Column {
+    /// The name, unless the column is given by its place.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Column::Number(_) => None,
+            Column::Name(name) => Some(name),
+        }
+    }
+}
+
 impl FromStr for Column {
     type Err = std::convert::Infallible;
 

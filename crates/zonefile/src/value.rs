@@ -164,6 +164,8 @@ pub(crate) struct Local<'t> {
     pub(crate) values: Vec<(u32, Stated<'t>)>,
     defaults: u32,
     default_id: Option<u32>,
+    /// The value that was asked for last.
+    last: Option<u32>,
 }
 
 impl<'t> Local<'t> {
@@ -190,6 +192,7 @@ impl<'t> Local<'t> {
             asked: self.asked,
             defaults: self.defaults,
             default_id: self.default_id,
+            last: self.last,
         }
     }
 
@@ -209,6 +212,18 @@ impl<'t> Local<'t> {
         let whole = stated.a.is_some() && stated.text != Text::Default;
         let defaults = if whole { 0 } else { self.defaults };
         let key = (defaults, stated);
+        // Most lines say what the line before said.
+        if let Some(last) = self.last
+            && self.values.get(last as usize) == Some(&key)
+        {
+            return last;
+        }
+        let id = self.id_of(key);
+        self.last = Some(id);
+        id
+    }
+
+    fn id_of(&mut self, key: (u32, Stated<'t>)) -> u32 {
         // A piece has at most as many values as bytes, and is far below 4 GiB.
         let next = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
         self.asked += 1;

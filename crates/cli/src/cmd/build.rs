@@ -105,7 +105,8 @@ docs/lists.md has the grammar of each. Gzip and zstd are unpacked.
 
 Examples:
   rblmap build -o ads.rbl ads.example:hosts:/etc/hosts.blocked
-  rblmap build -o cloud.rbl --json-key 'prefixes[].ip_prefix' cloud.example:json:ip-ranges.json
+  rblmap build -o cloud.rbl --json-key 'prefixes[].ip_prefix,ipv6_prefixes[].ipv6_prefix' \\
+      cloud.example:json:ip-ranges.json
   ipset save bl > bl.save && rblmap build -o bl.rbl bl.example:ipset:bl.save
   rblmap build -o drop.rbl --text-after ';' drop.example:plain:drop.txt
   rblmap build -o ops.rbl ops.example:ip4set:ops.zone

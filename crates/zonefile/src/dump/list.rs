@@ -54,7 +54,7 @@ impl NameEntry<'_> {
             labels,
         };
         let read = key::parse(shown.as_bytes(), &rules);
-        let same = matches!(read, Ok((Key::Name(name, scope), _)) if name == self.name && scope == self.scope);
+        let same = matches!(read, Ok((Key::Name(name, scope), _)) if *name == self.name && scope == self.scope);
         same.then_some(shown)
     }
 }

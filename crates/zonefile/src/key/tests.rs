@@ -9,7 +9,7 @@ fn v4(start: u32, end: u32) -> Key {
 }
 
 fn name(text: &str, scope: NameScope) -> Key {
-    Key::Name(NameKey::parse(text.as_bytes()).unwrap(), scope)
+    Key::Name(Box::new(NameKey::parse(text.as_bytes()).unwrap()), scope)
 }
 
 #[test]

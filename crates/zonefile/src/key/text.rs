@@ -31,7 +31,7 @@ fn read(name: &[u8], labels: usize, scope: NameScope) -> Option<Key> {
         return None;
     }
     let key = NameKey::parse(&name).ok()?;
-    Some(Key::Name(key, scope))
+    Some(Key::Name(Box::new(key), scope))
 }
 
 /// The A-labels of a name in UTF-8.

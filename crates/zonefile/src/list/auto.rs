@@ -2,6 +2,7 @@
 
 mod columns;
 
+use rayon::prelude::*;
 use serde::de::IgnoredAny;
 
 use super::verdict;
@@ -9,7 +10,7 @@ use super::words::{bare, without_bom};
 use crate::dataset::Rules;
 use crate::dataset_type::DatasetType;
 use crate::key::{self, KeyRules, is_name, v4_address, v6_address};
-use crate::line::{trim, word};
+use crate::line::{cut, trim, word};
 use crate::reading;
 use crate::spec::{CsvOptions, Options};
 
@@ -47,10 +48,15 @@ pub(crate) fn guess(text: &[u8], options: &Options) -> Result<Guess, String> {
     if let Some(found) = by_structure(text)? {
         return Ok(found);
     }
-    let mut counts = Counts::default();
-    for line in text.split(|&byte| byte == b'\n') {
-        counts.take(trim(bare(line)), options);
-    }
+    let count = |text: &[u8]| {
+        let mut counts = Counts::default();
+        for line in lines(text) {
+            counts.take(trim(bare(line)), options);
+        }
+        counts
+    };
+    let parts = cut(text).into_par_iter().map(count);
+    let counts = parts.reduce(Counts::default, Counts::and);
     if counts.lines == 0 {
         return Err("there is nothing in it".to_owned());
     }
@@ -91,25 +97,33 @@ fn by_structure(text: &[u8]) -> Result<Option<Guess>, String> {
         let mut found = [first, second].into_iter().zip(words);
         found.all(|(found, word)| found == word.as_bytes())
     };
-    let mut lines = text.split(|&byte| byte == b'\n');
+    let has = |word: &str| memchr::memmem::find(text, word.as_bytes()).is_some();
     match text.trim_ascii_start() {
         [b'<', ..] => return Err("it is an HTML or XML page".to_owned()),
         [b'{' | b'[', ..] if is_json(text) => return sure(DatasetType::Json, "it is JSON"),
         _ => {}
     }
-    if lines.clone().any(|line| begins(line, &["$DATASET"])) {
+    if has("$DATASET") && any_line(text, |line| begins(line, &["$DATASET"])) {
         return sure(DatasetType::Combined, "it has $DATASET lines");
     }
     let is_default = |line: &[u8]| matches!(trim(line), [b':', second, ..] if *second != b':');
-    if lines.clone().any(is_default) {
+    if has(":") && any_line(text, is_default) {
         return Err("it is a zone file of rbldnsd: say which of its types".to_owned());
     }
     let is_nft =
         |line: &[u8]| begins(line, &["elements", "="]) || begins(line, &["add", "element"]);
-    if lines.any(is_nft) {
+    if has("element") && any_line(text, is_nft) {
         return sure(DatasetType::Nft, "it has elements of sets");
     }
     Ok(None)
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|&byte| byte == b'\n')
+}
+
+fn any_line(text: &[u8], is: impl Fn(&[u8]) -> bool + Sync) -> bool {
+    cut(text).into_par_iter().any(|text| lines(text).any(&is))
 }
 
 fn is_json(text: &[u8]) -> bool {
@@ -143,6 +157,10 @@ impl Counts {
             return;
         }
         self.lines += 1;
+        if v4_address(line).is_some() {
+            self.plain += 1;
+            return;
+        }
         let line = super::without_comment(line);
         if let Some(kind) = kind_of(line, options) {
             let at = KINDS.iter().position(|(other, _)| *other == kind);
@@ -153,7 +171,8 @@ impl Counts {
         }
         let (key, rest) = word(line);
         if key::parse(key, &KeyRules::of(options)).is_ok() {
-            let is_value = rest.is_empty() || rest.starts_with(b":") || v4_address(rest).is_some();
+            let is_a = v4_address(rest).is_some_and(|a| a >> 24 == 127);
+            let is_value = rest.is_empty() || rest.starts_with(b":") || is_a;
             let count = if is_value {
                 &mut self.plain
             } else {
@@ -161,6 +180,15 @@ impl Counts {
             };
             *count += 1;
         }
+    }
+
+    fn and(mut self, other: Counts) -> Counts {
+        self.lines += other.lines;
+        self.plain += other.plain;
+        self.more += other.more;
+        let kinds = self.kinds.iter_mut().zip(other.kinds);
+        kinds.for_each(|(count, more)| *count += more);
+        self
     }
 
     fn best(&self) -> (u64, DatasetType, &'static str) {
@@ -215,8 +243,7 @@ impl Counts {
 fn kind_of(line: &[u8], options: &Options) -> Option<DatasetType> {
     let (first, rest) = word(line);
     let (second, third) = word(rest);
-    if line.starts_with(b"||") || line.starts_with(b"@@") || line.windows(2).any(|two| two == b"##")
-    {
+    if line.starts_with(b"||") || line.starts_with(b"@@") || has_twice(line, b'#') {
         return Some(DatasetType::Adblock);
     }
     let option = first.split(|&byte| byte == b'/').next().unwrap_or_default();
@@ -232,7 +259,7 @@ fn kind_of(line: &[u8], options: &Options) -> Option<DatasetType> {
     if matches!(first, b"add" | b"create") && !second.is_empty() && !third.is_empty() {
         return Some(DatasetType::Ipset);
     }
-    if line.iter().filter(|byte| **byte == b'|').count() >= 5 {
+    if memchr::memchr_iter(b'|', line).count() >= 5 {
         return Some(DatasetType::Rir);
     }
     let policy = line.split(|byte| matches!(byte, b' ' | b'\t'));
@@ -245,6 +272,12 @@ fn kind_of(line: &[u8], options: &Options) -> Option<DatasetType> {
         return Some(DatasetType::Rpz);
     }
     by_key(line, (first, second), options)
+}
+
+/// Whether a byte stands twice in a row.
+fn has_twice(line: &[u8], byte: u8) -> bool {
+    let mut places = memchr::memchr_iter(byte, line);
+    places.any(|at| line.get(at + 1) == Some(&byte))
 }
 
 /// The type by what stands behind an address or name.
@@ -296,6 +329,9 @@ fn is_range(line: &[u8], options: &Options) -> bool {
 
 /// What a source that yields nothing looks like, for the warning that it does.
 pub(crate) fn hint(text: &[u8], kind: DatasetType, options: &Options) -> String {
+    if !text.contains(&b'\n') && memchr::memchr_iter(b'\r', text).count() > 1 {
+        return "its lines end with CR alone, which ends no line here".to_owned();
+    }
     match guess(text, options) {
         Ok(guess) if guess.kind != kind => {
             format!("it looks like type {} ({})", guess.kind, guess.why)

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
+use rayon::prelude::*;
 
 use super::rows::{HEADER, RowRecord, Rows, unescaped};
 use super::words::{printable, text_value};
 use super::{Part, add};
 use crate::error::Error;
 use crate::key::{self, KeyRules};
+use crate::line::cut;
 use crate::piece::Piece;
 use crate::reading::cut_off;
 use crate::spec::{Column, Options};
@@ -30,24 +32,78 @@ pub(crate) fn read<'t>(
     if is_dump {
         return Ok(dumped(table, options));
     }
-    let (columns, is_header) = Columns::of(&first, path, table.line, options)?;
+    let (columns, is_header) = Columns::of(&first, path, (text, table.line), options)?;
+    let (header, rest) = table.split(is_header);
+    let delimiter = options.reading.csv.delimiter;
+    let texts = match cut(rest) {
+        // A row may go over lines: then only who reads all before knows where it begins.
+        texts if texts.par_iter().all(|text| is_by_line(text, delimiter)) => texts,
+        _ => vec![rest],
+    };
+    let pieces: Vec<Piece<'t>> = texts
+        .into_par_iter()
+        .map(|text| rows(text, &columns, options))
+        .collect();
+    let header = Piece::without_entries(lines_of(header));
+    let pieces = std::iter::once(header).chain(pieces);
+    Ok(pieces.flat_map(Part::of_all).collect())
+}
+
+/// Reads rows.
+fn rows<'t>(text: &'t [u8], columns: &Columns, options: &Options) -> Piece<'t> {
+    let mut table = Table::new(text, options);
     let mut piece = Piece::default();
-    let mut record = first;
-    let mut more = !is_header || table.next(&mut record);
-    while more {
+    let mut record = ByteRecord::new();
+    while table.next(&mut record) {
         piece.at(table.line, b"");
         piece.cut_line = table.is_cut();
-        if let Err(class) = row(&mut piece, &record, &columns, options) {
+        if let Err(class) = row(&mut piece, &record, columns, options) {
             let key = record.get(columns.key).unwrap_or_default();
             piece.note_about(class, key, "");
         }
         if piece.cut_line {
             cut_off(&mut piece);
         }
-        more = table.next(&mut record);
     }
-    piece.lines = table.lines();
-    Ok(Part::of_all(piece))
+    piece.lines = lines_of(text);
+    piece
+}
+
+/// Whether each line is a row, as it is where quotes that a line opens are closed in it.
+fn is_by_line(text: &[u8], delimiter: u8) -> bool {
+    let has_quote = |line: &&[u8]| memchr::memchr(b'"', line).is_some();
+    let mut quoted = text
+        .split(|byte| matches!(byte, b'\n' | b'\r'))
+        .filter(has_quote);
+    memchr::memchr(b'"', text).is_none() || quoted.all(|line| closes_quotes(line, delimiter))
+}
+
+/// Whether a line that begins outside of quotes ends so. A quote is one at the head of a field only.
+fn closes_quotes(line: &[u8], delimiter: u8) -> bool {
+    let mut rest = line;
+    if delimiter != b'#' && rest.starts_with(b"#") {
+        return true;
+    }
+    loop {
+        while let Some(quoted) = rest.strip_prefix(b"\"") {
+            let Some(end) = memchr::memchr(b'"', quoted) else {
+                return false;
+            };
+            // A quote right behind it would be a part of the field, which goes on.
+            rest = quoted.get(end + 1..).unwrap_or_default();
+        }
+        match memchr::memchr(delimiter, rest) {
+            Some(at) => rest = rest.get(at + 1..).unwrap_or_default(),
+            None => return true,
+        }
+    }
+}
+
+/// How many lines a text has, the last one with or without its end.
+fn lines_of(text: &[u8]) -> u32 {
+    let ends = memchr::memchr_iter(b'\n', text).count();
+    let open = text.last().is_some_and(|&byte| byte != b'\n');
+    u32::try_from(ends + usize::from(open)).unwrap_or(u32::MAX)
 }
 
 /// Reads a row.
@@ -72,6 +128,7 @@ fn row(
         .text
         .and_then(|at| record.get(at))
         .unwrap_or_default();
+    // An empty one takes no memory.
     let text = printable(piece, Cow::Owned(text.trim_ascii().to_vec()));
     let value = text_value(piece, None, text, options);
     add(piece, key, value);
@@ -89,21 +146,23 @@ impl Columns {
     fn of(
         first: &ByteRecord,
         path: &Path,
-        line: u32,
+        (text, line): (&[u8], u32),
         options: &Options,
     ) -> Result<(Columns, bool), Error> {
         let csv = &options.reading.csv;
-        let named = [&csv.column, &csv.text_column]
-            .into_iter()
-            .any(|column| matches!(column, Some(Column::Name(_))));
+        let asked = [&csv.column, &csv.text_column].into_iter().flatten();
+        let names: Vec<&str> = asked.filter_map(Column::name).collect();
+        let has_all =
+            |record: &ByteRecord| names.iter().all(|name| place_of(record, name).is_some());
+        // Some write the names of columns as a comment.
+        let comments = || comments(text, csv.delimiter).into_iter().rfind(has_all);
+        let commented = if has_all(first) { None } else { comments() };
+        let is_header = csv.header || !names.is_empty() && commented.is_none();
         let place = |column: &Option<Column>| match column {
             None => Ok(None),
             Some(Column::Number(number)) => Ok(Some(number - 1)),
             Some(Column::Name(name)) => {
-                let found = first.iter().position(|field| {
-                    let field = field.strip_prefix(b"#").unwrap_or(field);
-                    field.trim_ascii() == name.as_bytes()
-                });
+                let found = place_of(commented.as_ref().unwrap_or(first), name);
                 found.map(Some).ok_or_else(|| Error::NoColumn {
                     path: path.to_path_buf(),
                     line: line.into(),
@@ -115,8 +174,33 @@ impl Columns {
         let key = place(&csv.column)?.unwrap_or(0);
         let next = options.reading.plain.text.then_some(key + 1);
         let text = place(&csv.text_column)?.or(next);
-        Ok((Columns { key, text }, csv.header || named))
+        Ok((Columns { key, text }, is_header))
     }
+}
+
+/// The place of a column in a record of names.
+fn place_of(names: &ByteRecord, name: &str) -> Option<usize> {
+    names.iter().position(|field| {
+        let field = field.strip_prefix(b"#").unwrap_or(field);
+        field.trim_ascii() == name.as_bytes()
+    })
+}
+
+/// The comments at the head of a text, as the records that they may be.
+fn comments(text: &[u8], delimiter: u8) -> Vec<ByteRecord> {
+    let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let comments = lines.take_while(|line| line.is_empty() || line.starts_with(b"#"));
+    let record = |line: &[u8]| {
+        let line = line.strip_prefix(b"#").unwrap_or(line).trim_ascii_start();
+        let mut reader = ReaderBuilder::new()
+            .has_headers(false)
+            .delimiter(delimiter)
+            .from_reader(line);
+        let mut record = ByteRecord::new();
+        let read = reader.read_byte_record(&mut record).unwrap_or(false);
+        read.then_some(record)
+    };
+    comments.filter_map(record).collect()
 }
 
 fn shown(record: &ByteRecord) -> String {
@@ -157,14 +241,17 @@ impl<'t> Table<'t> {
         // Comments before a record are passed over with it, so it is counted from its end.
         let end = self.reader.position();
         let at = usize::try_from(end.byte()).unwrap_or(usize::MAX);
-        let ended = self
-            .text
-            .get(..at)
-            .is_some_and(|text| text.ends_with(b"\n"));
+        let ended = self.ends_line(at);
         let inside = memchr::memchr_iter(b'\n', record.as_slice()).count() as u64;
         let line = end.line().saturating_sub(u64::from(ended) + inside);
         self.line = u32::try_from(line).unwrap_or(u32::MAX);
         read
+    }
+
+    /// Whether a line ends before an offset.
+    fn ends_line(&self, at: usize) -> bool {
+        let text = self.text.get(..at);
+        text.is_some_and(|text| text.ends_with(b"\n"))
     }
 
     /// Whether the last record ends with the text, and not with the end of a line.
@@ -176,10 +263,13 @@ impl<'t> Table<'t> {
         open && self.reader.position().byte() >= self.text.len() as u64
     }
 
-    fn lines(&self) -> u32 {
-        let ends = memchr::memchr_iter(b'\n', self.text).count();
-        let open = self.text.last().is_some_and(|&byte| byte != b'\n');
-        u32::try_from(ends + usize::from(open)).unwrap_or(u32::MAX)
+    /// The header, if the record that was read is one, and the lines of the rows.
+    fn split(&self, is_header: bool) -> (&'t [u8], &'t [u8]) {
+        let mut at = usize::try_from(self.reader.position().byte()).unwrap_or(usize::MAX);
+        // The reader stops between CR and LF.
+        at += usize::from(self.text.get(at) == Some(&b'\n') && !self.ends_line(at));
+        let header = self.text.split_at_checked(at).filter(|_| is_header);
+        header.unwrap_or((&[], self.text))
     }
 }
 
@@ -208,6 +298,6 @@ fn dumped<'t>(mut table: Table<'t>, options: &Options) -> Vec<Part<'t>> {
         let record = (!hidden).then_some(RowRecord { a: address, text });
         rows.add((zone, key), record, line);
     }
-    let lines = table.lines();
+    let lines = lines_of(table.text);
     rows.finish(lines)
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::add;
+use super::verdict;
 use super::words::{bare, text_value};
 use crate::key::{self, Dress, Key, KeyRules};
 use crate::line::{trim, word};
@@ -27,6 +28,11 @@ pub(super) fn line<'t>(
     let (element, rest) = word(rest);
     if set.is_empty() || element.is_empty() {
         return Err(Class::BadEntry);
+    }
+    if verdict::is_set_of_passes(set) {
+        let why = "its name says that it lets in, so it is not listed";
+        piece.note_about(Class::Unread, line, why);
+        return Ok(());
     }
     let parsed = key::parse(element, &KeyRules::of(options));
     let Ok((key @ (Key::V4(_) | Key::V6 { .. }), Dress::Bare)) = parsed else {

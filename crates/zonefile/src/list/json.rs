@@ -1,5 +1,6 @@
 //! `json` and `plain-json`: objects with keys, one a line, in arrays, or anywhere in documents.
 
+mod hint;
 mod lines;
 mod paths;
 mod walk;
@@ -9,6 +10,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 use serde::de::DeserializeSeed;
+use serde_json::de::Read;
 use serde_json::{Deserializer, StreamDeserializer, Value};
 
 use super::words::{bare, printable, text_value};
@@ -17,16 +19,16 @@ use crate::dataset::Rules;
 use crate::dataset_type::DatasetType;
 use crate::error::Error;
 use crate::key::{self, KeyRules};
-use crate::line::trim;
-use crate::load;
+use crate::line::{cut, trim};
 use crate::piece::{Piece, Said};
 use crate::reading;
 use crate::value::MAX_SOURCE_TEXT;
 use crate::warning::Class;
 
+pub(crate) use hint::hint;
 use lines::Lines;
 pub(crate) use paths::Paths;
-use walk::{Record, Sink, Walk, Words};
+use walk::{Found, Record, Sink, Walk, Words};
 
 /// Reads a line: one object.
 pub(super) fn line<'t>(
@@ -43,21 +45,32 @@ pub(super) fn line<'t>(
         rules,
         found: false,
     };
-    let mut deserializer = Deserializer::from_slice(line);
-    let walk = Walk {
-        node: rules.paths.root(),
-        sink: &mut sink,
-        top: true,
+    // What is known to be UTF-8 is not looked at again for each string.
+    let done = match std::str::from_utf8(line) {
+        Ok(text) => walk_line(Deserializer::from_str(text), &mut sink),
+        Err(_) => walk_line(Deserializer::from_slice(line), &mut sink),
     };
-    let done = walk
-        .deserialize(&mut deserializer)
-        .and_then(|last| deserializer.end().map(|()| last))
-        .map_err(|_| Class::BadJson)?;
+    let done = done.map_err(|_| Class::BadJson)?;
     sink.record(done.record);
     if sink.found || done.found || is_about_the_list(line) {
         return Ok(());
     }
     Err(Class::BadJson)
+}
+
+fn walk_line<'t, R: Read<'t>>(
+    mut deserializer: Deserializer<R>,
+    sink: &mut LineSink<'_, 't, '_>,
+) -> serde_json::Result<Found<'t>> {
+    let rules = sink.rules;
+    let walk = Walk {
+        node: rules.paths.root(),
+        sink,
+        top: true,
+        item: false,
+    };
+    let last = walk.deserialize(&mut deserializer)?;
+    deserializer.end().map(|()| last)
 }
 
 /// Lists close with a line about themselves.
@@ -100,7 +113,7 @@ fn take<'t>(piece: &mut Piece<'t>, record: Record<'t>, rules: &Rules<'_>) {
         Words::Text(text) => text_of(piece, text, rules),
     };
     let key_rules = KeyRules::of(rules.options);
-    for key in record.keys {
+    for key in record.keys.iter() {
         match key::parse(key.trim().as_bytes(), &key_rules) {
             Ok(key) => add(piece, key, value),
             Err(class) => piece.note_about(class, key.as_bytes(), ""),
@@ -137,7 +150,7 @@ pub(crate) fn whole<'t>(
     let is_object =
         first.starts_with(b"{") && serde_json::from_slice::<serde::de::IgnoredAny>(first).is_ok();
     if is_object && text.trim_ascii().len() > first.len() {
-        let pieces: Vec<Piece<'t>> = load::cut(text)
+        let pieces: Vec<Piece<'t>> = cut(text)
             .into_par_iter()
             .map(|text| reading::read(text, rules))
             .collect();
@@ -169,6 +182,7 @@ fn documents<'t>(text: &'t [u8], path: &Path, rules: &Rules<'_>) -> Result<Piece
             node: rules.paths.root(),
             sink: &mut sink,
             top: true,
+            item: false,
         };
         let done = walk
             .deserialize(&mut deserializer)
@@ -207,7 +221,7 @@ struct TextSink<'t, 'r, 'o> {
 
 impl<'t> Sink<'t> for TextSink<'t, '_, '_> {
     fn record(&mut self, record: Record<'t>) {
-        if let Some(Cow::Borrowed(key)) = record.keys.first() {
+        if let Some(Cow::Borrowed(key)) = record.keys.iter().next() {
             self.lines.reach(key);
         }
         self.piece.at(self.lines.here(), b"");

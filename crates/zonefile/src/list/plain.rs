@@ -166,7 +166,7 @@ impl<'t> Rest<'t> {
 
 /// Whether a key is an address that hosts files give to names which they block.
 fn is_sinkhole(key: &Key) -> bool {
-    match key.unmapped() {
+    match key.clone().unmapped() {
         Key::V4(range) => {
             range.start == range.end && (range.start == 0 || range.start >> 24 == 127)
         }

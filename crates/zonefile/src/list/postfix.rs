@@ -3,40 +3,29 @@
 
 use std::borrow::Cow;
 
+use rayon::prelude::*;
+
+use super::Part;
 use super::words::{bare, text_value};
 use crate::address4::{self, Range};
-use crate::key::{self, Dress, Key, KeyRules};
-use crate::line::{split, trim, word};
+use crate::key::{self, Dress, Key, KeyRules, v4_address};
+use crate::line::{cut, split, trim, word};
 use crate::piece::{Net, Piece, Said};
 use crate::reading::cut_off;
 use crate::spec::{NameScope, Options};
 use crate::warning::Class;
 
 /// Reads a table.
-pub(crate) fn read<'t>(text: &'t [u8], options: &Options) -> Piece<'t> {
-    let mut table = Table {
-        piece: Piece::default(),
-        options,
-        partial: Vec::new(),
-        depth: 0,
-    };
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (line, after, ended) = split(rest);
-        rest = after;
-        table.piece.next_line(line);
-        table.piece.cut_line = !ended && !trim(bare(line)).is_empty();
-        if let Err(class) = table.line(bare(line)) {
-            table.piece.note(class);
-        }
-        if table.piece.cut_line {
-            cut_off(&mut table.piece);
-        }
+pub(crate) fn read<'t>(text: &'t [u8], options: &Options) -> Vec<Part<'t>> {
+    let tables: Vec<Table<'t, '_>> = cut(text)
+        .into_par_iter()
+        .map(|text| Table::read(text, options))
+        .collect();
+    if tables.len() > 1 && tables.iter().any(Table::reaches_far) {
+        return Part::of_all(Table::read(text, options).into_piece());
     }
-    let mut piece = table.piece;
-    // Whole addresses are looked up before their first octets are.
-    piece.v4.nets.extend(table.partial);
-    piece
+    let pieces = tables.into_iter().map(Table::into_piece);
+    pieces.flat_map(Part::of_all).collect()
 }
 
 struct Table<'t, 'o> {
@@ -46,6 +35,8 @@ struct Table<'t, 'o> {
     partial: Vec<Net<u32>>,
     /// How many `if` are open.
     depth: usize,
+    /// Whether there was an `if` or an `endif`.
+    conditions: bool,
 }
 
 /// What a line does with its key.
@@ -56,7 +47,43 @@ enum Action<'t> {
     Other,
 }
 
-impl<'t> Table<'t, '_> {
+impl<'t, 'o> Table<'t, 'o> {
+    fn read(text: &'t [u8], options: &'o Options) -> Table<'t, 'o> {
+        let mut table = Table {
+            piece: Piece::default(),
+            options,
+            partial: Vec::new(),
+            depth: 0,
+            conditions: false,
+        };
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (line, after, ended) = split(rest);
+            rest = after;
+            table.piece.next_line(line);
+            table.piece.cut_line = !ended && !trim(bare(line)).is_empty();
+            if let Err(class) = table.line(bare(line)) {
+                table.piece.note(class);
+            }
+            if table.piece.cut_line {
+                cut_off(&mut table.piece);
+            }
+        }
+        table
+    }
+
+    /// Whether what stands here is about lines elsewhere, so that the table is read as one.
+    fn reaches_far(&self) -> bool {
+        self.conditions || !self.partial.is_empty()
+    }
+
+    fn into_piece(self) -> Piece<'t> {
+        let mut piece = self.piece;
+        // Whole addresses are looked up before their first octets are.
+        piece.v4.nets.extend(self.partial);
+        piece
+    }
+
     fn line(&mut self, line: &'t [u8]) -> Result<(), Class> {
         let body = trim(line);
         if body.is_empty() || body.starts_with(b"#") {
@@ -69,10 +96,12 @@ impl<'t> Table<'t, '_> {
         let (text, rest) = word(body);
         if text.eq_ignore_ascii_case(b"endif") {
             self.depth = self.depth.saturating_sub(1);
+            self.conditions = true;
             return Ok(());
         }
         if text.eq_ignore_ascii_case(b"if") {
             self.depth += 1;
+            self.conditions = true;
         }
         if self.depth > 0 || text.starts_with(b"!") {
             let why = "a condition is not understood; nothing is listed";
@@ -104,6 +133,10 @@ impl<'t> Table<'t, '_> {
     }
 
     fn key(&self, text: &[u8]) -> Result<Asked, Class> {
+        if let Some(address) = v4_address(text) {
+            let (start, end) = (address, address);
+            return Ok(Asked::Key(Key::V4(Range { start, end })));
+        }
         if let Some(range) = first_octets(text) {
             return Ok(Asked::Partial(range));
         }
@@ -149,7 +182,6 @@ impl<'t> Table<'t, '_> {
 }
 
 /// A key of a table.
-#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 enum Asked {
     Key(Key),
     Partial(Range),

@@ -57,6 +57,9 @@ pub(super) fn line<'t>(
 
 /// The line that names the columns of a DShield list.
 pub(super) fn is_header(line: &[u8]) -> bool {
+    if !matches!(line, [b's' | b'S', ..]) {
+        return false;
+    }
     let (first, rest) = word(line);
     first.eq_ignore_ascii_case(b"start") && word(rest).0.eq_ignore_ascii_case(b"end")
 }
@@ -180,6 +183,9 @@ impl Numbers {
     fn of(first: &[u8], second: &[u8], options: &Options) -> Numbers {
         let three = |text: &[u8]| text.split(|&b| b == b'.').all(|octet| octet.len() == 3);
         let first = first.split(|&b| b == b'/').next().unwrap_or_default();
+        if !options.reading.plain.padded && !three(first) {
+            return Numbers { padded: false };
+        }
         let other = padded_address(second).is_none() || three(second);
         Numbers {
             padded: options.reading.plain.padded || three(first) && other,
@@ -218,6 +224,9 @@ impl Numbers {
 
     /// Two columns: an address and a mask or an end; none if the second one is neither.
     fn columns(&self, first: &[u8], second: &[u8]) -> Result<Option<Key>, Class> {
+        if second.is_empty() {
+            return Ok(None);
+        }
         if let (Some(start), Some(end)) = (self.v4(first), self.v4(second)) {
             if (start, end) == (0, 0) {
                 // The line of a hosts file.
@@ -281,6 +290,9 @@ fn with_mask(text: &[u8]) -> Option<(&[u8], u32)> {
 
 /// `a.b.c.*`, `a.b.*.*`, `a.b.*`.
 fn wildcard(text: &[u8]) -> Option<Key> {
+    if !text.contains(&b'*') {
+        return None;
+    }
     let octets: Vec<&[u8]> = text.split(|&b| b == b'.').collect();
     let known = octets.iter().take_while(|octet| **octet != b"*").count();
     let stars = octets.iter().skip(known).all(|octet| *octet == b"*");

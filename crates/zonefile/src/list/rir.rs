@@ -15,24 +15,26 @@ pub(super) fn line<'t>(piece: &mut Piece<'t>, line: &'t [u8]) -> Result<(), Clas
     if line.is_empty() || line.starts_with(b"#") {
         return Ok(());
     }
-    let fields: Vec<&[u8]> = line.split(|&byte| byte == b'|').map(trim).collect();
-    let is_version = |field: &[u8]| field.iter().all(|b| b.is_ascii_digit() || *b == b'.');
-    let [registry, country, kind, start, value, rest @ ..] = fields.as_slice() else {
+    let mut fields = line.split(|&byte| byte == b'|').map(trim);
+    let mut next = || fields.next();
+    let (Some(registry), Some(country), Some(kind)) = (next(), next(), next()) else {
         return Err(Class::BadEntry);
     };
-    if *country == b"*" && rest == [b"summary"] || is_version(registry) {
-        return Ok(());
-    }
+    let (Some(start), Some(value)) = (next(), next()) else {
+        return Err(Class::BadEntry);
+    };
+    let (date, status) = (next(), next());
+    let is_version = |field: &[u8]| field.iter().all(|b| b.is_ascii_digit() || *b == b'.');
+    let is_summary = country == b"*" && date == Some(b"summary") && status.is_none();
     // Numbers of autonomous systems are no addresses.
-    if *kind == b"asn" {
+    if is_summary || is_version(registry) || kind == b"asn" {
         return Ok(());
     }
-    let status = rest.get(1).copied().unwrap_or_default();
-    if !matches!(status, b"allocated" | b"assigned") {
+    if !matches!(status, Some(b"allocated" | b"assigned")) {
         piece.note_about(Class::Unread, line, "nobody has it; not listed");
         return Ok(());
     }
-    let key = match *kind {
+    let key = match kind {
         b"ipv4" => ipv4(start, value),
         b"ipv6" => ipv6(start, value),
         _ => return Err(Class::BadEntry),

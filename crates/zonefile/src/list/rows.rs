@@ -144,7 +144,7 @@ fn own_key(text: &[u8]) -> Option<Key> {
         name => (NameScope::Exact, name),
     };
     let name = if name == b"@" { b"" } else { name };
-    Some(Key::Name(NameKey::parse(name).ok()?, scope))
+    Some(Key::Name(Box::new(NameKey::parse(name).ok()?), scope))
 }
 
 /// Reads a dump in JSON, one row a line.

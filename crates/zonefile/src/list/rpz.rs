@@ -3,9 +3,12 @@
 mod master;
 mod owner;
 
-use super::add;
+use rayon::prelude::*;
+
 use super::verdict::is_passthru;
+use super::{Part, add};
 use crate::key::{self, Dress, Key, KeyRules};
+use crate::line::cut;
 use crate::piece::{Piece, Said};
 use crate::reading::cut_off;
 use crate::spec::{NameScope, Options};
@@ -27,33 +30,34 @@ const OF_THE_ZONE: [&[u8]; 9] = [
     b"CDNSKEY",
 ];
 
-/// Reads a zone.
-pub(crate) fn read<'t>(text: &'t [u8], options: &Options) -> Piece<'t> {
-    let mut zone = Zone {
-        piece: Piece::default(),
-        options,
-        owners: Owners::default(),
+/// Reads a zone. What its head says holds for the rest, which is read in parts at the same time.
+pub(crate) fn read<'t>(text: &'t [u8], options: &Options) -> Vec<Part<'t>> {
+    let texts = cut(text);
+    let Some((head, rest)) = texts.split_first().filter(|(_, rest)| !rest.is_empty()) else {
+        return Part::of_all(Zone::read(text, options, Owners::default()).piece);
     };
-    let mut master = Master::new(text);
-    while let Some(entry) = master.next() {
-        zone.piece.at(entry.line, entry.text);
-        zone.piece.cut_line = !entry.ended;
-        if let Err(class) = zone.entry(&entry) {
-            zone.piece.note(class);
-        }
-        if zone.piece.cut_line && !entry.words.is_empty() {
-            cut_off(&mut zone.piece);
-        }
+    let head = Zone::read(head, options, Owners::default());
+    let rest: Vec<Zone<'t, '_>> = rest
+        .par_iter()
+        .map(|text| Zone::read(text, options, head.owners.clone()))
+        .collect();
+    // An entry in parentheses may go on in the next part.
+    let goes_on = |zone: &Zone<'_, '_>| zone.piece.cut_line;
+    let before_last = rest.split_last().map(|(_, before)| before);
+    let is_torn = goes_on(&head) || before_last.is_some_and(|before| before.iter().any(goes_on));
+    if is_torn || rest.iter().any(|zone| zone.reaches_far) {
+        return Part::of_all(Zone::read(text, options, Owners::default()).piece);
     }
-    let mut piece = zone.piece;
-    piece.lines = master.lines();
-    piece
+    let pieces = std::iter::once(head).chain(rest).map(|zone| zone.piece);
+    pieces.flat_map(Part::of_all).collect()
 }
 
 struct Zone<'t, 'o> {
     piece: Piece<'t>,
     options: &'o Options,
     owners: Owners,
+    /// Whether something here is about lines elsewhere: an origin, an apex, an owner of lines before.
+    reaches_far: bool,
 }
 
 /// What a record does with its owner.
@@ -63,7 +67,31 @@ enum Action {
     Unknown(&'static str),
 }
 
-impl<'t> Zone<'t, '_> {
+impl<'t, 'o> Zone<'t, 'o> {
+    fn read(text: &'t [u8], options: &'o Options, owners: Owners) -> Zone<'t, 'o> {
+        let mut zone = Zone {
+            piece: Piece::default(),
+            options,
+            owners,
+            reaches_far: matches!(text, [b' ' | b'\t', ..]),
+        };
+        let mut master = Master::new(text);
+        let mut words = Vec::new();
+        while let Some(entry) = master.next(words) {
+            zone.piece.at(entry.line, entry.text);
+            zone.piece.cut_line = !entry.ended;
+            if let Err(class) = zone.entry(&entry) {
+                zone.piece.note(class);
+            }
+            if zone.piece.cut_line && !entry.words.is_empty() {
+                cut_off(&mut zone.piece);
+            }
+            words = entry.words;
+        }
+        zone.piece.lines = master.lines();
+        zone
+    }
+
     fn entry(&mut self, entry: &Entry<'t>) -> Result<(), Class> {
         let Some((&first, rest)) = entry.words.split_first() else {
             return Ok(());
@@ -80,6 +108,7 @@ impl<'t> Zone<'t, '_> {
         let (kind, data) = kind_and_data(record).ok_or(Class::BadEntry)?;
         if kind.eq_ignore_ascii_case(b"SOA") {
             self.owners.found_apex();
+            self.reaches_far = true;
         }
         if OF_THE_ZONE.iter().any(|own| kind.eq_ignore_ascii_case(own)) {
             return Ok(());
@@ -89,44 +118,26 @@ impl<'t> Zone<'t, '_> {
             // Whatever stands at the apex is about the zone.
             return Ok(());
         }
-        match owner::trigger(&owner) {
-            Trigger::Name => {
-                let (scope, name) = match owner.as_slice() {
-                    [b'*', b'.', name @ ..] => (NameScope::Below, name),
-                    name => (NameScope::Exact, name),
-                };
-                let rules = KeyRules {
-                    names: scope,
-                    labels: 1,
-                    ..KeyRules::of(self.options)
-                };
-                match key::parse(name, &rules) {
-                    Ok(key @ (Key::Name(..), Dress::Bare)) => {
-                        self.policy(key.0, &owner, kind, data)
-                    }
-                    _ => Err(Class::BadName),
-                }
-            }
-            Trigger::Network(key) => self.policy(key, &owner, kind, data),
-            Trigger::Malformed => Err(Class::BadAddress),
+        let piece = &mut self.piece;
+        let key = match owner::trigger(owner) {
+            Trigger::Name => named(owner, self.options)?,
+            Trigger::Network(key) => key,
+            Trigger::Malformed => return Err(Class::BadAddress),
             Trigger::Other => {
                 let why = "a trigger that is not about the name or address asked for; not listed";
-                self.piece.note_about(Class::Unread, &owner, why);
-                Ok(())
+                piece.note_about(Class::Unread, owner, why);
+                return Ok(());
             }
-        }
-    }
-
-    fn policy(&mut self, key: Key, owner: &[u8], kind: &[u8], data: &[&[u8]]) -> Result<(), Class> {
+        };
         let said = match action(owner, kind, data) {
-            Action::List => self.piece.default_value(),
+            Action::List => piece.default_value(),
             Action::LetIn => Said::Excluded,
             Action::Unknown(why) => {
-                self.piece.note_about(Class::Unread, owner, why);
+                piece.note_about(Class::Unread, owner, why);
                 Said::Excluded
             }
         };
-        add(&mut self.piece, (key, Dress::Bare), said);
+        add(piece, (key, Dress::Bare), said);
         Ok(())
     }
 
@@ -139,7 +150,25 @@ impl<'t> Zone<'t, '_> {
             .filter(|_| name.eq_ignore_ascii_case(b"$ORIGIN"));
         let origin = origin.ok_or(Class::BadSpecial)?;
         self.owners.set_origin(origin);
+        self.reaches_far = true;
         Ok(())
+    }
+}
+
+/// The key of an owner that triggers on names.
+fn named(owner: &[u8], options: &Options) -> Result<Key, Class> {
+    let (scope, name) = match owner {
+        [b'*', b'.', name @ ..] => (NameScope::Below, name),
+        name => (NameScope::Exact, name),
+    };
+    let rules = KeyRules {
+        names: scope,
+        labels: 1,
+        ..KeyRules::of(options)
+    };
+    match key::parse(name, &rules) {
+        Ok((key @ Key::Name(..), Dress::Bare)) => Ok(key),
+        _ => Err(Class::BadName),
     }
 }
 

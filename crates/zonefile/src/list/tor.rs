@@ -23,9 +23,14 @@ pub(super) fn line<'t>(
         _ => return Err(Class::BadEntry),
     };
     let is_address = |b: &u8| b.is_ascii_hexdigit() || matches!(b, b'.' | b':' | b'[' | b']');
-    if !address.iter().all(is_address) {
-        return Err(Class::BadAddress);
-    }
     let value = piece.default_value();
-    entry(piece, address, value, &KeyRules::of(options))
+    let done = if address.iter().all(is_address) {
+        entry(piece, address, value, &KeyRules::of(options))
+    } else {
+        Err(Class::BadAddress)
+    };
+    if let Err(class) = done {
+        piece.note_about(class, address, "");
+    }
+    Ok(())
 }

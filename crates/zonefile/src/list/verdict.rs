@@ -40,6 +40,30 @@ pub(super) fn is_pass(word: &[u8]) -> bool {
         || starts_with_ignoring_case(word, b"permit_")
 }
 
+/// Words in the names of sets whose elements are let in.
+const LET_IN: [&[u8]; 10] = [
+    b"allow",
+    b"allowed",
+    b"allowlist",
+    b"white",
+    b"whitelist",
+    b"welcomelist",
+    b"accept",
+    b"permit",
+    b"trusted",
+    b"exempt",
+];
+
+/// Whether a set is one of those that are let in, by its name.
+pub(super) fn is_set_of_passes(name: &[u8]) -> bool {
+    let mut words = name.split(|byte| !byte.is_ascii_alphabetic());
+    words.any(|word| {
+        LET_IN
+            .iter()
+            .any(|let_in| word.eq_ignore_ascii_case(let_in))
+    })
+}
+
 /// Whether the target of a policy's CNAME lets its owner in: by the name for it, or, as before
 /// there was one, by naming the owner itself.
 pub(super) fn is_passthru(owner: &[u8], target: &[u8]) -> bool {

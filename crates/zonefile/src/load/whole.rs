@@ -48,6 +48,7 @@ impl<'t> Loader<'t, '_> {
                  with a field that --json-key names; or take the type json"
                     .to_owned()
             }
+            (SourceText::Whole(text), DatasetType::Json) => list::json::hint(text, self.options),
             (SourceText::Whole(text), _) => list::auto::hint(text, kind, self.options),
             (SourceText::Large(large, _), _) => {
                 let head = large.head(HINT_WITHIN).unwrap_or_default();
@@ -109,8 +110,8 @@ fn parts<'t>(text: &'t [u8], path: &Path, rules: &Rules<'_>) -> Result<Vec<Part<
     Ok(match rules.kind {
         DatasetType::Csv => list::csv::read(text, path, rules.options)?,
         DatasetType::Json => list::json::whole(text, path, rules)?,
-        DatasetType::Rpz => Part::of_all(list::rpz::read(text, rules.options)),
-        DatasetType::Postfix => Part::of_all(list::postfix::read(text, rules.options)),
+        DatasetType::Rpz => list::rpz::read(text, rules.options),
+        DatasetType::Postfix => list::postfix::read(text, rules.options),
         DatasetType::Nft => Part::of_all(list::nft::read(text, rules.options)),
         _ => Part::of_all(reading::read(text, rules)),
     })

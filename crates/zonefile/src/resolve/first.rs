@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use rayon::prelude::*;
 use rblmap_format::Address;
 
 use super::layer_run::{self, LayerRun};
@@ -11,8 +12,16 @@ use crate::piece::Net;
 /// Resolves networks that stand in the order in which they are asked: each address says what the
 /// first one with it says. `O(n log n)`.
 pub(crate) fn resolve<A: Address>(nets: &[Net<A, u32>]) -> Vec<LayerRun<A>> {
+    let apart = |pair: &[Net<A, u32>]| matches!(pair, [a, b] if a.end < b.start);
+    if nets.par_windows(2).all(apart) {
+        let mut out = Vec::with_capacity(nets.len());
+        for net in nets {
+            layer_run::push(&mut out, net.start, net.end, net.value);
+        }
+        return out;
+    }
     let mut starts: Vec<(usize, &Net<A, u32>)> = nets.iter().enumerate().collect();
-    starts.sort_by_key(|(rank, net)| (net.start, *rank));
+    starts.par_sort_unstable_by_key(|(rank, net)| (net.start, *rank));
     let mut starts = starts.into_iter().peekable();
     let mut out = Vec::new();
     // Networks around the address at hand, the first line on top; some of them may have ended.

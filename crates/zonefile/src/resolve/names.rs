@@ -7,7 +7,7 @@ use super::unions::Unions;
 use crate::dataset_type::DatasetType;
 use crate::error::Error;
 use crate::load::Placed;
-use crate::piece::Said;
+use crate::piece::{NameEntry, Said};
 use crate::spec::NameScope;
 
 /// Points of the tree of names in key order, each once. Value 0 excludes.
@@ -20,10 +20,33 @@ pub(crate) struct Names {
 #[derive(Debug, Clone, Copy)]
 struct Point {
     start: usize,
-    end: usize,
-    exact: Option<u32>,
-    below: Option<u32>,
+    len: u16,
+    exact: Told,
+    below: Told,
     position: u32,
+}
+
+/// An optional value in four bytes: there are a million points. No value has the number of none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Told(u32);
+
+impl Told {
+    const NONE: Told = Told(u32::MAX);
+
+    fn of(value: Option<u32>) -> Told {
+        value.map_or(Told::NONE, Told)
+    }
+
+    fn get(self) -> Option<u32> {
+        (self != Told::NONE).then_some(self.0)
+    }
+}
+
+impl Point {
+    fn key<'a>(&self, keys: &'a [u8]) -> &'a [u8] {
+        let end = self.start + usize::from(self.len);
+        keys.get(self.start..end).unwrap_or_default()
+    }
 }
 
 /// One point in place.
@@ -50,14 +73,14 @@ impl Names {
     /// Leaves out the points whose keys are not wanted.
     pub(crate) fn retain(&mut self, wanted: impl Fn(&[u8]) -> bool) {
         let keys = &self.keys;
-        let wanted = |point: &Point| keys.get(point.start..point.end).is_some_and(&wanted);
+        let wanted = |point: &Point| wanted(point.key(keys));
         self.points.retain(wanted);
     }
 
     /// The points at and below a name.
     pub(crate) fn within<'a>(&'a self, prefix: &'a [u8]) -> impl Iterator<Item = View<'a>> {
-        let key_of = |point: &Point| self.keys.get(point.start..point.end).unwrap_or_default();
-        let first = self.points.partition_point(|point| key_of(point) < prefix);
+        let before = |point: &Point| point.key(&self.keys) < prefix;
+        let first = self.points.partition_point(before);
         let rest = self.points.get(first..).unwrap_or_default();
         let inside = rest.iter().map(|point| self.view(point));
         inside.take_while(move |view| view.key.starts_with(prefix))
@@ -79,9 +102,9 @@ impl Names {
 
     fn view(&self, point: &Point) -> View<'_> {
         View {
-            key: self.keys.get(point.start..point.end).unwrap_or_default(),
-            exact: point.exact,
-            below: point.below,
+            key: point.key(&self.keys),
+            exact: point.exact.get(),
+            below: point.below.get(),
             position: point.position,
         }
     }
@@ -92,8 +115,8 @@ impl Names {
         mut new: impl FnMut(u32) -> Result<u32, Error>,
     ) -> Result<(), Error> {
         for point in &mut self.points {
-            point.exact = point.exact.map(&mut new).transpose()?;
-            point.below = point.below.map(&mut new).transpose()?;
+            point.exact = Told::of(point.exact.get().map(&mut new).transpose()?);
+            point.below = Told::of(point.below.get().map(&mut new).transpose()?);
         }
         Ok(())
     }
@@ -104,9 +127,10 @@ impl Names {
         self.keys.extend_from_slice(view.key);
         self.points.push(Point {
             start,
-            end: self.keys.len(),
-            exact: view.exact,
-            below: view.below,
+            // A key has at most 510 bytes.
+            len: u16::try_from(view.key.len()).unwrap_or(u16::MAX),
+            exact: Told::of(view.exact),
+            below: Told::of(view.below),
             position: view.position,
         });
     }
@@ -144,24 +168,32 @@ impl Equal {
     }
 }
 
-/// What one line says in one of the two tables.
+/// What one line says of a name, of those below it, or of both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry<'a> {
     key: &'a [u8],
-    below: bool,
     value: u32,
     position: u32,
+    exact: bool,
+    below: bool,
     /// Whether it takes nothing but its own kind of entry away.
     takes_back: bool,
 }
 
 /// Resolves the names of a dataset.
 pub(crate) fn resolve(
-    pieces: &[Placed<'_>],
+    pieces: &mut [Placed<'_>],
     equal: Equal,
     unions: &mut Unions<'_>,
 ) -> Result<Names, Error> {
-    let mut said: Vec<Entry<'_>> = pieces.iter().flat_map(entries).collect();
+    let count = pieces.iter().map(|placed| placed.piece.names.len()).sum();
+    let mut said: Vec<Entry<'_>> = Vec::with_capacity(count);
+    for placed in pieces {
+        // Where the keys are is known from here on, so that it need not be kept twice.
+        let names = std::mem::take(&mut placed.piece.names);
+        let placed: &Placed<'_> = placed;
+        said.extend(names.iter().filter_map(|entry| Entry::of(placed, entry)));
+    }
     if !said.is_sorted() {
         said.par_sort_unstable();
     }
@@ -174,14 +206,17 @@ pub(crate) fn resolve(
             continue;
         }
         let mut table = |below: bool| -> Result<Option<u32>, Error> {
-            let own = group.iter().filter(|entry| entry.below == below);
+            let own = group
+                .iter()
+                .filter(|entry| if below { entry.below } else { entry.exact });
             values.clear();
             match equal {
                 Equal::All | Equal::Excepted => values.extend(own.map(|entry| entry.value)),
                 Equal::First => values.extend(own.min_by_key(|e| e.position).map(|e| e.value)),
                 Equal::Last => {
                     let last = own.max_by_key(|entry| entry.position);
-                    values.extend(last.filter(|last| !last.takes_back).map(|last| last.value));
+                    let last = last.filter(|last| !(below && last.takes_back));
+                    values.extend(last.map(|last| last.value));
                 }
             }
             values.dedup();
@@ -208,32 +243,22 @@ pub(crate) fn resolve(
     Ok(names)
 }
 
-fn entries<'a>(placed: &'a Placed<'_>) -> impl Iterator<Item = Entry<'a>> {
-    placed.piece.names.iter().flat_map(|entry| {
+impl<'a> Entry<'a> {
+    /// What an entry of a piece says; none if that is nothing.
+    fn of(placed: &'a Placed<'_>, entry: &NameEntry) -> Option<Entry<'a>> {
         let end = entry.start + usize::from(entry.len);
-        let key = placed.piece.arena.get(entry.start..end).unwrap_or_default();
         let value = super::id_of(placed, entry.value);
-        let position = placed.position + entry.line;
-        let tables = match entry.scope {
-            NameScope::Exact => [true, false],
-            NameScope::Below => [false, true],
-            NameScope::Both => [true, true],
-        };
-        let excludes = matches!(entry.value, Said::Excluded | Said::HeldBack);
         // A record with neither A nor text says nothing; only an exclusion excludes.
-        let speaks = value != 0 || excludes;
-        [false, true]
-            .into_iter()
-            .zip(tables)
-            .filter(move |(_, has)| *has && speaks)
-            .map(move |(below, _)| Entry {
-                key,
-                below,
-                value,
-                position,
-                takes_back: below && entry.value == Said::Excluded,
-            })
-    })
+        let excludes = matches!(entry.value, Said::Excluded | Said::HeldBack);
+        (value != 0 || excludes).then(|| Entry {
+            key: placed.piece.arena.get(entry.start..end).unwrap_or_default(),
+            value,
+            position: placed.position + entry.line,
+            exact: entry.scope != NameScope::Below,
+            below: entry.scope != NameScope::Exact,
+            takes_back: entry.value == Said::Excluded,
+        })
+    }
 }
 
 /// A dataset in the walk over the points of several: what holds below the names on the way.

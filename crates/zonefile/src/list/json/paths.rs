@@ -1,6 +1,5 @@
 //! Where the keys and texts of a document are: paths such as `prefixes[].ip_prefix`.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::spec::JsonOptions;
@@ -15,7 +14,8 @@ pub(crate) struct Paths {
 /// A place in a document.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Node {
-    fields: BTreeMap<String, Node>,
+    /// Few, so that comparing lengths finds most of them out.
+    fields: Vec<(String, Node)>,
     /// The elements of an array here, each of them a record.
     each: Option<Box<Node>>,
     /// Whether what stands here is a key.
@@ -28,7 +28,7 @@ impl Paths {
     /// No paths at all, for types that have none.
     pub(crate) const NONE: &'static Paths = &Paths {
         root: Node {
-            fields: BTreeMap::new(),
+            fields: Vec::new(),
             each: None,
             is_key: false,
             is_text: false,
@@ -73,12 +73,22 @@ impl fmt::Display for Paths {
 impl Node {
     /// The place of a field, if anything there is asked for.
     pub(super) fn field(&self, name: &str) -> Option<&Node> {
-        self.fields.get(name)
+        let mut fields = self.fields.iter();
+        fields.find(|(own, _)| own == name).map(|(_, node)| node)
     }
 
     /// The place of the elements of an array.
     pub(super) fn each(&self) -> Option<&Node> {
         self.each.as_deref()
+    }
+
+    /// The place of a field, made if there is none.
+    fn own(&mut self, name: &str) -> &mut Node {
+        if self.field(name).is_none() {
+            self.fields.push((name.to_owned(), Node::default()));
+        }
+        let found = self.fields.iter_mut().find(|(own, _)| own == name);
+        &mut found.expect("pushed if it was not there").1
     }
 
     /// The place of a path, made if there is none.
@@ -87,7 +97,7 @@ impl Node {
         for step in path {
             node = match step {
                 Step::Each => node.each.get_or_insert_default(),
-                Step::Field(name) => node.fields.entry(name.clone()).or_default(),
+                Step::Field(name) => node.own(name),
             };
         }
         node

@@ -11,8 +11,37 @@ use super::paths::Node;
 /// The keys and the text of one record.
 #[derive(Debug, Default)]
 pub(super) struct Record<'t> {
-    pub(super) keys: Vec<Cow<'t, str>>,
+    pub(super) keys: Keys<'t>,
     pub(super) text: Words<'t>,
+}
+
+/// The keys of a record. Nearly all have one, which needs no memory of its own.
+#[derive(Debug, Default)]
+pub(super) struct Keys<'t> {
+    first: Option<Cow<'t, str>>,
+    more: Vec<Cow<'t, str>>,
+}
+
+impl<'t> Keys<'t> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Cow<'t, str>> {
+        self.first.iter().chain(&self.more)
+    }
+
+    fn push(&mut self, key: Cow<'t, str>) {
+        match self.first {
+            None => self.first = Some(key),
+            Some(_) => self.more.push(key),
+        }
+    }
+
+    fn append(&mut self, other: Keys<'t>) {
+        let keys = other.first.into_iter().chain(other.more);
+        keys.for_each(|key| self.push(key));
+    }
 }
 
 /// The text of a record.
@@ -41,6 +70,8 @@ pub(super) struct Walk<'w, S> {
     pub(super) sink: &'w mut S,
     /// Whether this is the whole document: an array there is one of records.
     pub(super) top: bool,
+    /// Whether this is an element of such an array, where a string alone is a key.
+    pub(super) item: bool,
 }
 
 /// What was found at a place for the record around it.
@@ -54,9 +85,9 @@ pub(super) struct Found<'t> {
 }
 
 impl<'t> Found<'t> {
-    fn of_word(node: &Node, word: Cow<'t, str>) -> Found<'t> {
+    fn of_word(node: &Node, is_item: bool, word: Cow<'t, str>) -> Found<'t> {
         let mut found = Found::default();
-        if node.is_key {
+        if node.is_key || is_item {
             found.record.keys.push(word);
         } else if node.is_text {
             found.record.text = Words::Text(word);
@@ -73,7 +104,7 @@ impl<'t> Found<'t> {
     }
 
     fn add(&mut self, more: Found<'t>) {
-        self.record.keys.extend(more.record.keys);
+        self.record.keys.append(more.record.keys);
         if !matches!(more.record.text, Words::Nothing) {
             self.record.text = more.record.text;
         }
@@ -87,6 +118,7 @@ impl<'w, S> Walk<'w, S> {
             node,
             sink,
             top: false,
+            item: false,
         }
     }
 }
@@ -108,11 +140,15 @@ impl<'t, S: Sink<'t>> Visitor<'t> for Walk<'_, S> {
 
     fn visit_borrowed_str<E: Error>(self, word: &'t str) -> Result<Found<'t>, E> {
         self.sink.seen(word);
-        Ok(Found::of_word(self.node, Cow::Borrowed(word)))
+        Ok(Found::of_word(self.node, self.item, Cow::Borrowed(word)))
     }
 
     fn visit_str<E: Error>(self, word: &str) -> Result<Found<'t>, E> {
-        Ok(Found::of_word(self.node, Cow::Owned(word.to_owned())))
+        Ok(Found::of_word(
+            self.node,
+            self.item,
+            Cow::Owned(word.to_owned()),
+        ))
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<Found<'t>, E> {
@@ -136,11 +172,13 @@ impl<'t, S: Sink<'t>> Visitor<'t> for Walk<'_, S> {
     }
 
     fn visit_seq<A: SeqAccess<'t>>(self, mut array: A) -> Result<Found<'t>, A::Error> {
-        if self.top {
-            return records(self.node, self.sink, array);
-        }
-        if let Some(node) = self.node.each() {
-            return records(node, self.sink, array);
+        let item = self.top;
+        if let Some(node) = self.node.each().or(self.top.then_some(self.node)) {
+            let element = Walk {
+                item,
+                ..Walk::below(node, self.sink)
+            };
+            return records(element, array);
         }
         let mut found = Found::odd(self.node);
         if self.node.is_key {
@@ -179,11 +217,16 @@ impl<'t, S: Sink<'t>> Visitor<'t> for Walk<'_, S> {
 
 /// Takes the elements of an array as records.
 fn records<'t, S: Sink<'t>, A: SeqAccess<'t>>(
-    node: &Node,
-    sink: &mut S,
+    element: Walk<'_, S>,
     mut array: A,
 ) -> Result<Found<'t>, A::Error> {
-    while let Some(found) = array.next_element_seed(Walk::below(node, sink))? {
+    let Walk {
+        node, sink, item, ..
+    } = element;
+    while let Some(found) = array.next_element_seed(Walk {
+        item,
+        ..Walk::below(node, &mut *sink)
+    })? {
         match found.record.keys.is_empty() {
             true if !found.found && !found.is_array => sink.nothing(),
             _ => sink.record(found.record),

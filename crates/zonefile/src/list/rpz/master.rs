@@ -36,8 +36,9 @@ impl<'t> Master<'t> {
         self.passed + u32::from(self.open)
     }
 
-    /// The next entry; none at the end.
-    pub(super) fn next(&mut self) -> Option<Entry<'t>> {
+    /// The next entry, in the memory of the words of the last one; none at the end.
+    pub(super) fn next(&mut self, mut words: Vec<&'t [u8]>) -> Option<Entry<'t>> {
+        words.clear();
         if self.rest.is_empty() {
             return None;
         }
@@ -46,7 +47,7 @@ impl<'t> Master<'t> {
             line: self.passed + 1,
             text: self.rest.get(..end).unwrap_or_default(),
             inherits: matches!(self.rest, [b' ' | b'\t', ..]),
-            words: Vec::new(),
+            words,
             ended: false,
         };
         let mut depth = 0usize;

@@ -1,11 +1,11 @@
 //! Owner names of a response policy zone, relative to its apex, and what they trigger on.
 
 use crate::address4::Range;
-use crate::key::{Key, v4_address, v6_address};
+use crate::key::{Key, v6_address};
 use crate::line::digits;
 
 /// The owner of the entry at hand, and what it is relative to.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Owners {
     /// Absolute, without the last point; none as long as the file names no origin.
     origin: Option<Vec<u8>>,
@@ -23,12 +23,15 @@ struct Owner {
 impl Owners {
     /// Takes a new owner.
     pub(super) fn set(&mut self, word: &[u8]) {
-        self.owner = self.resolved(word);
+        let mut owner = std::mem::take(&mut self.owner);
+        self.resolve(word, &mut owner);
+        self.owner = owner;
     }
 
     /// Takes a new origin. The first one is the apex, if no SOA has told it.
     pub(super) fn set_origin(&mut self, word: &[u8]) {
-        let origin = self.resolved(word);
+        let mut origin = Owner::default();
+        self.resolve(word, &mut origin);
         if origin.absolute {
             self.apex.get_or_insert_with(|| origin.name.clone());
             self.origin = Some(origin.name);
@@ -43,53 +46,44 @@ impl Owners {
     }
 
     /// The owner without the apex, in lower case; empty for the apex, none for a name elsewhere.
-    pub(super) fn relative(&self) -> Option<Vec<u8>> {
+    pub(super) fn relative(&self) -> Option<&[u8]> {
+        let name = self.owner.name.as_slice();
         if !self.owner.absolute {
-            return Some(self.owner.name.clone());
+            return Some(name);
         }
         let apex = self.apex.as_deref()?;
-        if self.owner.name == apex {
-            return Some(Vec::new());
-        }
-        let above = self.owner.name.strip_suffix(apex)?;
-        match above {
-            above if apex.is_empty() => Some(above.to_vec()),
-            [above @ .., b'.'] => Some(above.to_vec()),
+        match name.strip_suffix(apex)? {
+            above if apex.is_empty() || above.is_empty() => Some(above),
+            [above @ .., b'.'] => Some(above),
             _ => None,
         }
     }
 
-    fn resolved(&self, word: &[u8]) -> Owner {
-        let word = word.to_ascii_lowercase();
+    /// What a word stands for, in lower case.
+    fn resolve(&self, word: &[u8], owner: &mut Owner) {
+        owner.name.clear();
+        owner.absolute = true;
         if let Some(name) = word.strip_suffix(b".") {
-            return Owner {
-                name: name.to_vec(),
-                absolute: true,
-            };
-        }
-        let relative = if word == b"@" { &[][..] } else { &word };
-        match &self.origin {
-            None => Owner {
-                name: relative.to_vec(),
-                absolute: false,
-            },
-            Some(origin) => {
-                let dot: &[u8] = if relative.is_empty() || origin.is_empty() {
-                    b""
-                } else {
-                    b"."
-                };
-                Owner {
-                    name: [relative, dot, origin].concat(),
-                    absolute: true,
+            owner.name.extend_from_slice(name);
+        } else {
+            if word != b"@" {
+                owner.name.extend_from_slice(word);
+            }
+            match &self.origin {
+                Some(origin) => {
+                    if !owner.name.is_empty() && !origin.is_empty() {
+                        owner.name.push(b'.');
+                    }
+                    owner.name.extend_from_slice(origin);
                 }
+                None => owner.absolute = false,
             }
         }
+        owner.name.make_ascii_lowercase();
     }
 }
 
 /// What an owner triggers on.
-#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 pub(super) enum Trigger {
     /// The name that is asked for.
     Name,
@@ -103,36 +97,50 @@ pub(super) enum Trigger {
 
 /// What a relative owner triggers on.
 pub(super) fn trigger(owner: &[u8]) -> Trigger {
-    let mut labels: Vec<&[u8]> = owner.split(|&byte| byte == b'.').collect();
-    match labels.last() {
-        Some(&b"rpz-ip") => {
-            labels.pop();
-            network(&labels).map_or(Trigger::Malformed, Trigger::Network)
+    match owner.rsplit(|&byte| byte == b'.').next() {
+        Some(b"rpz-ip") => {
+            let network = network4(owner).or_else(|| network(owner));
+            network.map_or(Trigger::Malformed, Trigger::Network)
         }
-        Some(&(b"rpz-client-ip" | b"rpz-nsip" | b"rpz-nsdname")) => Trigger::Other,
+        Some(b"rpz-client-ip" | b"rpz-nsip" | b"rpz-nsdname") => Trigger::Other,
         _ => Trigger::Name,
     }
 }
 
-/// A prefix length and an address from its end: `24.0.2.0.192`, `32.zz.db8.2001`.
-fn network(labels: &[&[u8]]) -> Option<Key> {
-    let (bits, words) = labels.split_first()?;
-    let (bits, rest) = digits(bits)?;
-    if !rest.is_empty() {
+/// A prefix length and an IPv4 address from its end: `24.0.2.0.192.rpz-ip`.
+fn network4(owner: &[u8]) -> Option<Key> {
+    let mut labels = owner.split(|&byte| byte == b'.');
+    let (bits, []) = digits(labels.next()?)? else {
         return None;
-    }
-    let words: Vec<&[u8]> = words.iter().rev().copied().collect();
-    if words.len() == 4
-        && let Some(start) = v4_address(&words.join(&b'.'))
-    {
-        let host = u32::MAX.checked_shr(bits).unwrap_or(0);
-        let good = bits <= 32 && start & host == 0;
-        let range = Range {
-            start,
-            end: start | host,
+    };
+    let mut start = 0u32;
+    for _ in 0..4 {
+        let label = labels.next()?;
+        let (octet, []) = digits(label)? else {
+            return None;
         };
-        return good.then_some(Key::V4(range));
+        let leading_zero = label.len() > 1 && label.first() == Some(&b'0');
+        if octet > 255 || leading_zero {
+            return None;
+        }
+        start = start >> 8 | octet << 24;
     }
+    let host = u32::MAX.checked_shr(bits).unwrap_or(0);
+    let good = bits <= 32 && start & host == 0 && labels.count() == 1;
+    let end = start | host;
+    good.then_some(Key::V4(Range { start, end }))
+}
+
+/// The same of an IPv6 address: `32.zz.db8.2001.rpz-ip`.
+fn network(owner: &[u8]) -> Option<Key> {
+    let labels: Vec<&[u8]> = owner.split(|&byte| byte == b'.').collect();
+    let [bits, words @ .., _] = labels.as_slice() else {
+        return None;
+    };
+    let (bits, []) = digits(bits)? else {
+        return None;
+    };
+    let words: Vec<&[u8]> = words.iter().rev().copied().collect();
     let start = v6_words(&words)?;
     let host = u128::MAX.checked_shr(bits).unwrap_or(0);
     let good = bits <= 128 && start & host == 0;

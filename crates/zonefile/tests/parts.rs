@@ -1,0 +1,129 @@
+//! Lists that are read in parts at the same time: what a part says may not depend on where it was cut.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may panic"
+)]
+
+mod common;
+
+use std::net::Ipv4Addr;
+
+use common::{image, lines};
+use rblmap_zonefile::{Built, Options};
+
+/// Lines of lists that are several parts long.
+const COUNT: u32 = 60_000;
+
+/// Every second address, so that each is a run of its own.
+fn address(index: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0x0a00_0000 + index * 2)
+}
+
+fn built(kind: &str, text: &str) -> Built {
+    image(kind, text, &Options::default()).1
+}
+
+fn runs(built: &Built) -> Vec<u32> {
+    let runs = built.content.base().v4().iter();
+    runs.map(|run| run.start).collect()
+}
+
+#[test]
+fn rows_over_lines_are_cut_nowhere() {
+    for odd in [
+        "\"a \"\"text\"\"\nof, two lines\"",
+        "x\",\"y",
+        "\"closed\" and more",
+    ] {
+        let text = lines(COUNT, |index| match index % 977 {
+            0 => format!("{},{odd}", address(index)),
+            1 => format!("{},\"of\",one", address(index)),
+            _ => address(index).to_string(),
+        });
+        let built = built("csv", &text);
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(text.as_bytes());
+        let keys = reader.records().map(|record| record.unwrap()[0].to_owned());
+        let expected: Vec<u32> = keys
+            .filter_map(|key| key.parse().ok())
+            .map(Ipv4Addr::to_bits)
+            .collect();
+        assert!(expected.len() > 3000, "{odd}: {}", expected.len());
+        assert_eq!(runs(&built), expected, "{odd}");
+        assert_eq!(built.counts.lines, text.lines().count() as u64, "{odd}");
+    }
+}
+
+#[test]
+fn a_bad_row_far_down_is_told_with_its_line() {
+    let text = lines(COUNT, |index| match index {
+        50_000 => "nothing,\"here\"".to_owned(),
+        _ => format!("{},\"x\"", address(index)),
+    });
+    let built = built("csv", &format!("ip,why\r\n{text}"));
+    let told: Vec<u64> = built.warnings.iter().map(|warning| warning.line).collect();
+    // The header is a row like others where nobody names columns.
+    assert_eq!(told, [1, 50_002]);
+    let mut options = Options::default();
+    options.reading.csv.header = true;
+    let built = image("csv", &format!("ip,why\r\n{text}"), &options).1;
+    let told: Vec<u64> = built.warnings.iter().map(|warning| warning.line).collect();
+    assert_eq!((told, built.counts.lines), (vec![50_002], 60_001));
+}
+
+#[test]
+fn a_condition_holds_to_its_end_however_far_that_is() {
+    let text = lines(COUNT, |index| match index {
+        10_000 => "if /^x/".to_owned(),
+        50_000 => "endif".to_owned(),
+        _ => format!("{} REJECT spam", address(index)),
+    });
+    let expected: Vec<u32> = (0..10_000)
+        .chain(50_001..COUNT)
+        .map(|index| address(index).to_bits())
+        .collect();
+    assert_eq!(runs(&built("postfix", &text)), expected);
+}
+
+#[test]
+fn the_first_line_decides_however_far_the_second_is() {
+    let table = lines(COUNT, |index| format!("{} REJECT", address(index)));
+    let first = format!("10.0.0.0/24 OK\n{table}");
+    assert_eq!(runs(&built("postfix", &first)).len() as u32, COUNT - 128);
+    let last = format!("{table}10.0.0.0/24 OK\n");
+    assert_eq!(runs(&built("postfix", &last)).len() as u32, COUNT);
+    // Whole addresses are looked up before first octets are, wherever these stand.
+    let octets = format!("10.0.0 OK\n{table}");
+    assert_eq!(runs(&built("postfix", &octets)).len() as u32, COUNT);
+}
+
+#[test]
+fn what_a_zone_says_in_its_middle_holds_to_its_end() {
+    let head = "$ORIGIN rpz.test.\n@ SOA a. b. ( 1 2 3 4 5 )\n";
+    let record = |index: u32| {
+        let [_, b, c, d] = address(index).octets();
+        format!("32.{d}.{c}.{b}.10.rpz-ip CNAME .")
+    };
+    let plain = format!("{head}{}", lines(COUNT, record));
+    assert_eq!(runs(&built("rpz", &plain)).len() as u32, COUNT);
+    // Names elsewhere are no names of this zone.
+    let origin = lines(COUNT, |index| match index {
+        20_000 => "$ORIGIN elsewhere.test.".to_owned(),
+        40_000 => "$ORIGIN rpz.test.".to_owned(),
+        _ => record(index),
+    });
+    let built_of = built("rpz", &format!("{head}{origin}"));
+    assert_eq!(runs(&built_of).len() as u32, COUNT - 20_001);
+    // The comment with a parenthesis opens nothing, and the open one takes all lines up to its end.
+    let torn = lines(COUNT, |index| match index {
+        20_000 => "x TXT ( ; (".to_owned(),
+        50_000 => ")".to_owned(),
+        _ => record(index),
+    });
+    let built = built("rpz", &format!("{head}{torn}"));
+    assert_eq!(runs(&built).len() as u32, COUNT - 30_001);
+    assert_eq!(built.counts.entries, u64::from(COUNT) - 30_000);
+}
