@@ -21,18 +21,18 @@ fn addresses_in_every_dress() {
         end: u128::MAX,
     };
     let cases = [
-        ("1.2.3.4", host, Dress::Bare),
+        ("1.2.3.4", host.clone(), Dress::Bare),
         ("1.2.3.0/24", v4(0x0102_0300, 0x0102_03ff), Dress::Bare),
         ("0.0.0.0/0", v4(0, u32::MAX), Dress::Bare),
         ("1.2.3.4-1.2.3.9", v4(0x0102_0304, 0x0102_0309), Dress::Bare),
-        ("1.2.3.4:8080", host, Dress::Port),
-        ("http://1.2.3.4:80/x:y", host, Dress::Url),
-        ("socks5://1.2.3.4", host, Dress::Url),
-        ("::1", six, Dress::Bare),
-        ("[::1]:80", six, Dress::Port),
-        ("[::1]", six, Dress::Bare),
-        ("[::1]/128", six, Dress::Bare),
-        ("https://[::1]:443/", six, Dress::Url),
+        ("1.2.3.4:8080", host.clone(), Dress::Port),
+        ("http://1.2.3.4:80/x:y", host.clone(), Dress::Url),
+        ("socks5://1.2.3.4", host.clone(), Dress::Url),
+        ("::1", six.clone(), Dress::Bare),
+        ("[::1]:80", six.clone(), Dress::Port),
+        ("[::1]", six.clone(), Dress::Bare),
+        ("[::1]/128", six.clone(), Dress::Bare),
+        ("https://[::1]:443/", six.clone(), Dress::Url),
         ("::/0", all, Dress::Bare),
     ];
     for (text, key, dress) in cases {
@@ -78,7 +78,7 @@ fn the_host_of_a_url_is_the_host_of_its_authority() {
         "HTTP://A.EXAMPLE:8080?x=http://b.example/",
         "svn+ssh://u@a.example:22",
     ] {
-        assert_eq!(read(url), Ok((host, Dress::Url)), "{url}");
+        assert_eq!(read(url), Ok((host.clone(), Dress::Url)), "{url}");
     }
     let host = v4(0x0102_0304, 0x0102_0304);
     for url in [
@@ -86,7 +86,7 @@ fn the_host_of_a_url_is_the_host_of_its_authority() {
         "http://1.2.3.4?x",
         "x://1.2.3.4:",
     ] {
-        assert_eq!(read(url), Ok((host, Dress::Url)), "{url}");
+        assert_eq!(read(url), Ok((host.clone(), Dress::Url)), "{url}");
     }
     for bad in [
         "http://a.example:99999/",
