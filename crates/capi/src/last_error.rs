@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 
 use rblmap::Error;
 
-use crate::border::put_text;
+use crate::out::put_text;
 use crate::status::{Status, rblmap_strerror};
 
 /// Longer messages are cut.

@@ -11,6 +11,7 @@ mod key;
 mod last_error;
 mod list;
 mod lookup;
+mod out;
 mod reader;
 mod records;
 mod status;

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use rblmap::{Error, Freshness, Live, StatusPage, Timestamp};
 
-use crate::border::{Sizes, guard, print_no_panics, put, put_sized, put_text, text};
+use crate::border::{guard, print_no_panics, text};
 use crate::handle::{Closed, Handle, Kind, close, open, shared};
 use crate::last_error::told;
+use crate::out::{Sizes, put, put_sized, put_text};
 use crate::status::Status;
 
 const COPY: u32 = 1;

@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rblmap::{NameKey, Query};
 
-use crate::border::{guard, put};
+use crate::border::guard;
 use crate::handle::own;
 use crate::key::{self, Length};
+use crate::out::put;
 use crate::reader::{Asked, Asking, Reader};
 use crate::status::Status;
 

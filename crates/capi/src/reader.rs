@@ -4,10 +4,11 @@ use std::ffi::{c_char, c_int};
 
 use rblmap::{LiveSet, NameKey, Query, Timestamp};
 
-use crate::border::{guard, put, put_sized, text};
+use crate::border::{guard, text};
 use crate::handle::{Closed, Handle, Kind, close, open, own};
 use crate::last_error::{errno, set_errno, told};
 use crate::list::{Info, List, Standing, live};
+use crate::out::{put, put_sized};
 use crate::status::Status;
 
 /// `rblmap_reader`.

@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use rblmap::{Answer, TextBuf, Zone};
 
-use crate::border::{Sizes, guard, put, put_sized, put_text, text};
+use crate::border::{guard, text};
 use crate::handle::own;
+use crate::out::{Sizes, put, put_sized, put_text};
 use crate::reader::{Asked, Asking, Reader};
 use crate::status::Status;
 

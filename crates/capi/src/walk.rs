@@ -4,10 +4,11 @@ use std::ffi::{c_char, c_int};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use rblmap::{NameKey, NamePointBuf, NameRule, OwnedZone, Run};
+use rblmap::{NameKey, NameRule, NameRules, OwnedZone, Run};
 
-use crate::border::{Sizes, guard, put, put_sized, text};
+use crate::border::{guard, text};
 use crate::handle::{Closed, Handle, Kind, close, open, own};
+use crate::out::{Sizes, put, put_sized};
 use crate::reader::Reader;
 use crate::status::Status;
 
@@ -24,7 +25,7 @@ pub struct Walking {
 enum Rest {
     V4(Box<dyn Iterator<Item = Run<u32>>>),
     V6(Box<dyn Iterator<Item = Run<u128>>>),
-    Names(Box<dyn Iterator<Item = NamePointBuf>>),
+    Names(Box<dyn Iterator<Item = NameRules>>),
 }
 
 impl Kind for Walking {

@@ -28,7 +28,7 @@
 //!
 //! - [`Address`]: an IPv4 or IPv6 address as a number
 //! - [`NameKey`]: a domain name as a sorted key
-//! - [`Run`], [`ValueId`], [`NamePoint`], [`NameRule`]: what an image says
+//! - [`Run`], [`ValueId`], [`NamePoint`], [`NameRules`], [`NameRule`]: what an image says
 //! - [`Value`], [`Template`], [`Key`]: the records of a value, and how their texts are rendered
 //! - [`Slash16s`], [`V4Walk`], [`RunCounts`]: an image by /16, for updates that copy what they do not
 //!   touch
@@ -38,6 +38,12 @@
 //! Every read is bounds-checked or clamped. Damaged or hostile bytes can give a wrong answer, but
 //! never a panic, an endless loop or a read outside the given slices. Writers assert: bytes that
 //! would be lost are a fault of the program.
+
+#[cfg(target_endian = "big")]
+compile_error!(
+    "rblmap has not been tested on a big-endian machine: the image is little-endian, and so are the \
+     machines that its reader is tested on"
+);
 
 pub mod address;
 pub mod bytes;
@@ -60,7 +66,7 @@ pub mod zones;
 pub use address::Address;
 pub use error::TooLarge;
 pub use name::{MAX_KEY, MAX_WIRE, NameError, NameKey};
-pub use run::{NamePoint, NamePointBuf, NameRule, Run, ValueId};
+pub use run::{NamePoint, NameRule, NameRules, Run, ValueId};
 pub use sections::SectionInfo;
 pub use simd::prefetch;
 pub use v4::{RunCounts, Slash16, Slash16s, V4Walk};

@@ -105,9 +105,9 @@ pub struct NamePoint<'a> {
     pub below: NameRule,
 }
 
-/// A [`NamePoint`] with a key of its own.
+/// What a list says of one name: the rule for the name itself, and that for the names below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NamePointBuf {
+pub struct NameRules {
     /// The name.
     pub key: NameKey,
     /// What the name itself is listed with.
@@ -117,4 +117,4 @@ pub struct NamePointBuf {
 }
 
 /// What a name says: of itself, and of the names below it.
-pub(crate) type NameRules = (NameRule, NameRule);
+pub(crate) type RulePair = (NameRule, NameRule);

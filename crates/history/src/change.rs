@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
-use rblmap::{Image, NameKey, NamePointBuf, NameRule, Run, Value, ValueId, Zone};
+use rblmap::{Image, NameKey, NameRule, NameRules, Run, Value, ValueId, Zone};
 
 use crate::error::Error;
 use crate::key::Scope;
@@ -291,8 +291,8 @@ fn runs<A: Number>(
 
 /// Walks two lists of names side by side.
 fn names(
-    old: impl Iterator<Item = NamePointBuf>,
-    new: impl Iterator<Item = NamePointBuf>,
+    old: impl Iterator<Item = NameRules>,
+    new: impl Iterator<Item = NameRules>,
     pairs: &Pairs<'_>,
     mut see: impl FnMut(NameKey, Scope, NameRule, NameRule),
 ) {
@@ -304,7 +304,7 @@ fn names(
         .map(|p| p.key)
         .min()
     {
-        let slots = |point: Option<NamePointBuf>| {
+        let slots = |point: Option<NameRules>| {
             point.map_or((NameRule::Inherit, NameRule::Inherit), |p| {
                 (p.exact, p.below)
             })

@@ -4,7 +4,6 @@ use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::image::Image;
-use crate::zone::Zone;
 use rblmap_format::ValueId;
 use rblmap_format::{Key, RawRecord, TextBuf};
 
@@ -65,9 +64,9 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// The zone that gave the answer.
-    pub(crate) fn zone(&self) -> Option<Zone<'a>> {
-        self.image.zone_at(self.zone as usize).ok()
+    /// The image that gave the answer, and which of its zones.
+    pub(crate) fn origin(&self) -> (&'a Image, usize) {
+        (self.image, self.zone as usize)
     }
 
     /// The address that was looked up, where something is listed.

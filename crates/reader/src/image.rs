@@ -5,21 +5,12 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 
-use rblmap_format::SectionInfo;
-use rblmap_format::zones::ZoneRecord;
-
 use crate::error::{Error, ErrorKind};
-use crate::zone::Zone;
+use rblmap_format::SectionInfo;
 use rblmap_format::Value;
 use rblmap_format::ValueId;
 use rblmap_format::bytes::{array_at, u16_at, u32_at, u64_at};
-use rblmap_format::name::NameKey;
-use rblmap_format::names::Names;
 use rblmap_format::sections::{self as layout, SECTION_LEN, kind};
-use rblmap_format::sorted::Sorted;
-use rblmap_format::v4::Lines;
-use rblmap_format::v4::V4;
-use rblmap_format::v6::V6;
 
 /// A block list image: what a zone and its subzones say.
 #[derive(Debug)]
@@ -101,6 +92,7 @@ impl Image {
     }
 
     /// An image that holds nothing, for who waits for one.
+    #[cfg(unix)]
     pub(crate) fn none() -> Image {
         Image {
             data: Data::Owned(Vec::new()),
@@ -149,38 +141,6 @@ impl Image {
         }
     }
 
-    /// The zone that the image is named after.
-    ///
-    /// ```
-    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
-    /// assert!(image.base().lookup("192.0.2.1".parse::<std::net::IpAddr>()?).is_listed());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn base(&self) -> Zone<'_> {
-        self.zone_at(0)
-            .unwrap_or_else(|_| self.empty_zone(NameKey::ROOT))
-    }
-
-    /// A zone by its name relative to the base, `proxies`; `@` or nothing for the base itself.
-    /// `None`: there is no such zone, which is not the same as not listed.
-    ///
-    /// ```
-    /// # let image = rblmap::Image::read("testdata/three.rbl")?;
-    /// assert!(image.zone("@")?.is_some());
-    /// assert!(image.zone("proxies")?.is_none());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Sections that do not fit together.
-    pub fn zone(&self, name: &str) -> Result<Option<Zone<'_>>, Error> {
-        let name = if name == "@" { "" } else { name };
-        let Ok(key) = NameKey::parse(name.as_bytes()) else {
-            return Ok(None);
-        };
-        self.zone_of_key(&key)
-    }
-
     /// Maps an open file; see [`Image::map`].
     pub(crate) fn map_file(file: &File, len: u64) -> Result<Image, Error> {
         let Some(len) = usize::try_from(len).ok().filter(|&len| len > 0) else {
@@ -205,28 +165,14 @@ impl Image {
         Image::check(Data::Owned(bytes))
     }
 
-    pub(crate) fn zone_of_key(&self, key: &NameKey) -> Result<Option<Zone<'_>>, Error> {
-        let (mut low, mut high) = (0, self.zone_count());
-        while low < high {
-            let mid = low.midpoint(high);
-            let record = self.zone_record(mid)?;
-            match record.key.cmp(key.as_bytes()) {
-                std::cmp::Ordering::Less => low = mid + 1,
-                std::cmp::Ordering::Greater => high = mid,
-                std::cmp::Ordering::Equal => return self.zone_at(mid).map(Some),
-            }
-        }
-        Ok(None)
-    }
-
-    /// All zones, the base first, then in the order of their names; damaged ones as errors.
-    pub fn zones(&self) -> impl ExactSizeIterator<Item = Result<Zone<'_>, Error>> {
-        (0..self.zone_count()).map(|index| self.zone_at(index))
-    }
-
     /// How many values the image has.
     pub fn value_count(&self) -> usize {
         self.values
+    }
+
+    /// Ids up to this one are known to be of values with an A record.
+    pub(crate) fn listing(&self) -> u32 {
+        self.listing
     }
 
     /// The value of an id; the empty one for an id that the image does not have.
@@ -253,7 +199,7 @@ impl Image {
         self.value(id).is_listed()
     }
 
-    /// The section table.
+    /// The section table, for `rblmap info`.
     ///
     /// ```
     /// # let image = rblmap::Image::read("testdata/three.rbl")?;
@@ -261,6 +207,7 @@ impl Image {
     /// assert_eq!(names[..2], ["ZONES", "VALUES"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[doc(hidden)]
     pub fn sections(&self) -> impl ExactSizeIterator<Item = SectionInfo> {
         (0..self.section_count()).map(|index| self.section(index))
     }
@@ -281,69 +228,61 @@ impl Image {
         Ok(image)
     }
 
+    /// The header is of an image of this format, and says how long the file is.
     fn check_header(&self) -> Result<(), Error> {
         let bytes = self.as_bytes();
-        let len = bytes.len() as u64;
+        let found = bytes.len() as u64;
         let head = bytes
             .get(..layout::MAGIC.len().min(bytes.len()))
             .unwrap_or_default();
         if head.is_empty() || !layout::MAGIC.starts_with(head) {
             return Err(Error::new(ErrorKind::NotAnImage));
         }
+        let length = |expected| Err(Error::new(ErrorKind::Length { found, expected }));
         if bytes.len() < layout::HEADER_LEN {
-            return Err(Error::new(ErrorKind::Length {
-                found: len,
-                expected: layout::HEADER_LEN as u64,
-            }));
+            return length(layout::HEADER_LEN as u64);
         }
-        let field = |what, at: usize| {
-            Err(Error::new(ErrorKind::Field {
-                what,
-                offset: at as u64,
-            }))
-        };
+        let known = layout::FORMAT;
         match self.format() {
-            0 => return field("format version", layout::FORMAT_AT),
-            layout::FORMAT => {}
-            found => {
-                let known = layout::FORMAT;
-                return Err(if found < known {
-                    Error::new(ErrorKind::OlderFormat { found, known })
-                } else {
-                    Error::new(ErrorKind::NewerFormat { found, known })
-                });
+            0 => return bad_field("format version", layout::FORMAT_AT),
+            found if found < known => {
+                return Err(Error::new(ErrorKind::OlderFormat { found, known }));
             }
+            found if found > known => {
+                return Err(Error::new(ErrorKind::NewerFormat { found, known }));
+            }
+            _ => {}
         }
         let expected = u64_at(bytes, layout::FILE_LEN_AT);
-        if expected != len {
-            return Err(Error::new(ErrorKind::Length {
-                found: len,
-                expected,
-            }));
+        if expected != found {
+            return length(expected);
         }
+        self.check_name()
+    }
+
+    /// The name of the zone is one, and all bytes of the header that are not in use are zero.
+    fn check_name(&self) -> Result<(), Error> {
+        let bytes = self.as_bytes();
         let name_len = bytes.get(layout::NAME_AT).copied().map_or(0, usize::from);
         let name_end = layout::NAME_AT + 1 + name_len;
         let name = bytes.get(layout::NAME_AT + 1..name_end).unwrap_or_default();
         let allowed = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(b);
         if name.is_empty() || name.len() > 253 || !name.iter().all(allowed) {
-            return field("zone name", layout::NAME_AT);
+            return bad_field("zone name", layout::NAME_AT);
         }
         let reserved = [
             (layout::FORMAT_AT + 2, layout::SECTION_COUNT_AT),
             (name_end, layout::CONTENT_ID_AT),
             (layout::ROOT_END, layout::HEADER_LEN),
         ];
-        for (from, to) in reserved {
-            if bytes
-                .get(from..to)
-                .unwrap_or_default()
-                .iter()
-                .any(|&byte| byte != 0)
-            {
-                return field("reserved bytes", from);
-            }
+        let is_used = |&(from, to): &(usize, usize)| {
+            let bytes = bytes.get(from..to).unwrap_or_default();
+            bytes.iter().any(|&byte| byte != 0)
+        };
+        match reserved.iter().find(|range| is_used(range)) {
+            Some(&(from, _)) => bad_field("reserved bytes", from),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Sections lie after the table, one after the other, inside the file; sorted by zone and kind.
@@ -390,20 +329,14 @@ impl Image {
         last: Option<SectionInfo>,
     ) -> Result<(), Error> {
         let at = layout::HEADER_LEN + index * SECTION_LEN;
-        let field = |what, at: usize| {
-            Err(Error::new(ErrorKind::Field {
-                what,
-                offset: at as u64,
-            }))
-        };
         if !section.offset.is_multiple_of(layout::ALIGN as u64) {
             return Err(bad(section));
         }
         if last.is_some_and(|last| last.order() >= section.order()) {
-            return field("section order", at);
+            return bad_field("section order", at);
         }
         if u16_at(self.as_bytes(), at + 2) != layout::VARIANT {
-            return field("section variant", at + 2);
+            return bad_field("section variant", at + 2);
         }
         Ok(())
     }
@@ -458,82 +391,6 @@ impl Image {
         Ok(())
     }
 
-    fn zone_count(&self) -> usize {
-        let zones = self
-            .find(0, kind::ZONES)
-            .map_or(0, |section| section.parameter);
-        usize::try_from(zones).unwrap_or(0)
-    }
-
-    fn zone_record(&self, index: usize) -> Result<ZoneRecord<'_>, Error> {
-        let section = self
-            .find(0, kind::ZONES)
-            .ok_or(Error::new(ErrorKind::NotAnImage))?;
-        let bytes = self.bytes_of(&section);
-        ZoneRecord::read(bytes, index).ok_or(Error::new(ErrorKind::Section {
-            what: "zones",
-            offset: section.offset,
-            len: section.len,
-        }))
-    }
-
-    pub(crate) fn zone_at(&self, index: usize) -> Result<Zone<'_>, Error> {
-        let record = self.zone_record(index)?;
-        let name = NameKey::from_key(record.key).map_err(|_| {
-            Error::new(ErrorKind::Field {
-                what: "zone name",
-                offset: 0,
-            })
-        })?;
-        let mut zone = self.empty_zone(name);
-        zone.expires = record.expires;
-        zone.flags = record.flags;
-        zone.facts = record.facts;
-        let number = u32::try_from(index).unwrap_or(u32::MAX);
-        let width = layout::id_width(u32::try_from(self.values).unwrap_or(u32::MAX));
-        let rule_width = layout::rule_width(u32::try_from(self.values).unwrap_or(u32::MAX));
-        zone.index = number;
-        zone.v4 = self.v4(number, width)?;
-        zone.v6 = self.v6(number, width)?;
-        zone.names = self.names(number, rule_width)?;
-        Ok(zone)
-    }
-
-    fn v4(&self, zone: u32, width: usize) -> Result<V4<'_>, Error> {
-        if let Some(section) = self.find(zone, kind::V4_SORTED) {
-            let sorted = Sorted::new::<u32>(self.bytes_of(&section), section.parameter, width);
-            return Ok(V4::Sorted(sorted.ok_or(bad(&section))?));
-        }
-        let Some(top) = self.find(zone, kind::V4_TOP) else {
-            return Ok(V4::Empty);
-        };
-        let part = |kind| self.find(zone, kind).map(|section| self.bytes_of(&section));
-        let lines = Lines::new(
-            self.bytes_of(&top),
-            part(kind::V4_STARTS).unwrap_or_default(),
-            part(kind::V4_COUNTS).unwrap_or_default(),
-            part(kind::V4_BITS),
-            part(kind::V4_LINES).unwrap_or_default(),
-            width,
-        );
-        Ok(V4::Lines(lines.ok_or(bad(&top))?))
-    }
-
-    fn empty_zone(&self, name: NameKey) -> Zone<'_> {
-        Zone {
-            image: self,
-            listing: self.listing,
-            index: 0,
-            name,
-            expires: 0,
-            flags: 0,
-            facts: &[],
-            v4: V4::Empty,
-            v6: V6::Empty,
-            names: Names::Empty,
-        }
-    }
-
     fn section_count(&self) -> usize {
         u32_at(self.as_bytes(), layout::SECTION_COUNT_AT) as usize
     }
@@ -567,6 +424,12 @@ impl Image {
             .and_then(|range| self.as_bytes().get(range))
             .unwrap_or_default()
     }
+}
+
+/// A field of the header or of the section table that holds what the format does not allow.
+fn bad_field(what: &'static str, at: usize) -> Result<(), Error> {
+    let offset = at as u64;
+    Err(Error::new(ErrorKind::Field { what, offset }))
 }
 
 /// A section whose bytes do not fit together.

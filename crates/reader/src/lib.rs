@@ -88,9 +88,11 @@ pub use live::{Current, Live, LiveAnswers, LiveBuilder, LiveReader, LiveSet, Sta
 pub use network::Network;
 pub use owned::OwnedZone;
 pub use rblmap_format::{
-    Key, MAX_KEY, MAX_WIRE, NameError, NameKey, NamePointBuf, NameRule, Run, SectionInfo, TextBuf,
-    Value, ValueId,
+    Key, NameError, NameKey, NameRule, NameRules, Run, TextBuf, Value, ValueId,
 };
+// For the crates that build images.
+#[doc(hidden)]
+pub use rblmap_format::{MAX_KEY, MAX_WIRE, SectionInfo};
 pub use set::{Answers, ImageSet};
 #[doc(hidden)]
 pub use status::layout as status_layout;

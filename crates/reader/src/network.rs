@@ -222,7 +222,8 @@ impl Answer<'_> {
     /// ```
     pub fn network(&self) -> Option<Network> {
         let address = self.address()?;
-        Some(self.zone()?.network(address))
+        let (image, zone) = self.origin();
+        Some(image.zone_at(zone).ok()?.network(address))
     }
 }
 

@@ -13,7 +13,7 @@ use rblmap_format::prefetch;
 use rblmap_format::sections::{NAMES_REACH_V4, NAMES_REACH_V6};
 use rblmap_format::v4::V4;
 use rblmap_format::v6::V6;
-use rblmap_format::{NamePointBuf, Run, ValueId};
+use rblmap_format::{NameRules, Run, ValueId};
 
 /// One zone of an image, ready to answer.
 ///
@@ -214,7 +214,7 @@ impl<'a> Zone<'a> {
     ///
     /// Reads one line after the other, in no order; an image built without the order of names has
     /// them sorted in memory first (about 30 bytes a name and its key).
-    pub fn names(&self) -> impl Iterator<Item = NamePointBuf> + use<'a> {
+    pub fn names(&self) -> impl Iterator<Item = NameRules> + use<'a> {
         NameWalk::new(self.names)
     }
 
@@ -229,7 +229,7 @@ impl<'a> Zone<'a> {
     /// assert_eq!(names.next().unwrap().key.to_string(), "mail.example");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn names_within(&self, name: &NameKey) -> impl Iterator<Item = NamePointBuf> + use<'a> {
+    pub fn names_within(&self, name: &NameKey) -> impl Iterator<Item = NameRules> + use<'a> {
         NameWalk::within(self.names, name)
     }
 

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use rblmap::{NameKey, NamePointBuf};
+use rblmap::{NameKey, NameRules};
 use regex::bytes::Regex;
 
 use crate::cmd::open;
@@ -51,7 +51,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
                 Failure::new(Exit::BadInput, format!("--under {name}: {error}"))
             })?),
         };
-    let points: Box<dyn Iterator<Item = NamePointBuf>> = match &under {
+    let points: Box<dyn Iterator<Item = NameRules>> = match &under {
         None => Box::new(zone.names()),
         Some(name) => Box::new(zone.names_within(name)),
     };

@@ -11,14 +11,14 @@ use crate::names::codes::{
 };
 use crate::names::sorted::SortedNames;
 use crate::names::suffixes::CommonSuffixes;
-use crate::run::{NameRule, NameRules, ValueId};
+use crate::run::{NameRule, RulePair, ValueId};
 use crate::simd::prefetch;
 
 /// The sections of one zone's names in lines.
 #[derive(Debug, Clone, Copy)]
 pub struct NameLines<'a> {
     key: HashKey,
-    root: NameRules,
+    root: RulePair,
     pub(crate) codes: &'a [[u8; 4]; SYMBOLS],
     pub(crate) suffixes: CommonSuffixes<'a>,
     filter: &'a [[u8; LINE]],
@@ -55,7 +55,7 @@ pub struct Parts<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry<'a> {
     pub(crate) code: &'a [u8],
-    pub(crate) rules: NameRules,
+    pub(crate) rules: RulePair,
 }
 
 impl<'a> NameLines<'a> {
@@ -112,7 +112,7 @@ impl<'a> NameLines<'a> {
     }
 
     /// What the empty name says.
-    pub(crate) fn root(&self) -> NameRules {
+    pub(crate) fn root(&self) -> RulePair {
         self.root
     }
 
@@ -218,7 +218,7 @@ impl<'a> NameLines<'a> {
 
     /// What a name says, looked for in the lines it may be in.
     #[inline]
-    fn find(&self, hash: u64, code: &NameCode, name: &[u8]) -> Option<NameRules> {
+    fn find(&self, hash: u64, code: &NameCode, name: &[u8]) -> Option<RulePair> {
         for at in probes(hash, self.lines.len()) {
             let line = self.lines.get(at)?;
             let found = self
@@ -234,7 +234,7 @@ impl<'a> NameLines<'a> {
         self.in_overflow(name)
     }
 
-    fn in_overflow(&self, name: &[u8]) -> Option<NameRules> {
+    fn in_overflow(&self, name: &[u8]) -> Option<RulePair> {
         self.overflow.and_then(|overflow| overflow.find(name))
     }
 

@@ -3,7 +3,7 @@
 use crate::bytes::{id_at, push_id, u32_at};
 use crate::error::{TooLarge, u32_of};
 use crate::name::parent_key;
-use crate::run::{NamePoint, NameRule, NameRules, ValueId};
+use crate::run::{NamePoint, NameRule, RulePair, ValueId};
 use crate::trace::{Step, rule};
 
 /// A section of sorted names, cut into its parts.
@@ -62,13 +62,13 @@ impl<'a> SortedNames<'a> {
     }
 
     /// The `index`-th name: its key, and what it says.
-    pub(crate) fn point(&self, index: usize) -> Option<(&'a [u8], NameRules)> {
+    pub(crate) fn point(&self, index: usize) -> Option<(&'a [u8], RulePair)> {
         let key = self.key(index).filter(|_| index < self.count)?;
         Some((key, self.rules(index)))
     }
 
     /// What the name of this key says.
-    pub(crate) fn find(&self, key: &[u8]) -> Option<NameRules> {
+    pub(crate) fn find(&self, key: &[u8]) -> Option<RulePair> {
         let index = self.first_from(key);
         let found = index < self.count && self.key(index) == Some(key);
         found.then(|| self.rules(index))
@@ -118,7 +118,7 @@ impl<'a> SortedNames<'a> {
         ]
     }
 
-    fn rules(&self, index: usize) -> NameRules {
+    fn rules(&self, index: usize) -> RulePair {
         let rule = |codes| NameRule::from_code(id_at(codes, self.width, index));
         (rule(self.exact), rule(self.below))
     }

@@ -7,7 +7,7 @@ use crate::name::{MAX_KEY, NameKey};
 use crate::names::codes::{BARE, Code, END, IN_OVERFLOW, ORDER_SHIFT, SYMBOL_BITS};
 use crate::names::lines::{Entry, NameLines};
 use crate::names::lookup::Names;
-use crate::run::{NamePointBuf, NameRule, NameRules};
+use crate::run::{NameRule, NameRules, RulePair};
 
 /// The names of a zone, each once, in the order of their keys; without what is no name (only
 /// damaged images have such).
@@ -46,10 +46,7 @@ impl<'a> NameWalk<'a> {
     }
 
     /// The names that are `name` or below it.
-    pub fn within(
-        names: Names<'a>,
-        name: &NameKey,
-    ) -> impl Iterator<Item = NamePointBuf> + use<'a> {
+    pub fn within(names: Names<'a>, name: &NameKey) -> impl Iterator<Item = NameRules> + use<'a> {
         let mut walk = NameWalk::new(names);
         let (mut low, mut high) = (walk.left.start, walk.left.end);
         while low < high {
@@ -66,7 +63,7 @@ impl<'a> NameWalk<'a> {
     }
 
     /// The `index`-th name.
-    fn point(&self, index: usize) -> Option<NamePointBuf> {
+    fn point(&self, index: usize) -> Option<NameRules> {
         if let Some(sorted) = &self.sorted {
             return sorted.point(index);
         }
@@ -79,9 +76,9 @@ impl<'a> NameWalk<'a> {
 }
 
 impl Iterator for NameWalk<'_> {
-    type Item = NamePointBuf;
+    type Item = NameRules;
 
-    fn next(&mut self) -> Option<NamePointBuf> {
+    fn next(&mut self) -> Option<NameRules> {
         loop {
             let index = self.left.next()?;
             let Some(point) = self.point(index) else {
@@ -95,10 +92,10 @@ impl Iterator for NameWalk<'_> {
     }
 }
 
-fn point_of((key, (exact, below)): (&[u8], NameRules)) -> Option<NamePointBuf> {
+fn point_of((key, (exact, below)): (&[u8], RulePair)) -> Option<NameRules> {
     let key = NameKey::from_key(key).ok()?;
     let says = (exact, below) != (NameRule::Inherit, NameRule::Inherit);
-    says.then_some(NamePointBuf { key, exact, below })
+    says.then_some(NameRules { key, exact, below })
 }
 
 /// Reads names out of lines.
@@ -139,7 +136,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The `index`-th name in the order of keys: the empty one, then as the image has them.
-    fn point(&self, index: usize) -> Option<NamePointBuf> {
+    fn point(&self, index: usize) -> Option<NameRules> {
         let Some(index) = index.checked_sub(1) else {
             return point_of((b"", self.lines.root()));
         };
@@ -171,7 +168,7 @@ impl<'a> Decoder<'a> {
         sorted
     }
 
-    fn read(&self, entry: &Entry<'_>) -> Option<NamePointBuf> {
+    fn read(&self, entry: &Entry<'_>) -> Option<NameRules> {
         let mut key = [0; MAX_KEY];
         let key = self.key(entry, &mut key)?;
         point_of((key, entry.rules))
@@ -203,11 +200,11 @@ impl<'a> Decoder<'a> {
 #[derive(Default)]
 struct SortedKeys {
     bytes: Vec<u8>,
-    points: Vec<(Range<usize>, NameRules)>,
+    points: Vec<(Range<usize>, RulePair)>,
 }
 
 impl SortedKeys {
-    fn push(&mut self, key: &[u8], rules: NameRules) {
+    fn push(&mut self, key: &[u8], rules: RulePair) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(key);
         self.points.push((start..self.bytes.len(), rules));
@@ -215,11 +212,11 @@ impl SortedKeys {
 
     fn sort(&mut self) {
         let SortedKeys { bytes, points } = self;
-        let key = |point: &(Range<usize>, NameRules)| bytes.get(point.0.clone());
+        let key = |point: &(Range<usize>, RulePair)| bytes.get(point.0.clone());
         points.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
     }
 
-    fn point(&self, index: usize) -> Option<NamePointBuf> {
+    fn point(&self, index: usize) -> Option<NameRules> {
         let (range, rules) = self.points.get(index)?;
         point_of((self.bytes.get(range.clone())?, *rules))
     }
