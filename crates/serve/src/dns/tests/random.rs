@@ -185,7 +185,7 @@ fn leaves_records_out(reply: &[u8]) -> bool {
 /// rbldnsd asks in other datasets of the zone too (`docs/zonefile.md`).
 fn has_numbered_subzone(specs: &[Spec]) -> bool {
     let files = specs.iter().flat_map(|spec| &spec.files);
-    let texts = files.map(|file| std::fs::read(file).unwrap());
+    let mut texts = files.map(|file| std::fs::read(file).unwrap());
     let is_number = |word: &str| {
         let mut labels = word.split('.');
         labels.any(|label| label.len() < 4 && label.bytes().all(|b| b.is_ascii_hexdigit()))
@@ -196,7 +196,7 @@ fn has_numbered_subzone(specs: &[Spec]) -> bool {
         let mut words = lines.flat_map(|line| line.split_whitespace().skip(2));
         words.any(|word| is_number(word) && !sources::SUBZONES.contains(&word))
     };
-    texts.map(has).any(|has| has)
+    texts.any(has)
 }
 
 fn shown(specs: &[Spec]) -> String {
