@@ -92,12 +92,15 @@ fn a_condition_holds_to_its_end_however_far_that_is() {
 fn the_first_line_decides_however_far_the_second_is() {
     let table = lines(COUNT, |index| format!("{} REJECT", address(index)));
     let first = format!("10.0.0.0/24 OK\n{table}");
-    assert_eq!(runs(&built("postfix", &first)).len() as u32, COUNT - 128);
+    assert_eq!(
+        runs(&built("postfix", &first)).len(),
+        (COUNT - 128) as usize
+    );
     let last = format!("{table}10.0.0.0/24 OK\n");
-    assert_eq!(runs(&built("postfix", &last)).len() as u32, COUNT);
+    assert_eq!(runs(&built("postfix", &last)).len(), COUNT as usize);
     // Whole addresses are looked up before first octets are, wherever these stand.
     let octets = format!("10.0.0 OK\n{table}");
-    assert_eq!(runs(&built("postfix", &octets)).len() as u32, COUNT);
+    assert_eq!(runs(&built("postfix", &octets)).len(), COUNT as usize);
 }
 
 #[test]
@@ -108,7 +111,7 @@ fn what_a_zone_says_in_its_middle_holds_to_its_end() {
         format!("32.{d}.{c}.{b}.10.rpz-ip CNAME .")
     };
     let plain = format!("{head}{}", lines(COUNT, record));
-    assert_eq!(runs(&built("rpz", &plain)).len() as u32, COUNT);
+    assert_eq!(runs(&built("rpz", &plain)).len(), COUNT as usize);
     // Names elsewhere are no names of this zone.
     let origin = lines(COUNT, |index| match index {
         20_000 => "$ORIGIN elsewhere.test.".to_owned(),
@@ -116,7 +119,7 @@ fn what_a_zone_says_in_its_middle_holds_to_its_end() {
         _ => record(index),
     });
     let built_of = built("rpz", &format!("{head}{origin}"));
-    assert_eq!(runs(&built_of).len() as u32, COUNT - 20_001);
+    assert_eq!(runs(&built_of).len(), (COUNT - 20_001) as usize);
     // The comment with a parenthesis opens nothing, and the open one takes all lines up to its end.
     let torn = lines(COUNT, |index| match index {
         20_000 => "x TXT ( ; (".to_owned(),
@@ -124,6 +127,6 @@ fn what_a_zone_says_in_its_middle_holds_to_its_end() {
         _ => record(index),
     });
     let built = built("rpz", &format!("{head}{torn}"));
-    assert_eq!(runs(&built).len() as u32, COUNT - 30_001);
+    assert_eq!(runs(&built).len(), (COUNT - 30_001) as usize);
     assert_eq!(built.counts.entries, u64::from(COUNT) - 30_000);
 }
