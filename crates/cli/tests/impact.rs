@@ -329,3 +329,19 @@ fn usage() {
         2
     );
 }
+
+/// What a slow reference counts in each format: `scripts/check-impact --megabytes 100` for more.
+#[test]
+fn counts_equal_those_of_a_slow_reference_in_each_format() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/check-impact");
+    let run = std::process::Command::new(script)
+        .args(["--megabytes", "0.1", env!("CARGO_BIN_EXE_rblmap")])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&run.stdout);
+    assert!(
+        run.status.success() && told.matches("ok ").count() == 9,
+        "{told}\n{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+}

@@ -256,16 +256,22 @@ fn postfix_and_exim_refuse_with_the_text() {
     let output = Command::new(root.join("scripts/mta"))
         .arg("--quick")
         .arg(env!("CARGO_BIN_EXE_rblmap"))
+        .env(
+            "RBLMAP_NPM",
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("../npm"),
+        )
         .output()
         .unwrap();
     let (said, errors) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
     );
-    if let Some(reason) = said.lines().find(|line| line.starts_with("skipped: ")) {
-        println!("{reason}");
-        return;
-    }
     assert!(output.status.success(), "{said}\n{errors}");
+    for reason in said.lines().filter(|line| line.starts_with("skipped: ")) {
+        println!("{reason}");
+        if reason.starts_with("skipped: mail servers") {
+            return;
+        }
+    }
     assert!(said.contains(" cases, 0 failed"), "{said}\n{errors}");
 }

@@ -339,11 +339,19 @@ impl NameKey {
     /// # Ok::<(), rblmap::NameError>(())
     /// ```
     pub fn or_at(&self) -> impl fmt::Display {
-        let key = *self;
-        fmt::from_fn(move |f| match key.label_count() {
+        OrAt(*self)
+    }
+}
+
+/// A name in messages, where the empty one is `@`.
+struct OrAt(NameKey);
+
+impl fmt::Display for OrAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.label_count() {
             0 => f.write_str("@"),
-            _ => fmt::Display::fmt(&key, f),
-        })
+            _ => self.0.fmt(f),
+        }
     }
 }
 

@@ -154,6 +154,37 @@ fn the_page_answers_by_keyboard_and_tells_nobody() {
     );
 }
 
+#[test]
+fn the_report_of_impact_reads_on_a_phone_and_prints() {
+    let Some(modules) = browser() else { return };
+    let dir = folder();
+    let log = dir.path().join("mail.log");
+    let report = dir.path().join("report.html");
+    let lines = (0..200).map(|n| {
+        format!("Nov 28 17:45:19 mx postfix/smtpd[1]: connect from a.example[198.51.100.{n}]\n")
+    });
+    fs::write(&log, lines.collect::<String>()).unwrap();
+    let image = dir.path().join("ops.example.rbl");
+    let (image, log, html) = (
+        image.to_str().unwrap(),
+        log.to_str().unwrap(),
+        report.to_str().unwrap(),
+    );
+    let run = rblmap(["impact", "--image", image, "--html", html, log]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = Command::new("node")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page/report.mjs"))
+        .args([&report, &modules])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&run.stdout);
+    assert!(
+        run.status.success() && told.ends_with("0 failed\n"),
+        "{told}\n{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+}
+
 /// The headers that the page asks web servers to send, for the test's own server.
 fn headers() -> serde_json::Value {
     let run = rblmap(["page", "--headers", "nginx"]);
