@@ -151,8 +151,6 @@ class References:
         self.contexts = Contexts()
 
     def read(self, decoder, beside):
-        if len(self.values) == 1:
-            return 0
         fresh = bool(self.fresh)
         if self.fresh and self.known:
             fresh = decoder.bit(self.contexts["fresh"])
