@@ -73,6 +73,14 @@ impl Told {
         }
     }
 
+    /// Forgets an OPT record, the only one that the additional section has.
+    pub fn hide_opt(&mut self) {
+        let [.., additional] = &mut self.sections;
+        additional.clear();
+        let [.., count] = &mut self.counts;
+        *count = 0;
+    }
+
     pub fn is_truncated(reply: &[u8]) -> bool {
         Message::from_octets(reply).unwrap().header().tc()
     }
