@@ -15,6 +15,7 @@ use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use common::{finish, rblmap, testdata};
 use rblmap::{Image, NameKey, Zone};
@@ -55,7 +56,10 @@ fn python() -> Result<PathBuf, &'static str> {
 
 /// Python, or a line that says what was not tested.
 fn python_or_skip() -> Option<PathBuf> {
-    python()
+    // Tests that run at the same time must not make the environment twice.
+    static PYTHON: OnceLock<Result<PathBuf, &str>> = OnceLock::new();
+    let python = PYTHON.get_or_init(python).clone();
+    python
         .inspect_err(|reason| println!("skipped: {reason}"))
         .ok()
 }
