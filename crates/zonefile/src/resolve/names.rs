@@ -206,19 +206,8 @@ pub(crate) fn resolve(
             continue;
         }
         let mut table = |below: bool| -> Result<Option<u32>, Error> {
-            let own = group
-                .iter()
-                .filter(|entry| if below { entry.below } else { entry.exact });
             values.clear();
-            match equal {
-                Equal::All | Equal::Excepted => values.extend(own.map(|entry| entry.value)),
-                Equal::First => values.extend(own.min_by_key(|e| e.position).map(|e| e.value)),
-                Equal::Last => {
-                    let last = own.max_by_key(|entry| entry.position);
-                    let last = last.filter(|last| !(below && last.takes_back));
-                    values.extend(last.map(|last| last.value));
-                }
-            }
+            equal.choose(group, below, &mut values);
             values.dedup();
             match values.as_slice() {
                 [] => Ok(None),
@@ -241,6 +230,24 @@ pub(crate) fn resolve(
         });
     }
     Ok(names)
+}
+
+impl Equal {
+    /// The values that count of those that a name has for itself or below itself.
+    fn choose(self, group: &[Entry<'_>], below: bool, values: &mut Vec<u32>) {
+        let own = group
+            .iter()
+            .filter(|entry| if below { entry.below } else { entry.exact });
+        match self {
+            Equal::All | Equal::Excepted => values.extend(own.map(|entry| entry.value)),
+            Equal::First => values.extend(own.min_by_key(|e| e.position).map(|e| e.value)),
+            Equal::Last => {
+                let last = own.max_by_key(|entry| entry.position);
+                let last = last.filter(|last| !(below && last.takes_back));
+                values.extend(last.map(|last| last.value));
+            }
+        }
+    }
 }
 
 impl<'a> Entry<'a> {
