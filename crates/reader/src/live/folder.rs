@@ -86,13 +86,20 @@ impl Folder {
 
     /// As [`Folder::file`], again while the file loses its name between two system calls of ours. It
     /// has none after that if it is mounted by itself, and was removed or replaced where it is kept.
+    ///
+    /// A rename takes the name from the old file a moment before the new one has it, and whoever
+    /// renames may have to wait in between. A file that is found then has lost nothing yet: the next
+    /// look finds the other one.
     pub(super) fn named_file(&self, name: &CStr) -> io::Result<(File, Identity)> {
         let mut opened = self.file(name)?;
         for _ in 0..8 {
             if opened.1.names > 0 {
-                break;
+                return Ok(opened);
             }
             opened = self.file(name)?;
+        }
+        if !may_be_mounted_by_itself(&opened.0) {
+            opened.1.names = opened.1.names.max(1);
         }
         Ok(opened)
     }
@@ -216,10 +223,58 @@ impl Identity {
     }
 }
 
+/// Whether a file is the root of a mount, as a file in a container may be. Without an answer it may.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn may_be_mounted_by_itself(file: &File) -> bool {
+    const MOUNT_ROOT: u64 = libc::STATX_ATTR_MOUNT_ROOT as u64;
+    let mut facts = std::mem::MaybeUninit::<libc::statx>::uninit();
+    #[expect(unsafe_code, reason = "std does not tell of mounts")]
+    // SAFETY: the descriptor is open, the empty path ends with a NUL, and there is room for the answer.
+    let failed = unsafe {
+        libc::statx(
+            file.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            0,
+            facts.as_mut_ptr(),
+        )
+    };
+    if failed != 0 {
+        return true;
+    }
+    #[expect(unsafe_code, reason = "std does not tell of mounts")]
+    // SAFETY: filled in, since the call succeeded.
+    let facts = unsafe { facts.assume_init() };
+    facts.stx_attributes_mask & MOUNT_ROOT == 0 || facts.stx_attributes & MOUNT_ROOT != 0
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn may_be_mounted_by_itself(_: &File) -> bool {
+    true
+}
+
 /// Whether a sandbox has refused a system call that does not fail like this by itself.
 fn is_refusal(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported
     )
+}
+
+#[cfg(all(test, target_os = "linux", target_env = "gnu"))]
+mod tests {
+    use super::*;
+
+    /// A look may meet a file whose name a rename has just taken: no mount, so no trouble.
+    #[test]
+    fn a_file_that_loses_its_name_to_a_rename_is_not_mounted_by_itself() {
+        let name = format!("rblmap-named-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, "old").unwrap();
+        let file = File::open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(Identity::of(&file).unwrap().names, 0);
+        assert!(!may_be_mounted_by_itself(&file));
+        assert!(may_be_mounted_by_itself(&File::open("/proc").unwrap()));
+    }
 }

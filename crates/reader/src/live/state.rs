@@ -132,7 +132,12 @@ impl Shared {
         if why == Why::Lookup && !old.is_due(self) {
             return None;
         }
-        let found = old.next(&self.place, why)?;
+        let Some(found) = old.next(&self.place, why) else {
+            // A process that was forked between the two lines below has the version of a state that
+            // never came into its cell; lookups would look for it for ever.
+            self.version.store(old.version, Ordering::Release);
+            return None;
+        };
         // Readers that see the new version find the state in the cell, or keep what they have until
         // the lock is free.
         self.version.store(found.version, Ordering::Release);
