@@ -1,5 +1,7 @@
 //! Zone facts of single entries: TTLs that are not the zone's, and MX records. Only DNS tells them.
 
+use crate::bytes::{take, take_name, take_u32};
+
 /// TTLs of the A and the TXT records of an answer, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ttls {
@@ -150,14 +152,11 @@ pub(crate) fn decode_mail(rest: &mut &[u8]) -> Option<Vec<MailExchanger>> {
         let key = take_key(rest)?;
         let ttl = take_u32(rest)?;
         let preference = u16::from_le_bytes(take(rest)?);
-        let [len] = take(rest)?;
-        let (exchange, after) = rest.split_at_checked(len.into())?;
-        *rest = after;
         mail.push(MailExchanger {
             key,
             ttl,
             preference,
-            exchange: exchange.to_vec(),
+            exchange: take_name(rest)?,
         });
     }
     Some(mail)
@@ -177,16 +176,6 @@ fn push_key(out: &mut Vec<u8>, key: &[u8]) {
     // A key has at most 510 bytes.
     out.extend(u16::try_from(key.len()).unwrap_or(u16::MAX).to_le_bytes());
     out.extend_from_slice(key);
-}
-
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (bytes, after) = rest.split_first_chunk::<N>()?;
-    *rest = after;
-    Some(*bytes)
-}
-
-fn take_u32(rest: &mut &[u8]) -> Option<u32> {
-    take(rest).map(u32::from_le_bytes)
 }
 
 fn take_ttls(rest: &mut &[u8]) -> Option<Ttls> {

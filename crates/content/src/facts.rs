@@ -1,5 +1,6 @@
 //! Zone facts: what a zone file says beside its listings. Kept, but not part of the content id.
 
+use crate::bytes::{take_name, take_u32};
 use crate::dns_rows::{self, EntryTtls, MailExchanger};
 
 /// The TTL of rbldnsd where sources give none, in seconds.
@@ -151,19 +152,6 @@ fn push_name(out: &mut Vec<u8>, name: &[u8]) {
 
 fn short_len<T>(list: &[T]) -> u8 {
     u8::try_from(list.len()).expect("whoever makes facts keeps names and their number below 256")
-}
-
-fn take_u32(rest: &mut &[u8]) -> Option<u32> {
-    let (bytes, after) = rest.split_first_chunk::<4>()?;
-    *rest = after;
-    Some(u32::from_le_bytes(*bytes))
-}
-
-fn take_name(rest: &mut &[u8]) -> Option<Vec<u8>> {
-    let (&len, after) = rest.split_first()?;
-    let (name, after) = after.split_at_checked(len.into())?;
-    *rest = after;
-    Some(name.to_vec())
 }
 
 #[cfg(test)]

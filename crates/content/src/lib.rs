@@ -16,6 +16,7 @@
 //! Reading sources is for `rblmap-zonefile`, images are for `rblmap-image`, and changes between
 //! contents are for `rblmap-delta`.
 
+mod bytes;
 mod content;
 mod dns_rows;
 mod edit;

@@ -1,0 +1,21 @@
+//! Takes the parts of zone facts from the head of their bytes.
+
+/// Takes so many bytes from the head of `rest`.
+pub(crate) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (bytes, after) = rest.split_first_chunk::<N>()?;
+    *rest = after;
+    Some(*bytes)
+}
+
+/// Takes a number, little-endian.
+pub(crate) fn take_u32(rest: &mut &[u8]) -> Option<u32> {
+    take(rest).map(u32::from_le_bytes)
+}
+
+/// Takes a byte of length and as many bytes.
+pub(crate) fn take_name(rest: &mut &[u8]) -> Option<Vec<u8>> {
+    let (&len, after) = rest.split_first()?;
+    let (name, after) = after.split_at_checked(len.into())?;
+    *rest = after;
+    Some(name.to_vec())
+}
