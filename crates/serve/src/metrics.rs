@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// All metrics of the process. Handles are fetched once and kept: counting is one atomic addition.
+/// All metrics of the process. Handles are fetched once and kept: counting is one atomic addition,
+/// or less than that with a [`Part`].
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     families: Mutex<BTreeMap<&'static str, Family>>,
@@ -18,8 +19,40 @@ struct Family {
     help: &'static str,
     kind: Kind,
     /// By the text of the labels.
-    values: BTreeMap<String, Arc<AtomicU64>>,
+    values: BTreeMap<String, Value>,
 }
+
+#[derive(Debug, Default)]
+struct Value {
+    shared: Arc<AtomicU64>,
+    /// Of threads that count for themselves.
+    parts: Vec<Arc<Cell>>,
+}
+
+impl Value {
+    fn sum(&self) -> u64 {
+        let parts = self.parts.iter().map(|part| part.0.load(Ordering::Relaxed));
+        parts.fold(self.shared.load(Ordering::Relaxed), u64::wrapping_add)
+    }
+
+    /// Keeps what threads have counted that are gone, and forgets their parts.
+    fn fold(&mut self) {
+        let shared = &self.shared;
+        self.parts.retain_mut(|part| match Arc::get_mut(part) {
+            Some(cell) => {
+                shared.fetch_add(*cell.0.get_mut(), Ordering::Relaxed);
+                false
+            }
+            None => true,
+        });
+    }
+}
+
+/// A count that one thread writes. It has a cache line of its own: where two threads write the same
+/// line, each waits for the other.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Cell(AtomicU64);
 
 /// What a number means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +85,18 @@ impl Number {
     }
 }
 
+/// What one thread counts of a number. Others read it, and no other writes it.
+#[derive(Debug)]
+pub(crate) struct Part(Arc<Cell>);
+
+impl Part {
+    pub(crate) fn increment(&mut self) {
+        // No other thread writes between the two: there is one `Part` of a cell.
+        let count = self.0.0.load(Ordering::Relaxed);
+        self.0.0.store(count.wrapping_add(1), Ordering::Relaxed);
+    }
+}
+
 /// The name of a family, what it counts, and how.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FamilyName {
@@ -63,15 +108,32 @@ pub(crate) struct FamilyName {
 impl Metrics {
     /// The number of a family with these labels, made on first use.
     pub(crate) fn number(&self, family: FamilyName, labels: &[(&str, &str)]) -> Number {
+        self.value(family, labels, |value| Number(Arc::clone(&value.shared)))
+    }
+
+    /// A part of that number, for a thread that counts so often that it should not wait for others.
+    pub(crate) fn part(&self, family: FamilyName, labels: &[(&str, &str)]) -> Part {
+        self.value(family, labels, |value| {
+            value.fold();
+            let cell = Arc::<Cell>::default();
+            value.parts.push(Arc::clone(&cell));
+            Part(cell)
+        })
+    }
+
+    fn value<T>(
+        &self,
+        family: FamilyName,
+        labels: &[(&str, &str)],
+        of: impl FnOnce(&mut Value) -> T,
+    ) -> T {
         let mut families = lock(&self.families);
         let family = families.entry(family.name).or_insert_with(|| Family {
             help: family.help,
             kind: family.kind,
             values: BTreeMap::new(),
         });
-        Number(Arc::clone(
-            family.values.entry(label_text(labels)).or_default(),
-        ))
+        of(family.values.entry(label_text(labels)).or_default())
     }
 
     /// Takes away the numbers whose label has this value, of zones that are no longer configured.
@@ -103,7 +165,7 @@ impl Metrics {
             // Writing to a string cannot fail.
             let _ = writeln!(out, "# HELP {name} {}\n# TYPE {name} {kind}", family.help);
             for (labels, value) in &family.values {
-                let _ = writeln!(out, "{name}{labels} {}", value.load(Ordering::Relaxed));
+                let _ = writeln!(out, "{name}{labels} {}", value.sum());
             }
         }
         for (name, (help, histogram)) in lock(&self.histograms).iter() {
@@ -210,6 +272,28 @@ mod tests {
         );
         metrics.forget(("zone", "a\"b"));
         assert!(!metrics.text().contains("zone="));
+    }
+
+    #[test]
+    fn what_a_thread_counted_stays_when_it_is_gone() {
+        let metrics = Metrics::default();
+        let family = FamilyName {
+            name: "rblmap_x_total",
+            help: "Things.",
+            kind: Kind::Counter,
+        };
+        let mut kept = metrics.part(family, &[]);
+        for round in 1..=3u64 {
+            let mut part = metrics.part(family, &[]);
+            part.increment();
+            kept.increment();
+            metrics.number(family, &[]).increment();
+            let count = format!("rblmap_x_total {}\n", 3 * round);
+            assert!(metrics.text().ends_with(&count), "{}", metrics.text());
+        }
+        let families = lock(&metrics.families);
+        let parts = families["rblmap_x_total"].values[""].parts.len();
+        assert_eq!(parts, 2, "the kept one and the last");
     }
 
     #[test]

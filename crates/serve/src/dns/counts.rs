@@ -2,7 +2,7 @@
 
 use super::answer::Outcome;
 use super::decision::Kind;
-use crate::metrics::{self, FamilyName, Metrics, Number};
+use crate::metrics::{self, FamilyName, Metrics, Part};
 
 const QUERIES: FamilyName = FamilyName {
     name: "rblmap_dns_queries_total",
@@ -25,15 +25,16 @@ const FAILED_CALLS: FamilyName = FamilyName {
     kind: metrics::Kind::Counter,
 };
 
-/// The counters of one thread: it fetches them once.
+/// The counters of one thread, which no other writes: with shared ones two threads would wait for
+/// each other at every query.
 #[derive(Debug)]
 pub(crate) struct Counts {
     /// By zone, and after the last zone for queries of none: [`Kind::ALL`] counters each.
-    answers: Vec<Number>,
+    answers: Vec<Part>,
     zones: usize,
-    truncated: Number,
-    limited: Number,
-    failed_calls: Number,
+    truncated: Part,
+    limited: Part,
+    failed_calls: Part,
 }
 
 impl Counts {
@@ -42,7 +43,7 @@ impl Counts {
         let mut answers = Vec::new();
         let mut zones = 0;
         let of = |name: &str, kind: Kind| {
-            metrics.number(QUERIES, &[("zone", name), ("answer", kind.as_str())])
+            metrics.part(QUERIES, &[("zone", name), ("answer", kind.as_str())])
         };
         for name in names {
             answers.extend(Kind::ALL.map(|kind| of(name, kind)));
@@ -52,18 +53,18 @@ impl Counts {
         Counts {
             answers,
             zones,
-            truncated: metrics.number(TRUNCATED, &[]),
-            limited: metrics.number(LIMITED, &[]),
-            failed_calls: metrics.number(FAILED_CALLS, &[]),
+            truncated: metrics.part(TRUNCATED, &[]),
+            limited: metrics.part(LIMITED, &[]),
+            failed_calls: metrics.part(FAILED_CALLS, &[]),
         }
     }
 
     /// Counts an answer.
-    pub(crate) fn count(&self, outcome: Outcome) {
+    pub(crate) fn count(&mut self, outcome: Outcome) {
         let zone = outcome.zone.unwrap_or(self.zones);
         let at = zone * Kind::ALL.len() + outcome.kind as usize;
-        if let Some(number) = self.answers.get(at) {
-            number.increment();
+        if let Some(part) = self.answers.get_mut(at) {
+            part.increment();
         }
         if outcome.truncated {
             self.truncated.increment();
@@ -71,12 +72,12 @@ impl Counts {
     }
 
     /// Counts a reply that was held back or cut because its client gets too many.
-    pub(crate) fn count_limited(&self) {
+    pub(crate) fn count_limited(&mut self) {
         self.limited.increment();
     }
 
     /// Counts a system call that failed.
-    pub(crate) fn count_failed_call(&self) {
+    pub(crate) fn count_failed_call(&mut self) {
         self.failed_calls.increment();
     }
 }

@@ -101,12 +101,12 @@ impl Worker {
     }
 
     /// Counts a reply that is held back.
-    pub(crate) fn count_limited(&self) {
+    pub(crate) fn count_limited(&mut self) {
         self.counts.count_limited();
     }
 
     /// Counts a system call that failed.
-    pub(crate) fn count_failed_call(&self) {
+    pub(crate) fn count_failed_call(&mut self) {
         self.counts.count_failed_call();
     }
 }
