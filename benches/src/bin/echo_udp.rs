@@ -22,9 +22,8 @@ fn main() -> io::Result<()> {
             .iter()
             .map(|socket| scope.spawn(|| echo(socket)))
             .collect();
-        let ends = threads.into_iter().map(|thread| thread.join());
-        ends.map(|end| end.unwrap_or_else(|_| Err(io::Error::other("a thread panicked"))))
-            .collect()
+        let mut ends = threads.into_iter().map(|thread| thread.join());
+        ends.try_for_each(|end| end.unwrap_or_else(|_| Err(io::Error::other("a thread panicked"))))
     })
 }
 

@@ -12,9 +12,15 @@ pub(crate) enum Directive<'t> {
     Soa(Soa),
     /// The same.
     Ns(NameServers),
-    /// A `$NS` that ends in a malformed name: warned about, but the names before it are kept, with a
-    /// TTL that really is 0, and later lines are ignored.
-    BrokenNs(NameServers),
+    /// A `$NS` whose names are all turned off: it gives its TTL, as `$NS` does, and no name, so the next
+    /// one counts.
+    NsOff {
+        ttl: u32,
+    },
+    /// The names of a `$NS` that ends in a malformed name: warned about, but the names before it are
+    /// kept, and later lines are ignored. Its TTL is not taken: the one of a `$NS` before it, whose
+    /// names are all turned off, stays, and without one it really is 0.
+    BrokenNs(Vec<Vec<u8>>),
     /// Seconds; 0 for the built-in default.
     Ttl(u32),
     /// At most this many addresses an entry.
@@ -26,7 +32,7 @@ pub(crate) enum Directive<'t> {
     Base(&'t [u8]),
     /// What follows `$DATASET`.
     Dataset(&'t [u8]),
-    /// A second `$SOA` or `$NS`, not even read, or a `$NS` that names nobody.
+    /// A second `$SOA` or `$NS`, not even read.
     Ignored,
 }
 
@@ -113,7 +119,6 @@ fn soa(text: &[u8]) -> Option<Soa> {
     })
 }
 
-/// A line of names that are all turned off says nothing, and the next one counts.
 fn name_servers(text: &[u8]) -> Option<Directive<'_>> {
     let (ttl, mut rest) = time(text)?;
     if rest.is_empty() {
@@ -127,8 +132,7 @@ fn name_servers(text: &[u8]) -> Option<Directive<'_>> {
             continue;
         }
         let Some((name, after)) = domain(rest) else {
-            return (!names.is_empty())
-                .then_some(Directive::BrokenNs(NameServers { ttl: 0, names }));
+            return (!names.is_empty()).then_some(Directive::BrokenNs(names));
         };
         if names.len() < MAX_NAME_SERVERS {
             names.push(name.to_vec());
@@ -136,7 +140,7 @@ fn name_servers(text: &[u8]) -> Option<Directive<'_>> {
         rest = after;
     }
     Some(if names.is_empty() {
-        Directive::Ignored
+        Directive::NsOff { ttl }
     } else {
         Directive::Ns(NameServers { ttl, names })
     })
@@ -306,11 +310,8 @@ mod tests {
             assert_eq!(read(text), None, "{text}");
         }
         assert!(matches!(read("NS 1h a -\\999 ."), Some(Directive::Ns(ns)) if ns.names.len() == 2));
-        assert_eq!(read("NS 1h -a"), Some(Directive::Ignored));
-        let broken = NameServers {
-            ttl: 0,
-            names: vec![b"a".to_vec()],
-        };
+        assert_eq!(read("NS 1h -a"), Some(Directive::NsOff { ttl: 3600 }));
+        let broken = vec![b"a".to_vec()];
         assert_eq!(read("NS 1h a \\999 b"), Some(Directive::BrokenNs(broken)));
         assert!(read("SOA 0 . . 0 1h 1h 1w 1h").is_some());
         assert!(read("SOA 0 ns.example. admin.example. 0 1h 1h 1w 1h").is_some());

@@ -98,6 +98,7 @@ pub(crate) fn load<'t>(
         },
         outer: Settings::default(),
         outer_ttl: 0,
+        off_ns_ttl: 0,
         is_combined: spec.kind == DatasetType::Combined,
         max_range: None,
         position: 0,
@@ -123,6 +124,8 @@ struct Loader<'t, 'a> {
     loaded: Loaded<'t>,
     outer: Settings<'t>,
     outer_ttl: u32,
+    /// Of the last `$NS` whose names are all turned off; else 0.
+    off_ns_ttl: u32,
     is_combined: bool,
     max_range: Option<u32>,
     position: u32,

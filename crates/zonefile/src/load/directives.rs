@@ -1,6 +1,6 @@
 //! What directives mean where they stand.
 
-use rblmap_content::DEFAULT_TTL;
+use rblmap_content::{DEFAULT_TTL, NameServers};
 
 use super::{Loader, Place, or_else};
 use crate::dataset_type::DatasetType;
@@ -29,12 +29,13 @@ impl<'t> Loader<'t, '_> {
                 self.loaded.facts.soa = Some(soa);
             }
             Some(Directive::Ns(mut ns)) => {
-                let own = or_else(self.own_ttl(dataset), DEFAULT_TTL);
-                ns.ttl = or_else(ns.ttl, own);
+                ns.ttl = self.ns_ttl(dataset, ns.ttl);
                 self.loaded.facts.ns = Some(ns);
             }
-            Some(Directive::BrokenNs(ns)) => {
-                self.loaded.facts.ns = Some(ns);
+            Some(Directive::NsOff { ttl }) => self.off_ns_ttl = self.ns_ttl(dataset, ttl),
+            Some(Directive::BrokenNs(names)) => {
+                let ttl = self.off_ns_ttl;
+                self.loaded.facts.ns = Some(NameServers { ttl, names });
                 self.warn(line, Class::BadSpecial, place);
             }
             Some(Directive::Ttl(ttl)) => match self.dataset_mut(dataset) {
@@ -90,6 +91,12 @@ impl<'t> Loader<'t, '_> {
             Some(dataset) if !dataset.is_inside => dataset.ttl,
             _ => outer,
         }
+    }
+
+    /// The TTL of a `$NS` that says this one.
+    fn ns_ttl(&mut self, dataset: Option<usize>, ttl: u32) -> u32 {
+        let own = or_else(self.own_ttl(dataset), DEFAULT_TTL);
+        or_else(ttl, own)
     }
 
     fn settings_mut(&mut self, dataset: Option<usize>) -> &mut Settings<'t> {
