@@ -10,7 +10,7 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::{build, rblmap};
 use serde_json::Value;
@@ -238,4 +238,113 @@ fn corners_zoom_and_difference_of_a_map() {
     let run = rblmap(["map", text(&six), "-o", text(&out), "--v6"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stdout.ends_with("\t1\n"), "{}", run.stdout);
+}
+
+/// An image whose texts are labels.
+fn labels(dir: &tempfile::TempDir, name: &str, kind: &str, table: &str) -> PathBuf {
+    let source = dir.path().join(format!("{name}.tsv"));
+    fs::write(&source, table).unwrap();
+    let image = dir.path().join(format!("{name}.rbl"));
+    let spec = format!("labels:{kind}:{}", source.display());
+    let run = rblmap(["build", "-q", "--text", "-o", text(&image), &spec]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    image
+}
+
+#[test]
+fn a_map_by_label_counts_each_part_of_a_network() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = "198.51.0.0/16\n203.0.113.7\n10.0.0.1\n";
+    let image = build(&dir, "image", "ip4set", list, &[]);
+    let table = "198.51.100.0/24\tFR\n198.51.0.0/18\tDE\n203.0.113.0/24\tDE\n";
+    let labels = labels(&dir, "labels", "plain", table);
+    let out = dir.path().join("map.png");
+    let asked = ["map", "--labels", text(&labels), "-o", text(&out)];
+    let run = rblmap([&asked[..], &["--size", "256", text(&image)]].concat());
+    let (de, fr) = ((1 << 14) + 1, 256);
+    let expected = format!("-\t{}\nDE\t{de}\nFR\t{fr}\n", (1 << 16) + 2 - de - fr);
+    assert_eq!((run.code, run.stdout), (0, expected), "{}", run.stderr);
+    let zoom = ["--net", "198.51.0.0/16", "--size", "64", text(&image)];
+    let run = rblmap([&asked[..], &zoom].concat());
+    assert_eq!((run.code, run.stdout.lines().count()), (0, 3));
+    let map = picture(&out);
+    // A pixel is a /28: 16 of them are called FR, a quarter of all DE.
+    let mut colors = std::collections::BTreeMap::new();
+    for at in 0..64 * 64 {
+        *colors.entry(map.at(at % 64, at / 64)).or_insert(0) += 1;
+    }
+    let mut counts: Vec<i32> = colors.into_values().collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [16, 1024, 4096 - 16 - 1024]);
+    // Beside an older image the rows say what came and went.
+    let list = "198.51.0.0/17\n10.0.0.2\n";
+    let old = build(&dir, "old", "ip4set", list, &[]);
+    let more = ["--old", text(&old), text(&image)];
+    let run = rblmap([&asked[..], &more].concat());
+    let expected = format!(
+        "-\t{}\t{}\t1\nDE\t{de}\t1\t0\nFR\t{fr}\t0\t0\n",
+        (1 << 16) + 2 - de - fr,
+        (1 << 15) + 1
+    );
+    assert_eq!((run.code, run.stdout), (0, expected), "{}", run.stderr);
+    // Without labels there is nothing to colour by.
+    let run = rblmap(["map", "--by", "label", text(&image), "-o", text(&out)]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+}
+
+#[test]
+fn changes_with_the_labels_that_others_publish() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = build(&dir, "old", "ip4set", "192.0.2.0/24\n", &[]);
+    let new = build(
+        &dir,
+        "new",
+        "ip4set",
+        "192.0.2.0/24 :3:\n198.51.100.7\n203.0.113.1\n",
+        &[],
+    );
+    let registry = "2|ripencc|20261129|3|19830705|20261129|+0100\n\
+        ripencc|DE|ipv4|192.0.2.0|256|20100101|allocated\n\
+        ripencc|FR|ipv4|198.51.100.0|512|20100101|assigned\n";
+    let countries = labels(&dir, "countries", "rir", registry);
+    let run = rblmap([
+        "diff",
+        "--list",
+        "--labels",
+        text(&countries),
+        text(&old),
+        text(&new),
+    ]);
+    let expected = "changed\t192.0.2.0/24\t127.0.0.3\t127.0.0.2\tDE\n\
+        added\t198.51.100.7\t127.0.0.2\tFR\n\
+        added\t203.0.113.1\t127.0.0.2\t-\n";
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (0, expected),
+        "{}",
+        run.stderr
+    );
+    let networks = "198.51.100.0\t198.51.100.255\t64500\tFR\tEXAMPLE-NET\n";
+    let networks = labels(&dir, "networks", "ranges", networks);
+    let run = rblmap([
+        "diff",
+        "--json",
+        "--labels",
+        text(&networks),
+        text(&old),
+        text(&new),
+    ]);
+    let line = run.stdout.lines().nth(1).unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["label"], "64500\tFR\tEXAMPLE-NET");
+    let run = rblmap([
+        "diff",
+        text(&old),
+        text(&new),
+        "--labels",
+        text(&networks),
+        "-o",
+        "d",
+    ]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
 }

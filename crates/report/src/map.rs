@@ -3,9 +3,10 @@
 //! 1/8 right of it, 255/8 at the top right.
 //!
 //! ```
-//! use rblmap_report::map::{By, Map, Settings};
+//! use rblmap_report::map::{Beside, Map, Settings};
 //! let image = rblmap::Image::read("testdata/three.rbl")?;
-//! let map = Map::new(&image, None, &Settings { size: 256, ..Settings::default() })?;
+//! let settings = Settings { size: 256, ..Settings::default() };
+//! let map = Map::new(&image, Beside::default(), &settings)?;
 //! assert!(map.png()?.starts_with(b"\x89PNG"));
 //! assert!(!map.rows().is_empty());
 //! # Ok::<(), rblmap_report::Error>(())
@@ -14,6 +15,7 @@
 mod cells;
 mod draw;
 mod hilbert;
+mod named;
 mod palette;
 mod svg;
 
@@ -23,6 +25,7 @@ use ipnet::Ipv4Net;
 use rblmap::Image;
 
 use crate::error::Error;
+use crate::labels::Labels;
 use cells::Cells;
 
 /// What the colours say.
@@ -35,6 +38,17 @@ pub enum By {
     Code,
     /// Which zone of the image lists them.
     Zone,
+    /// What their networks are called.
+    Label,
+}
+
+/// What the picture is drawn with, beside the image.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'i> {
+    /// An older image of the zone: what came and went since is drawn.
+    pub old: Option<&'i Image>,
+    /// What networks are called: the table has a row for each label.
+    pub labels: Option<Labels<'i>>,
 }
 
 /// What is drawn, and how.
@@ -64,8 +78,8 @@ impl Default for Settings {
 /// A row of the table beside the picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableRow {
-    /// A 256th of what is drawn, a /8 of the whole.
-    pub network: String,
+    /// A 256th of what is drawn, a /8 of the whole; with labels, the label, `-` for none.
+    pub name: String,
     /// How many addresses are listed (of IPv6: /32s with something listed).
     pub listed: u64,
     /// Beside an old image: how many are listed now and were not.
@@ -100,8 +114,12 @@ impl Map {
     ///
     /// # Errors
     /// A size that is no power of two from 64 to 4,096, a network of odd length or smaller than the
-    /// picture; an image without addresses of that kind.
-    pub fn new(image: &Image, old: Option<&Image>, settings: &Settings) -> Result<Map, Error> {
+    /// picture; an image without addresses of that kind; colours by label without labels.
+    pub fn new(image: &Image, beside: Beside<'_>, settings: &Settings) -> Result<Map, Error> {
+        let old = beside.old;
+        if settings.by == By::Label && beside.labels.is_none() {
+            return Err(Error::Map("colours by label need labels"));
+        }
         let size = settings.size;
         if !size.is_power_of_two() || !(64..=4096).contains(&size) {
             return Err(Error::Map("the size is a power of two from 64 to 4096"));
@@ -114,7 +132,7 @@ impl Map {
                 "the network has fewer addresses than the picture has pixels",
             ));
         }
-        let cells = Cells::count(image, old, settings)?;
+        let cells = Cells::count(image, beside, settings)?;
         let (palette, legend) = palette::of(&cells, settings, old.is_some());
         let pixels = draw::pixels(&cells, settings, old.is_some());
         let title = match old {

@@ -145,7 +145,7 @@ impl DatasetType {
             SourceOption::Text => {
                 matches!(
                     self,
-                    T::Plain | T::Csv | T::Ranges | T::Postfix | T::Ipset | T::Nft
+                    T::Plain | T::Csv | T::Ranges | T::Postfix | T::Ipset | T::Nft | T::Rir
                 )
             }
             SourceOption::TextAfter => matches!(self, T::Plain | T::Hosts | T::Ranges),

@@ -42,7 +42,7 @@ pub(crate) fn line<'t>(
         DatasetType::Adblock => adblock::line(piece, line, rules.options),
         DatasetType::Dnsmasq => dnsmasq::line(piece, line, rules.options),
         DatasetType::Tor => tor::line(piece, line, rules.options),
-        DatasetType::Rir => rir::line(piece, line),
+        DatasetType::Rir => rir::line(piece, line, rules.options),
         DatasetType::Ipset => ipset::line(piece, line, rules.options),
         _ => plain::line(piece, line, rules.options),
     }

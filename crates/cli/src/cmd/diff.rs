@@ -9,6 +9,7 @@ use rblmap::{NameKey, Value};
 use rblmap_delta::{Change, Changed, Says, Scope, Session, changes, diff};
 use rblmap_format::{Part, Template};
 use rblmap_image::EditedContent;
+use rblmap_report::Labels;
 use serde::Serialize;
 
 use crate::cmd::{networks, open, write};
@@ -22,11 +23,14 @@ use crate::output::{Output, escaped};
 The list has a line for each network or name that is now answered otherwise:
   added|removed|changed<TAB>KEY<TAB>A[,A...] TEXT...[<TAB>what it was before]
 A name is `name`, `*.name` for those below it, or `.name` for both. In texts, `$` stands for the
-key, `$-n` for the name less its first n labels.
+key, `$-n` for the name less its first n labels. With --labels, the last column of each line is the
+label of the network's first address, `-` if none is known.
 
 Examples:
   rblmap diff monday.rbl tuesday.rbl -o tuesday.rbd
   rblmap diff monday.rbl tuesday.rbl --list | cut -f 1 | sort | uniq -c
+  rblmap diff monday.rbl tuesday.rbl --list --labels countries.rbl | grep '^added' | \\
+    awk -F '\\t' '{print $NF}' | sort | uniq -c
   rblmap diff monday.rbl tuesday.rbl --json")]
 pub(crate) struct Args {
     /// The old image
@@ -42,6 +46,9 @@ pub(crate) struct Args {
     /// List the changes as one JSON object a line
     #[arg(long)]
     json: bool,
+    /// With --list or --json: show the label of each network, by this image
+    #[arg(long, value_name = "IMAGE")]
+    labels: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -55,6 +62,9 @@ struct Line {
     /// What was said before.
     #[serde(skip_serializing_if = "Option::is_none")]
     was: Option<Vec<Record>>,
+    /// What the network is called, where labels are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -65,6 +75,12 @@ struct Record {
 
 pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let (old, new) = (open::image(&args.old)?, open::image(&args.new)?);
+    if args.labels.is_some() && !args.list && !args.json {
+        let what = "--labels has no effect without --list or --json";
+        return Err(Failure::new(Exit::Usage, what));
+    }
+    let labels = args.labels.as_deref().map(open::image).transpose()?;
+    let labels = labels.as_ref().map(|image| Labels::new(image.base()));
     if let Some(path) = &args.output {
         let bar = output.working("comparing");
         let delta = diff(&old, &new, Session::default())?;
@@ -75,7 +91,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
         let at = |path: &PathBuf, error| Failure::at(path, error);
         let from = rblmap_image::edited(&old).map_err(|error| at(&args.old, error))?;
         let to = rblmap_image::edited(&new).map_err(|error| at(&args.new, error))?;
-        list(&from, &to, args.json, output)?;
+        list(&from, &to, labels, args.json, output)?;
     }
     Ok(Exit::Done)
 }
@@ -83,6 +99,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
 fn list(
     old: &EditedContent<'_>,
     new: &EditedContent<'_>,
+    labels: Option<Labels<'_>>,
     json: bool,
     output: &Output,
 ) -> Result<(), Failure> {
@@ -94,7 +111,8 @@ fn list(
     let mut printed = Ok(());
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     changes(old, new, |change| {
-        each_line(&change, new.name().as_str(), |line| {
+        each_line(&change, new.name().as_str(), |mut line| {
+            line.label = labels.map(|labels| labels.of_key(&line.key));
             *counts.entry(line.change).or_default() += 1;
             if printed.is_ok() {
                 printed = print(&line, json, &mut out);
@@ -126,6 +144,7 @@ fn each_line(change: &Change<'_>, base: &str, mut see: impl FnMut(Line)) {
             key,
             records: records(change.is),
             was: records(change.was),
+            label: None,
         });
     };
     match change.what {
@@ -203,6 +222,9 @@ fn print(line: &Line, json: bool, out: &mut impl Write) -> std::io::Result<()> {
             "\t{}",
             [addresses.join(","), texts.join(" ")].join(" ").trim()
         )?;
+    }
+    if let Some(label) = &line.label {
+        write!(out, "\t{}", escaped(label.as_bytes()))?;
     }
     out.write_all(b"\n")
 }

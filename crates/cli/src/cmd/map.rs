@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ipnet::Ipv4Net;
 use rblmap_report::Labels;
-use rblmap_report::map::{By, Map, Settings};
+use rblmap_report::map::{Beside, By, Map, Settings};
 
 use crate::cmd::open;
 use crate::exit::Exit;
@@ -19,11 +19,14 @@ The picture is a Hilbert curve, as in the map of the Internet of xkcd 195 and in
 at the top left, 1/8 right of it, 255/8 at the top right. A pixel shows the fullest /24 in it.
 Beside the picture a table is printed, a row for each 256th of it with anything listed:
   NETWORK<TAB>LISTED        with --old: NETWORK<TAB>LISTED<TAB>ADDED<TAB>REMOVED
+With --labels colours and rows are those of labels instead, the label with most addresses first;
+`-` is what no label is known of.
 
 Examples:
   rblmap map ops.example.rbl -o map.png
   rblmap map ops.example.rbl --net 192.0.0.0/8 -o map.svg
-  rblmap map tuesday.rbl --old monday.rbl -o change.png")]
+  rblmap map tuesday.rbl --old monday.rbl -o change.png
+  rblmap map ops.example.rbl --labels countries.rbl -o countries.png")]
 pub(crate) struct Args {
     /// The image
     image: PathBuf,
@@ -36,16 +39,16 @@ pub(crate) struct Args {
     /// Pixels a side, a power of two from 64 to 4096
     #[arg(long, value_name = "PIXELS", default_value_t = 1024)]
     size: u32,
-    /// What the colours say
-    #[arg(long, value_enum, default_value = "density")]
-    by: Colors,
+    /// What the colours say (default: the label with --labels, else the density)
+    #[arg(long, value_enum)]
+    by: Option<Colors>,
     /// Show what changed since this image
     #[arg(long, value_name = "IMAGE")]
     old: Option<PathBuf>,
     /// Draw the first 32 bits of the IPv6 networks (those of 2000::/4, unless --net says otherwise)
     #[arg(long)]
     v6: bool,
-    /// Print the label of each network of the table, by this image
+    /// Group listed addresses by the labels of this image
     #[arg(long, value_name = "IMAGE")]
     labels: Option<PathBuf>,
 }
@@ -58,6 +61,8 @@ enum Colors {
     Code,
     /// The zone of the image
     Zone,
+    /// The label of the network, with --labels
+    Label,
 }
 
 pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
@@ -76,9 +81,11 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
         net: args.net.trunc(),
         size: args.size,
         by: match args.by {
-            Colors::Density => By::Density,
-            Colors::Code => By::Code,
-            Colors::Zone => By::Zone,
+            None if labels.is_some() => By::Label,
+            None | Some(Colors::Density) => By::Density,
+            Some(Colors::Code) => By::Code,
+            Some(Colors::Zone) => By::Zone,
+            Some(Colors::Label) => By::Label,
         },
         v6: args.v6,
     };
@@ -87,7 +94,11 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
         settings.net = Ipv4Net::new_assert([0x20, 0, 0, 0].into(), 4);
     }
     let bar = output.working("drawing");
-    let map = Map::new(&image, old.as_ref(), &settings)?;
+    let beside = Beside {
+        old: old.as_ref(),
+        labels: labels.as_ref().map(|image| Labels::new(image.base())),
+    };
+    let map = Map::new(&image, beside, &settings)?;
     let bytes = if is_svg {
         map.svg()?.into_bytes()
     } else {
@@ -96,22 +107,16 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     bar.finish_and_clear();
     let placed = rblmap_image::place(&args.output, &bytes);
     placed.map_err(|error| Failure::writing(&args.output, &error))?;
-    let labels = labels.as_ref().map(|image| Labels::new(image.base()));
-    print(&map, labels).map_err(|error| Failure::printing(&error))?;
+    print(&map).map_err(|error| Failure::printing(&error))?;
     Ok(Exit::Done)
 }
 
-fn print(map: &Map, labels: Option<Labels<'_>>) -> io::Result<()> {
+fn print(map: &Map) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     for row in map.rows() {
-        write!(out, "{}\t{}", row.network, row.listed)?;
+        write!(out, "{}\t{}", escaped(row.name.as_bytes()), row.listed)?;
         if map.is_difference() {
             write!(out, "\t{}\t{}", row.added, row.removed)?;
-        }
-        if let Some(labels) = &labels {
-            let address = row.network.parse::<ipnet::IpNet>().map(|net| net.addr());
-            let label = address.ok().and_then(|address| labels.of(address));
-            write!(out, "\t{}", escaped(label.unwrap_or_default().as_bytes()))?;
         }
         out.write_all(b"\n")?;
     }

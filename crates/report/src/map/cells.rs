@@ -1,13 +1,15 @@
 //! Counts addresses by cell: the /24s that a picture shows, or its pixels where these are smaller.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use ipnet::IpNet;
-use rblmap::{Image, Zone};
+use rblmap::{Image, ValueId, Zone};
 use rblmap_history::{Place, Says, changes};
 
 use crate::error::Error;
-use crate::map::{By, Settings, TableRow, label};
+use crate::map::named::{CLASSES, Named, Sums, slash32s};
+use crate::map::{Beside, By, Settings, TableRow, label};
 
 /// What is counted in each cell.
 #[derive(Debug)]
@@ -26,18 +28,18 @@ pub(super) struct Cells {
     /// What each class is called, and how many addresses it has.
     pub(super) classes: Vec<(String, u64)>,
     /// Exact sums for the table, by 256th of the picture: listed, added, removed.
-    sums: Vec<[u64; 3]>,
+    sums: Vec<Sums>,
+    /// The same by label, where there are labels.
+    named: Option<Named>,
 }
-
-/// The most classes that have colours of their own; the last is that of all others.
-pub(super) const CLASSES: usize = 10;
 
 impl Cells {
     pub(super) fn count(
         image: &Image,
-        old: Option<&Image>,
+        beside: Beside<'_>,
         settings: &Settings,
     ) -> Result<Cells, Error> {
+        let old = beside.old;
         let host_bits = 32 - u32::from(settings.net.prefix_len());
         let pixel_bits = host_bits - 2 * settings.size.trailing_zeros();
         let bits = pixel_bits.min(8);
@@ -51,6 +53,7 @@ impl Cells {
             class: Vec::new(),
             classes: Vec::new(),
             sums: vec![[0; 3]; 256],
+            named: beside.labels.map(|labels| Named::of(labels, settings.v6)),
         };
         if settings.by != By::Density && old.is_none() {
             cells.class = vec![0; count];
@@ -59,6 +62,9 @@ impl Cells {
             cells.added = vec![0; count];
             cells.removed = vec![0; count];
             cells.count_changes(image, old, settings)?;
+        }
+        if settings.by == By::Label && old.is_none() {
+            cells.class_labels(image, settings.v6);
         }
         let mut any = old.is_some();
         for zone in image.zones() {
@@ -85,37 +91,46 @@ impl Cells {
             _ => format!("{}.{}", zone.name(), image.name()),
         };
         let mut any = false;
-        let mut see = |cells: &mut Cells, start: u32, end: u32, value: rblmap::ValueId| {
-            let value = image.value(value);
-            let Some(a) = value.records().find_map(|record| record.a) else {
-                return;
-            };
+        each_listed(image, zone, settings.v6, |start, end, a| {
             any = true;
             let class = match settings.by {
                 By::Density => 0,
-                By::Zone => cells.class_of(&zone_name, &mut codes),
-                By::Code => cells.class_of(&a.to_string(), &mut codes),
+                By::Zone => self.class_of(&zone_name, &mut codes),
+                By::Code => self.class_of(&a.to_string(), &mut codes),
+                By::Label => return self.add_labelled(start, end),
             };
-            cells.add(start, end, class);
-        };
-        if settings.v6 {
-            let mut next = 0u64;
-            for run in zone.v6_runs() {
-                let number = |address: u128| u32::try_from(address >> 96).unwrap_or(u32::MAX);
-                let (start, end) = (number(run.start), number(run.end));
-                // A /32 counts once, whatever is listed in it.
-                let start = u64::from(start).max(next);
-                if start <= end.into() {
-                    next = u64::from(end) + 1;
-                    see(self, u32::try_from(start).unwrap_or(end), end, run.value);
-                }
-            }
-        } else {
-            for run in zone.v4_runs() {
-                see(self, run.start, run.end, run.value);
-            }
-        }
+            self.add(start, end, class);
+        });
         any
+    }
+
+    /// Gives the labels that most listed addresses have classes of their own.
+    fn class_labels(&mut self, image: &Image, v6: bool) {
+        let Some(mut named) = self.named.take() else {
+            return;
+        };
+        each_listed(image, &image.base(), v6, |start, end, _| {
+            if let Some((from, to)) = self.inside(start, end) {
+                named.add(0, self.first + from, self.first + to);
+            }
+        });
+        self.classes = named.classes();
+        self.named = Some(named);
+    }
+
+    /// Adds listed addresses, each part of them in the class of its label.
+    fn add_labelled(&mut self, start: u32, end: u32) {
+        let mut parts = Vec::new();
+        if let Some(named) = &self.named {
+            named.split(start, end, |part| parts.push(part));
+        }
+        for part in parts {
+            let class = self
+                .named
+                .as_ref()
+                .map_or(0, |named| named.class(part.label));
+            self.add(part.start, part.end, class);
+        }
     }
 
     fn count_changes(
@@ -206,6 +221,9 @@ impl Cells {
                 *count += u16::try_from(last - first + 1).unwrap_or(u16::MAX);
             }
         }
+        if let Some(named) = &mut self.named {
+            named.add(what, self.first + from, self.first + to);
+        }
         let part_bits = self.listed.len().trailing_zeros() + bits - 8;
         for part in (from >> part_bits)..=(to >> part_bits) {
             let begin = u64::from(part) << part_bits;
@@ -219,20 +237,44 @@ impl Cells {
         }
     }
 
-    /// The table: each 256th of the picture with anything in it.
+    /// The table: each 256th of the picture with anything in it, or each label.
     pub(super) fn rows(&self, settings: &Settings) -> Vec<TableRow> {
+        if let Some(named) = &self.named {
+            return named.rows();
+        }
         let len = settings.net.prefix_len() + 8;
         let part_bits = 32 - u32::from(len);
         (0u32..)
             .zip(&self.sums)
             .filter(|(_, sums)| **sums != [0; 3])
             .map(|(part, &[listed, added, removed])| TableRow {
-                network: label(self.first + (part << part_bits), len, settings.v6),
+                name: label(self.first + (part << part_bits), len, settings.v6),
                 listed,
                 added,
                 removed,
             })
             .collect()
+    }
+}
+
+/// Sees the ranges that a zone lists, and their first A record; of IPv6 the /32s, each once,
+/// whatever is listed in it.
+fn each_listed(image: &Image, zone: &Zone<'_>, v6: bool, mut see: impl FnMut(u32, u32, Ipv4Addr)) {
+    let mut listed = |start: u32, end: u32, value: ValueId| {
+        if let Some(a) = image.value(value).records().find_map(|record| record.a) {
+            see(start, end, a);
+        }
+    };
+    if !v6 {
+        return zone
+            .v4_runs()
+            .for_each(|run| listed(run.start, run.end, run.value));
+    }
+    let mut next = 0;
+    for run in zone.v6_runs() {
+        if let Some((start, end)) = slash32s(&run, &mut next) {
+            listed(start, end, run.value);
+        }
     }
 }
 

@@ -74,7 +74,7 @@ fn together(one: u8, other: u8, settings: &Settings, has_old: bool) -> u8 {
     }
     match settings.by {
         By::Density => one.max(other),
-        By::Code | By::Zone => one,
+        By::Code | By::Zone | By::Label => one,
     }
 }
 

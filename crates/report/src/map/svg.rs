@@ -69,10 +69,10 @@ fn words(map: &Map) -> String {
         .iter()
         .take(10)
         .map(|row| match map.has_old {
-            false => format!("{}: {} listed", row.network, row.listed),
+            false => format!("{}: {} listed", row.name, row.listed),
             true => format!(
                 "{}: {} listed, {} added, {} removed",
-                row.network, row.listed, row.added, row.removed
+                row.name, row.listed, row.added, row.removed
             ),
         })
         .collect();

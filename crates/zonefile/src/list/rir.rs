@@ -2,15 +2,20 @@
 //! `registry|country|type|start|value|date|status`.
 
 use super::add;
-use super::words::bare;
+use super::words::{bare, text_value};
 use crate::address4::Range;
 use crate::key::{Dress, Key, v4_address, v6_address};
 use crate::line::{digits, trim};
 use crate::piece::Piece;
+use crate::spec::Options;
 use crate::warning::Class;
 
-/// Reads a line.
-pub(super) fn line<'t>(piece: &mut Piece<'t>, line: &'t [u8]) -> Result<(), Class> {
+/// Reads a line. With `--text`, the text is the country.
+pub(super) fn line<'t>(
+    piece: &mut Piece<'t>,
+    line: &'t [u8],
+    options: &Options,
+) -> Result<(), Class> {
     let line = trim(bare(line));
     if line.is_empty() || line.starts_with(b"#") {
         return Ok(());
@@ -39,7 +44,10 @@ pub(super) fn line<'t>(piece: &mut Piece<'t>, line: &'t [u8]) -> Result<(), Clas
         b"ipv6" => ipv6(start, value),
         _ => return Err(Class::BadEntry),
     };
-    let said = piece.default_value();
+    let said = match options.reading.plain.text {
+        true => text_value(piece, None, country.into(), options),
+        false => piece.default_value(),
+    };
     add(piece, (key.ok_or(Class::BadAddress)?, Dress::Bare), said);
     Ok(())
 }
