@@ -396,3 +396,91 @@ fn what_is_listed_now_says_nothing_of_the_past_when_the_newest_segment_is_damage
     assert!(!run.stdout.contains("listed\t127"), "{}", run.stdout);
     assert!(run.stderr.contains("after 3 up to 4"), "{}", run.stderr);
 }
+
+/// What the images of two serials say, as `diff --list` prints it.
+fn diff_of_images(world: &World, images: &[PathBuf], from: usize, to: usize) -> String {
+    let (old, new) = (&images[from], &images[to]);
+    let run = rblmap([
+        "diff",
+        "--list",
+        old.to_str().unwrap(),
+        new.to_str().unwrap(),
+    ]);
+    assert_eq!(run.code, 0, "{} in {}", run.stderr, world.path().display());
+    run.stdout
+}
+
+#[test]
+fn a_diff_of_serials_is_the_diff_of_their_images() {
+    for seed in 10..12 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut world = World::new();
+        let mut images = Vec::new();
+        for serial in 0..12 {
+            let list = random_list(&mut random);
+            world.update(&list);
+            let kept = world.path().join(format!("kept-{serial}.rbl"));
+            fs::copy(world.path().join("ops.example.rbl"), &kept).unwrap();
+            images.push(kept);
+        }
+        let dir = world.path().to_str().unwrap();
+        for (from, to) in [(0, 11), (11, 0), (3, 4), (2, 9), (8, 5), (0, 0)] {
+            let serials = [(from + 1).to_string(), (to + 1).to_string()];
+            let run = rblmap([
+                "history",
+                dir,
+                "ops.example",
+                "--diff",
+                &serials[0],
+                &serials[1],
+            ]);
+            let expected = diff_of_images(&world, &images, from, to);
+            let sorted = |text: &str| {
+                let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+                lines.sort();
+                lines
+            };
+            let (found, wanted) = (sorted(&run.stdout), sorted(&expected));
+            assert_eq!(found, wanted, "seed {seed}, {from} to {to}");
+        }
+    }
+}
+
+#[test]
+fn a_network_whose_parts_come_and_go() {
+    let mut world = World::new();
+    world.update("192.0.2.9\n198.51.100.0/25\n");
+    world.update("192.0.2.9\n203.0.113.0/24\n198.51.100.0/25\n");
+    world.update("192.0.2.9\n203.0.113.128/25\n198.51.100.0/25\n198.51.100.200\n");
+    world.update("192.0.2.9\n203.0.113.192/26\n198.51.100.0/25\n");
+    let said = |key: &str| {
+        let run = world.ask(key);
+        let columns = |line: &str| {
+            let columns: Vec<&str> = line.split('\t').collect();
+            format!("{} {} {}", columns[1], columns[2], columns[5])
+        };
+        let lines: Vec<&str> = run.stdout.lines().collect();
+        let (words, lines) = lines.split_last().unwrap();
+        let lines: Vec<String> = lines.iter().map(|line| columns(line)).collect();
+        (lines.join(", "), (*words).to_owned())
+    };
+    // A half that went was not listed since the beginning: the whole had come before.
+    let (lines, words) = said("203.0.113.0/24");
+    let expected = "2 listed 203.0.113.0/24, 3 delisted 203.0.113.0/25, \
+        4 delisted 203.0.113.128/26";
+    assert_eq!(lines, expected);
+    assert!(
+        words.contains("since 2023-11-15T00:13:20Z (serial 2)"),
+        "{words}"
+    );
+    // What never changed is there beside what did.
+    let (lines, words) = said("198.51.100.0/24");
+    let expected = "1 listed 198.51.100.0/25, 3 listed 198.51.100.200, 4 delisted 198.51.100.200";
+    assert_eq!(lines, expected);
+    assert!(words.contains("since at least"), "{words}");
+    let (lines, words) = said("203.0.113.0/26");
+    assert_eq!(lines, "2 listed 203.0.113.0/24, 3 delisted 203.0.113.0/25");
+    assert!(words.contains("is not listed; it was from"), "{words}");
+    let (lines, _) = said("192.0.2.9/32");
+    assert_eq!(lines, "1 listed 192.0.2.9");
+}

@@ -4,4 +4,5 @@ mod automaton;
 mod lookalike;
 mod puny;
 
-pub use lookalike::{Lookalike, Lookalikes, MAX_DISTANCE, listed};
+pub use automaton::MAX_DISTANCE;
+pub use lookalike::{Lookalike, Lookalikes, listed};

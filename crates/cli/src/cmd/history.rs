@@ -1,6 +1,7 @@
 //! `rblmap history`: since when a key is listed.
 
 mod between;
+mod network;
 mod replay;
 
 use std::io::{self, BufWriter, Write};
@@ -20,6 +21,7 @@ use crate::cmd::time::rfc3339;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Output, escaped};
+use between::Between;
 use replay::{Line, Replay};
 
 /// Say since when a key is listed
@@ -62,6 +64,27 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let found = find(&args.dir, &args.zone)?;
+    let exit = tell_gaps(&found, output);
+    let labels = args.labels.as_deref().map(open::image).transpose()?;
+    let labels = labels.as_ref().map(|image| Labels::new(image.base()));
+    let asked = match args.diff.as_deref() {
+        Some(&[from, to]) => {
+            let json = args.json;
+            let asked = Between {
+                from,
+                to,
+                labels,
+                json,
+            };
+            between::run(&found, &asked)
+        }
+        _ => of_key(&found, &args, labels),
+    };
+    Ok(exit.or_worse(asked?))
+}
+
+/// Says what is damaged or missing.
+fn tell_gaps(found: &Found, output: &Output) -> Exit {
     let mut exit = Exit::Done;
     for error in found.history.failed() {
         let failure = Failure::of(error);
@@ -83,40 +106,36 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
             last.serial
         ));
     }
-    if let Some(&[from, to]) = args.diff.as_deref() {
-        let ended = between::run(&found, from, to, args.json)?;
-        return Ok(exit.or_worse(ended));
-    }
-    let text = args.key.unwrap_or_default();
-    let subject = subject(&text)?;
-    let labels = args.labels.as_deref().map(open::image).transpose()?;
+    exit
+}
+
+fn of_key(found: &Found, args: &Args, labels: Option<Labels<'_>>) -> Result<Exit, Failure> {
+    let text = args.key.as_deref().unwrap_or_default();
+    let subject = subject(text)?;
     let events = found.history.events(&found.subzone, &subject);
-    let now = found
-        .whole_image()
-        .and_then(|image| zone_of(image, &found.subzone));
+    let now = found.whole_image().and_then(|image| {
+        let zone = zone_of(image, &found.subzone)?;
+        Some(network::Now { image, zone })
+    });
     let Some(first) = found.history.first() else {
         return Err(none(&args.dir, &args.zone));
     };
     let replay = match subject {
-        Subject::Network(net) => Replay::of_network(&net, &events, first, now.as_ref()),
+        Subject::Network(net) => network::replay(&net, &events, first, now),
         Subject::Address(address) => Replay::of_key(&subject, &events, first, || {
-            now.as_ref()
-                .map(|zone| replay::say_answer(zone.lookup(address)))
+            now.map(|now| replay::say_answer(now.zone.lookup(address)))
         }),
         Subject::Name(name) => Replay::of_key(&subject, &events, first, || {
-            now.as_ref()
-                .map(|zone| replay::say_answer(zone.lookup_name(&name)))
+            now.map(|now| replay::say_answer(now.zone.lookup_name(&name)))
         }),
     };
-    let labels = labels.as_ref().map(|image| Labels::new(image.base()));
-    let shown = show(&text, &args.zone, &subject, &replay, labels, args.json);
+    let shown = show(text, &args.zone, &subject, &replay, labels, args.json);
     shown.map_err(|error| Failure::printing(&error))?;
-    let listed = if replay.lines.is_empty() {
+    Ok(if replay.lines.is_empty() {
         Exit::NotListed
     } else {
         Exit::Done
-    };
-    Ok(exit.or_worse(listed))
+    })
 }
 
 /// A history, and what else there is of its zone.

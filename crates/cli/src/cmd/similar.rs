@@ -17,6 +17,7 @@ use crate::output::{Output, escaped};
 Prints a line for each name that is at most two edits away, once letters that look alike are one
 (0 and o; 1, i and l; rn and m; letters of other alphabets) and Punycode is decoded:
   ASKED<TAB>LISTED<TAB>DISTANCE
+That a name itself is listed is told, too, with distance 0.
 Exit codes: 0 there are some, 1 there are none.
 
 Examples:

@@ -128,7 +128,9 @@ impl Critical {
     ) -> Result<(), rblmap_history::Error> {
         let set = Lookalikes::new(names)?;
         for name in &self.names {
+            // That the name itself is new was refused, or is wanted.
             let alike = set.like(&name.text).into_iter();
+            let alike = alike.filter(|near| near.listed != name.text);
             found.extend(alike.map(|near| Lookalike {
                 critical: name.text.clone(),
                 listed: near.listed,

@@ -1,13 +1,10 @@
 //! What the changes of a history mean for one key.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use ipnet::IpNet;
-use rblmap::{Answer, Key, NameKey, TextBuf, Value, Zone};
+use rblmap::{Answer, Key, NameKey, TextBuf, Value};
 use rblmap_history::{Event, Place, Says, Subject, Version};
 
-use crate::cmd::history::key_of;
 use crate::cmd::time::rfc3339;
 
 /// What a key is answered with.
@@ -35,12 +32,14 @@ pub(super) struct Line {
 pub(super) struct Replay {
     pub(super) lines: Vec<Line>,
     pub(super) is_listed: bool,
+    /// Which line it is that made a network listed of which nothing was, if that is asked about.
+    pub(super) since: Option<usize>,
     /// Where the history begins.
     pub(super) first: Version,
 }
 
 impl Said {
-    fn is_listed(&self) -> bool {
+    pub(super) fn is_listed(&self) -> bool {
         !self.a.is_empty()
     }
 }
@@ -81,57 +80,17 @@ impl Replay {
         replay
     }
 
-    /// Of a network: every change within it, each by itself. What is listed and never changed is
-    /// taken from the image.
-    pub(super) fn of_network(
-        net: &IpNet,
-        events: &[Event<'_>],
-        first: Version,
-        now: Option<&Zone<'_>>,
-    ) -> Replay {
-        let mut replay = Replay::new(first);
-        let mut seen: BTreeMap<String, bool> = BTreeMap::new();
-        for event in events {
-            let Place::Network(place) = &event.place else {
-                continue;
-            };
-            let name = key_of(&event.place);
-            let key = key_of_address(place.network());
-            let (was, is) = (say(&event.was, &key), say(&event.is, &key));
-            if !seen.contains_key(&name) && was.is_listed() {
-                replay.begin(was.clone(), Some(name.clone()));
-            }
-            if let Some(word) = word(&was, &is) {
-                replay.push(event, word, &is, Some(name.clone()));
-            }
-            seen.insert(name, is.is_listed());
-        }
-        let any_now = now.and_then(|zone| first_listed(zone, net));
-        if replay.lines.is_empty()
-            && let Some((found, said)) = &any_now
-        {
-            replay.begin(said.clone(), Some(found.clone()));
-        }
-        replay
-            .lines
-            .sort_by_key(|line| (line.serial, !line.at_least));
-        replay.is_listed = match now {
-            Some(_) => any_now.is_some(),
-            None => seen.values().any(|listed| *listed),
-        };
-        replay
-    }
-
-    fn new(first: Version) -> Replay {
+    pub(super) fn new(first: Version) -> Replay {
         Replay {
             lines: Vec::new(),
             is_listed: false,
+            since: None,
             first,
         }
     }
 
     /// What was so when the history begins.
-    fn begin(&mut self, says: Said, network: Option<String>) {
+    pub(super) fn begin(&mut self, says: Said, network: Option<String>) {
         if says.is_listed() {
             self.lines.push(Line {
                 time: self.first.time,
@@ -144,7 +103,7 @@ impl Replay {
         }
     }
 
-    fn push(
+    pub(super) fn push(
         &mut self,
         event: &Event<'_>,
         word: &'static str,
@@ -163,7 +122,10 @@ impl Replay {
 
     /// The line since which the key is listed, if it is.
     pub(super) fn since(&self) -> Option<&Line> {
-        let listed = self.lines.iter().rev().find(|line| line.event == "listed");
+        let listed = match self.since {
+            Some(index) => self.lines.get(index),
+            None => self.lines.iter().rev().find(|line| line.event == "listed"),
+        };
         listed.filter(|_| self.is_listed)
     }
 
@@ -213,13 +175,9 @@ struct State<'e> {
 /// A key as texts name it.
 #[derive(Clone)]
 #[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
-enum KeyText {
+pub(super) enum KeyText {
     Address(std::net::IpAddr),
     Name(NameKey),
-}
-
-fn key_of_address(address: std::net::IpAddr) -> KeyText {
-    KeyText::Address(address)
 }
 
 impl<'e> State<'e> {
@@ -298,7 +256,7 @@ fn is_same(one: &Place, other: &Place) -> bool {
     }
 }
 
-fn word(was: &Said, is: &Said) -> Option<&'static str> {
+pub(super) fn word(was: &Said, is: &Said) -> Option<&'static str> {
     match (was.is_listed(), is.is_listed()) {
         (false, true) => Some("listed"),
         (true, false) => Some("delisted"),
@@ -307,7 +265,7 @@ fn word(was: &Said, is: &Said) -> Option<&'static str> {
     }
 }
 
-fn say(says: &Says<'_>, key: &KeyText) -> Said {
+pub(super) fn say(says: &Says<'_>, key: &KeyText) -> Said {
     match says.listing() {
         Some(value) => say_value(value, key),
         None => Said::default(),
@@ -355,23 +313,4 @@ fn sorted(mut said: Said) -> Said {
     said.txt.sort_unstable();
     said.txt.dedup();
     said
-}
-
-/// The first network or address of a network that is listed now.
-fn first_listed(zone: &Zone<'_>, net: &IpNet) -> Option<(String, Said)> {
-    let address = match net {
-        IpNet::V4(net) => {
-            let (first, last) = (net.network().to_bits(), net.broadcast().to_bits());
-            let run = zone.v4_runs().find(|run| run.end >= first)?;
-            (run.start <= last).then(|| Ipv4Addr::from_bits(run.start.max(first)).into())
-        }
-        IpNet::V6(net) => {
-            let (first, last) = (net.network().to_bits(), net.broadcast().to_bits());
-            let run = zone.v6_runs().find(|run| run.end >= first)?;
-            (run.start <= last).then(|| std::net::Ipv6Addr::from_bits(run.start.max(first)).into())
-        }
-    };
-    let address: std::net::IpAddr = address?;
-    let said = say_answer(zone.lookup(address));
-    said.is_listed().then(|| (address.to_string(), said))
 }
