@@ -315,6 +315,37 @@ fn a_report_in_one_file() {
 }
 
 #[test]
+fn recipients_on_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = lists(&dir);
+    let log = dir.path().join("mail.log");
+    let more = "\
+Nov 28 17:45:23 mx postfix/lmtp[2]: 4bX1: to=<Ann@example.com>, relay=x, status=sent (ok)
+Nov 28 17:45:23 mx postfix/lmtp[2]: 4bX1: to=<list@example.com>, orig_to=<bob@example.com>, relay=x, status=sent (ok)
+Nov 28 17:45:23 mx postfix/lmtp[2]: 4bX2: to=<eve@example.com>, relay=x, status=sent (ok)
+Nov 28 17:45:24 mx postfix/smtpd[1]: NOQUEUE: reject: RCPT from a.example[192.0.2.1]: 550 5.7.1 no; from=<a@b> to=<ann@example.com> proto=ESMTP helo=<x>
+";
+    std::fs::write(&log, [LOG, more].concat()).unwrap();
+    let asked = ["impact", "--image", args(&one), "--image", args(&two)];
+    let run = rblmap([&asked[..], &["--json", "--recipients", args(&log)]].concat());
+    let report = json_of(&run);
+    assert_eq!(report["recipients"], 3, "{}", run.stderr);
+    let expected = json!([
+        {"recipient": "ann@example.com", "clients": 1, "accepted": 1, "refused": 1},
+        {"recipient": "bob@example.com", "clients": 1, "accepted": 1, "refused": 0},
+        {"recipient": "c@d", "clients": 1, "accepted": 0, "refused": 1},
+    ]);
+    assert_eq!(report["top_recipients"], expected);
+    let run = rblmap([&asked[..], &["--recipients", "--top", "1", args(&log)]].concat());
+    assert!(run.stdout.contains("listed clients wrote to 3 recipients"));
+    assert!(run.stdout.contains("ann@example.com") && !run.stdout.contains("bob@"));
+    let run = rblmap([&asked[..], &["--json", args(&log)]].concat());
+    assert_eq!(json_of(&run).get("recipients"), None);
+    let run = rblmap(["impact", "--partial", "--recipients", args(&log)]);
+    assert_eq!(run.code, 2);
+}
+
+#[test]
 fn usage() {
     let dir = tempfile::tempdir().unwrap();
     let log = log(&dir);

@@ -9,7 +9,8 @@ use rblmap_policy::{Action, Decider, Request, Score};
 use serde::{Serialize, Serializer};
 
 use crate::error::Error;
-use crate::labels::Labels;
+use crate::labels::{self, Labels};
+use crate::mailboxes::{Mailboxes, Recipient};
 use crate::network::{Own, around};
 use crate::tally::{ClientCounts, Tally};
 
@@ -80,6 +81,12 @@ pub struct Impact {
     pub exempt: u64,
     /// The networks with most connections of listed clients, those with most first.
     pub top_networks: Vec<Network>,
+    /// How many recipients listed clients wrote to, if the tally counted recipients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipients: Option<u64>,
+    /// Those of them who got most messages from listed clients, those with most first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_recipients: Option<Vec<Recipient>>,
     /// Listed clients by the label of their network, `-` for those without.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, ZoneCounts>,
@@ -141,8 +148,9 @@ impl Impact {
     ///
     /// # Errors
     /// More than [`MAX_LISTS`] lists, or two of one name.
-    pub fn of(tally: Tally, question: Question<'_, '_>) -> Result<Impact, Error> {
+    pub fn of(mut tally: Tally, question: Question<'_, '_>) -> Result<Impact, Error> {
         let mut desk = Desk::new(question)?;
+        desk.mailed = Mailboxes::of(&mut tally);
         let totals = tally.into_clients(|clients| desk.ask(clients));
         let mut impact = desk.finish();
         impact.lines = totals.lines;
@@ -178,6 +186,8 @@ struct Desk<'q, 'i> {
     networks: BTreeMap<IpNet, (u64, u64)>,
     masks: Vec<u64>,
     addresses: Vec<u32>,
+    /// What recipients got, if that is asked for.
+    mailed: Option<Mailboxes>,
 }
 
 impl<'q, 'i> Desk<'q, 'i> {
@@ -209,6 +219,7 @@ impl<'q, 'i> Desk<'q, 'i> {
             networks: BTreeMap::new(),
             masks: Vec::new(),
             addresses: Vec::new(),
+            mailed: None,
         })
     }
 
@@ -321,11 +332,16 @@ impl<'q, 'i> Desk<'q, 'i> {
     fn add_listed(&mut self, client: &ClientCounts) {
         let impact = &mut self.impact;
         impact.listed.add(client);
+        if let Some(mailed) = &mut self.mailed {
+            mailed.add_listed(client.client);
+        }
         let network = self.networks.entry(around(client.client)).or_default();
         network.0 += 1;
         network.1 += client.connections;
         if let Some(labels) = &self.question.labels {
-            let label = labels.of(client.client).unwrap_or_else(|| "-".to_owned());
+            let label = labels
+                .of(client.client)
+                .unwrap_or_else(|| labels::NONE.to_owned());
             impact.labels.entry(label).or_default().add(client);
         }
     }
@@ -354,6 +370,10 @@ impl<'q, 'i> Desk<'q, 'i> {
                 connections,
             })
             .collect();
+        if let Some(mailed) = self.mailed {
+            let (count, most) = mailed.listed(self.question.top);
+            (impact.recipients, impact.top_recipients) = (Some(count), Some(most));
+        }
         networks.sort_by_key(|network| std::cmp::Reverse((network.connections, network.clients)));
         networks.truncate(self.question.top);
         impact.top_networks = networks;

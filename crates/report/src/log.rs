@@ -21,12 +21,14 @@ mod journal;
 mod line;
 mod opensmtpd;
 mod postfix;
+mod recipient;
 mod rspamd;
 mod sendmail;
 mod syslog;
 
 use journal::Inside;
 pub use line::{Apart, Event, Line, Step, What};
+pub(crate) use recipient::{Mail, read as read_mail};
 use syslog::Tagged;
 
 /// A container's log has the container's name before the line, within this many bytes.

@@ -5,6 +5,7 @@
 //! once, by a rule on the sums of each client ([`ClientCounts`]).
 
 mod client;
+mod mails;
 mod session;
 mod shard;
 
@@ -15,6 +16,8 @@ use hashbrown::HashMap;
 
 use crate::log::{self, Apart, Event, Line, Step, What};
 pub use client::ClientCounts;
+pub(crate) use mails::Mailed;
+use mails::Mails;
 pub(crate) use session::Session;
 use shard::Shard;
 pub(crate) use shard::{Doubled, Plain, Row, Sums};
@@ -55,6 +58,8 @@ pub struct Tally {
     sessions: Mutex<HashMap<u64, Session>>,
     totals: Mutex<Totals>,
     unread: Mutex<Vec<UnreadLine>>,
+    /// What recipients got, if that is asked for.
+    mails: Option<Mutex<Mails>>,
 }
 
 /// Counts the lines of one part of a log, in their order.
@@ -67,6 +72,7 @@ pub struct Counting<'t> {
     /// What waits to be added to each shard of IPv4 clients.
     waiting: Vec<Vec<Waiting>>,
     unread: Vec<UnreadLine>,
+    mails: Option<Mails>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +96,16 @@ impl Tally {
             sessions: Mutex::default(),
             totals: Mutex::default(),
             unread: Mutex::default(),
+            mails: None,
+        }
+    }
+
+    /// A tally that also counts what recipients got from each client. It holds every recipient's
+    /// address and each pair of client and recipient.
+    pub fn with_recipients() -> Tally {
+        Tally {
+            mails: Some(Mutex::default()),
+            ..Tally::new()
         }
     }
 
@@ -103,6 +119,7 @@ impl Tally {
                 .take(V4_SHARDS)
                 .collect(),
             unread: Vec::new(),
+            mails: self.mails.as_ref().map(|_| Mails::default()),
         }
     }
 
@@ -139,6 +156,21 @@ impl Tally {
             see(&clients);
         }
         self.totals()
+    }
+
+    /// Gives `see` what each recipient got from each client, in no order, and forgets it.
+    pub(crate) fn take_mails(&mut self, see: impl FnMut(IpAddr, &[u8], Mailed)) {
+        if let Some(mails) = self.mails.take() {
+            mails
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner)
+                .each(see);
+        }
+    }
+
+    /// Whether it counts recipients.
+    pub(crate) fn has_recipients(&self) -> bool {
+        self.mails.is_some()
     }
 
     /// All that was counted, as it is: rows in order of their clients, and by number the sessions
@@ -230,6 +262,9 @@ impl Counting<'_> {
             Line::Apart(Apart::NoAddress) => self.totals.no_address += 1,
             Line::Unread => self.unread(line, log, offset),
         }
+        if let Some(mails) = &mut self.mails {
+            mails.line(line);
+        }
     }
 
     /// Puts what was counted into the tally.
@@ -239,6 +274,9 @@ impl Counting<'_> {
         }
         for (id, session) in &self.sessions {
             self.tally.add_session(*id, session);
+        }
+        if let (Some(all), Some(mails)) = (&self.tally.mails, self.mails) {
+            lock(all).add(mails);
         }
         lock(&self.tally.totals).add(&self.totals);
         lock(&self.tally.unread).append(&mut self.unread);

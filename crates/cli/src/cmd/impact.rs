@@ -38,6 +38,7 @@ Examples:
   rblmap impact --image ops.example.rbl /var/log/mail.log /var/log/mail.log.*.gz
   rblmap impact --image monday.rbl --image tuesday.rbl --json mail.log
   rblmap impact --image ops.example.rbl --html report.html mail.log
+  rblmap impact --image ops.example.rbl --recipients mail.log
   journalctl -u postfix -o json | rblmap impact --image ops.example.rbl -
   rblmap impact --partial mail.log > mx1.part
   rblmap impact merge --image ops.example.rbl mx1.part mx2.part"
@@ -50,6 +51,9 @@ pub(crate) struct Args {
     /// Write the counts without asking any list, for `impact merge`
     #[arg(long, conflicts_with_all = ["image", "config", "json", "html", "labels"])]
     partial: bool,
+    /// Name the recipients who got most messages from listed clients (--top says how many)
+    #[arg(long, conflicts_with = "partial")]
+    recipients: bool,
     /// With --partial: lines of columns instead of packed bytes, for tools that pass lines on
     #[arg(long, requires = "partial")]
     text: bool,
@@ -82,7 +86,7 @@ struct Asked {
     /// Group listed clients by the labels of this image
     #[arg(long, value_name = "IMAGE")]
     labels: Option<PathBuf>,
-    /// Name so many networks
+    /// Name so many networks and recipients
     #[arg(long, value_name = "N", default_value_t = 10)]
     top: usize,
     /// One JSON object
@@ -101,7 +105,11 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     }
     // What is wrong with the lists is told before the logs are read.
     let mut lists = args.asked.open()?;
-    let tally = Tally::new();
+    let tally = if args.recipients {
+        Tally::with_recipients()
+    } else {
+        Tally::new()
+    };
     let exit = count(&args.logs, args.threads, &tally, output);
     if args.partial {
         let form = if args.text {

@@ -51,6 +51,31 @@ pub(super) fn print(impact: &Impact, out: &mut impl Write) -> io::Result<()> {
             )?;
         }
     }
+    print_recipients(impact, out)
+}
+
+fn print_recipients(impact: &Impact, out: &mut impl Write) -> io::Result<()> {
+    let (Some(count), Some(most)) = (impact.recipients, &impact.top_recipients) else {
+        return Ok(());
+    };
+    writeln!(out, "\nlisted clients wrote to {count} recipients")?;
+    if most.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "{:<43} {:>9} {:>12} {:>9}",
+        "recipient", "clients", "accepted", "refused"
+    )?;
+    for counts in most {
+        // What stands in a log is not ours to print as it is.
+        let name: String = counts.recipient.escape_debug().collect();
+        writeln!(
+            out,
+            "{name:<43} {:>9} {:>12} {:>9}",
+            counts.clients, counts.accepted, counts.refused
+        )?;
+    }
     Ok(())
 }
 
