@@ -32,7 +32,7 @@ The file page.toml:
   removal_by = \"the owner of the address, at once\"
   evidence_url = \"https://lists.example/evidence/%a\"
   source_url = \"https://lists.example/ops\"
-  image = \"whole\"                           # or \"none\": no lookup in the browser
+  image = \"whole\"                           # \"snapshot\": packed, for large lists; \"none\": no lookup
 
 Examples:
   rblmap page /srv/feed --config page.toml -o /srv/www/lists        an operator's feed
@@ -115,6 +115,7 @@ impl Classify for page::Error {
     fn exit(&self) -> Exit {
         match self {
             page::Error::Image { cause, .. } => cause.exit(),
+            page::Error::History { cause, .. } => cause.exit(),
             page::Error::Writing { .. } => Exit::Disk,
             _ => Exit::BadInput,
         }

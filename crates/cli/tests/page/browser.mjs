@@ -78,6 +78,27 @@ for (const { hash, says } of plan.links) {
   check(`the link #${hash}: ${says}`, text.includes(says), text);
   await page.context().close();
 }
+// Since when, beside `rblmap history`.
+{
+  const page = await visit(base);
+  for (const { key, zone, says } of plan.since) {
+    await page.evaluate(() => document.getElementById("answer").replaceChildren());
+    await page.evaluate(hash => { location.hash = hash; }, `a=${encodeURIComponent(key)}&z=${zone}`);
+    const text = await answer(page);
+    check(`${key} in ${zone}: ${says}`, text.includes(says), text);
+  }
+  await page.context().close();
+}
+// On paper a link shows where it leads, and an image that was built by hand has no edition.
+{
+  const page = await visit(`${base}#${plan.links[0].hash}`);
+  const text = await answer(page);
+  check(`nothing says ${plan.not_said}`, !text.includes(plan.not_said), text);
+  await page.emulateMedia({ media: "print" });
+  const printed = await page.evaluate(() => [...document.querySelectorAll("#answer a")].map(link => getComputedStyle(link, "::after").content).join(" "));
+  check("the contact's address is printed", printed.includes(plan.contact), printed);
+  await page.context().close();
+}
 check("no request to another origin", asked.every(url => url.startsWith(base) || url.startsWith("blob:")), asked.find(url => !url.startsWith(base)));
 const told = served.filter(url => plan.secret.some(key => url.includes(key)));
 check("the server never saw a key", told.length === 0, told.join(" "));
@@ -153,6 +174,11 @@ if (plan.local) {
   const page = await visit(`file://${path.resolve(plan.local)}/index.html#${plan.links[0].hash}`);
   const text = await answer(page);
   check("the page works as a local file", text.includes(plan.links[0].says), text);
+  const { key, zone, says } = plan.local_since;
+  await page.evaluate(() => document.getElementById("answer").replaceChildren());
+  await page.evaluate(hash => { location.hash = hash; }, `a=${encodeURIComponent(key)}&z=${zone}`);
+  const since = await answer(page);
+  check(`a local file says since when: ${says}`, since.includes(says), since);
   await page.context().close();
 }
 if (shots) {

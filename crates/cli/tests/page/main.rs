@@ -40,6 +40,14 @@ title = "An old list"
 [[zone]]
 name = "cut.example"
 title = "A cut list"
+[[zone]]
+name = "big.example"
+title = "A large list"
+image = "snapshot"
+[[zone]]
+name = "torn.example"
+title = "A torn list"
+image = "snapshot"
 "#;
 
 /// A mirror's folder with a good list, an expired one and one that the site will have cut.
@@ -66,8 +74,107 @@ fn folder() -> TempDir {
         dir.path().join("cut.example.rbl"),
     )
     .unwrap();
+    for name in ["big", "torn"] {
+        let image = build(&dir, name, "plain", good, &text);
+        fs::rename(image, dir.path().join(format!("{name}.example.rbl"))).unwrap();
+    }
     fs::write(dir.path().join("page.toml"), CONFIG).unwrap();
     dir
+}
+
+/// Networks that split and merge, of both families, and names that hide in each other.
+fn random_list(random: &mut fastrand::Rng) -> String {
+    let keys = [
+        "192.0.2.0/24",
+        "192.0.2.0/25",
+        "192.0.2.64/26",
+        "192.0.2.77",
+        "192.0.2.78/31",
+        "2001:db8::/32",
+        "2001:db8::/48",
+        "2001:db8::7",
+        "a.example.com",
+        "*.example.com",
+        "b.example.com",
+        ".example.com",
+        "*.b.example.com",
+        "x.b.example.com",
+        ".org",
+    ];
+    let mut lines: Vec<String> = Vec::new();
+    for key in keys {
+        if random.u8(..3) == 0 {
+            let value = random.choice(["", " 127.0.0.3"]).unwrap();
+            lines.push(format!("{key}{value}\n"));
+        }
+    }
+    lines.concat()
+}
+
+/// Adds a zone with a history to a mirror's folder, and gives what the page should say of each key:
+/// what `rblmap history` says.
+fn with_history(dir: &TempDir, zone: &str, seed: u64) -> Vec<serde_json::Value> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let log = rblmap_history::Log::new(dir.path().join(format!("{zone}.history")));
+    let path = dir.path().join(format!("{zone}.rbl"));
+    let mut before = None;
+    for serial in 1..=7u64 {
+        let source = dir.path().join("source");
+        fs::write(
+            &source,
+            format!("203.0.113.5\n{}", random_list(&mut random)),
+        )
+        .unwrap();
+        let spec = format!("{zone}:plain:{}", source.display());
+        let time = 1_700_000_000 + serial * 3600;
+        let stamp = [serial.to_string(), time.to_string()];
+        let out = path.to_str().unwrap();
+        let numbers = ["--serial", &stamp[0], "--created", &stamp[1]];
+        let run = rblmap([&["build", "-q", "-o", out, &spec][..], &numbers].concat());
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let image = rblmap::Image::read(&path).unwrap();
+        let keep = rblmap_history::Retention::default();
+        log.append(before.as_ref(), &image, time, &keep).unwrap();
+        before = Some(image);
+    }
+    let keys = [
+        "203.0.113.5",
+        "192.0.2.1",
+        "192.0.2.70",
+        "192.0.2.77",
+        "192.0.2.79",
+        "192.0.2.200",
+        "::ffff:192.0.2.77",
+        "2001:db8::7",
+        "2001:DB8:0:5::",
+        "2001:db8:7::1",
+        "a.example.com",
+        "example.com",
+        "c.example.com",
+        "b.example.com",
+        "x.b.example.com",
+        "y.b.example.com",
+        "Some.Org.",
+    ];
+    let mut told = Vec::new();
+    for key in keys {
+        let plain = key.trim_start_matches("::ffff:").trim_end_matches('.');
+        let run = rblmap(["history", dir.path().to_str().unwrap(), zone, plain]);
+        let words = run.stdout.lines().last().unwrap().to_owned();
+        let Some((_, since)) = words.split_once(" has been listed since ") else {
+            continue;
+        };
+        let least = since.starts_with("at least ");
+        let time = since.trim_start_matches("at least ");
+        let time = format!("{} {} UTC", &time[..10], &time[11..16]);
+        let says = match least {
+            true => format!("listed since {time} at least"),
+            false => format!("listed since {time}."),
+        };
+        told.push(json!({"key": key, "zone": zone, "says": says}));
+    }
+    assert!(told.len() > 4, "seed {seed}");
+    told
 }
 
 fn page(dir: &TempDir, site: &str, more: &[&str]) -> PathBuf {
@@ -101,7 +208,25 @@ fn browser() -> Option<PathBuf> {
 fn the_page_answers_by_keyboard_and_tells_nobody() {
     let Some(modules) = browser() else { return };
     let dir = folder();
+    let zones = ["one.example", "two.example", "three.example"];
+    let mut config = CONFIG.to_owned();
+    let mut since = Vec::new();
+    for (zone, seed) in zones.iter().zip(3..) {
+        since.extend(with_history(&dir, zone, seed));
+        let form = if *zone == "two.example" {
+            "snapshot"
+        } else {
+            "whole"
+        };
+        config.push_str(&format!(
+            "[[zone]]\nname = \"{zone}\"\nimage = \"{form}\"\n"
+        ));
+    }
+    fs::write(dir.path().join("page.toml"), config).unwrap();
     let (site, local) = (page(&dir, "site", &[]), page(&dir, "local", &["--inline"]));
+    let torn = site.join("torn.example.rbl.gz");
+    let bytes = fs::read(&torn).unwrap();
+    fs::write(&torn, bytes.get(..bytes.len() / 2).unwrap()).unwrap();
     let cut = site.join("cut.example.rbl");
     let bytes = fs::read(&cut).unwrap();
     fs::write(&cut, bytes.get(..bytes.len() / 2).unwrap()).unwrap();
@@ -118,12 +243,18 @@ fn the_page_answers_by_keyboard_and_tells_nobody() {
             {"key": "no such thing", "says": "neither an address nor a name", "status": "bad"},
             {"key": "192.0.2.1", "says": "The copy of An old list on this page is too old", "page": "old.example.html"},
             {"key": "192.0.2.1", "says": "The copy of A cut list on this page is damaged", "page": "cut.example.html"},
+            {"key": "192.0.2.1", "says": "192.0.2.1 is listed in A large list", "page": "big.example.html"},
+            {"key": "192.0.2.1", "says": "The copy of A torn list on this page is damaged", "page": "torn.example.html"},
             {"key": "192.0.2.1", "says": "192.0.2.1 steht auf der Liste Open proxies", "page": "de/index.html"},
         ],
         "links": [
             {"hash": "a=192.0.2.1&z=ops.example", "says": "192.0.2.1 is listed in Open proxies"},
             {"hash": "a=192.0.2.77&z=ops.example", "says": "192.0.2.77 is not listed"},
         ],
+        "since": since,
+        "local_since": since.first(),
+        "not_said": "Edition 0",
+        "contact": "postmaster@lists.example",
         "secret": ["192.0.2", "2001", "bad.example"],
         "reports": [
             ["Save a report (XARF)", "report.xarf.json", "192.0.2.1"],

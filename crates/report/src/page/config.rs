@@ -70,6 +70,9 @@ pub enum ImageForm {
     /// The image.
     #[default]
     Whole,
+    /// A copy of the image that is packed with gzip, which the browser unpacks by itself: for large
+    /// lists, and web servers that do not pack what they send.
+    Snapshot,
     /// Nothing: the list cannot be looked up on the page.
     None,
 }

@@ -45,6 +45,14 @@ pub enum Error {
         /// What the reader said.
         cause: rblmap::Error,
     },
+    /// A history cannot be read.
+    #[error("{}: {cause}", path.display())]
+    History {
+        /// Its folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: rblmap_history::Error,
+    },
     /// A file of the site cannot be written.
     #[error("{}: {cause}", path.display())]
     Writing {

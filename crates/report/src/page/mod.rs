@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `config.rs` | `page.toml` |
 //! | `source.rs` | the images of a feed or of a mirror's folder |
+//! | `since.rs` | since when what is listed is listed, from a history |
 //! | `words.rs` | the messages in each language |
 //! | `render.rs` | templates, scripts and style to files |
 //! | `headers.rs` | what a web server should send with them |
@@ -17,6 +18,7 @@ mod config;
 mod error;
 mod headers;
 mod render;
+mod since;
 mod source;
 mod words;
 

@@ -35,6 +35,10 @@ struct ScriptZone<'a> {
     image: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inlined: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since_inlined: Option<String>,
     removal_url: Option<&'a str>,
     evidence_url: Option<&'a str>,
 }
@@ -68,7 +72,10 @@ pub(super) fn files(
         push("reader.wasm".into(), MODULE.to_vec());
         for zone in zones {
             if let Some(image) = &zone.image {
-                push(image_name(zone), image.clone());
+                push(loaded(zone, "rbl"), image.clone());
+            }
+            if let Some(since) = &zone.since {
+                push(loaded(zone, "since"), since.clone());
             }
         }
     }
@@ -98,8 +105,13 @@ pub(super) fn files(
     Ok(files)
 }
 
-fn image_name(zone: &Zone<'_>) -> String {
-    format!("{}.rbl", zone.config.name.get_ref())
+/// The name of a file that the browser loads.
+fn loaded(zone: &Zone<'_>, what: &str) -> String {
+    let packed = match zone.config.image {
+        ImageForm::Snapshot => ".gz",
+        ImageForm::Whole | ImageForm::None => "",
+    };
+    format!("{}.{what}{packed}", zone.config.name.get_ref())
 }
 
 fn editions(config: &Config) -> Vec<Edition> {
@@ -142,8 +154,10 @@ fn site_script(
     let zones = zones.iter().map(|zone| ScriptZone {
         name: zone.config.name.get_ref(),
         title: title(zone, first),
-        image: (zone.config.image != ImageForm::None).then(|| image_name(zone)),
+        image: zone.image.as_ref().map(|_| loaded(zone, "rbl")),
         inlined: zone.image.as_deref().and_then(inlined),
+        since: zone.since.as_ref().map(|_| loaded(zone, "since")),
+        since_inlined: zone.since.as_deref().and_then(inlined),
         removal_url: zone
             .config
             .removal_url
@@ -278,7 +292,11 @@ fn zone_values(zone: &Zone<'_>, code: &str) -> BTreeMap<&'static str, Value> {
         ),
         ("source_url", Value::from(url(&config.source_url))),
         ("retired", Value::from(zone.retired)),
-        ("serial", Value::from(zone.serial)),
+        // An image that was built by hand has neither.
+        (
+            "serial",
+            Value::from((zone.serial > 0).then_some(zone.serial)),
+        ),
         ("made", Value::from(made(zone.created))),
         ("size", Value::from(size(zone.counts))),
     ])
@@ -307,13 +325,9 @@ fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-/// A time as people write it, in UTC.
-fn made(seconds: u64) -> String {
-    let time = i64::try_from(seconds)
-        .ok()
-        .and_then(|s| jiff::Timestamp::from_second(s).ok());
-    match time {
-        Some(time) if seconds > 0 => time.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-        _ => "–".to_owned(),
-    }
+/// A time as people write it, in UTC, if it is known.
+fn made(seconds: u64) -> Option<String> {
+    let time = i64::try_from(seconds).ok().filter(|seconds| *seconds > 0);
+    let time = time.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    time.map(|time| time.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }

@@ -1,12 +1,14 @@
 //! The images of a feed or of a mirror's folder.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use rblmap::Image;
 
 use super::config::{ImageForm, ZoneConfig};
 use super::error::Error;
+use super::since;
 
 /// Whose page it is: that decides how it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub(super) struct Zone<'c> {
     pub(super) retired: bool,
     /// The file that the browser loads, if any.
     pub(super) image: Option<Vec<u8>>,
+    /// The file that says since when, if there is a history.
+    pub(super) since: Option<Vec<u8>>,
 }
 
 /// How much a zone lists, subzones aside.
@@ -63,9 +67,17 @@ pub(super) fn zone<'c>(source: &Path, config: &'c ZoneConfig) -> Result<Zone<'c>
         v6: base.v6_runs().count(),
         names: base.name_count(),
     };
-    let bytes = match config.image {
-        ImageForm::None => None,
-        ImageForm::Whole => Some(fs::read(&path).map_err(|cause| Error::Reading { path, cause })?),
+    let (whole, since) = match config.image {
+        ImageForm::None => (None, None),
+        ImageForm::Whole | ImageForm::Snapshot => {
+            let since = since::of(source, name, &image)?;
+            let whole = fs::read(&path).map_err(|cause| Error::Reading { path, cause })?;
+            (Some(whole), since)
+        }
+    };
+    let packed = |bytes: Vec<u8>| match config.image {
+        ImageForm::Snapshot => gzip(&bytes),
+        ImageForm::Whole | ImageForm::None => bytes,
     };
     Ok(Zone {
         config,
@@ -73,8 +85,16 @@ pub(super) fn zone<'c>(source: &Path, config: &'c ZoneConfig) -> Result<Zone<'c>
         created: image.created(),
         counts,
         retired: is_retired(source, name),
-        image: bytes,
+        image: whole.map(packed),
+        since: since.map(packed),
     })
+}
+
+/// Without a name or time in its header, so that equal bytes are packed alike.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    let packed = packer.write_all(bytes).and_then(|()| packer.finish());
+    packed.expect("writing into memory does not fail")
 }
 
 /// The newest image of the zone: a mirror keeps it as `ZONE.rbl`, a publisher beside the feed's

@@ -11,10 +11,16 @@ if (!form) return;
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
 const bytes = base64 => Uint8Array.from(atob(base64), letter => letter.charCodeAt(0));
 async function load(name, inlined) {
-  if (inlined) return bytes(inlined);
+  if (inlined) return unpacked(bytes(inlined));
   const response = await fetch(root + name, { credentials: "omit" });
   if (!response.ok) throw new Error(response.status);
-  return new Uint8Array(await response.arrayBuffer());
+  return unpacked(new Uint8Array(await response.arrayBuffer()));
+}
+// A web server may have told the browser to unpack a .gz by itself. What is damaged the reader refuses.
+async function unpacked(data) {
+  if (data[0] !== 0x1f || data[1] !== 0x8b) return data;
+  const stream = new Blob([data]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer().catch(() => new ArrayBuffer(0)));
 }
 
 // A module has one image open. Each zone gets a module of its own, when it is first asked.
@@ -41,9 +47,11 @@ async function openZone(zone) {
   const left = () => new Uint8Array(call.memory.buffer, call.rblmap_out_at(), call.rblmap_out_len()).slice();
   const state = call.rblmap_open(give(image), image.length);
   if (state < 0) return { state };
-  const facts = new DataView(left().buffer);
+  const facts = new DataView(left().buffer), serial = facts.getBigUint64(0, true);
+  // Without a history the list still answers.
+  const since = zone.since && await openSince(zone, serial).catch(() => undefined);
   return {
-    state, serial: facts.getBigUint64(0, true), created: Number(facts.getBigUint64(8, true)),
+    state, serial, since, created: Number(facts.getBigUint64(8, true)),
     lookup(key) {
       const data = new TextEncoder().encode(key), now = BigInt(Math.floor(Date.now() / 1000));
       return { state: call.rblmap_lookup(0, give(data), data.length, now), records: records(left()) };
@@ -57,6 +65,66 @@ function records(data) {
     found.push({ a: data.slice(at, at + 4).join("."), text });
   }
   return found;
+}
+
+// ZONE.since, whose bytes docs/page.md describes: gives since when a listed key is listed.
+async function openSince(zone, serial) {
+  const data = await load(zone.since, zone.since_inlined), view = new DataView(data.buffer);
+  const u32 = at => view.getUint32(at, true), u64 = at => view.getBigUint64(at, true);
+  if (new TextDecoder().decode(data.subarray(0, 8)) !== "RBLSINC1" || u64(8) !== serial) return;
+  const [times, v4, v6, names, , flags] = [24, 28, 32, 36, 40, 44].map(u32);
+  const at4 = 48 + 8 * times, at6 = at4 + 12 * v4, ends = at6 + 36 * v6, texts = ends + 8 * names;
+  const begins = u64(16), time = index => u64(48 + 8 * index);
+  // Of so many in order, the last one that is not above what is asked for.
+  const last = (count, isAbove) => {
+    let low = 0;
+    for (let high = count; low < high;) {
+      const middle = (low + high) >> 1;
+      if (isAbove(middle)) high = middle; else low = middle + 1;
+    }
+    return low - 1;
+  };
+  const in4 = address => {
+    const found = last(v4, n => u32(at4 + 4 * n) > address);
+    return found >= 0 && u32(at4 + 4 * (v4 + found)) >= address ? time(u32(at4 + 4 * (2 * v4 + found))) : begins;
+  };
+  const wide = at => view.getBigUint64(at) << 64n | view.getBigUint64(at + 8);
+  const in6 = address => {
+    const found = last(v6, n => wide(at6 + 16 * n) > address);
+    return found >= 0 && wide(at6 + 16 * (v6 + found)) >= address ? time(u32(at6 + 32 * v6 + 4 * found)) : begins;
+  };
+  const text = n => new TextDecoder().decode(data.subarray(texts + (n ? u32(ends + 4 * n - 4) : 0), texts + u32(ends + 4 * n)));
+  const kind = n => u32(ends + 4 * (names + n));
+  // A name is there twice if those below it are listed since another time: first itself, then they.
+  const point = (name, below) => {
+    for (let n = last(names, n => text(n) > name); n >= 0 && text(n) === name; n--)
+      if (kind(n) >>> 31 === below) return time(kind(n) & 0x7fffffff);
+  };
+  const inNames = name => {
+    let found = point(name, 0);
+    for (let above = name; found === undefined && above; found = point(above, 1))
+      above = above.includes(".") ? above.slice(above.indexOf(".") + 1) : "";
+    return found ?? begins;
+  };
+  return key => {
+    const address = number(key);
+    if (address === undefined) return said(inNames(key.toLowerCase().replace(/\.$/, "")));
+    // 2002::/16 has the answers of the IPv4 address inside, too.
+    if (flags & 1 || typeof address === "bigint" && address >> 112n === 0x2002n) return;
+    return said(typeof address === "bigint" ? in6(address) : in4(address));
+  };
+  function said(since) {
+    return { since: Number(since), least: since === begins };
+  }
+}
+// An address as a number, if it is one; a mapped one is its IPv4 address.
+function number(key) {
+  if (/^\d+(\.\d+){3}$/.test(key)) return key.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0);
+  if (!key.includes(":")) return;
+  const [head, tail] = new URL(`http://[${key}]`).hostname.slice(1, -1).split("::").map(part => part ? part.split(":") : []);
+  const groups = tail ? [...head, ...Array(8 - head.length - tail.length).fill("0"), ...tail] : head;
+  const all = groups.reduce((sum, group) => sum << 16n | BigInt("0x" + group), 0n);
+  return all >> 32n === 0xffffn ? Number(all & 0xffffffffn) : all;
 }
 
 function element(name, text, ...children) {
@@ -86,6 +154,11 @@ function card(zone, key, reader, answer) {
     head(TEXT.listed);
     for (const text of new Set(answer.records.map(record => record.text).filter(Boolean)))
       made.append(element("blockquote", "", ...linked(text)));
+    const known = reader.since?.(key);
+    if (known) {
+      values.since = day(known.since);
+      say(known.least ? TEXT.since_least : TEXT.since);
+    }
     say(TEXT.listed_what);
     const help = element("ul");
     if (zone.removal_url) help.append(element("li", "", link(TEXT.remove, expand(zone.removal_url, key, zone))));
@@ -96,7 +169,8 @@ function card(zone, key, reader, answer) {
     head(TEXT.not_listed);
     say(TEXT.not_listed_what);
   } else head(state === EXPIRED ? TEXT.expired : state === NEWER ? TEXT.newer : TEXT.damaged);
-  if (reader.serial !== undefined) say(TEXT.edition);
+  // An image that was built by hand has neither number nor time.
+  if (reader.serial) say(reader.created ? TEXT.edition : TEXT.edition_only);
   return made;
 }
 const day = seconds => seconds ? new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ") + " UTC" : "–";
@@ -109,7 +183,9 @@ function reports(zone, key, values, answer) {
   const list = element("ul");
   if (SITE.contact.includes("@")) {
     const to = `mailto:${SITE.contact}?subject=${encodeURIComponent(subject)}&body=${encodeURIComponent(body.replace(/\n/g, "\r\n"))}`;
-    list.append(element("li", "", link(TEXT.report_mail, to)));
+    const mail = link(TEXT.report_mail, to);
+    mail.dataset.to = SITE.contact;
+    list.append(element("li", "", mail));
   }
   list.append(saving(TEXT.report_xarf, "report.xarf.json", "application/json", () => xarf(zone, key, text)),
     saving(TEXT.report_arf, "report.eml", "message/rfc822", () => arf(zone, key, subject, body)));
