@@ -81,6 +81,27 @@ impl Told {
         *count = 0;
     }
 
+    /// Whether it has an answer of at least this many characters.
+    pub fn has_answer_of(&self, len: usize) -> bool {
+        let [answers, ..] = &self.sections;
+        answers.iter().any(|answer| answer.len() >= len)
+    }
+
+    /// Forgets how often it gives an answer, and with which TTLs.
+    pub fn hide_repeats(&mut self) {
+        let [answers, ..] = &mut self.sections;
+        for answer in answers.iter_mut() {
+            // Owner, class, TTL, type and data.
+            let mut words: Vec<&str> = answer.splitn(4, ' ').collect();
+            words.remove(2);
+            *answer = words.join(" ");
+        }
+        answers.sort();
+        answers.dedup();
+        let [_, count, ..] = &mut self.counts;
+        *count = u16::try_from(answers.len()).unwrap();
+    }
+
     pub fn is_truncated(reply: &[u8]) -> bool {
         Message::from_octets(reply).unwrap().header().tc()
     }

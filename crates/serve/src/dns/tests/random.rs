@@ -18,6 +18,8 @@ use super::sources;
 /// `RBLMAP_ORACLE_ROUNDS` and `RBLMAP_ORACLE_SEED` ask for more, or for the same again.
 const ROUNDS: u64 = 40;
 const QUESTIONS: usize = 120;
+/// A text of so many bytes takes 256 in a record.
+const LONGEST_TEXT: usize = 255;
 
 #[test]
 fn random_zones_are_answered_section_by_section_as_rbldnsd_does() {
@@ -168,6 +170,12 @@ fn round(seed: u64, program: &std::path::Path) -> (u64, u64) {
             // How much a datagram may have is not said over TCP.
             our.hide_opt();
             their.hide_opt();
+        }
+        if their.has_answer_of(LONGEST_TEXT) {
+            // Behind a record of 256 bytes rbldnsd sees neither that it gives one twice nor that others
+            // of its type have a smaller TTL.
+            our.hide_repeats();
+            their.hide_repeats();
         }
         answered += u64::from(!their.sections[0].is_empty());
         // Which ones it leaves out is a matter of its order; ours are cut, with TC, or whole over TCP.
