@@ -41,6 +41,8 @@ pub struct Draft<V4 = Vec<Run<u32>>> {
 }
 
 /// One zone of a [`Draft`].
+///
+/// See the example of [`Draft`].
 #[derive(Debug, Clone, Default)]
 pub struct DraftZone<V4 = Vec<Run<u32>>> {
     /// When the content stops being valid, in seconds since 1970.
@@ -59,6 +61,8 @@ pub struct DraftZone<V4 = Vec<Run<u32>>> {
 }
 
 /// What a zone and its subzones say. Two contents that answer alike are equal.
+///
+/// See the example of [`Draft`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content<V4 = Vec<Run<u32>>> {
     name: ZoneName,
@@ -67,6 +71,8 @@ pub struct Content<V4 = Vec<Run<u32>>> {
 }
 
 /// What one zone says.
+///
+/// See the example of [`Draft`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZoneContent<V4 = Vec<Run<u32>>> {
     name: NameKey,
@@ -321,6 +327,8 @@ fn sort_values(values: &Values, used: &[AtomicBool]) -> (Values, Vec<Option<Valu
 
 /// What a name is answered with in a list of points in normal form, and the name that matched. This
 /// is the rule in its simplest form, as a model for tests and for the union of datasets.
+///
+/// See the example of [`NameTable`].
 pub fn resolve_name(names: &NameTable, name: &NameKey) -> Option<(ValueId, NameKey)> {
     let point = |key: &NameKey| -> Option<NamePoint<'_>> { names.find(key.as_bytes()) };
     match point(name).map_or(NameRule::Inherit, |point| point.exact) {

@@ -3,6 +3,8 @@
 use crate::bytes::{take, take_name, take_u32};
 
 /// TTLs of the A and the TXT records of an answer, in seconds.
+///
+/// See the example of [`Facts`](crate::Facts).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ttls {
     /// Of A records.
@@ -12,6 +14,8 @@ pub struct Ttls {
 }
 
 /// Addresses, both ends included, whose answers have TTLs of their own.
+///
+/// See the example of [`Facts`](crate::Facts).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TtlRun<A> {
     /// The first address.
@@ -24,6 +28,8 @@ pub struct TtlRun<A> {
 
 /// A name whose answers have TTLs of their own. As with values, the TTLs of a name itself come
 /// before those that a name above it has for all names below.
+///
+/// See the example of [`Facts`](crate::Facts).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TtlName {
     /// What [`rblmap_format::NameKey::as_bytes`] gives, relative to the zone.
@@ -35,6 +41,8 @@ pub struct TtlName {
 }
 
 /// The answers of a zone whose TTLs are not the one of the zone; each list rises and has no overlap.
+///
+/// See the example of [`Facts`](crate::Facts).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EntryTtls {
     /// IPv4 addresses.
@@ -58,6 +66,8 @@ impl EntryTtls {
 }
 
 /// An MX record (RFC 1035 section 3.3.9) of a name.
+///
+/// See the example of [`Facts`](crate::Facts).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MailExchanger {
     /// What [`rblmap_format::NameKey::as_bytes`] gives, relative to the zone.

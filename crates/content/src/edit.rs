@@ -5,6 +5,8 @@ use rblmap_format::{Run, ValueId};
 use rblmap_format::Address;
 
 /// Sets the addresses from `start` to `end`, both included, to a value or to none.
+///
+/// See the example of [`edit_runs`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Edit<A> {
     /// The first address.
@@ -33,6 +35,8 @@ pub fn edit_runs<A: Address>(old: &[Run<A>], edits: &[Edit<A>]) -> Vec<Run<A>> {
 }
 
 /// As [`edit_runs`], into an empty list.
+///
+/// See the example of [`edit_runs`].
 pub fn edit_runs_into<A: Address>(
     old: &[Run<A>],
     edits: impl Iterator<Item = Edit<A>>,

@@ -1,6 +1,17 @@
 //! What can be wrong with a content that is being made.
 
 /// Why a draft is no content.
+///
+/// ```
+/// use rblmap_content::{Draft, Error};
+/// use rblmap_format::{NameKey, Run, ValueId};
+///
+/// let mut draft = Draft::new("ops.example".parse()?);
+/// let value = ValueId::from_rank(0).unwrap(); // an id that the draft has no value for
+/// draft.zone_mut(&NameKey::ROOT).v4.push(Run { start: 1, end: 2, value });
+/// assert!(matches!(draft.finish(), Err(Error::NoSuchValue { count: 0, .. })));
+/// # Ok::<(), rblmap_content::ZoneNameError>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -7,6 +7,36 @@ use crate::dns_rows::{self, EntryTtls, MailExchanger};
 pub const DEFAULT_TTL: u32 = 35 * 60;
 
 /// TTL, SOA and NS of a zone, as its sources give them.
+///
+/// ```
+/// use rblmap_content::{EntryTtls, Facts, MailExchanger, NameServers, Soa, TtlName, TtlRun, Ttls};
+///
+/// let short = Ttls { a: 60, txt: 60 };
+/// let facts = Facts {
+///     ttl: Some(2100),
+///     soa: Some(Soa {
+///         ttl: 3600,
+///         origin: b"ns.ops.example".to_vec(),
+///         person: b"hostmaster.ops.example".to_vec(),
+///         serial: 7,
+///         timers: [600, 300, 86_400, 600],
+///     }),
+///     ns: Some(NameServers { ttl: 3600, names: vec![b"ns.ops.example".to_vec()] }),
+///     ttls: EntryTtls {
+///         v4: vec![TtlRun { start: 0xc000_0201, end: 0xc000_0201, ttls: short }],
+///         v6: Vec::new(),
+///         names: vec![TtlName { key: b"example\0".to_vec(), exact: Some(short), below: None }],
+///     },
+///     mail: vec![MailExchanger {
+///         key: b"example\0".to_vec(),
+///         ttl: 3600,
+///         preference: 10,
+///         exchange: b"mx.ops.example".to_vec(),
+///     }],
+///     ..Facts::default()
+/// };
+/// assert_eq!(Facts::decode(&facts.encode()), Some(facts));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Facts {
     /// `$TTL` in seconds.
@@ -25,6 +55,8 @@ pub struct Facts {
 }
 
 /// A start-of-authority record (RFC 1035 section 3.3.13); names as written in the source.
+///
+/// See the example of [`Facts`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Soa {
     /// TTL of the record, seconds.
@@ -40,6 +72,8 @@ pub struct Soa {
 }
 
 /// The name servers of a zone.
+///
+/// See the example of [`Facts`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameServers {
     /// TTL of the records, seconds.

@@ -29,10 +29,22 @@ const SHORT: usize = 63;
 ///
 /// Covered: zone name, subzone names, expiries, and what every address and name is answered with.
 /// Not covered: serial, creation time, TTL, SOA and NS.
+///
+/// ```
+/// use rblmap_content::{ContentId, Draft};
+///
+/// let id = Draft::new("ops.example".parse()?).finish()?.id();
+/// assert_ne!(id, Draft::new("dul.example".parse()?).finish()?.id());
+/// assert_eq!(id.to_string().parse::<ContentId>()?, id);
+/// assert!("12ab".parse::<ContentId>().is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContentId([u8; 32]);
 
 /// The text is no content id.
+///
+/// See the example of [`ContentId`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("content id {0:?}: not 64 hexadecimal digits")]
 pub struct ContentIdError(String);

@@ -8,6 +8,17 @@ pub const LEAF: usize = 4096;
 /// The leaves of the hash tree over runs: the fewest aligned ranges of addresses in which at most
 /// [`LEAF`] runs begin, or a single address; ranges in which none begins are left out. The runs begin
 /// in the range of `2^bits` addresses from `first` on, and rise.
+///
+/// ```
+/// use rblmap_content::{LEAF, leaves};
+/// use rblmap_format::{Run, ValueId};
+///
+/// let value = ValueId::from_rank(0).unwrap();
+/// let runs: Vec<Run<u32>> = (0..5000).map(|n| Run { start: 2 * n, end: 2 * n, value }).collect();
+/// let leaves = leaves(&runs, 0, 32);
+/// assert_eq!(leaves.len(), 2);
+/// assert!(leaves.iter().all(|leaf| leaf.len() <= LEAF));
+/// ```
 pub fn leaves(runs: &[Run<u32>], first: u32, bits: u32) -> Vec<&[Run<u32>]> {
     let mut leaves = Vec::new();
     split_runs(runs, first, bits, &mut leaves);

@@ -5,6 +5,20 @@ use rblmap_format::NamePoint;
 use rblmap_format::{NameRule, ValueId};
 
 /// Points with their keys; in content sorted by key, each key once.
+///
+/// ```
+/// use rblmap_content::{NameTable, resolve_name};
+/// use rblmap_format::{NameKey, NameRule, ValueId};
+///
+/// let value = NameRule::Value(ValueId::from_rank(0).unwrap());
+/// let mut names = NameTable::new();
+/// names.push(NameKey::parse(b"spam.example")?.as_bytes(), value, value);
+/// names.push(NameKey::parse(b"good.spam.example")?.as_bytes(), NameRule::Nothing, NameRule::Nothing);
+/// names.sort();
+/// assert!(resolve_name(&names, &NameKey::parse(b"a.spam.example")?).is_some());
+/// assert!(resolve_name(&names, &NameKey::parse(b"good.spam.example")?).is_none());
+/// # Ok::<(), rblmap_format::NameError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NameTable {
     bytes: Vec<u8>,

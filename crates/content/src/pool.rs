@@ -4,6 +4,17 @@ use std::sync::Mutex;
 
 /// Lends things to threads. It makes as many as are lent at one time: about one a thread. (Rayon's
 /// `map_init` makes one for each share of the work, and drops it afterwards.)
+///
+/// ```
+/// use rblmap_content::Pool;
+///
+/// let buffers = Pool::new();
+/// let length = buffers.with(Vec::new, |buffer: &mut Vec<u8>| {
+///     buffer.push(1);
+///     buffer.len()
+/// });
+/// assert_eq!((length, buffers.into_all()), (1, vec![vec![1]]));
+/// ```
 pub struct Pool<T>(Mutex<Vec<T>>);
 
 impl<T> Default for Pool<T> {

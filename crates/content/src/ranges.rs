@@ -4,6 +4,8 @@ use rblmap_format::{Address, Run, ValueId};
 
 /// A run, or a gap between two runs: a maximal range of addresses with one value or with none. Both
 /// ends are included.
+///
+/// See the example of [`RunsAndGaps`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunOrGap<A> {
     /// The first address.
@@ -65,6 +67,13 @@ impl<A: Address> Iterator for RunsAndGaps<'_, A> {
 }
 
 /// How many runs there are, and how many gaps before, between and behind them.
+///
+/// ```
+/// use rblmap_content::count_runs_and_gaps;
+/// use rblmap_format::{Run, ValueId};
+/// let value = ValueId::from_rank(0).unwrap();
+/// assert_eq!(count_runs_and_gaps(&[Run { start: 5u32, end: 9, value }]), (1, 2));
+/// ```
 pub fn count_runs_and_gaps<A: Address>(runs: &[Run<A>]) -> (u64, u64) {
     let mut gaps = 0;
     let mut from = Some(A::FIRST);

@@ -7,6 +7,8 @@ use rblmap_format::record::{A, KEY, KEY_LESS, LITERAL, LONG, LOOPBACK, LOOPBACK_
 use rblmap_format::{MAX_LITERAL, MAX_TEXT, Part, RawRecord, Template};
 
 /// One record: an A record, a text, or both.
+///
+/// See the example of [`ValueBuf::new`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Record {
     /// The A record; only a value with one lists anything.
@@ -16,6 +18,8 @@ pub struct Record {
 }
 
 /// A part of a text that is being made.
+///
+/// See the example of [`TemplateBuf::new`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TextPart {
     /// These bytes, any number.
@@ -28,6 +32,8 @@ pub enum TextPart {
 
 /// A TXT template in canonical form: literals merged, none empty. It has at most 255 bytes of
 /// literal, or 254 with a key in it, where each key counts as one byte.
+///
+/// See the example of [`TemplateBuf::new`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateBuf {
     bytes: Vec<u8>,
@@ -167,6 +173,8 @@ impl From<RawRecord<'_>> for Record {
 /// A value in canonical form: sorted records, no duplicate, none that another makes redundant.
 ///
 /// The empty value lists nothing; in the tree of names it hides what a wildcard says.
+///
+/// See the example of [`ValueBuf::new`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ValueBuf {
     bytes: Vec<u8>,
@@ -239,6 +247,13 @@ impl ValueBuf {
 }
 
 /// Whether the bytes are a value in canonical form, as [`ValueBuf`] makes them.
+///
+/// ```
+/// use rblmap_content::{Record, ValueBuf, is_canonical};
+/// let value = ValueBuf::new([Record { a: Some([127, 0, 0, 2].into()), text: None }]);
+/// assert!(is_canonical(value.as_value().as_bytes()));
+/// assert!(!is_canonical(&[0xff; 5]));
+/// ```
 pub fn is_canonical(bytes: &[u8]) -> bool {
     is_plain(bytes) || is_as_made(bytes)
 }

@@ -11,6 +11,8 @@ use rblmap_format::{Value, ValueId};
 use crate::value::{self, Record, ValueBuf, is_canonical};
 
 /// The values of some content: distinct, each used, in byte order; ids are ranks.
+///
+/// See the example of [`Values::of_sorted`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Values {
     bytes: Vec<u8>,
@@ -18,6 +20,8 @@ pub struct Values {
 }
 
 /// Why a list of byte strings is not the values of a content.
+///
+/// See the example of [`Values::of_sorted`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotValues {
     /// One is empty or not in canonical form.
@@ -33,9 +37,6 @@ impl Values {
     /// [`NotValues::Value`] is an empty or non-canonical one, [`NotValues::Order`] a wrong order. The
     /// checks run on all cores.
     ///
-    /// # Errors
-    /// Which rule the values break.
-    ///
     /// ```
     /// use rblmap_content::{NotValues, Record, ValueBuf, Values};
     /// let value = |last| ValueBuf::new([Record { a: Some([127, 0, 0, last].into()), text: None }]);
@@ -43,6 +44,9 @@ impl Values {
     /// assert!(Values::of_sorted([two.as_value(), three.as_value()]).is_ok());
     /// assert_eq!(Values::of_sorted([three.as_value(), two.as_value()]), Err(NotValues::Order));
     /// ```
+    ///
+    /// # Errors
+    /// Which rule the values break.
     pub fn of_sorted<'a>(values: impl IntoIterator<Item = Value<'a>>) -> Result<Values, NotValues> {
         let mut list = Values::default();
         values.into_iter().for_each(|value| list.push(value));
@@ -149,6 +153,8 @@ impl Values {
 }
 
 /// Values of one record each, as sources state them: in any order, the same ones again and again.
+///
+/// See the example of [`Interner::intern_all`].
 #[derive(Debug, Clone, Default)]
 pub struct ValueList {
     values: Values,
@@ -185,6 +191,8 @@ impl ValueList {
 }
 
 /// Gives each distinct value a provisional id.
+///
+/// See the example of [`Interner::intern_all`].
 #[derive(Debug, Clone, Default)]
 pub struct Interner {
     /// Hash and rank of each value: the hash too, so that growing reads no values.
@@ -458,6 +466,15 @@ fn common_prefix(lists: &[ValueList]) -> usize {
 }
 
 /// The new id of a value, by the rank of the old one; the old id where there is no new one.
+///
+/// ```
+/// use rblmap_content::renumbered;
+/// use rblmap_format::ValueId;
+/// let [first, second] = [0, 1].map(|rank| ValueId::from_rank(rank).unwrap());
+/// let new_ids = [Some(second), None];
+/// assert_eq!(renumbered(&new_ids, first), second);
+/// assert_eq!(renumbered(&new_ids, second), second);
+/// ```
 pub fn renumbered(ids: &[Option<ValueId>], old: ValueId) -> ValueId {
     let new = ids.get(old.rank() as usize).copied().flatten();
     new.unwrap_or(old)

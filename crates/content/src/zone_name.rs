@@ -17,6 +17,8 @@ use std::str::FromStr;
 pub struct ZoneName(String);
 
 /// The text is no zone name.
+///
+/// See the example of [`ZoneName`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("zone name {0:?}: not labels of a-z, 0-9 and - between dots, at most 253 bytes in all")]
 pub struct ZoneNameError(String);

@@ -8,6 +8,8 @@ use crate::diff::{number, renumbered, runs6};
 use crate::edit::find;
 
 /// One difference between two contents.
+///
+/// See the example of [`changes`].
 #[derive(Debug, Clone, Copy)]
 pub struct Change<'a> {
     /// The zone, [`NameKey::ROOT`] for the base.
@@ -21,6 +23,8 @@ pub struct Change<'a> {
 }
 
 /// What a change is about.
+///
+/// See the example of [`changes`].
 #[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changed {
@@ -33,6 +37,19 @@ pub enum Changed {
 }
 
 /// Which names a point of the tree of names speaks of.
+///
+/// ```
+/// use rblmap_delta::{Change, Changed, Scope};
+/// fn in_words(change: &Change<'_>) -> String {
+///     match change.what {
+///         Changed::Name(name, Scope::Exact) => format!("{name} alone"),
+///         Changed::Name(name, Scope::Below) => format!("all below {name}"),
+///         Changed::Name(name, Scope::Both) => format!("{name} and all below it"),
+///         Changed::V4(first, last) => format!("{} addresses", u64::from(last - first) + 1),
+///         Changed::V6(first, _) => format!("addresses from {first:x} on"),
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// The name alone.
@@ -44,6 +61,8 @@ pub enum Scope {
 }
 
 /// What a content says of an address or a name.
+///
+/// See the example of [`changes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Says<'a> {
     /// That it is not listed; for a name also where a wider name is.

@@ -5,6 +5,15 @@ use rblmap_content::ContentId;
 use crate::container::ids::{IdPrefix, ImageRoot};
 
 /// What is wrong with a snapshot or a delta, or with what it is used on.
+///
+/// ```
+/// use rblmap_delta::{Error, Limits, Session, pack, unpack};
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
+/// let mut snapshot = pack(&image, Session(0))?;
+/// snapshot.pop();
+/// assert!(matches!(unpack(&snapshot, &Limits::default()), Err(Error::Damaged { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

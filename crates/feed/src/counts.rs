@@ -4,6 +4,8 @@ use rblmap::{Image, Zone};
 use serde::{Deserialize, Serialize};
 
 /// Counts over all zones of an image.
+///
+/// See the example of [`Counts::of`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// IPv4 addresses.

@@ -8,6 +8,8 @@ use crate::path::FeedPath;
 
 /// A delta in the folder `d`. In JSON it is the name of its file and its length,
 /// `"FROM-TO-HASH:BYTES"`: a manifest names some twenty of them, and is read at every update.
+///
+/// See the example of [`Health`](crate::Health).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DeltaFile {
@@ -23,7 +25,7 @@ pub struct DeltaFile {
 
 impl DeltaFile {
     /// Where the file is.
-    pub fn path(&self, zone: &ZoneName) -> FeedPath {
+    pub(crate) fn path(&self, zone: &ZoneName) -> FeedPath {
         FeedPath::delta(zone, self.from, self.to, self.hash)
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The first 20 hex digits of a file's blake3: what `b3sum` prints, cut.
+///
+/// See the example of [`Health`](crate::Health).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]

@@ -8,6 +8,8 @@ use rblmap_content::ZoneName;
 use crate::time::{duration_text, time_text};
 
 /// What an error is about: what a script decides by.
+///
+/// See the example of [`accept`](crate::accept).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
     /// The disk here: full, read-only, no permission.
@@ -62,6 +64,13 @@ impl Class {
 }
 
 /// How far a failure of transport reaches.
+///
+/// ```
+/// use rblmap_feed::{Error, Reach};
+/// fn is_hopeless(error: &Error) -> bool {
+///     matches!(error, Error::Transport { reach: Reach::Source, .. })
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     /// The whole source: it is not asked again in this run.
@@ -71,6 +80,8 @@ pub enum Reach {
 }
 
 /// What went wrong, and with what.
+///
+/// See the example of [`accept`](crate::accept).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -9,6 +9,8 @@ use crate::disk::Dir;
 use crate::error::Error;
 
 /// A mirror's folder.
+///
+/// See the example of [the crate](crate).
 #[derive(Debug, Clone)]
 pub struct Folder {
     path: PathBuf,

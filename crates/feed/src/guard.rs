@@ -11,6 +11,8 @@ use crate::reach::{self, Reached};
 use crate::time::DAY;
 
 /// Limits on what an update may change.
+///
+/// See the example of [`accept`](crate::accept).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Guards {
@@ -31,6 +33,8 @@ pub struct Guards {
 }
 
 /// How much a lookup by address or name reaches, at one time.
+///
+/// See the example of [`Health`](crate::Health).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Measured {
     /// When it came into effect, seconds since 1970 by the clock here.
@@ -44,6 +48,8 @@ pub struct Measured {
 }
 
 /// Why an update is refused.
+///
+/// See the example of [`accept`](crate::accept).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Refusal {

@@ -22,6 +22,8 @@ use crate::time::{duration_text, time_text};
 use crate::trust;
 
 /// How bad it is, in the numbers of Nagios.
+///
+/// See the example of [`Health`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// All is well.
@@ -35,6 +37,8 @@ pub enum Level {
 }
 
 /// What a folder is.
+///
+/// See the example of [`Health`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A mirror keeps images in it.
@@ -46,6 +50,36 @@ pub enum Kind {
 }
 
 /// A folder.
+///
+/// ```
+/// # use rblmap_feed::{PublishOptions, Settings, SigningKey, Source, keygen, mirror, publish, read_public};
+/// use rblmap_feed::{Folder, Health, Kind, Level};
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// # let now = 1_790_000_000;
+/// # let keys = keygen(&dir.join("ops"), None)?;
+/// # let key = SigningKey::read(&keys.online, None)?;
+/// # publish(&dir.join("feed"), &["testdata/three.rbl".into()], &key, &PublishOptions::default(), now)?;
+/// # let settings = Settings::new(vec![Source::Local(dir.join("feed"))], read_public(&keys.public)?);
+/// let folder = Folder::new(dir.join("mirror"));
+/// mirror(&folder, &settings, now)?;
+///
+/// let health = Health::of(&folder, now + 60)?;
+/// assert_eq!((health.kind, health.level()), (Kind::Mirror, Level::Ok));
+/// let zone = &health.zones[0];
+/// assert_eq!((zone.zone.as_str(), zone.counts.v4), ("ops.example", 1));
+/// assert_eq!(zone.image.as_ref().map(|image| image.serial), Some(1));
+/// assert_eq!((zone.state.totals.updates, zone.state.sizes[0].v4), (1, 1));
+/// assert!(zone.state.failure.is_none() && zone.state.refused.is_none());
+/// let seen = zone.state.seen.as_ref().ok_or("a manifest was followed")?;
+/// assert_eq!((seen.generated, seen.deltas.len(), seen.texts.title.clone()), (now, 0, None));
+/// println!("manifest {} of {}, signed by {}", seen.hash, seen.publisher, seen.key.id());
+/// assert!(seen.retired.is_none() && zone.state.held.is_none());
+/// for (source, record) in &health.sources {
+///     println!("{source}: {} failures", record.failures_total);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Health {
     /// What it is.
@@ -59,6 +93,8 @@ pub struct Health {
 }
 
 /// A zone of a folder.
+///
+/// See the example of [`Health`].
 #[derive(Debug, Clone)]
 pub struct ZoneHealth {
     /// The zone.
@@ -80,6 +116,8 @@ pub struct ZoneHealth {
 }
 
 /// An image that runs.
+///
+/// See the example of [`Health`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageHealth {
     /// Its serial.

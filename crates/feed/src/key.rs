@@ -13,6 +13,8 @@ use crate::disk::{PRIVATE, PUBLIC, set_mode};
 use crate::error::{Error, reading, writing};
 
 /// What a key may do.
+///
+/// See the example of [`change_keys`](crate::change_keys).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -23,6 +25,8 @@ pub enum Role {
 }
 
 /// A public key: minisign's 42 bytes in base64.
+///
+/// See the example of [`PublicKey::parse`].
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PublicKey {
@@ -31,6 +35,8 @@ pub struct PublicKey {
 }
 
 /// The key that a publisher signs with.
+///
+/// See the example of [the crate](crate).
 pub struct SigningKey {
     secret: minisign::SecretKey,
     public: PublicKey,
@@ -38,6 +44,8 @@ pub struct SigningKey {
 }
 
 /// A key file as it is made: the names of its three files.
+///
+/// See the example of [`change_keys`](crate::change_keys).
 #[derive(Debug, Clone)]
 pub struct KeyFiles {
     /// The online secret key.
@@ -174,6 +182,8 @@ impl SigningKey {
 /// Makes an online and an offline key: `NAME.key`, `NAME.offline.key` and `NAME.pub`. Existing
 /// files are never overwritten; either all three are made or none.
 ///
+/// See the example of [`change_keys`](crate::change_keys).
+///
 /// # Errors
 /// A file that exists or cannot be written; no random numbers.
 pub fn keygen(name: &Path, password: Option<&str>) -> Result<KeyFiles, Error> {
@@ -235,6 +245,8 @@ fn is_there(path: &Path) -> Error {
 }
 
 /// The keys of a public key file, with what each may do.
+///
+/// See the example of [`change_keys`](crate::change_keys).
 ///
 /// # Errors
 /// A file that cannot be read or holds something else.

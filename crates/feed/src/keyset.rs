@@ -19,7 +19,7 @@ pub(crate) const ANNOUNCED_IN: u64 = 2;
 
 /// The keys that a mirror trusts, for all zones of a feed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct KeySet {
+pub(crate) struct KeySet {
     keys: Vec<TrustedKey>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     announced: Option<Announced>,
@@ -68,7 +68,7 @@ pub(crate) struct Announcement<'a> {
 
 /// What the offline key says of other keys, signed by it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Statement {
+pub(crate) struct Statement {
     /// The signed text, JSON: `number`, `add`, `remove` and `retired`.
     pub text: String,
     /// minisign's signature file over it.
@@ -111,7 +111,7 @@ impl Statement {
 
 impl KeySet {
     /// The keys of a key file.
-    pub fn new(keys: impl IntoIterator<Item = (PublicKey, Role)>) -> KeySet {
+    pub(crate) fn new(keys: impl IntoIterator<Item = (PublicKey, Role)>) -> KeySet {
         let keys = keys.into_iter();
         let trusted = keys.map(|(key, role)| TrustedKey {
             key,
@@ -137,18 +137,13 @@ impl KeySet {
     }
 
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
     /// The keys whose signature counts.
-    pub fn keys(&self) -> impl Iterator<Item = &PublicKey> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &PublicKey> {
         self.keys.iter().map(|trusted| &trusted.key)
-    }
-
-    /// The keys and what each may do.
-    pub fn roles(&self) -> impl Iterator<Item = (&PublicKey, Role)> {
-        self.keys.iter().map(|trusted| (&trusted.key, trusted.role))
     }
 
     /// Whether a statement removed this key.
@@ -175,7 +170,7 @@ impl KeySet {
 
     /// Obeys a statement if an offline key of the set signed it and it is newer than the last.
     /// Gives whether the set changed. A statement by anyone else is as if it were not there.
-    pub fn obey(&mut self, statement: &Statement) -> bool {
+    pub(crate) fn obey(&mut self, statement: &Statement) -> bool {
         let Ok(signature) = Signature::decode(&statement.signature) else {
             return false;
         };

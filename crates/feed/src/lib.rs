@@ -84,15 +84,13 @@ pub use guard::{Guards, Measured, Refusal};
 pub use health::{Health, ImageHealth, Kind, Level, ZoneHealth};
 pub use history_place::HistoryPlace;
 pub use key::{KeyFiles, PublicKey, Role, SigningKey, keygen, read_public};
-pub use keyset::{KeySet, Statement};
-pub use manifest::{DeltaIndex, Index, Manifest, Retired, Snapshot, Texts};
+pub use manifest::{Retired, Texts};
 pub use mirror::{
     GRACE, Outcome, Pending, Record, Report, Settings, Update, hook_told, mirror, pending_events,
 };
 pub use mirror_config::MirrorConfig;
 pub use network::{Network, Range};
-pub use path::FeedPath;
-pub use pointer::{Comment, Pointer, Publisher};
+pub use pointer::Publisher;
 pub use publish::{
     FeedConfig, KeyChange, Lookalike, PublishOptions, PublishReport, Published, change_keys,
     publish, seconds, zones_of_feed,
@@ -102,5 +100,4 @@ pub use rollback::{accept, release, rollback};
 pub use state::{Event, Failure, Held, RefusedUpdate, Seen, State, Totals};
 pub use time::{duration_text, time_text};
 pub use transport::{Options, Secret, Source, Stop};
-pub use trust::{SeenIndex, Trust};
 pub use watch::{Hook, Schedule, notify};

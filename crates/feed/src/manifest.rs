@@ -27,7 +27,7 @@ pub(crate) const INDEX_LIMIT: u64 = 1 << 20;
 
 /// What a publisher says of a zone, at one issue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Manifest {
+pub(crate) struct Manifest {
     /// The format; 1.
     pub format: u32,
     /// The zone.
@@ -79,7 +79,7 @@ pub struct Manifest {
 
 /// A snapshot in the folder `s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// The serial that it holds, at or below the manifest's.
     pub serial: u64,
     /// Length of the file.
@@ -90,7 +90,7 @@ pub struct Snapshot {
 
 /// The delta index in the folder `l`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeltaIndexFile {
+pub(crate) struct DeltaIndexFile {
     /// The issue it was made for.
     pub issue: u64,
     /// The oldest serial that it leads from.
@@ -103,7 +103,7 @@ pub struct DeltaIndexFile {
 
 /// Deltas that are older than those in the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeltaIndex {
+pub(crate) struct DeltaIndex {
     /// The format; 1.
     pub format: u32,
     /// The zone.
@@ -115,6 +115,8 @@ pub struct DeltaIndex {
 }
 
 /// What people are told about a zone.
+///
+/// See the example of [`FeedConfig`](crate::FeedConfig).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Texts {
@@ -133,6 +135,8 @@ pub struct Texts {
 }
 
 /// That and why a zone is given up.
+///
+/// See the example of [`Health`](crate::Health).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retired {
     /// Since when, seconds since 1970.
@@ -143,7 +147,7 @@ pub struct Retired {
 
 /// The zones of a feed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Index {
+pub(crate) struct Index {
     /// The format; 1.
     pub format: u32,
     /// Who publishes.
@@ -166,7 +170,7 @@ pub struct Index {
 
 /// A zone in the index.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct IndexZone {
+pub(crate) struct IndexZone {
     /// Its name.
     pub zone: Zone,
     /// What people are told about it.
@@ -201,26 +205,26 @@ fn check_text(text: &str) -> Result<(), &'static str> {
 
 impl Snapshot {
     /// Where the file is.
-    pub fn path(&self, zone: &ZoneName) -> FeedPath {
+    pub(crate) fn path(&self, zone: &ZoneName) -> FeedPath {
         FeedPath::snapshot(zone, self.serial, self.hash)
     }
 }
 
 impl DeltaIndexFile {
     /// Where the file is.
-    pub fn path(&self, zone: &ZoneName) -> FeedPath {
+    pub(crate) fn path(&self, zone: &ZoneName) -> FeedPath {
         FeedPath::delta_index(zone, self.issue, self.hash)
     }
 }
 
 impl Manifest {
     /// The bytes of the file.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         to_bytes(self)
     }
 
     /// The comment of the pointer to these bytes.
-    pub fn comment(&self, bytes: &[u8]) -> Comment {
+    pub(crate) fn comment(&self, bytes: &[u8]) -> Comment {
         Comment {
             zone: Some(ZoneLine {
                 zone: self.zone.0.clone(),
@@ -239,7 +243,11 @@ impl Manifest {
     ///
     /// # Errors
     /// Another format, fields that cannot be, fields that differ from the comment.
-    pub fn read(path: &FeedPath, bytes: &[u8], comment: &Comment) -> Result<Manifest, Error> {
+    pub(crate) fn read(
+        path: &FeedPath,
+        bytes: &[u8],
+        comment: &Comment,
+    ) -> Result<Manifest, Error> {
         let manifest: Manifest = from_bytes(path, bytes)?;
         let bad = |what: &str| Err(bad_manifest(path, what));
         if manifest.comment(bytes) != *comment {
@@ -268,7 +276,7 @@ impl Manifest {
 
 impl DeltaIndex {
     /// The bytes of the file.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         to_bytes(self)
     }
 
@@ -276,7 +284,11 @@ impl DeltaIndex {
     ///
     /// # Errors
     /// Another format, zone or session, or deltas that do not lead forward.
-    pub fn read(path: &FeedPath, bytes: &[u8], manifest: &Manifest) -> Result<DeltaIndex, Error> {
+    pub(crate) fn read(
+        path: &FeedPath,
+        bytes: &[u8],
+        manifest: &Manifest,
+    ) -> Result<DeltaIndex, Error> {
         let delta_index: DeltaIndex = from_bytes(path, bytes)?;
         if (&delta_index.zone, delta_index.session) != (&manifest.zone, manifest.session) {
             return Err(bad_manifest(path, "of another zone or session"));
@@ -294,12 +306,12 @@ impl DeltaIndex {
 
 impl Index {
     /// The bytes of the file.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         to_bytes(self)
     }
 
     /// The comment of the pointer to these bytes.
-    pub fn comment(&self, bytes: &[u8]) -> Comment {
+    pub(crate) fn comment(&self, bytes: &[u8]) -> Comment {
         Comment {
             zone: None,
             publisher: self.publisher.clone(),
@@ -313,7 +325,7 @@ impl Index {
     ///
     /// # Errors
     /// Another format, fields that differ from the comment.
-    pub fn read(path: &FeedPath, bytes: &[u8], comment: &Comment) -> Result<Index, Error> {
+    pub(crate) fn read(path: &FeedPath, bytes: &[u8], comment: &Comment) -> Result<Index, Error> {
         let index: Index = from_bytes(path, bytes)?;
         if index.comment(bytes) != *comment {
             return Err(bad_manifest(

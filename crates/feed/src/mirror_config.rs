@@ -19,6 +19,16 @@ use crate::toml_file;
 /// shrink = 0.5
 /// never = ["192.0.2.0/24", "2001:db8::/48"]     # our own mail servers
 /// ```
+///
+/// ```
+/// use rblmap_feed::{MirrorConfig, Network};
+/// let dir = tempfile::tempdir()?;
+/// let path = dir.path().join("mirror.toml");
+/// std::fs::write(&path, "hook = [\"/bin/true\"]\n[guards]\nnever = [\"192.0.2.0/24\"]\n")?;
+/// let config = MirrorConfig::read(&path)?;
+/// assert_eq!(config.guards.never, [Network::parse("192.0.2.0/24").unwrap()]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MirrorConfig {

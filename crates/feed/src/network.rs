@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 
 /// A network in CIDR notation, or one address.
+///
+/// See the example of [`Network::parse`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Network {
@@ -16,6 +18,8 @@ pub enum Network {
 }
 
 /// Addresses from the first to the last.
+///
+/// See the example of [`accept`](crate::accept).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range(pub IpAddr, pub IpAddr);
 

@@ -10,7 +10,7 @@ use crate::error::Error;
 
 /// A file of a feed, relative to its root.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FeedPath(String);
+pub(crate) struct FeedPath(String);
 
 /// The pointer to the list of zones.
 pub(crate) const INDEX_POINTER: &str = "index.minisig";
@@ -36,47 +36,47 @@ pub(crate) fn allowed(zone: &ZoneName) -> Result<(), Error> {
 
 impl FeedPath {
     /// `index.minisig`.
-    pub fn index_pointer() -> FeedPath {
+    pub(crate) fn index_pointer() -> FeedPath {
         FeedPath(INDEX_POINTER.to_owned())
     }
 
     /// `i/<issue>-<hash>.json`.
-    pub fn index(issue: u64, hash: FileHash) -> FeedPath {
+    pub(crate) fn index(issue: u64, hash: FileHash) -> FeedPath {
         FeedPath(format!("i/{issue}-{hash}.json"))
     }
 
     /// `ZONE/current.minisig`.
-    pub fn pointer(zone: &ZoneName) -> FeedPath {
+    pub(crate) fn pointer(zone: &ZoneName) -> FeedPath {
         FeedPath(format!("{zone}/current.minisig"))
     }
 
     /// `ZONE/m/<issue>-<hash>.json`.
-    pub fn manifest(zone: &ZoneName, issue: u64, hash: FileHash) -> FeedPath {
+    pub(crate) fn manifest(zone: &ZoneName, issue: u64, hash: FileHash) -> FeedPath {
         FeedPath(format!("{zone}/m/{issue}-{hash}.json"))
     }
 
     /// `ZONE/l/<issue>-<hash>.json`.
-    pub fn delta_index(zone: &ZoneName, issue: u64, hash: FileHash) -> FeedPath {
+    pub(crate) fn delta_index(zone: &ZoneName, issue: u64, hash: FileHash) -> FeedPath {
         FeedPath(format!("{zone}/l/{issue}-{hash}.json"))
     }
 
     /// `ZONE/s/<serial>-<hash>.rbs`.
-    pub fn snapshot(zone: &ZoneName, serial: u64, hash: FileHash) -> FeedPath {
+    pub(crate) fn snapshot(zone: &ZoneName, serial: u64, hash: FileHash) -> FeedPath {
         FeedPath(format!("{zone}/s/{serial}-{hash}.rbs"))
     }
 
     /// `ZONE/d/<from>-<to>-<hash>.rbd`.
-    pub fn delta(zone: &ZoneName, from: u64, to: u64, hash: FileHash) -> FeedPath {
+    pub(crate) fn delta(zone: &ZoneName, from: u64, to: u64, hash: FileHash) -> FeedPath {
         FeedPath(format!("{zone}/d/{from}-{to}-{hash}.rbd"))
     }
 
     /// `ZONE/ZONE.rbl`: the image itself, for those who fetch it with bare rsync.
-    pub fn image(zone: &ZoneName) -> FeedPath {
+    pub(crate) fn image(zone: &ZoneName) -> FeedPath {
         FeedPath(format!("{zone}/{zone}.rbl"))
     }
 
     /// The name as text, with `/` between folders.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -26,7 +26,7 @@ const COMMENT_LIMIT: usize = 1024;
 /// rblmap publisher=ops issue=2 expires=4 i/2-<hash>.json
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Comment {
+pub(crate) struct Comment {
     /// Zone, session and serial; none for the index.
     pub zone: Option<ZoneLine>,
     /// Who publishes.
@@ -41,7 +41,7 @@ pub struct Comment {
 
 /// What the pointer of a zone says beside that of the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ZoneLine {
+pub(crate) struct ZoneLine {
     /// The zone.
     pub zone: ZoneName,
     /// The line of serials.
@@ -51,15 +51,20 @@ pub struct ZoneLine {
 }
 
 /// The name of a publisher: 1 to 64 bytes of letters, digits, `.`, `-` and `_`.
+///
+/// ```
+/// use rblmap_feed::Publisher;
+/// assert_eq!(Publisher::parse("ops").unwrap().as_str(), "ops");
+/// assert!(Publisher::parse("two words").is_none());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Publisher(String);
 
 /// A pointer as fetched.
 #[derive(Clone)]
-pub struct Pointer {
+pub(crate) struct Pointer {
     path: FeedPath,
-    text: String,
     signature: Signature,
     comment: Comment,
 }
@@ -106,7 +111,7 @@ impl fmt::Display for Publisher {
 
 impl Comment {
     /// The file that the pointer points to.
-    pub fn target(&self) -> FeedPath {
+    pub(crate) fn target(&self) -> FeedPath {
         match &self.zone {
             Some(line) => FeedPath::manifest(&line.zone, self.issue, self.hash),
             None => FeedPath::index(self.issue, self.hash),
@@ -182,7 +187,7 @@ impl Pointer {
     ///
     /// # Errors
     /// A file that is no pointer, or one of the wrong zone.
-    pub fn read(path: &FeedPath, bytes: &[u8]) -> Result<Pointer, Error> {
+    pub(crate) fn read(path: &FeedPath, bytes: &[u8]) -> Result<Pointer, Error> {
         let bad = |what| Error::Pointer {
             path: path.to_string(),
             what,
@@ -197,7 +202,6 @@ impl Pointer {
         let comment = comment.ok_or_else(|| bad("its trusted comment is not that of a pointer"))?;
         Ok(Pointer {
             path: path.clone(),
-            text: text.to_owned(),
             signature,
             comment,
         })
@@ -209,13 +213,8 @@ impl Pointer {
     }
 
     /// What the comment says; to be believed after [`Pointer::verify`] alone.
-    pub fn comment(&self) -> &Comment {
+    pub(crate) fn comment(&self) -> &Comment {
         &self.comment
-    }
-
-    /// The bytes of the file.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.text.as_bytes()
     }
 
     /// Compares `bytes` with the hash in the comment, and the signature with the keys; gives the
@@ -223,7 +222,7 @@ impl Pointer {
     ///
     /// # Errors
     /// Other bytes; no key among them that signed this, prehashed.
-    pub fn verify<'k>(
+    pub(crate) fn verify<'k>(
         &self,
         bytes: &[u8],
         keys: impl IntoIterator<Item = &'k PublicKey>,

@@ -49,6 +49,8 @@ impl RelayState {
 }
 
 /// How to relay.
+///
+/// See the example of [`relay`].
 #[derive(Debug, Clone)]
 pub struct RelaySettings {
     /// Where the feed is served.
@@ -77,6 +79,8 @@ impl RelaySettings {
 }
 
 /// What a run of a relay brought.
+///
+/// See the example of [`relay`].
 #[derive(Debug, Default)]
 pub struct Relayed {
     /// Zones whose pointer moved.
@@ -97,6 +101,22 @@ const MARGIN: u64 = 1 << 20;
 /// not keep the others, and its tree then leads where it led. A delta that the source does not have
 /// keeps the pointer only where no way leads around it: mirrors take the snapshot instead. It is told,
 /// and asked for again in each run.
+///
+/// ```
+/// # use rblmap_feed::{PublishOptions, SigningKey, keygen, publish};
+/// use rblmap_feed::{RelaySettings, Source, read_public, relay};
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// # let now = 1_790_000_000;
+/// # let keys = keygen(&dir.join("ops"), None)?;
+/// # let key = SigningKey::read(&keys.online, None)?;
+/// # publish(&dir.join("feed"), &["testdata/three.rbl".into()], &key, &PublishOptions::default(), now)?;
+/// let source = Source::Local(dir.join("feed"));
+/// let settings = RelaySettings::new(source, read_public(&keys.public)?);
+/// let relayed = relay(&settings, &dir.join("relay"), now)?;
+/// assert_eq!((relayed.zones, relayed.failed.len()), (1, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// What concerns all zones: a folder that cannot be written or is locked by another run, a source

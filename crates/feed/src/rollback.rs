@@ -26,6 +26,34 @@ struct Decided {
 /// Puts the image before in place of the one that runs, and holds it there: the mirror goes on
 /// looking, but does not change it until it is released. Gives the serial of the image.
 ///
+/// ```
+/// # use rblmap_feed::{Folder, PublishOptions, Settings, SigningKey, Source};
+/// # use rblmap_feed::{keygen, mirror, publish, read_public};
+/// use std::time::Duration;
+/// use rblmap_feed::{release, rollback};
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// # let now = 1_790_000_000;
+/// # let keys = keygen(&dir.join("ops"), None)?;
+/// # let key = SigningKey::read(&keys.online, None)?;
+/// # let folder = Folder::new(dir.join("mirror"));
+/// # let settings = Settings::new(vec![Source::Local(dir.join("feed"))], read_public(&keys.public)?);
+/// # let next = rblmap_image::decode(&rblmap::Image::read("testdata/three.rbl")?)?;
+/// # let mut next = next.into_draft();
+/// # next.zone_mut(&rblmap::NameKey::ROOT).v4.clear();
+/// # let next = rblmap_image::encode(&next.finish()?, Default::default())?;
+/// # std::fs::write(dir.join("next.rbl"), next)?;
+/// # for (image, now) in [("testdata/three.rbl".into(), now), (dir.join("next.rbl"), now + 60)] {
+/// #     publish(&dir.join("feed"), &[image], &key, &PublishOptions::default(), now)?;
+/// #     mirror(&folder, &settings, now)?;
+/// # }
+/// let zone = "ops.example".parse()?;
+/// assert_eq!(rollback(&folder, &zone, now + 120, Duration::ZERO)?, 1);
+/// // The mirror leaves the image of serial 1 in place, until:
+/// release(&folder, &zone, Duration::ZERO)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// No image before; a folder that cannot be written or is locked by another run.
 pub fn rollback(folder: &Folder, zone: &ZoneName, now: u64, wait: Duration) -> Result<u64, Error> {
@@ -70,6 +98,8 @@ pub fn rollback(folder: &Folder, zone: &ZoneName, now: u64, wait: Duration) -> R
 
 /// Lets the mirror go on from the image that a rollback holds, with its next run.
 ///
+/// See the example of [`rollback`].
+///
 /// # Errors
 /// An image that is not held; a folder that cannot be written or is locked by another run.
 pub fn release(folder: &Folder, zone: &ZoneName, wait: Duration) -> Result<(), Error> {
@@ -83,6 +113,34 @@ pub fn release(folder: &Folder, zone: &ZoneName, wait: Duration) -> Result<(), E
 
 /// Takes the update that a guard refused as it is, with the next run: this one as a whole, and no
 /// other. `id` is the id that the refusal names, or at least its first 12 digits. Ends a hold, too.
+///
+/// ```
+/// # use rblmap_feed::{Folder, PublishOptions, Settings, SigningKey, Source};
+/// # use rblmap_feed::{keygen, publish, read_public};
+/// use std::time::Duration;
+/// use rblmap_feed::{Class, Error, Network, Outcome, Refusal, accept, mirror};
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// # let now = 1_790_000_000;
+/// # let keys = keygen(&dir.join("ops"), None)?;
+/// # let key = SigningKey::read(&keys.online, None)?;
+/// # publish(&dir.join("feed"), &["testdata/three.rbl".into()], &key, &PublishOptions::default(), now)?;
+/// # let folder = Folder::new(dir.join("mirror"));
+/// # let sources = vec![Source::Local(dir.join("feed"))];
+/// let mut settings = Settings::new(sources, read_public(&keys.public)?);
+/// settings.guards.never = vec![Network::parse("192.0.2.0/24").ok_or("a network")?];
+/// let reports = mirror(&folder, &settings, now)?;
+/// let error = reports[0].result.as_ref().unwrap_err();
+/// assert_eq!(error.class(), Class::Guard);
+/// let Error::Refused { zone, refusal, id } = error else { panic!("{error}") };
+/// let Refusal::Never { range, .. } = &**refusal else { panic!("{refusal}") };
+/// assert_eq!(range.0.to_string(), "192.0.2.1");
+///
+/// accept(&folder, zone, id, Duration::ZERO)?;
+/// let reports = mirror(&folder, &settings, now + 60)?;
+/// assert!(matches!(reports[0].result, Ok(Outcome::Updated(_))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// An id that is not that of the refused update; a folder that cannot be written or is locked by

@@ -16,6 +16,8 @@ use crate::manifest::{Retired, Texts};
 use crate::pointer::Publisher;
 
 /// What is remembered of a zone.
+///
+/// See the example of [`Health`](crate::Health).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
@@ -59,6 +61,8 @@ pub struct State {
 }
 
 /// The last manifest that was followed.
+///
+/// See the example of [`Health`](crate::Health).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Seen {
     /// Who publishes.
@@ -100,6 +104,8 @@ pub struct Seen {
 }
 
 /// That an image was rolled back.
+///
+/// See the example of [`Health`](crate::Health).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Held {
     /// Since when, seconds since 1970.
@@ -109,6 +115,8 @@ pub struct Held {
 }
 
 /// An update that a guard refused: as a whole, so that nothing else passes for it.
+///
+/// See the example of [`Health`](crate::Health).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RefusedUpdate {
     /// When first, seconds since 1970.
@@ -126,6 +134,8 @@ pub struct RefusedUpdate {
 }
 
 /// A failure that goes on.
+///
+/// See the example of [`Health`](crate::Health).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
     /// Since when, seconds since 1970.
@@ -137,6 +147,8 @@ pub struct Failure {
 }
 
 /// What a hook is told.
+///
+/// See the example of [`Hook`](crate::Hook).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// `updated`, `refused` or `retired`.
@@ -166,6 +178,8 @@ pub struct Whole {
 }
 
 /// Counters that only rise.
+///
+/// See the example of [`Health`](crate::Health).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Totals {

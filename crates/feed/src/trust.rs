@@ -19,7 +19,7 @@ use crate::state::{self, Failure};
 
 /// What is remembered of a feed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Trust {
+pub(crate) struct Trust {
     /// Whom to trust.
     pub keys: KeySet,
     /// The keys of all key files that were given for it.
@@ -38,7 +38,7 @@ pub struct Trust {
 
 /// The last index that was followed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SeenIndex {
+pub(crate) struct SeenIndex {
     /// Who publishes.
     pub publisher: Publisher,
     /// The issue.

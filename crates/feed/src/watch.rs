@@ -22,6 +22,15 @@ const MOST: u64 = 6 * 3600;
 const FAILING: u64 = 900;
 
 /// When which zone is looked at: each has its own pace, so one that fails does not slow the others.
+///
+/// ```
+/// use rblmap_feed::Schedule;
+/// # let (reports, now) = (Vec::new(), 1_790_000_000);
+/// let mut schedule = Schedule::default();
+/// let skip = schedule.not_due(now); // for `Settings::skip`, before a run of the mirror
+/// let wait = schedule.next(&reports, now); // with the reports of the run
+/// assert!(skip.is_empty() && wait > 0);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Schedule {
     zones: BTreeMap<ZoneName, Turn>,
@@ -94,6 +103,10 @@ fn went_well(report: &Report) -> bool {
 
 /// Tells systemd, if it started us, how we are (`sd_notify(3)`): `READY=1`, `STATUS=…`,
 /// `WATCHDOG=1`, `STOPPING=1`. Where nobody listens, nothing happens.
+///
+/// ```
+/// rblmap_feed::notify("STATUS=3 zones are current");
+/// ```
 pub fn notify(message: &str) {
     let Some(path) = std::env::var_os("NOTIFY_SOCKET") else {
         return;
@@ -112,6 +125,30 @@ pub fn notify(message: &str) {
 }
 
 /// A program that is run after an update.
+///
+/// ```
+/// # use rblmap_feed::{Folder, PublishOptions, Settings, SigningKey, Source};
+/// # use rblmap_feed::{keygen, publish, read_public};
+/// use std::time::Duration;
+/// use rblmap_feed::{Hook, hook_told, mirror, pending_events};
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// # let now = 1_790_000_000;
+/// # let keys = keygen(&dir.join("ops"), None)?;
+/// # let key = SigningKey::read(&keys.online, None)?;
+/// # publish(&dir.join("feed"), &["testdata/three.rbl".into()], &key, &PublishOptions::default(), now)?;
+/// # let folder = Folder::new(dir.join("mirror"));
+/// # let settings = Settings::new(vec![Source::Local(dir.join("feed"))], read_public(&keys.public)?);
+/// let hook = Hook { command: vec!["true".to_owned()], limit: Duration::from_secs(60) };
+/// mirror(&folder, &settings, now)?;
+/// for pending in pending_events(&folder, &settings)? {
+///     assert_eq!((pending.event.outcome.as_str(), pending.event.serial), ("updated", 1));
+///     let error = hook.run(&pending);
+///     hook_told(&folder, &pending, error)?;
+/// }
+/// assert!(pending_events(&folder, &settings)?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
     /// Program and arguments; no shell.

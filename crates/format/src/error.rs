@@ -3,6 +3,12 @@
 use std::fmt;
 
 /// Content with more of something than the format has room for.
+///
+/// ```
+/// use rblmap_format::error::u32_of;
+/// let error = u32_of("bytes of names", 1 << 33).unwrap_err();
+/// assert_eq!((error.what, error.limit), ("bytes of names", u32::MAX.into()));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLarge {
     /// What there is too much of.

@@ -33,6 +33,11 @@ pub struct NameKey {
 }
 
 /// Why a text is no domain name.
+///
+/// ```
+/// use rblmap_format::{NameError, NameKey};
+/// assert_eq!(NameKey::parse(&[b'a'; 64]), Err(NameError::LabelTooLong));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NameError {

@@ -1,6 +1,13 @@
 //! The bytes of a section before they have a place in a file: new ones, and some of another image.
 
 /// Bytes that lie in several places, some of them in another image.
+///
+/// ```
+/// use rblmap_format::pieces::{Piece, Pieces};
+/// let order = vec![Piece::New(3), Piece::Other(b" as it was "), Piece::New(2)];
+/// let pieces = Pieces::new(b"newer".to_vec(), order);
+/// assert_eq!(pieces.iter().collect::<Vec<_>>().concat(), b"new as it was er");
+/// ```
 pub struct Pieces<'a> {
     /// Those that are new, one after the other.
     new: Vec<u8>,
@@ -8,6 +15,8 @@ pub struct Pieces<'a> {
 }
 
 /// A part of [`Pieces`].
+///
+/// See the example of [`Pieces`].
 pub enum Piece<'a> {
     /// The next so many of the new bytes.
     New(usize),

@@ -6,6 +6,14 @@ use crate::name::NameKey;
 ///
 /// `A` is `u32` for IPv4 and `u128` for IPv6, in host order: 192.0.2.1 is `0xc000_0201`.
 /// Ends are included so that the whole space (0/0, ::/0) has a run like any other.
+///
+/// ```
+/// use rblmap_format::{Address, Run, ValueId};
+/// let value = ValueId::from_rank(0).unwrap(); // the first value of an image, which stores it as 1
+/// assert_eq!(value.get(), 1);
+/// let run = Run { start: 0xc000_0200_u32, end: 0xc000_02ff, value };
+/// assert_eq!(run.end.to_ip().to_string(), "192.0.2.255");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Run<A> {
     /// First address.
@@ -27,6 +35,8 @@ impl<A: Copy + Ord> Run<A> {
 /// Names a value among those of one image or content: 1 for the first in byte order.
 ///
 /// Ids mean nothing outside the image or content they come from.
+///
+/// See the example of [`Run`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ValueId(std::num::NonZeroU32);
 
@@ -55,6 +65,8 @@ impl ValueId {
 }
 
 /// A name rule: what a name is listed with, or what the names below it are listed with.
+///
+/// See the example of [`SortedNames`](crate::names::sorted::SortedNames).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NameRule {
     /// The name has no rule of its own: the rule of the longest name above it holds.
@@ -95,6 +107,8 @@ impl NameRule {
 }
 
 /// A name that has a rule for itself or for the names below it.
+///
+/// See the example of [`SortedNames`](crate::names::sorted::SortedNames).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NamePoint<'a> {
     /// The name, as [`crate::NameKey::as_bytes`] gives it.
@@ -106,6 +120,19 @@ pub struct NamePoint<'a> {
 }
 
 /// What a list says of one name: the rule for the name itself, and that for the names below it.
+///
+/// ```
+/// use rblmap_format::{NameRule, NameRules};
+/// # let image = rblmap::Image::read("testdata/three.rbl")?;
+/// for NameRules { key, exact, below } in image.base().names() {
+///     match (exact, below) {
+///         (NameRule::Value(id), _) => println!("{key} is listed with value {}", id.get()),
+///         (_, NameRule::Value(id)) => println!("what is below {key} has value {}", id.get()),
+///         _ => println!("{key} is an exception"),
+///     }
+/// }
+/// # Ok::<(), rblmap::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NameRules {
     /// The name.

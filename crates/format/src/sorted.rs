@@ -13,6 +13,15 @@ use crate::simd::prefetch;
 use crate::trace::{Step, value};
 
 /// One sorted section, cut into its parts.
+///
+/// ```
+/// use rblmap_format::sorted::{Sorted, write};
+/// use rblmap_format::{Run, ValueId};
+/// let value = ValueId::from_rank(0).unwrap();
+/// let (section, parameter) = write(&[Run { start: 5_u32, end: 9, value }], 1);
+/// let sorted = Sorted::new::<u32>(&section, parameter, 1).expect("long enough");
+/// assert_eq!([4_u32, 5, 9, 10].map(|address| sorted.lookup(address)), [0, 1, 1, 0]);
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Sorted<'a> {
     top_bits: u32,

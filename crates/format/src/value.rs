@@ -18,12 +18,29 @@ pub const MAX_LITERAL: usize = 255;
 /// The records of one value, in place.
 ///
 /// Iterating stops at the first byte that is no record, so damaged bytes give fewer records.
+///
+/// ```
+/// use rblmap_format::record::{KEY, LOOPBACK_A, TEXT};
+/// use rblmap_format::{Key, Part, TextBuf, Value};
+///
+/// let bytes = [LOOPBACK_A | TEXT, 2, 6, 4, b's', b'e', b'e', b' ', KEY];
+/// let record = Value::new(&bytes).records().next().ok_or("no record")?;
+/// assert_eq!(record.a, Some([127, 0, 0, 2].into()));
+/// let template = record.template.ok_or("no text")?;
+/// assert!(template.parts().eq([Part::Literal(b"see "), Part::Key]));
+/// let mut text = TextBuf::new();
+/// template.render(&Key::V4(0xc000_0201), &mut text);
+/// assert_eq!(text.as_bytes(), b"see 192.0.2.1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Value<'a> {
     bytes: &'a [u8],
 }
 
 /// One record of a value: an A record, a TXT template, or both.
+///
+/// See the example of [`Value`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawRecord<'a> {
     /// The A record.
@@ -33,12 +50,16 @@ pub struct RawRecord<'a> {
 }
 
 /// A text with places for the key, in place.
+///
+/// See the example of [`Value`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Template<'a> {
     bytes: &'a [u8],
 }
 
 /// A part of a template.
+///
+/// See the example of [`Value`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part<'a> {
     /// These bytes, 1 to 254.
@@ -167,6 +188,8 @@ impl<'a> Template<'a> {
 }
 
 /// The listed thing that a text may name.
+///
+/// See the example of [`Value`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key<'a> {
     /// The IPv4 address asked for.
@@ -232,6 +255,8 @@ fn print_v6(address: u128, out: &mut impl fmt::Write) -> fmt::Result {
 }
 
 /// A rendered text: at most [`MAX_LITERAL`] bytes, without heap memory.
+///
+/// See the example of [`Value`].
 #[derive(Clone, Copy)]
 pub struct TextBuf {
     bytes: [u8; MAX_LITERAL],

@@ -7,6 +7,14 @@ use crate::bytes::u32_at;
 use crate::error::{TooLarge, u32_of};
 
 /// What the section says of one zone.
+///
+/// ```
+/// use rblmap_format::zones::{ZoneRecord, write};
+/// let section = write(&[ZoneRecord { key: b"", expires: 1_800_000_000, flags: 0, facts: b"" }])?;
+/// assert_eq!(ZoneRecord::read(&section, 0).map(|base| base.expires), Some(1_800_000_000));
+/// assert!(ZoneRecord::read(&section, 1).is_none());
+/// # Ok::<(), rblmap_format::TooLarge>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ZoneRecord<'a> {
     /// The name relative to the image's base, as [`crate::NameKey::as_bytes`] gives it.

@@ -9,6 +9,8 @@ use crate::error::Error;
 use crate::key::Scope;
 
 /// One difference between two images.
+///
+/// See the example of [`changes`].
 #[derive(Debug, Clone, Copy)]
 pub struct Change<'a> {
     /// The zone, [`NameKey::ROOT`] for the base.
@@ -22,6 +24,8 @@ pub struct Change<'a> {
 }
 
 /// What a change is about.
+///
+/// See the example of [`changes`].
 #[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -32,6 +36,8 @@ pub enum Place {
 }
 
 /// What an image says of a network or a name.
+///
+/// See the example of [`changes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Says<'a> {
     /// Nothing of its own. Of a name: the names above it rule.
@@ -44,6 +50,19 @@ pub enum Says<'a> {
 
 /// Gives `see` every difference: zone by zone, IPv4 and IPv6 networks in order, then names. Linear in
 /// both images; nothing is held in memory but the numbers of their values.
+///
+/// ```
+/// use rblmap_history::{Place, Says, changes};
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
+/// let mut listed = Vec::new();
+/// changes(None, &image, |change| {
+///     if let (Place::Network(network), Says::Value(_)) = (change.place, change.is) {
+///         listed.push(network.to_string());
+///     }
+/// })?;
+/// assert_eq!(listed, ["192.0.2.1/32", "2001:db8::/32"]);
+/// # Ok::<(), rblmap_history::Error>(())
+/// ```
 ///
 /// # Errors
 /// Images whose zones cannot be read.

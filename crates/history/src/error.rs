@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 /// What went wrong, and with which file.
+///
+/// See the example of [`Segment::read`](crate::Segment::read).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

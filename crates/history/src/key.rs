@@ -6,6 +6,8 @@ use ipnet::IpNet;
 use rblmap::NameKey;
 
 /// Which names a name speaks of.
+///
+/// See the example of [`History`](crate::History).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// The name alone.

@@ -16,12 +16,16 @@ use crate::retention::Retention;
 use crate::segment::{Said, Segment, Step, Version, Writer, merge};
 
 /// A folder of segments. One writer at a time: the caller holds a lock of its own.
+///
+/// See the example of [the crate](crate).
 #[derive(Debug, Clone)]
 pub struct Log {
     folder: PathBuf,
 }
 
 /// What an update added to a log.
+///
+/// See the example of [`History`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Appended {
     /// How many networks and names changed.

@@ -11,6 +11,8 @@ use crate::key::{self, Decoded, Scope};
 use crate::segment::{Said, Segment, Step, Version};
 
 /// What is asked about.
+///
+/// See the example of [`History`].
 #[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
@@ -23,6 +25,8 @@ pub enum Subject {
 }
 
 /// One change that the subject saw.
+///
+/// See the example of [`History`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event<'h> {
     /// The content that it came with.
@@ -38,6 +42,8 @@ pub struct Event<'h> {
 }
 
 /// Contents of which nothing is known.
+///
+/// See the example of [`History`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
     /// The last content before.
@@ -47,6 +53,30 @@ pub struct Gap {
 }
 
 /// A log, open for questions.
+///
+/// ```
+/// use rblmap::{Image, NameKey};
+/// use rblmap_history::{Log, Place, Retention, Says, Scope, Subject};
+///
+/// let dir = tempfile::tempdir()?;
+/// let log = Log::new(dir.path().join("ops.example.history"));
+/// # let old = rblmap_content::Draft::new("ops.example".parse()?).finish()?;
+/// # let old = rblmap_image::encode(&old, rblmap_image::Stamp { serial: 0, created: 0 })?;
+/// # let old = Image::from_vec(old)?;
+/// let image = Image::read("testdata/three.rbl")?;
+/// let appended = log.append(Some(&old), &image, 1_700_000_000, &Retention::default())?;
+/// assert!(appended.changes > 0 && appended.failed.is_empty());
+///
+/// let history = log.open()?;
+/// assert!(history.gaps().is_empty());
+/// assert_eq!(history.last().map(|version| version.serial), Some(image.serial()));
+/// for event in history.events(&NameKey::ROOT, &Subject::Name(NameKey::parse(b"mail.example")?)) {
+///     if let (Place::Name(name, Scope::Exact), Says::Value(_)) = (event.place, event.is) {
+///         println!("{name} is listed since {}", event.time);
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct History {
     segments: Vec<Segment>,

@@ -2,6 +2,8 @@
 
 /// How long a history is kept. Whole segments go, the oldest first, so more than asked for may
 /// stay.
+///
+/// See the example of [`Retention::parse`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// So many seconds; 0 for no history at all.

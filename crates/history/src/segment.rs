@@ -20,6 +20,8 @@ pub use version::Version;
 pub(crate) use write::{Part, Writer, merge};
 
 /// A segment in memory, whose bytes were found to be whole.
+///
+/// See the example of [`Segment::read`].
 #[derive(Debug)]
 pub struct Segment {
     path: PathBuf,
@@ -43,6 +45,12 @@ impl AsRef<[u8]> for Slice {
 
 impl Segment {
     /// Reads a segment and compares it with its hash. Linear in its bytes.
+    ///
+    /// ```
+    /// use rblmap_history::{Error, Segment};
+    /// let missing = Segment::read("no/such.segment".as_ref());
+    /// assert!(matches!(missing, Err(Error::Read { .. })));
+    /// ```
     ///
     /// # Errors
     /// A file that cannot be read, is no segment, is of a newer version, or is damaged.

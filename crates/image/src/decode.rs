@@ -7,6 +7,8 @@ use crate::edited::{V4Image, list_of};
 use crate::error::Error;
 
 /// Content of which the IPv4 runs of large zones stay in an image, with edits over them.
+///
+/// See the example of [`edited`].
 pub type EditedContent<'a> = Content<V4Image<'a>>;
 
 /// Reads all that an image says. The result is in normal form whatever the image holds;
@@ -45,6 +47,15 @@ pub fn edited(image: &Image) -> Result<EditedContent<'_>, Error> {
 
 /// As [`edited`], but nothing is copied from the image when the content is encoded: for whoever wants
 /// to know whether the image is what its content is written as.
+///
+/// ```
+/// use rblmap_image::{Layout, Stamp, decode_in_place, encode_with};
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
+/// let content = decode_in_place(&image)?;
+/// let stamp = Stamp { serial: image.serial(), created: image.created() };
+/// assert_eq!(encode_with(&content, stamp, Layout::of(&image))?, image.as_bytes());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// As for [`decode`].

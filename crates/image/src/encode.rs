@@ -35,6 +35,8 @@ pub fn encode<V4: V4Source>(content: &Content<V4>, stamp: Stamp) -> Result<Vec<u
 }
 
 /// What may be left out of an image.
+///
+/// See the example of [`encode_with`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     /// Whether large zones have the order of their names: for dumps and updates without sorting,
@@ -83,6 +85,15 @@ pub fn encode_with<V4: V4Source>(
 
 /// As [`encode_with`], for whoever has computed the content's id already; `id` is what
 /// [`Content::id`] gives.
+///
+/// ```
+/// # use rblmap_content::Draft;
+/// # use rblmap_image::{Layout, Stamp, encode, encode_named};
+/// let content = Draft::new("ops.example".parse()?).finish()?;
+/// let bytes = encode_named(&content, content.id(), Stamp::default(), Layout::default())?;
+/// assert_eq!(bytes, encode(&content, Stamp::default())?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// As for [`encode`].

@@ -1,6 +1,15 @@
 //! What can go wrong while an image is made or read back.
 
 /// Why there is no image, or no content of one.
+///
+/// ```
+/// use rblmap_image::{Error, decode};
+/// let damaged = rblmap::Image::from_vec(vec![0; 100]).map_err(Error::from);
+/// let image = rblmap::Image::read("testdata/three.rbl").map_err(Error::from)?;
+/// assert!(matches!(damaged, Err(Error::Image(_))));
+/// decode(&image)?; // Error::NotNormal and Error::Content tell of an image that rblmap did not write
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -12,6 +12,8 @@ const READINGS: usize = 2001;
 const STEPS: u64 = 10;
 
 /// What the clock of this machine can tell.
+///
+/// See the example of [the crate](crate).
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     /// Nanoseconds between two readings with nothing in between, the median.
@@ -58,7 +60,7 @@ impl Clock {
 }
 
 /// Nanoseconds that this thread has run.
-pub fn thread_time() -> u64 {
+pub(crate) fn thread_time() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     nanos(time.tv_sec, time.tv_nsec)
 }
@@ -73,6 +75,8 @@ pub(crate) fn nanos_since(start: Instant) -> u64 {
 }
 
 /// The processors that this process may run on, by number.
+///
+/// See the example of [`pin`].
 pub fn processors() -> Vec<usize> {
     let Ok(allowed) = sched_getaffinity(None) else {
         return vec![0];
@@ -82,6 +86,17 @@ pub fn processors() -> Vec<usize> {
 }
 
 /// Keeps this thread on one processor; whether the system let it.
+///
+/// ```
+/// use rblmap_measure::{fence, pin, processors, stay};
+/// for processor in processors() {
+///     println!("may run on {processor}: {}", pin(processor));
+/// }
+/// println!("stays there: {}", stay());
+/// let start = std::time::Instant::now();
+/// fence(); // what is loaded behind it is not loaded before
+/// println!("{:?}", start.elapsed());
+/// ```
 pub fn pin(processor: usize) -> bool {
     let mut one = CpuSet::new();
     one.set(processor);
@@ -89,12 +104,16 @@ pub fn pin(processor: usize) -> bool {
 }
 
 /// Keeps this thread on the processor that it runs on, if the system lets it.
+///
+/// See the example of [`pin`].
 pub fn stay() -> bool {
     pin(sched_getcpu())
 }
 
 /// Waits until all earlier loads have ended and starts none after it before, so that no branch
 /// predictor runs ahead to the next query. What it takes itself is in every figure.
+///
+/// See the example of [`pin`].
 #[inline(always)]
 pub fn fence() {
     #[cfg(target_arch = "x86_64")]

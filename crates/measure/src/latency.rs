@@ -14,6 +14,8 @@ const DIGITS: u8 = 3;
 
 /// The distribution of single accesses, each timed for itself, in nanoseconds of wall time less what
 /// reading the clock costs. In it is what a caller sees: interrupts and other processes, too.
+///
+/// See the example of [the crate](crate).
 #[derive(Debug, Clone)]
 pub struct Latencies {
     histogram: Histogram<u64>,

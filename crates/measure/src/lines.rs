@@ -3,6 +3,8 @@
 use rblmap_format::prefetch;
 
 /// The 64-byte lines of an image's mapping.
+///
+/// See the example of [the crate](crate).
 #[derive(Clone, Copy)]
 pub struct Lines<'a> {
     lines: &'a [[u8; 64]],

@@ -13,6 +13,8 @@ const TIMES: usize = 24;
 
 /// Times of a fixed piece of arithmetic that reads no memory, taken between measurements, and how long
 /// the thread that measured was kept from running.
+///
+/// See the example of [the crate](crate).
 #[derive(Debug, Clone, Default)]
 pub struct Noise {
     taken: Vec<u64>,

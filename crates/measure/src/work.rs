@@ -24,12 +24,16 @@ const OTHER_WORK: usize = 48 << 20;
 
 /// What else a machine does, between what is timed: memory to write to, so that caches and address
 /// translations hold something else.
+///
+/// See the example of [the crate](crate).
 pub struct OtherWork {
     memory: RefCell<Vec<u64>>,
     effort: Effort,
 }
 
 /// How much is done for one figure.
+///
+/// See the example of [the crate](crate).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effort {
     /// How often queries are timed together, each time after other work.

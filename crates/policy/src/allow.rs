@@ -13,7 +13,7 @@ use crate::mode::Look;
 
 /// Networks and names that are allowed, each with the place where it is written.
 #[derive(Debug, Clone, Default)]
-pub struct Allow {
+pub(crate) struct Allow {
     /// By prefix length in IPv6 terms and the address with the bits after it zero.
     networks: HashMap<(u8, u128), Place>,
     /// The prefix lengths that there are, the longest first.
@@ -23,6 +23,8 @@ pub struct Allow {
 }
 
 /// Where an exception is written: `FILE:LINE`.
+///
+/// See the example of [`Policy`](crate::Policy).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowed {
     /// The file.

@@ -3,6 +3,16 @@
 use crate::policy::Policy;
 
 /// Which zones a question is for.
+///
+/// ```
+/// use std::path::Path;
+/// use rblmap_policy::{Choice, Policy};
+/// let text = "[[zone]]\nname = \"ops.example\"\nfrom = \"testdata/three.rbl\"\n";
+/// let policy = Policy::parse(text, Path::new("mail.toml"), "mx.example.net")?;
+/// assert!(Choice::Named("ops.example").is_known(&policy));
+/// assert!(!Choice::Named("ops.example+dul.example").is_known(&policy));
+/// # Ok::<(), rblmap_policy::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Choice<'a> {
     /// All of the policy.

@@ -13,6 +13,8 @@ use crate::score::Score;
 use crate::zones::Trouble;
 
 /// What is done with a message.
+///
+/// See the example of [`Decider`](crate::Decider).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Action {
     /// Nothing: it is not listed, or the sum is below every threshold.
@@ -64,6 +66,8 @@ impl Action {
 }
 
 /// A listing that counts.
+///
+/// See the example of [`Decider`](crate::Decider).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
     /// The index of the zone in the policy.
@@ -83,6 +87,8 @@ pub struct Hit {
 }
 
 /// Why a listed client is not treated as the zones say.
+///
+/// See the example of [`Decider`](crate::Decider).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Because {
     /// It is on an allow-list.
@@ -102,6 +108,8 @@ pub enum Because {
 }
 
 /// What was decided, and why.
+///
+/// See the example of [`Decider`](crate::Decider).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Decision {
     /// What is done.

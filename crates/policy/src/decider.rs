@@ -13,6 +13,38 @@ use crate::request::{Request, host_name};
 use crate::zones::{Current, ZoneReader};
 
 /// The function that every adapter calls, with one thread's hold on the images.
+///
+/// ```
+/// use std::path::Path;
+/// use std::sync::Arc;
+/// use rblmap_policy::{Action, Because, Decider, Look, Policy, Request, Score};
+///
+/// let text = r#"
+/// score = { reject = 5 }
+/// [[zone]]
+/// name = "ops.example"
+/// from = "testdata/three.rbl"
+/// mode = "reject"
+/// weight = 7
+/// [exempt]
+/// recipients = ["postmaster"]
+/// "#;
+/// let policy = Arc::new(Policy::parse(text, Path::new("mail.toml"), "mx.example.net")?);
+/// policy.look();
+/// let mut decider = Decider::new(&policy); // one for each thread
+///
+/// let mut request = Request::of_client("192.0.2.1");
+/// request.recipient = "bob@isp.example";
+/// let decision = decider.decide(&request, 1_700_000_000);
+/// assert_eq!((decision.action, decision.score), (Action::Reject, Score::from_thousandths(7000)));
+/// assert_eq!((decision.hits[0].look, decision.hits[0].zone), (Look::Client, 0));
+///
+/// request.recipient = "postmaster@isp.example";
+/// let decision = decider.decide(&request, 1_700_000_000);
+/// assert_eq!(decision.action, Action::Exempt);
+/// assert!(matches!(decision.because, Some(Because::Recipient(_))));
+/// # Ok::<(), rblmap_policy::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Decider {
     policy: Arc<Policy>,

@@ -47,7 +47,7 @@ mod request;
 mod score;
 mod zones;
 
-pub use allow::{Allow, Allowed};
+pub use allow::Allowed;
 pub use choice::Choice;
 pub use client::client_address;
 pub use codes::Codes;
@@ -56,10 +56,10 @@ pub use decider::Decider;
 pub use error::Error;
 pub use listen::{Ent, Listen, ListenAddress, ListenOn, UnixAddress};
 pub use logfmt::log_line;
-pub use mode::{Look, Mode, OnTrouble};
+pub use mode::{Look, Mode};
 pub use policy::{Policy, ZonePolicy};
 pub use recipients::Recipients;
-pub use reply::{MAX_REPLY, ReplyTemplate};
+
 pub use request::Request;
 pub use score::Score;
 pub use zones::{Current, Facts, FollowedZone, Health, Trouble, ZoneReader};

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// The listeners of the file's table `[listen]`. Every list may be empty.
+///
+/// See the example of [`Policy`](crate::Policy).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Listen {
     /// Postfix's policy delegation.
@@ -45,6 +47,8 @@ pub(crate) const DEFAULT_DNS_RATE: u32 = 1000;
 pub(crate) const DEFAULT_DNS_TCP_CLIENTS: u32 = 128;
 
 /// How DNS answers for an empty non-terminal (RFC 8020).
+///
+/// See the example of [`Policy`](crate::Policy).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ent {
@@ -56,6 +60,8 @@ pub enum Ent {
 }
 
 /// One listener, and the line of the file that names it.
+///
+/// See the example of [`Policy`](crate::Policy).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenOn {
     /// Where.
@@ -65,6 +71,8 @@ pub struct ListenOn {
 }
 
 /// Where a listener waits.
+///
+/// See the example of [`ListenAddress::parse`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ListenAddress {
     /// A unix socket.
@@ -74,6 +82,8 @@ pub enum ListenAddress {
 }
 
 /// A unix socket's path, and who may use it.
+///
+/// See the example of [`Policy`](crate::Policy).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UnixAddress {
     /// Where the socket is made.

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 
 /// What a zone may do to mail, the weakest first.
+///
+/// See the example of [`Policy`](crate::Policy).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -38,6 +40,8 @@ impl Mode {
 }
 
 /// What of a client is looked up, in the order in which it is.
+///
+/// See the example of [`Decider`](crate::Decider).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Look {
@@ -69,7 +73,7 @@ impl Look {
 /// What happens to mail while a zone that could refuse it has no opinion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum OnTrouble {
+pub(crate) enum OnTrouble {
     /// The zone does not count.
     #[default]
     Open,

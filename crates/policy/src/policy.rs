@@ -19,6 +19,31 @@ use crate::score::Score;
 use crate::zones::FollowedZone;
 
 /// What a mail host decides, as its file says.
+///
+/// ```
+/// use std::path::Path;
+/// use rblmap_policy::{Ent, ListenAddress, Mode, Policy};
+///
+/// let text = r#"
+/// [listen]
+/// policy = ["unix:/run/rblmap/policy?mode=666"]
+/// [[zone]]
+/// name = "ops.example"
+/// from = "testdata/three.rbl"
+/// mode = "reject"
+/// [[allow]]
+/// networks = ["192.0.2.0/24"]
+/// "#;
+/// let policy = Policy::parse(text, Path::new("mail.toml"), "mx.example.net")?;
+/// assert_eq!(policy.zones[0].mode, Mode::Reject);
+/// assert_eq!(policy.allows_address([192, 0, 2, 1].into()).map(|at| at.line), Some(9));
+///
+/// let listen = &policy.listen;
+/// assert_eq!((listen.policy[0].line, listen.ent), (3, Ent::Nxdomain));
+/// let ListenAddress::Unix(unix) = &listen.policy[0].address else { panic!("a unix socket") };
+/// assert_eq!((unix.path.as_path(), unix.mode), (Path::new("/run/rblmap/policy"), 0o666));
+/// # Ok::<(), rblmap_policy::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Policy {
     /// The file.
@@ -38,6 +63,8 @@ pub struct Policy {
 }
 
 /// One zone, and what its listings count for.
+///
+/// See the example of [`Policy`].
 #[derive(Debug)]
 pub struct ZonePolicy {
     /// Where its image comes from.

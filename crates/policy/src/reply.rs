@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::mode::Look;
 
 /// The longest reply, without CRLF: 512 octets with it (RFC 5321 section 4.5.3.1.5).
-pub const MAX_REPLY: usize = 510;
+pub(crate) const MAX_REPLY: usize = 510;
 
 /// A reply with places for what is known of a listing:
 ///
@@ -24,7 +24,7 @@ pub const MAX_REPLY: usize = 510;
 ///
 /// What stands in a URL is escaped for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReplyTemplate {
+pub(crate) struct ReplyTemplate {
     parts: Vec<Part>,
 }
 
@@ -59,7 +59,7 @@ impl ReplyTemplate {
     ///
     /// # Errors
     /// The place that is not known, in words.
-    pub fn parse(text: &str) -> Result<ReplyTemplate, String> {
+    pub(crate) fn parse(text: &str) -> Result<ReplyTemplate, String> {
         let mut parts = Vec::new();
         let mut literal = String::new();
         let mut word = String::new();

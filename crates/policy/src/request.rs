@@ -6,6 +6,8 @@ use crate::choice::Choice;
 use crate::client::client_address;
 
 /// One question: a client, what it said, and whom it writes to. What is not known is empty.
+///
+/// See the example of [`Decider`](crate::Decider).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Request<'a> {
     /// The client's address, IPv4 where it is a mapped one.

@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rblmap::{Freshness, Image, ImageSet, Live, NameKey};
 
 /// Why a zone has no opinion now.
+///
+/// See the example of [`FollowedZone`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Trouble {
     /// There is no image yet.
@@ -51,6 +53,8 @@ impl Trouble {
 }
 
 /// How a zone stands at one time.
+///
+/// See the example of [`FollowedZone`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Health {
     /// Why it has no opinion, if it has none.
@@ -66,6 +70,22 @@ pub struct Health {
 }
 
 /// A zone of the configuration, and where its image comes from. Shared by all threads.
+///
+/// ```
+/// use std::sync::Arc;
+/// use rblmap_policy::{FollowedZone, Trouble};
+///
+/// let now = 1_700_000_000;
+/// let zone = Arc::new(FollowedZone::new("ops.example", "testdata/three.rbl".as_ref()));
+/// let mut reader = zone.reader(); // one for each thread
+/// assert_eq!(reader.current(now).err(), Some(Trouble::Missing));
+///
+/// zone.look(); // in a thread that may wait for the disk
+/// let current = reader.current(now).expect("an image is there now");
+/// assert!(current.zone.lookup([192, 0, 2, 1]).is_listed());
+/// assert!(current.facts.names && !current.stale);
+/// assert_eq!(zone.health(now).trouble, None);
+/// ```
 #[derive(Debug)]
 pub struct FollowedZone {
     name: String,
@@ -272,6 +292,8 @@ struct Place {
 }
 
 /// One thread's hold on a zone.
+///
+/// See the example of [`FollowedZone`].
 #[derive(Debug)]
 pub struct ZoneReader {
     zone: Arc<FollowedZone>,
@@ -297,6 +319,8 @@ enum Held {
 }
 
 /// What is asked once of each image.
+///
+/// See the example of [`FollowedZone`].
 #[derive(Debug, Clone, Copy)]
 pub struct Facts {
     /// Whether the zone holds names, so that names are worth looking up.
@@ -307,6 +331,8 @@ pub struct Facts {
 }
 
 /// An image that answers now.
+///
+/// See the example of [`FollowedZone`].
 #[derive(Debug, Clone, Copy)]
 pub struct Current<'r> {
     /// The image.

@@ -11,6 +11,17 @@ use rblmap_format::{Key, RawRecord, TextBuf};
 ///
 /// Usually there is one. An address may be listed by its own run, as the IPv4 address inside a
 /// 6to4 one (RFC 3056), and by a name that spells it backwards. Holds no heap memory.
+///
+/// ```
+/// use rblmap::{Image, TextBuf};
+/// let image = Image::read("testdata/three.rbl")?;
+/// let mut text = TextBuf::new();
+/// for record in image.base().lookup([192, 0, 2, 1]).records() {
+///     let said = record.txt(&mut text).map(String::from_utf8_lossy);
+///     println!("{:?}: {:?} {said:?}", record.key(), record.a());
+/// }
+/// # Ok::<(), rblmap::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Answer<'a> {
     image: &'a Image,
@@ -125,6 +136,8 @@ impl fmt::Display for Reply<'_> {
 }
 
 /// One record of an answer.
+///
+/// See the example of [`Answer`].
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
     raw: RawRecord<'a>,

@@ -24,6 +24,8 @@ pub struct Error {
 }
 
 /// What kind of thing is wrong.
+///
+/// See the example of [`Error`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {

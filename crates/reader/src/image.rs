@@ -13,6 +13,8 @@ use rblmap_format::bytes::{array_at, u16_at, u32_at, u64_at};
 use rblmap_format::sections::{self as layout, SECTION_LEN, kind};
 
 /// A block list image: what a zone and its subzones say.
+///
+/// See the example of [`Image::read`].
 #[derive(Debug)]
 pub struct Image {
     data: Data,

@@ -147,6 +147,8 @@ fn prefetch_v4(zones: &[Zone<'_>], address: u32) {
 }
 
 /// The answers of the zones of an [`ImageSet`].
+///
+/// See the example of [`ImageSet`].
 #[derive(Debug, Clone)]
 pub struct Answers<'a> {
     zones: std::slice::Iter<'a, Zone<'a>>,

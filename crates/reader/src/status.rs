@@ -15,6 +15,8 @@ use rblmap_format::bytes::u64_at;
 
 /// Whether the data of a zone still counts, at a time that the caller names. What is worse is
 /// greater: answers count while it is less than [`Freshness::Expired`].
+///
+/// See the example of [`StatusPage`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]

@@ -56,6 +56,8 @@ pub enum Query {
 }
 
 /// Why a text asks for nothing.
+///
+/// See the example of [`Name`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum QueryError {

@@ -64,6 +64,16 @@ impl Image {
 }
 
 /// The root over header (with the root itself zero), section table and digests.
+///
+/// ```
+/// use rblmap_format::sections::{HEADER_LEN, SECTION_LEN, kind};
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
+/// let table_end = HEADER_LEN + image.sections().len() * SECTION_LEN;
+/// let digests = image.sections().find(|section| section.kind == kind::DIGESTS);
+/// let digests = &image.as_bytes()[digests.expect("images have them").offset as usize..];
+/// assert_eq!(rblmap::root_digest(image.as_bytes(), table_end, digests), Some(image.root()));
+/// # Ok::<(), rblmap::Error>(())
+/// ```
 pub fn root(image: &[u8], table_end: usize, digests: &[u8]) -> Option<[u8; 32]> {
     let mut hasher = blake3::Hasher::new_derive_key(layout::ROOT_CONTEXT);
     hasher.update(image.get(..layout::ROOT_AT)?);

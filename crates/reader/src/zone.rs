@@ -18,6 +18,8 @@ use rblmap_format::{NameRules, Run, ValueId};
 /// One zone of an image, ready to answer.
 ///
 /// Getting a zone costs a few dozen nanoseconds; keep it while you look up.
+///
+/// See the example of [`Zone::lookup`].
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub struct Zone<'a> {

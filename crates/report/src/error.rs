@@ -4,6 +4,12 @@ use std::io;
 use std::path::PathBuf;
 
 /// What went wrong, and with what.
+///
+/// ```
+/// use rblmap_report::{Error, Tally, partial};
+/// let error = partial::read(b"no partial count", &Tally::new()).unwrap_err();
+/// assert!(matches!(error, Error::Foreign { .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

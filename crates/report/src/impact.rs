@@ -18,6 +18,8 @@ use crate::tally::{ClientCounts, Tally};
 pub const MAX_LISTS: usize = 64;
 
 /// A list to ask.
+///
+/// See the example of [`Impact`].
 #[derive(Debug, Clone)]
 pub struct List<'i> {
     /// What the report calls it; each list has a name of its own.
@@ -29,6 +31,8 @@ pub struct List<'i> {
 }
 
 /// What is asked.
+///
+/// See the example of [`Impact`].
 #[derive(Debug)]
 pub struct Question<'q, 'i> {
     /// The lists, at most [`MAX_LISTS`].
@@ -44,6 +48,27 @@ pub struct Question<'q, 'i> {
 }
 
 /// What lists would have done. Its fields are those of `rblmap impact --json`.
+///
+/// ```
+/// use rblmap_policy::Score;
+/// use rblmap_report::{Impact, List, Own, Question, Tally};
+///
+/// let tally = Tally::new();
+/// let mut counting = tally.counting();
+/// counting.line(b"192.0.2.1"); // an address alone is a client that connected
+/// counting.line(b"198.51.100.7");
+/// counting.finish();
+///
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
+/// let list = List { name: "ops.example".to_owned(), zone: image.base(), weight: Score::ONE };
+/// let own = Own::new(["198.51.100.0/24".parse()?]);
+/// let question = Question { lists: &[list], own: &own, ..Question::default() };
+/// let impact = Impact::of(tally, question)?;
+/// assert_eq!((impact.clients, impact.apart.own), (1, 1));
+/// assert_eq!(impact.zones["ops.example"].only_here, 1);
+/// assert_eq!(impact.top_networks[0].network.to_string(), "192.0.2.0/24");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, Serialize, PartialEq, Eq)]
 pub struct Impact {
     /// All lines of the logs.
@@ -93,6 +118,8 @@ pub struct Impact {
 }
 
 /// What is left out of the counts.
+///
+/// See the example of [`Impact`].
 #[derive(Debug, Clone, Copy, Default, Serialize, PartialEq, Eq)]
 pub struct Apart {
     /// Lines of clients who logged in.
@@ -106,6 +133,8 @@ pub struct Apart {
 }
 
 /// Counts of the clients that a list lists.
+///
+/// See the example of [`Impact`].
 #[derive(Debug, Clone, Copy, Default, Serialize, PartialEq, Eq)]
 pub struct ZoneCounts {
     /// How many clients.
@@ -119,6 +148,8 @@ pub struct ZoneCounts {
 }
 
 /// A network of listed clients.
+///
+/// See the example of [`Impact`].
 #[derive(Debug, Clone, Copy, Serialize, PartialEq, Eq)]
 pub struct Network {
     /// A /24, or a /48 of IPv6.

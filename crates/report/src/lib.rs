@@ -1,7 +1,7 @@
 //! What a block list would have done to the mail of yesterday's log, and what it looks like.
 //!
-//! [`log`] reads lines of mail logs, [`Tally`] counts them by client, and [`Impact`] asks images
-//! about the clients. Counting comes first and needs no image, so the counts of many machines can be
+//! [`Tally`] reads lines of mail logs and counts them by client, and [`Impact`] asks images about the
+//! clients. Counting comes first and needs no image, so the counts of many machines can be
 //! added up ([`partial`]) before any list is asked, and any number of lists costs little more than
 //! one. Nothing is estimated.
 //!
@@ -27,7 +27,7 @@ pub mod html;
 mod impact;
 pub mod input;
 mod labels;
-pub mod log;
+mod log;
 mod mailboxes;
 pub mod map;
 mod network;

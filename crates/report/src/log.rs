@@ -1,15 +1,5 @@
 //! Lines of mail logs: which client a line is about, and what happened to it.
 //!
-//! ```
-//! use rblmap_report::log::{self, Event, Line, What};
-//!
-//! let line = b"Nov 28 17:45:19 mx postfix/smtpd[4711]: connect from a.example[192.0.2.1]";
-//! let event = Event { client: "192.0.2.1".parse()?, what: What::Connect };
-//! assert_eq!(log::read(line), Line::Event(event));
-//! assert_eq!(log::read(b"no line of any log"), Line::Unread);
-//! # Ok::<(), std::net::AddrParseError>(())
-//! ```
-//!
 //! A line is read by itself: nothing is remembered from one to the next, so logs may be cut at any
 //! line and read in any order. What belongs together (OpenSMTPD's sessions) is put together where
 //! lines are counted.
@@ -27,7 +17,7 @@ mod sendmail;
 mod syslog;
 
 use journal::Inside;
-pub use line::{Apart, Event, Line, Step, What};
+pub(crate) use line::{Apart, Event, Line, Step, What};
 pub(crate) use recipient::{Mail, read as read_mail};
 use syslog::Tagged;
 
@@ -36,7 +26,7 @@ const PREFIX_LIMIT: usize = 96;
 
 /// Reads a line, which must be without its newline. Linear in its length.
 #[inline]
-pub fn read(line: &[u8]) -> Line {
+pub(crate) fn read(line: &[u8]) -> Line {
     if let Some(tagged) = Tagged::find(line) {
         return of_program(tagged);
     }

@@ -29,6 +29,8 @@ use crate::labels::Labels;
 use cells::Cells;
 
 /// What the colours say.
+///
+/// See the example of [`Map`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum By {
     /// How many addresses are listed.
@@ -52,6 +54,8 @@ pub struct Beside<'i> {
 }
 
 /// What is drawn, and how.
+///
+/// See the example of [`Map`].
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// The network that fills the picture; its length is even.
@@ -76,6 +80,8 @@ impl Default for Settings {
 }
 
 /// A row of the table beside the picture.
+///
+/// See the example of [`Map`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableRow {
     /// A 256th of what is drawn, a /8 of the whole; with labels, the label, `-` for none.
@@ -96,6 +102,16 @@ pub(crate) struct Legend {
 }
 
 /// A picture, before it is written.
+///
+/// ```
+/// use rblmap_report::map::{By, Map, Settings};
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
+/// let settings = Settings { size: 64, by: By::Code, ..Settings::default() };
+/// let map = Map::new(&image, None, &settings)?;
+/// assert_eq!((map.rows()[0].network.as_str(), map.rows()[0].listed), ("192.0.0.0/8", 1));
+/// assert!(map.png()?.starts_with(b"\x89PNG") && map.svg()?.starts_with("<svg"));
+/// # Ok::<(), rblmap_report::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Map {
     settings: Settings,

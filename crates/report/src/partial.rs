@@ -30,6 +30,8 @@ use crate::error::Error;
 use crate::tally::{Session, Sums, Tally, Totals};
 
 /// How a partial count is written.
+///
+/// See the example of [the module](crate::partial).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// Sorted and packed with zstd: 3 to 6 bytes a client.

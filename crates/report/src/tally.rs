@@ -23,6 +23,8 @@ use shard::Shard;
 pub(crate) use shard::{Doubled, Plain, Row, Sums};
 
 /// What was counted, of lines without regard to clients.
+///
+/// See the example of [`Tally`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     /// All lines.
@@ -40,6 +42,8 @@ pub struct Totals {
 }
 
 /// A line of no known kind.
+///
+/// See the example of [`Tally`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnreadLine {
     /// Which log, in the order in which they were given.
@@ -51,6 +55,21 @@ pub struct UnreadLine {
 }
 
 /// The counts of all clients. Any number of threads count into one tally; each has a [`Counting`].
+///
+/// ```
+/// use rblmap_report::Tally;
+/// let tally = Tally::new();
+/// let mut counting = tally.counting(); // one for each thread
+/// counting.line(b"Nov 28 17:45:19 mx postfix/smtpd[1]: connect from a.example[192.0.2.1]");
+/// counting.line(b"nonsense");
+/// counting.finish();
+/// assert_eq!(tally.unread()[0].text, b"nonsense");
+/// let mut connections = 0;
+/// let totals = tally.into_clients(|clients| {
+///     connections += clients.iter().map(|client| client.connections).sum::<u64>();
+/// });
+/// assert_eq!((totals.lines, totals.unread, connections), (2, 1, 1));
+/// ```
 #[derive(Debug)]
 pub struct Tally {
     /// IPv4 clients by their first octet, and last all IPv6 clients.
@@ -63,6 +82,8 @@ pub struct Tally {
 }
 
 /// Counts the lines of one part of a log, in their order.
+///
+/// See the example of [`Tally`].
 #[derive(Debug)]
 pub struct Counting<'t> {
     tally: &'t Tally,

@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 /// What ended the server.
+///
+/// See the example of [`serve`](crate::serve).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -23,6 +23,12 @@ use crate::wire::opensmtpd::{Line, read};
 
 /// Speaks with OpenSMTPD on standard input and output until the input ends.
 ///
+/// ```no_run
+/// // OpenSMTPD starts this process, and speaks with it on standard input and output.
+/// rblmap_serve::filter_opensmtpd("/etc/rblmap/mail.toml".as_ref())?;
+/// # Ok::<(), rblmap_serve::Error>(())
+/// ```
+///
 /// # Errors
 /// No thread can be started.
 pub fn filter_opensmtpd(config: &Path) -> Result<(), Error> {

@@ -36,7 +36,7 @@ mod session;
 mod shared;
 mod signals;
 mod table;
-pub mod wire;
+mod wire;
 
 pub use error::Error;
 pub use filter::filter_opensmtpd;

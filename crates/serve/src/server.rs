@@ -25,6 +25,8 @@ use crate::signals::Signals;
 use crate::table::{FIRST_CONNECTION, Table};
 
 /// How the server is started.
+///
+/// See the example of [`serve`].
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The policy file.
@@ -34,6 +36,17 @@ pub struct Options {
 }
 
 /// Serves until SIGTERM or SIGINT.
+///
+/// ```no_run
+/// use rblmap_serve::{Error, Options, serve};
+///
+/// let options = Options { config: "/etc/rblmap/mail.toml".into(), allow_root: false };
+/// match serve(&options) {
+///     Err(Error::Root) => eprintln!("start me as a user without rights"),
+///     ended => ended?,
+/// }
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Errors
 /// A policy that cannot be used, rights of root without [`Options::allow_root`], a listener that
@@ -52,6 +65,10 @@ pub fn serve(options: &Options) -> Result<(), Error> {
 }
 
 /// This machine's name, for policies that do not name the host.
+///
+/// ```
+/// println!("replies name {}", rblmap_serve::host_name());
+/// ```
 pub fn host_name() -> String {
     rustix::system::uname()
         .nodename()

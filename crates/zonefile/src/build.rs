@@ -31,6 +31,8 @@ use crate::test_points;
 use crate::warning::{Class, Warning};
 
 /// What came of the sources.
+///
+/// See the example of [`build`].
 #[derive(Debug)]
 pub struct Built {
     /// What the zone says.
@@ -44,6 +46,8 @@ pub struct Built {
 }
 
 /// How much was read.
+///
+/// See the example of [`build_text`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Lines of all sources.

@@ -1,6 +1,8 @@
 //! The types of datasets: how the files of a spec are read.
 
 /// How the files of a dataset are read.
+///
+/// See the example of [`Spec`](crate::Spec).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DatasetType {
@@ -194,6 +196,13 @@ impl DatasetType {
 }
 
 /// An option that says how sources are read.
+///
+/// ```
+/// use rblmap_zonefile::{DatasetType, SourceOption};
+/// assert_eq!(SourceOption::JsonKey.flag(), "--json-key");
+/// assert!(DatasetType::Json.reads(SourceOption::JsonKey));
+/// assert!(!DatasetType::Plain.reads(SourceOption::JsonKey));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SourceOption {
     /// `--names`

@@ -27,6 +27,8 @@ pub use lists::{ListFormat, write_list};
 pub use loss::{Loss, Omitted};
 
 /// A zone file and the zone that it is for.
+///
+/// See the example of [`zone_files`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZoneFile {
     /// The zone of its spec; the type is `combined`.

@@ -8,6 +8,16 @@ use crate::dataset_type::DatasetType;
 use crate::warning::Class;
 
 /// Why there is no content. Every variant means bad input, exit code 3 of the command.
+///
+/// ```
+/// use rblmap_zonefile::{Error, Options, build_text};
+/// let spec = "ops.example:generic:ops.zone".parse()?;
+/// let error = build_text(&spec, "spam 5x A 127.0.0.2\n", &Options::default()).unwrap_err();
+/// assert!(matches!(&error, Error::Refused { line: 1, .. }));
+/// let (class, file, line) = error.refusal().expect("it is a line that rbldnsd refuses");
+/// assert_eq!((class.as_str(), file, line), ("bad-ttl", "ops.zone".as_ref(), 1));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

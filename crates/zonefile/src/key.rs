@@ -173,6 +173,8 @@ pub(crate) fn push_exactly(piece: &mut Piece<'_>, key: Key, value: Said) {
 }
 
 /// A key that is asked for: one address, or one name.
+///
+/// See the example of [`asked_key`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 pub enum AskedKey {
@@ -219,6 +221,8 @@ pub fn asked_key(text: &[u8]) -> Result<AskedKey, &'static str> {
 }
 
 /// A key of a list, with all that it covers.
+///
+/// See the example of [`listed_key`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 pub enum ListedKey {

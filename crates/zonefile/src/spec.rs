@@ -79,6 +79,26 @@ impl FromStr for Spec {
 }
 
 /// How sources are read. [`Options::default`] reads as rbldnsd does without options.
+///
+/// ```
+/// use rblmap_zonefile::{Check, CsvOptions, Limits, NameScope, Options, PlainOptions, Reading};
+/// use rblmap_zonefile::{Class, Column, JsonOptions, build_text};
+///
+/// let options = Options {
+///     check: Some(Check { widest_v4: 16, ..Check::default() }),
+///     reading: Reading {
+///         plain: PlainOptions { names: NameScope::Both, ..PlainOptions::default() },
+///         csv: CsvOptions { column: Some(Column::Name("ip".to_owned())), ..CsvOptions::default() },
+///         json: JsonOptions { keys: vec!["prefixes[].ip_prefix".to_owned()], text: None },
+///         ..Reading::default()
+///     },
+///     limits: Limits { entries: 1_000_000, ..Limits::default() },
+///     ..Options::default()
+/// };
+/// let built = build_text(&"ops.example:plain:list.txt".parse()?, "20.0.0.0/8\n", &options)?;
+/// assert_eq!(built.warnings[0].class, Class::Wide);
+/// # Ok::<(), rblmap_zonefile::Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The time that `$TIMESTAMP` is compared with, in seconds since 1970.
@@ -98,6 +118,8 @@ pub struct Options {
 }
 
 /// Limits of the lint.
+///
+/// See the example of [`Options`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Check {
     /// The prefix length of the widest IPv4 network that is not remarked upon.
@@ -116,6 +138,8 @@ impl Default for Check {
 }
 
 /// How the lines of sources are read.
+///
+/// See the example of [`Options`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reading {
     /// Mask host bits off instead of skipping the line (`-e` of rbldnsd).
@@ -131,6 +155,8 @@ pub struct Reading {
 }
 
 /// How our own types are read.
+///
+/// See the example of [`Options`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlainOptions {
     /// What a name without `*.` or `.` before it lists.
@@ -167,6 +193,8 @@ impl Default for PlainOptions {
 }
 
 /// A column of a row.
+///
+/// See the example of [`Options`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Column {
     /// By its place, from 1.
@@ -195,6 +223,8 @@ impl FromStr for Column {
 }
 
 /// The columns of `csv`.
+///
+/// See the example of [`Options`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CsvOptions {
     /// The column of the keys; the first one if not given.
@@ -219,6 +249,8 @@ impl Default for CsvOptions {
 }
 
 /// What a name lists: itself, the names below it, or both.
+///
+/// See the example of [`Options`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum NameScope {
     /// The name alone.
@@ -246,6 +278,8 @@ impl FromStr for NameScope {
 }
 
 /// Where JSON has its keys and texts.
+///
+/// See the example of [`Options`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonOptions {
     /// Paths of the fields that hold keys, such as `ip` or `prefixes[].ip_prefix`; every one that a
@@ -265,6 +299,8 @@ impl Default for JsonOptions {
 }
 
 /// What is too much: a build ends with an error there.
+///
+/// See the example of [`Options`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of one source, decompressed.

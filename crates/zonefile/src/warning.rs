@@ -5,6 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// One remark about one line of a source.
+///
+/// ```
+/// use rblmap_zonefile::{Class, Options, build_text};
+/// let spec = "ops.example:plain:list.txt".parse()?;
+/// let built = build_text(&spec, "192.0.2.1\n192.0.2.999\n", &Options::default())?;
+/// let warning = &built.warnings[0];
+/// assert_eq!((warning.line, warning.class), (2, Class::BadAddress));
+/// assert!(warning.to_string().starts_with("list.txt:2: not an address"));
+/// # Ok::<(), rblmap_zonefile::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// The source.
@@ -82,6 +92,8 @@ pub(crate) fn excerpt(what: &[u8], then: &str) -> Box<str> {
 macro_rules! classes {
     ($($name:ident $text:literal $ours:literal $message:literal;)*) => {
         /// The kinds of warnings; `docs/zonefile.md` tells what each means.
+        ///
+        /// See the example of [`Warning`].
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Class {

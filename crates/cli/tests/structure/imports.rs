@@ -178,7 +178,11 @@ fn beside(path: &[String], module: &Module) -> Vec<String> {
 }
 
 /// Every path that a `use` tree names, with the name it is known by afterwards.
-fn leaves(tree: &UseTree, before: &mut Vec<String>, out: &mut Vec<(Vec<String>, String)>) {
+pub(crate) fn leaves(
+    tree: &UseTree,
+    before: &mut Vec<String>,
+    out: &mut Vec<(Vec<String>, String)>,
+) {
     let mut push = |name: String, known_as: String| {
         let mut path = before.clone();
         if name != "self" || path.is_empty() {

@@ -1,5 +1,6 @@
 //! The shape of the code: how long files and functions are, and which files of a crate import each
 //! other. A newcomer reads a whole file to change one line, and a circle of files has no first one.
+//! And what the libraries show: each type has an example, or a link to one.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,6 +8,8 @@
     reason = "a test may panic"
 )]
 
+mod examples;
+mod face;
 mod imports;
 
 use std::fs;
@@ -15,6 +18,8 @@ use std::path::{Path, PathBuf};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
+use examples::without_example;
+use face::Library;
 use imports::Crate;
 
 const LONGEST_FILE: usize = 600;
@@ -79,6 +84,76 @@ fn a_circle_of_imports_is_found() {
     assert_eq!(Crate::read(folder.path()).circles(), ["a.rs, b.rs"]);
 }
 
+#[test]
+fn all_that_a_library_shows_has_an_example_or_a_link_to_one() {
+    let libraries = libraries();
+    let without = without_example(&libraries);
+    assert!(
+        without.is_empty(),
+        "{} without an example in the doc comment, and without a sentence such as \"See the example \
+         of [`X`].\" that leads to one:\n{}",
+        without.len(),
+        without.join("\n")
+    );
+}
+
+#[test]
+fn a_type_without_an_example_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "lib.rs",
+        "mod a; pub mod b; pub use a::{Shown, Linked, Bare, bare, Same}; pub use other::X;",
+    );
+    write(
+        "a.rs",
+        r#"/// Text.
+/// ```
+/// let one = 1;
+/// ```
+pub struct Shown;
+/// See the example of [`Shown`].
+pub enum Linked {}
+/// See [`Shown`]. This is no example.
+pub struct Bare;
+/// See the example of [`Bare`].
+pub fn bare() {}
+pub struct Hidden;
+/// See the example of [`crate::b::Deep::new`].
+pub type Same = Bare;
+"#,
+    );
+    write(
+        "b.rs",
+        r#"/// ```text
+/// nothing that is compiled
+/// ```
+pub trait Deep {}
+impl Deep {
+    /// ```
+    /// let one = 1;
+    /// ```
+    pub fn new() {}
+}
+pub fn not_at_the_root() {}
+macro_rules! made { () => { /** See the example of [`Linked`]. */ pub enum Made {} } }
+#[cfg(test)]
+mod tests { pub struct OfTests; }
+"#,
+    );
+    let library = Library::read("made", folder.path());
+    assert_eq!(
+        without_example(&[library]),
+        [
+            "made: pub use X",
+            "made::a::Bare",
+            "made::a::bare",
+            "made::b::Deep",
+            "made::b::Made",
+        ]
+    );
+}
+
 struct LongFunctions<'a> {
     file: String,
     found: &'a mut Vec<String>,
@@ -114,6 +189,30 @@ fn crates() -> Vec<PathBuf> {
         .collect();
     crates.sort();
     crates
+}
+
+/// The crates that are used from Rust: those with a `lib.rs` that are not made into a library of
+/// another language.
+fn libraries() -> Vec<Library> {
+    let libraries: Vec<Library> = crates()
+        .iter()
+        .filter(|folder| folder.join("src/lib.rs").exists())
+        .filter_map(|folder| {
+            let manifest: toml::Table = read(&folder.join("Cargo.toml")).parse().unwrap();
+            let library = manifest.get("lib");
+            let kinds = library.and_then(|library| library.get("crate-type"));
+            let is_foreign = kinds
+                .and_then(toml::Value::as_array)
+                .is_some_and(|kinds| kinds.iter().any(|kind| kind.as_str() == Some("cdylib")));
+            let package = manifest["package"]["name"]
+                .as_str()
+                .unwrap()
+                .replace('-', "_");
+            (!is_foreign).then(|| Library::read(&package, &folder.join("src")))
+        })
+        .collect();
+    assert!(libraries.len() > 10, "the libraries were not found");
+    libraries
 }
 
 fn sources() -> Vec<PathBuf> {

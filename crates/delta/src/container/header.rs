@@ -17,6 +17,8 @@ const CHECK_END: usize = CHECK_AT + CHECK;
 const CHECK: usize = 8;
 
 /// Snapshot or delta.
+///
+/// See the example of [`Header`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Content whole.

@@ -15,16 +15,34 @@ pub(crate) const IMAGE_FORMAT: u8 = {
 
 /// The identity of a line of serials (RRDP's `session_id`): a new one tells mirrors to begin from a
 /// snapshot. 0 stands for unpublished.
+///
+/// See the example of [`Header`](crate::Header).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Session(pub u64);
 
 /// The first 8 bytes of a content id: enough that no delta is taken for that of another base by
 /// mistake.
+///
+/// ```
+/// use rblmap_delta::{Header, Kind, Session, diff};
+/// # use rblmap_content::{ContentId, Draft};
+/// # use rblmap_image::{Stamp, encode};
+/// # let content = Draft::new("ops.example".parse()?).finish()?;
+/// # let old = rblmap::Image::from_vec(encode(&content, Stamp { serial: 0, created: 1 })?)?;
+/// # let new = rblmap::Image::read("testdata/three.rbl")?;
+/// let header = Header::read(&diff(&old, &new, Session(1))?)?;
+/// let Kind::Delta { base, .. } = header.kind else { panic!("not a delta") };
+/// assert!(base.matches(&ContentId::from_bytes(old.content_id())));
+/// assert_eq!(header.image.map(|root| root.as_bytes().len()), Some(16));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IdPrefix(pub(crate) [u8; 8]);
 
 /// The first 16 bytes of the root of the digests of an image of the newest format, with the order of
 /// its names: no other bytes have it. Header, content id and all that the image says are under it.
+///
+/// See the example of [`IdPrefix`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ImageRoot(pub(crate) [u8; 16]);
 

@@ -5,6 +5,8 @@ use crate::error::Error;
 /// Limits on what is unpacked. Each is compared before memory is asked for or time is spent.
 ///
 /// Whoever knows how large the result is takes [`Limits::for_image`]: a manifest says so.
+///
+/// See the example of [`Limits::for_image`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of the payload behind zstd, and of the texts and names that come of it.

@@ -31,6 +31,8 @@ pub struct Summary {
 }
 
 /// What changes in a zone.
+///
+/// See the example of [`Summary`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZoneSummary {
     /// Which of the zones of the result, in order of their names; 0 is the base.

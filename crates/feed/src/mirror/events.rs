@@ -57,6 +57,8 @@ fn event(outcome: &str, serial: u64, what: &str) -> Event {
 
 /// The events of zones that a hook is still to be told of.
 ///
+/// See the example of [`Hook`](crate::Hook).
+///
 /// # Errors
 /// A folder that cannot be read.
 pub fn pending_events(folder: &Folder, settings: &Settings) -> Result<Vec<Pending>, Error> {
@@ -75,6 +77,8 @@ pub fn pending_events(folder: &Folder, settings: &Settings) -> Result<Vec<Pendin
 }
 
 /// Takes note of what became of a hook: told once, or tried again in the next run.
+///
+/// See the example of [`Hook`](crate::Hook).
 ///
 /// # Errors
 /// A folder that cannot be written, or that another run does not let go of.

@@ -35,6 +35,8 @@ pub(crate) use sources::records;
 use sources::{Failed, Sources};
 
 /// What to mirror, from where, and how.
+///
+/// See the example of [the crate](crate).
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Where the feed is served; one after the other is tried.
@@ -86,6 +88,8 @@ impl Settings {
 }
 
 /// What became of a zone.
+///
+/// See the example of [`mirror`].
 #[derive(Debug)]
 pub struct Report {
     /// The zone; none if the feed's index could not be had, or of what concerns all.
@@ -100,6 +104,8 @@ pub struct Report {
 }
 
 /// What was done for a zone.
+///
+/// See the example of [`mirror`].
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -132,6 +138,8 @@ pub enum Outcome {
 }
 
 /// A new image in place.
+///
+/// See the example of [`mirror`].
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Update {
     /// Serial of the image before, if there was one.
@@ -165,6 +173,32 @@ pub(crate) struct Run<'a> {
 ///
 /// Each zone has its own report; one that fails does not keep the others. Whatever fails leaves
 /// the image of the zone as it was.
+///
+/// ```
+/// # use rblmap_feed::{Folder, PublishOptions, SigningKey, keygen, publish, read_public};
+/// use rblmap_feed::{Outcome, Settings, Source, mirror};
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// # let now = 1_790_000_000;
+/// # let keys = keygen(&dir.join("ops"), None)?;
+/// # let key = SigningKey::read(&keys.online, None)?;
+/// # publish(&dir.join("feed"), &["testdata/three.rbl".into()], &key, &PublishOptions::default(), now)?;
+/// # let folder = Folder::new(dir.join("mirror"));
+/// let sources = vec![Source::Local(dir.join("feed"))];
+/// let mut settings = Settings::new(sources, read_public(&keys.public)?);
+/// settings.zones = vec!["ops.example".parse()?];
+/// for report in mirror(&folder, &settings, now)? {
+///     let zone = report.zone.ok_or("the index is not asked for")?;
+///     match report.result? {
+///         Outcome::Updated(update) => {
+///             assert_eq!((update.from, update.to, update.snapshot), (None, 1, true));
+///             println!("{zone}: {} bytes from {}", update.bytes, update.source);
+///         }
+///         other => println!("{zone}: {other:?}"),
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// What concerns all zones: the folder, its lock, and a trust that is damaged.
@@ -512,6 +546,8 @@ impl Run<'_> {
 }
 
 /// The event of a zone that a hook has not been told of yet.
+///
+/// See the example of [`Hook`](crate::Hook).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pending {
     /// The zone.

@@ -46,6 +46,8 @@ enum Down {
 }
 
 /// How a source behaved.
+///
+/// See the example of [`Health`](crate::Health).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Record {
     /// Failures since the last success.

@@ -28,6 +28,17 @@ use crate::toml_file;
 /// contact = "mailto:removal@ops.example"
 /// notice = "Moves to feed.example on 1 March"
 /// ```
+///
+/// ```
+/// use rblmap_feed::FeedConfig;
+/// let dir = tempfile::tempdir()?;
+/// let path = dir.path().join("feed.toml");
+/// std::fs::write(&path, "poll = \"5m\"\n[zone.\"ops.example\"]\ntitle = \"Open proxies\"\n")?;
+/// let config = FeedConfig::read(&path)?;
+/// assert_eq!(config.poll, Some(300));
+/// assert_eq!(config.zone["ops.example"].title.as_deref(), Some("Open proxies"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FeedConfig {
@@ -65,6 +76,12 @@ impl FeedConfig {
 }
 
 /// Seconds as `86400`, `90m`, `24h` or `7d`; none of those is no time.
+///
+/// ```
+/// use rblmap_feed::seconds;
+/// assert_eq!(["90", "15m", "7d"].map(seconds), [Some(90), Some(900), Some(604_800)]);
+/// assert_eq!(seconds("soon"), None);
+/// ```
 pub fn seconds(text: &str) -> Option<u64> {
     let units = [("s", 1), ("m", 60), ("h", 3600), ("d", DAY)];
     let found = units

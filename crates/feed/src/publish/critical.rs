@@ -34,6 +34,8 @@ struct Name {
 }
 
 /// A new name that looks like a critical one.
+///
+/// See the example of [`publish`](crate::publish).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Lookalike {
     /// The critical name.

@@ -12,6 +12,8 @@ use super::tree::Tree;
 use super::{Issuer, PublishOptions, PublishReport};
 
 /// What to say of keys.
+///
+/// See the example of [`change_keys`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeyChange {
     /// The key that will sign next. With an online key mirrors wait before they trust it, with the
@@ -23,6 +25,25 @@ pub struct KeyChange {
 
 /// Says something of keys in all manifests of a feed, from now on. A zone whose files are damaged
 /// does not keep the others.
+///
+/// ```
+/// # use rblmap_feed::{PublishOptions, publish};
+/// use rblmap_feed::{KeyChange, Role, SigningKey, change_keys, keygen, read_public};
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// # let (feed, now, options) = (dir.join("feed"), 1_790_000_000, PublishOptions::default());
+/// let old = keygen(&dir.join("2026"), None)?;
+/// let key = SigningKey::read(&old.online, None)?;
+/// # publish(&feed, &["testdata/three.rbl".into()], &key, &options, now)?;
+/// let new = keygen(&dir.join("2027"), None)?;
+/// let online = |(_, role): &(_, Role)| *role == Role::Online;
+/// let next = read_public(&new.public)?.into_iter().find(online).map(|(key, _)| key);
+/// let change = KeyChange { announce: next, remove: Vec::new() };
+/// for report in change_keys(&feed, &key, &change, &options, now)? {
+///     report.result?;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// A key that may not say this; a feed that cannot be written or is locked by another run.

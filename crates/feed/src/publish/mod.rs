@@ -42,6 +42,8 @@ pub(crate) use prune::prune;
 pub(crate) use tree::{Tree, referenced};
 
 /// How to publish.
+///
+/// See the example of [`publish`].
 #[derive(Debug, Clone, Default)]
 pub struct PublishOptions {
     /// What is said beside the listings.
@@ -68,6 +70,8 @@ pub struct PublishOptions {
 const EXPIRES: u64 = DAY;
 
 /// What was published for a zone.
+///
+/// See the example of [`publish`].
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Published {
     /// The zone.
@@ -100,6 +104,8 @@ fn as_text<S: serde::Serializer>(zone: &ZoneName, out: S) -> Result<S::Ok, S::Er
 }
 
 /// What became of one zone of a publication.
+///
+/// See the example of [`publish`].
 #[derive(Debug)]
 pub struct PublishReport {
     /// The zone; none if it could not be told, or of the index.
@@ -138,6 +144,27 @@ struct Issuer<'a> {
 /// Publishes images in the feed at `feed`, which is made if it is not there; without images, signs
 /// the pointers of all its zones afresh. `now` is in seconds since 1970. Each zone has its own
 /// report.
+///
+/// ```
+/// use rblmap_feed::{FeedConfig, PublishOptions, SigningKey, keygen, publish, zones_of_feed};
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// # let (feed, now) = (dir.join("feed"), 1_790_000_000);
+/// let key = SigningKey::read(&keygen(&dir.join("ops"), None)?.online, None)?;
+/// let options = PublishOptions {
+///     config: FeedConfig { poll: Some(60), ..FeedConfig::default() },
+///     ..PublishOptions::default()
+/// };
+/// for report in publish(&feed, &["testdata/three.rbl".into()], &key, &options, now)? {
+///     let published = report.result?;
+///     assert!(published.new_content && published.snapshot.is_some());
+///     for near in &published.lookalikes {
+///         eprintln!("{} looks like {}", near.listed, near.critical);
+///     }
+/// }
+/// assert_eq!(zones_of_feed(&feed)?.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// What concerns all zones: a feed that cannot be written, or is locked by another run; no zones.
@@ -196,6 +223,8 @@ pub fn publish(
 }
 
 /// The zones of a feed, by name.
+///
+/// See the example of [`publish`].
 ///
 /// # Errors
 /// A feed that cannot be read.

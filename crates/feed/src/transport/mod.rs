@@ -23,6 +23,21 @@ pub(crate) use partial::Partials;
 pub use source::{Secret, Source};
 
 /// How to fetch.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::AtomicBool;
+/// use std::time::Duration;
+/// use rblmap_feed::{Options, Secret, Stop};
+///
+/// let asked_to_stop = Arc::new(AtomicBool::new(false)); // a signal handler sets it
+/// let mut options = Options::default();
+/// options.timeout = Duration::from_secs(20);
+/// options.bandwidth = Some(1_000_000);
+/// options.password = Some(Secret::new("s3cret"));
+/// options.stop = Stop::new(Arc::clone(&asked_to_stop));
+/// assert!(!format!("{options:?}").contains("s3cret"));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Options {
     /// How long a source may stay silent.
@@ -40,6 +55,8 @@ pub struct Options {
 }
 
 /// Asks a run to end: it gives its transfer up within a tenth of a second.
+///
+/// See the example of [`Options`].
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<AtomicBool>);
 

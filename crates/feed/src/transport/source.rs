@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use crate::error::Error;
 
 /// Where a feed is served.
+///
+/// See the example of [`Source::parse`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A folder.
@@ -29,6 +31,8 @@ pub struct Remote {
 }
 
 /// A password: never printed.
+///
+/// See the example of [`Options`](crate::Options).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

@@ -55,29 +55,29 @@ pub const LABELS: usize = 128;
 
 /// A code of a symbol: its bits, the first one lowest, and their number in the highest byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Code(pub u32);
+pub(crate) struct Code(pub u32);
 
 impl Code {
     /// A code of `len` bits.
-    pub fn new(bits: u32, len: u32) -> Code {
+    pub(crate) fn new(bits: u32, len: u32) -> Code {
         Code(bits | len << 24)
     }
 
     /// The bits; none beyond the 16th.
     #[inline]
-    pub fn bits(self) -> u32 {
+    pub(crate) fn bits(self) -> u32 {
         self.0 & 0xffff
     }
 
     /// How many bits, 0 to 16; 0 where nothing is written with it.
     #[inline]
-    pub fn len(self) -> u32 {
+    pub(crate) fn len(self) -> u32 {
         (self.0 >> 24).min(SYMBOL_BITS)
     }
 
     /// Whether nothing is written with it.
     #[inline]
-    pub fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(self) -> bool {
         self.len() == 0
     }
 }
@@ -85,14 +85,14 @@ impl Code {
 /// What names are hashed with. Derived from the content, so that nobody who adds names to a list
 /// knows it while choosing them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HashKey {
+pub(crate) struct HashKey {
     start: u64,
     factor: u64,
 }
 
 impl HashKey {
     /// Takes 16 bytes of key.
-    pub fn new(bytes: &[u8]) -> HashKey {
+    pub(crate) fn new(bytes: &[u8]) -> HashKey {
         HashKey {
             start: u64_at(bytes, 0),
             factor: u64_at(bytes, 8) | 1,
@@ -134,7 +134,7 @@ pub fn filter_bits(hash: u64) -> [usize; FILTER_BITS as usize] {
 
 /// The hashes of a name and of all its suffixes.
 #[derive(Debug)]
-pub struct Chain {
+pub(crate) struct Chain {
     hashes: [u64; LABELS],
     ends: [u16; LABELS],
     labels: usize,
@@ -143,7 +143,7 @@ pub struct Chain {
 impl Chain {
     /// Hashes a key: from the root, label after label, eight bytes at once.
     #[inline]
-    pub fn new(key: &[u8], with: HashKey) -> Chain {
+    pub(crate) fn new(key: &[u8], with: HashKey) -> Chain {
         let mut chain = Chain {
             hashes: [0; LABELS],
             ends: [0; LABELS],
@@ -179,19 +179,19 @@ impl Chain {
 
     /// How many labels the name has.
     #[inline]
-    pub fn labels(&self) -> usize {
+    pub(crate) fn labels(&self) -> usize {
         self.labels
     }
 
     /// The hash of the suffix of so many labels, from 1.
     #[inline]
-    pub fn hash(&self, labels: usize) -> u64 {
+    pub(crate) fn hash(&self, labels: usize) -> u64 {
         self.hashes.get(labels).copied().unwrap_or(0)
     }
 
     /// Where in the key the suffix of so many labels ends.
     #[inline]
-    pub fn end(&self, labels: usize) -> usize {
+    pub(crate) fn end(&self, labels: usize) -> usize {
         self.ends.get(labels).copied().map_or(0, usize::from)
     }
 }
@@ -207,7 +207,7 @@ fn last_bytes(key: &[u8], at: usize) -> u64 {
 /// A name in bits: the code of its longest common suffix, then those of the bytes behind it, the
 /// first bit in the lowest place of the first byte.
 #[derive(Debug, Clone)]
-pub struct Coder<'a> {
+pub(crate) struct Coder<'a> {
     codes: &'a [[u8; 4]; SYMBOLS],
     words: [u32; WORDS],
     /// Bits that are not in `words` yet, and their number, below 32.
@@ -222,7 +222,7 @@ const MOST_BITS: usize = CODE_MAX * 8;
 
 /// A code of a whole name, to be compared.
 #[derive(Debug, Clone, Copy)]
-pub struct NameCode {
+pub(crate) struct NameCode {
     bytes: [u8; WORDS * 4],
     len: usize,
 }
@@ -230,14 +230,14 @@ pub struct NameCode {
 impl NameCode {
     /// The bytes; unused bits of the last one are zero.
     #[inline]
-    pub fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 }
 
 /// Why a name has no code in a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoCode {
+pub(crate) enum NoCode {
     /// No name has such a symbol.
     NoSymbol,
     /// More than [`CODE_MAX`] bytes.
@@ -249,7 +249,10 @@ impl<'a> Coder<'a> {
     ///
     /// # Errors
     /// A code that no name is written with.
-    pub fn new(codes: &'a [[u8; 4]; SYMBOLS], suffix: Option<Code>) -> Result<Coder<'a>, NoCode> {
+    pub(crate) fn new(
+        codes: &'a [[u8; 4]; SYMBOLS],
+        suffix: Option<Code>,
+    ) -> Result<Coder<'a>, NoCode> {
         let mut coder = Coder {
             codes,
             words: [0; WORDS],
@@ -266,7 +269,7 @@ impl<'a> Coder<'a> {
     /// # Errors
     /// A byte that no name has; a code that has become too long.
     #[inline]
-    pub fn push_key(&mut self, bytes: &[u8]) -> Result<(), NoCode> {
+    pub(crate) fn push_key(&mut self, bytes: &[u8]) -> Result<(), NoCode> {
         for &byte in bytes {
             self.push(self.code(byte.into()))?;
         }
@@ -278,7 +281,7 @@ impl<'a> Coder<'a> {
     /// # Errors
     /// As for [`Coder::push_key`].
     #[inline]
-    pub fn end(&self) -> Result<NameCode, NoCode> {
+    pub(crate) fn end(&self) -> Result<NameCode, NoCode> {
         let mut whole = self.clone();
         whole.push(self.code(END))?;
         let len = whole.bits.div_ceil(8);

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use super::codes::{Code, SYMBOL_BITS};
 
 /// A code for each symbol that occurs; none for the others.
-pub fn codes(counts: &[u64]) -> Vec<Code> {
+pub(super) fn codes(counts: &[u64]) -> Vec<Code> {
     let mut counts = counts.to_vec();
     loop {
         let lengths = lengths(&counts);

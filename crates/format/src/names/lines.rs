@@ -15,6 +15,8 @@ use crate::run::{NameRule, RulePair, ValueId};
 use crate::simd::prefetch;
 
 /// The sections of one zone's names in lines.
+///
+/// See the example of [`Model`](crate::names::write::Model).
 #[derive(Debug, Clone, Copy)]
 pub struct NameLines<'a> {
     key: HashKey,
@@ -31,6 +33,8 @@ pub struct NameLines<'a> {
 }
 
 /// The bytes of the sections, in the order of their kinds.
+///
+/// See the example of [`Model`](crate::names::write::Model).
 #[derive(Debug)]
 pub struct Parts<'a> {
     /// NAMES_MODEL: key of the hash, codes of symbols.

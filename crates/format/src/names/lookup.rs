@@ -6,6 +6,8 @@ use crate::names::sorted::SortedNames;
 use crate::run::ValueId;
 
 /// The layouts of names.
+///
+/// See the example of [`Model`](crate::names::write::Model).
 #[derive(Debug, Clone, Copy)]
 pub enum Names<'a> {
     /// The zone lists no name.

@@ -7,6 +7,24 @@ use crate::run::{NamePoint, NameRule, RulePair, ValueId};
 use crate::trace::{Step, rule};
 
 /// A section of sorted names, cut into its parts.
+///
+/// ```
+/// use rblmap_format::names::Names;
+/// use rblmap_format::names::sorted::{SortedNames, write};
+/// use rblmap_format::{NameKey, NamePoint, NameRule, ValueId};
+///
+/// let value = ValueId::from_rank(0).unwrap();
+/// let name = NameKey::parse(b"spam.example")?;
+/// let below = NameRule::Value(value); // of all names below it, and not of itself
+/// let point = NamePoint { key: name.as_bytes(), exact: NameRule::Nothing, below };
+/// let section = write([point].into_iter(), 1)?;
+///
+/// let names = Names::Sorted(SortedNames::new(&section, 1, 1).ok_or("too short")?);
+/// let asked = NameKey::parse(b"mail.spam.example")?;
+/// assert_eq!(names.lookup(asked.as_bytes()), Some((value, name.as_bytes().len())));
+/// assert_eq!(names.lookup(name.as_bytes()), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct SortedNames<'a> {
     ends: &'a [u8],

@@ -17,14 +17,14 @@ pub const SUFFIX_LISTED: u16 = 1;
 
 /// The common suffixes: a hash table, and behind it their keys.
 #[derive(Debug, Clone, Copy)]
-pub struct CommonSuffixes<'a> {
+pub(crate) struct CommonSuffixes<'a> {
     table: &'a [[u8; SUFFIX_LEN]],
     keys: &'a [u8],
 }
 
 /// A common suffix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CommonSuffix<'a> {
+pub(crate) struct CommonSuffix<'a> {
     /// Its key.
     pub key: &'a [u8],
     /// Its code.
@@ -36,7 +36,7 @@ pub struct CommonSuffix<'a> {
 impl<'a> CommonSuffixes<'a> {
     /// Cuts a section with a table of `places`; `None` if it is too short, or `places` is no power
     /// of two.
-    pub fn new(section: &'a [u8], places: usize) -> Option<CommonSuffixes<'a>> {
+    pub(crate) fn new(section: &'a [u8], places: usize) -> Option<CommonSuffixes<'a>> {
         let (table, keys) = section.split_at_checked(places.checked_mul(SUFFIX_LEN)?)?;
         let (table, _) = table.as_chunks();
         places
@@ -46,7 +46,7 @@ impl<'a> CommonSuffixes<'a> {
 
     /// The suffix with this key, which has this hash.
     #[inline]
-    pub fn find(&self, hash: u64, key: &[u8]) -> Option<CommonSuffix<'a>> {
+    pub(crate) fn find(&self, hash: u64, key: &[u8]) -> Option<CommonSuffix<'a>> {
         let start = self.place(hash);
         for step in 0..SUFFIX_STEPS {
             let place = self.table.get((start + step) & (self.table.len() - 1))?;
@@ -65,12 +65,12 @@ impl<'a> CommonSuffixes<'a> {
 
     /// The place where a suffix with this hash goes if it is free.
     #[inline]
-    pub fn place(&self, hash: u64) -> usize {
+    pub(crate) fn place(&self, hash: u64) -> usize {
         scale(hash, self.table.len())
     }
 
     /// All suffixes, in the order of their places.
-    pub fn iter(&self) -> impl Iterator<Item = CommonSuffix<'a>> + use<'a> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = CommonSuffix<'a>> + use<'a> {
         let suffixes = *self;
         suffixes
             .table
@@ -99,6 +99,8 @@ const MOST_PLACES: usize = 64;
 const MANY: u64 = 24;
 
 /// The key of a common suffix.
+///
+/// See the example of [`Model`](crate::names::write::Model).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommonKey {
     /// The key.
@@ -109,7 +111,7 @@ pub struct CommonKey {
 
 /// A table of suffixes, to be written. It is read as [`CommonSuffixes`] reads it.
 #[derive(Debug)]
-pub struct Suffixes {
+pub(crate) struct Suffixes {
     /// The bytes of the section.
     pub section: Vec<u8>,
     /// How many places the table has.
@@ -167,7 +169,7 @@ impl Suffixes {
     /// If the suffixes still crowd in a table of 64 times the usual size. The key of their
     /// hash is the content id that a delta claims, so whoever makes the delta can choose the key, and
     /// suffixes that collide under it.
-    pub fn new(keys: &[CommonKey], with: HashKey) -> Result<Suffixes, TooLarge> {
+    pub(crate) fn new(keys: &[CommonKey], with: HashKey) -> Result<Suffixes, TooLarge> {
         let usual = (keys.len() * 2).next_power_of_two();
         let limit = usual * MOST_PLACES;
         let mut places = usual;
@@ -224,23 +226,18 @@ impl Suffixes {
     }
 
     /// How many suffixes there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.at.len()
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.at.is_empty()
-    }
-
     /// The table, for reading.
-    pub fn table(&self) -> CommonSuffixes<'_> {
+    pub(crate) fn table(&self) -> CommonSuffixes<'_> {
         // Made with so many places.
         CommonSuffixes::new(&self.section, self.places).expect("the section begins with its table")
     }
 
     /// Gives each suffix its code.
-    pub fn set_codes(&mut self, codes: &[Code]) {
+    pub(crate) fn set_codes(&mut self, codes: &[Code]) {
         for (at, code) in self.at.iter().zip(codes) {
             let at = at * SUFFIX_LEN + 8;
             put_bytes(&mut self.section, at, &code.0.to_le_bytes());

@@ -11,6 +11,8 @@ use crate::run::{NameRule, NameRules, RulePair};
 
 /// The names of a zone, each once, in the order of their keys; without what is no name (only
 /// damaged images have such).
+///
+/// See the example of [`Model`](crate::names::write::Model).
 pub struct NameWalk<'a> {
     names: Names<'a>,
     decoder: Option<Decoder<'a>>,

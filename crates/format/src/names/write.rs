@@ -22,6 +22,44 @@ const FILLED: usize = 76;
 const FILTER_BITS: usize = 10;
 
 /// How a list of names is written: its hash key, its common suffixes, and the codes of both.
+///
+/// ```
+/// use rblmap_format::names::lines::{NameLines, Parts};
+/// use rblmap_format::names::write::{Coded, Counts, Model, Writer};
+/// use rblmap_format::names::{Names, suffixes, walk::NameWalk};
+/// use rblmap_format::{NameKey, NamePoint, NameRule, ValueId};
+///
+/// let value = ValueId::from_rank(0).unwrap();
+/// let (exact, below) = (NameRule::Value(value), NameRule::Inherit);
+/// let keys = [NameKey::parse(b"ham.example")?, NameKey::parse(b"spam.example")?];
+/// let points = keys.each_ref().map(|key| NamePoint { key: key.as_bytes(), exact, below });
+///
+/// let common = suffixes::choose(points.iter().map(|point| point.key));
+/// let mut model = Model::new([7; 16], &common)?;
+/// let mut counts: Counts = model.counts();
+/// points.iter().for_each(|point| counts.add(&model, point.key));
+/// model.set_codes(&counts);
+/// let mut coded = Coded::default();
+/// points.iter().for_each(|point| coded.add(&model, point, 1));
+/// let sections = Writer::put_all(points.iter().copied(), &[coded])?;
+///
+/// let (suffixes, places) = model.suffixes();
+/// let parts = Parts {
+///     model: &model.section(None),
+///     suffixes,
+///     suffix_places: places as u64,
+///     filter: &sections.filter,
+///     lines: &sections.lines,
+///     count: 2,
+///     overflow: None,
+///     order: Some(&sections.order),
+/// };
+/// let names = Names::Lines(NameLines::new(parts, 1).ok_or("sections that do not fit together")?);
+/// let key = keys[1].as_bytes();
+/// assert_eq!(names.lookup(key), Some((value, key.len())));
+/// assert!(NameWalk::new(names).map(|rules| rules.key).eq(keys));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Model {
     key: [u8; 16],
@@ -31,6 +69,8 @@ pub struct Model {
 }
 
 /// How often each symbol is written.
+///
+/// See the example of [`Model`].
 #[derive(Debug, Clone)]
 pub struct Counts {
     symbols: Vec<u64>,
@@ -143,6 +183,8 @@ fn own_bytes<'a>(chain: &Chain, key: &'a [u8], depth: usize) -> &'a [u8] {
 }
 
 /// Some names in bits.
+///
+/// See the example of [`Model`].
 #[derive(Debug, Default)]
 pub struct Coded {
     names: Vec<CodedName>,
@@ -219,6 +261,8 @@ fn push_entry(
 }
 
 /// Puts names into lines.
+///
+/// See the example of [`Model`].
 #[derive(Debug)]
 pub struct Writer {
     lines: Vec<[u8; LINE]>,
@@ -230,6 +274,8 @@ pub struct Writer {
 }
 
 /// The sections that [`Writer`] fills.
+///
+/// See the example of [`Model`].
 #[derive(Debug)]
 pub struct NameSections {
     /// NAMES_FILTER.

@@ -45,6 +45,13 @@ impl Level {
 }
 
 /// Asks the processor to load the cache line of `place`, where the language has a way to ask.
+///
+/// ```
+/// let table = vec![7_u32; 1 << 20];
+/// rblmap_format::prefetch(&table[1 << 19]);
+/// // Other work is done while the line is on its way.
+/// assert_eq!(table[1 << 19], 7);
+/// ```
 #[inline(always)]
 pub fn prefetch<T>(place: *const T) {
     #[cfg(target_arch = "x86_64")]

@@ -12,29 +12,15 @@ use crate::v4::shape::{BLOCK, LINE};
 
 /// The lines of a zone's IPv4 data.
 ///
-/// ```
-/// # use rblmap_format::Run;
-/// use rblmap_format::Slash16s;
-/// use rblmap_format::v4::V4;
-/// # let image = rblmap::Image::read("testdata/three.rbl")?;
-/// let zone = image.base();
-/// // Small zones have no lines.
-/// let V4::Lines(lines) = zone.v4() else { return Ok(()) };
-/// let blocks = Slash16s::of(lines).ok_or("damaged")?;
-/// let mut walk = blocks.walk();
-/// for block in 0..=u16::MAX {
-///     for run in walk.runs(block) {
-///         println!("{:08x}-{:08x}", run.start, run.end);
-///     }
-/// }
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// See the example of [`Sixteens`](crate::v4::write::Sixteens).
 #[derive(Debug, Clone, Copy)]
 pub struct Slash16s<'a> {
     lines: Lines<'a>,
 }
 
 /// What an image holds of a /16.
+///
+/// See the example of [`Sixteens`](crate::v4::write::Sixteens).
 #[derive(Debug, Clone, Copy)]
 pub enum Slash16<'a> {
     /// No lines: all of it has this value, or none.
@@ -130,6 +116,8 @@ impl<'a> Slash16s<'a> {
 }
 
 /// Reads the runs of one /16 after the other.
+///
+/// See the example of [`Sixteens`](crate::v4::write::Sixteens).
 pub struct V4Walk<'a> {
     lines: Lines<'a>,
     found: Box<RunBuffer>,

@@ -69,6 +69,8 @@ use crate::v4::shape::{LINE, Shape};
 
 /// The sections of one zone's IPv4 lines. The fields lie in the order in which a lookup needs them, so
 /// that a cold one reads two cache lines of this.
+///
+/// See the example of [`Sixteens`](crate::v4::write::Sixteens).
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct Lines<'a> {

@@ -30,6 +30,8 @@ pub use run_counts::RunCounts;
 use walk::LineRuns;
 
 /// The IPv4 data of a zone, in whichever layout it has.
+///
+/// See the example of [`Sixteens`](crate::v4::write::Sixteens).
 #[derive(Debug, Clone, Copy)]
 pub enum V4<'a> {
     /// The zone lists no IPv4 address.

@@ -14,6 +14,8 @@ use crate::run::Run;
 use crate::v4::shape::{BLOCK, LINE, Shape};
 
 /// What an update finds of a /16 in an image, and what it changes.
+///
+/// See the example of [`Sixteens`].
 pub struct Edited<'a, E> {
     /// The lines, at least one.
     pub lines: &'a [[u8; LINE]],

@@ -4,6 +4,8 @@ use crate::run::{Run, ValueId};
 
 /// How many runs and gaps a range of IPv4 addresses has, and the values at its ends: enough to count
 /// those of neighbouring ranges together without walking them. The range has at least one address.
+///
+/// See the example of [`RunCounts::of`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunCounts {
     /// How many runs there are, cut at the ends of the range.

@@ -18,6 +18,8 @@ pub const MAP: usize = 8;
 pub const ENTRY_BITS: usize = 5;
 
 /// Where the parts of a line lie, for one width of value ids.
+///
+/// See the example of [`Sixteens`](crate::v4::write::Sixteens).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     /// Bytes of a value id, 1 to 4.

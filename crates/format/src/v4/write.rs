@@ -21,6 +21,8 @@ pub const BITS_OF_16: usize = V4_BITS_LEN / BLOCKS;
 const MAX_LINES: usize = 1 << 24;
 
 /// The sections of one zone's lines.
+///
+/// See the example of [`Sixteens`].
 pub struct V4Sections<'a> {
     /// V4_TOP.
     pub top: Vec<u8>,
@@ -35,6 +37,44 @@ pub struct V4Sections<'a> {
 }
 
 /// The lines of some /16s, in address order.
+///
+/// ```
+/// use rblmap_format::pieces::Pieces;
+/// use rblmap_format::v4::reencode::Edited;
+/// use rblmap_format::v4::shape::Shape;
+/// use rblmap_format::v4::write::{Sixteens, V4Sections, assemble, behind_16};
+/// use rblmap_format::v4::{Lines, V4};
+/// use rblmap_format::{Run, Slash16, ValueId};
+///
+/// let value = ValueId::from_rank(0).unwrap();
+/// let mut runs: Vec<Run<u32>> =
+///     (0..1000).map(|n| Run { start: 2 * n, end: 2 * n, value }).collect();
+/// let mut all = Sixteens::default();
+/// let mut rest = runs.as_slice();
+/// for block in 0..=u16::MAX {
+///     all.encode(rest, block, Shape::new(1));
+///     rest = behind_16(rest, block);
+/// }
+/// let V4Sections { top, starts, counts, lines, .. } = assemble(vec![all])?;
+/// let lines = lines.iter().flat_map(Pieces::iter).collect::<Vec<_>>().concat();
+///
+/// let lines = Lines::new(&top, &starts, &counts, None, &lines, 1).ok_or("do not fit together")?;
+/// assert_eq!((lines.lookup(4), lines.lookup(5)), (value.get(), 0));
+/// let by_16 = V4::Lines(lines).blocks().ok_or("not in order")?;
+/// assert_eq!(by_16.walk().runs(0), runs);
+///
+/// // An update without 192.0.2.4 copies the lines that it does not touch.
+/// runs.remove(2);
+/// let mut update = Sixteens::default();
+/// match by_16.block(0) {
+///     Slash16::Lines { lines, starts } => {
+///         let edited = Edited { lines, starts, edits: [4..=4].into_iter() };
+///         update.reencode(&runs, 0, edited, None, Shape::new(1));
+///     }
+///     uniform => update.copy(uniform),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Default)]
 pub struct Sixteens<'a> {
     blocks: Vec<Block>,

@@ -12,6 +12,8 @@ use crate::v6::shape::{
 };
 
 /// The sections of one zone's IPv6 lines.
+///
+/// See the example of [`write`](fn@crate::v6::write::write).
 #[derive(Debug, Clone, Copy)]
 pub struct Lines6<'a> {
     pub(crate) top: &'a [[u8; LINE]],

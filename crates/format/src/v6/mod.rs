@@ -17,6 +17,8 @@ pub use lookup::Lines6;
 use walk::LineRuns6;
 
 /// The IPv6 data of a zone, in whichever layout it has.
+///
+/// See the example of [`write`](fn@crate::v6::write::write).
 #[derive(Debug, Clone, Copy)]
 pub enum V6<'a> {
     /// The zone lists no IPv6 address.

@@ -45,7 +45,7 @@ pub const BIG_KEYS: usize = 7;
 
 /// Where the parts of lines lie, for one width of value ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape6 {
+pub(crate) struct Shape6 {
     /// Bytes of a value id, 1 to 4.
     pub width: usize,
     /// Entries of a line; their keys are at 4.
@@ -69,7 +69,7 @@ pub const SLOT_IDS_AT: usize = 1;
 
 impl Shape6 {
     /// The shape of lines with ids of `width` bytes.
-    pub const fn new(width: usize) -> Shape6 {
+    pub(crate) const fn new(width: usize) -> Shape6 {
         let (entries, slots) = match width {
             1 => (11, 7),
             2 => (9, 6),

@@ -21,6 +21,8 @@ use crate::error::{TooLarge, u32_of};
 use crate::run::Run;
 
 /// The sections of one zone's lines.
+///
+/// See the example of [`write`](fn@write).
 #[derive(Debug, Default)]
 pub struct V6Sections {
     /// V6_TOP.
@@ -42,6 +44,23 @@ const LOOK_AHEAD: usize = 24;
 ///
 /// # Errors
 /// More than 2^32 lines.
+///
+/// ```
+/// use rblmap_format::v6::write::write;
+/// use rblmap_format::v6::{Lines6, V6};
+/// use rblmap_format::{Run, ValueId};
+///
+/// let value = ValueId::from_rank(0).unwrap();
+/// let start = 0x2001_0db8_u128 << 96;
+/// let run = Run { start, end: start | u128::from(u64::MAX), value }; // 2001:db8::/64
+/// let sections = write(&[run], 1)?;
+/// let (top, ranges, starts) = (&sections.top, &sections.ranges, &sections.starts);
+/// let lines = Lines6::new(top, ranges, starts, &sections.lines, &sections.inside, 1)
+///     .ok_or("do not fit together")?;
+/// assert_eq!((lines.lookup(start), lines.lookup(start - 1)), (value.get(), 0));
+/// assert!(V6::Lines(lines).runs().eq([run]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn write(runs: &[Run<u128>], width: usize) -> Result<V6Sections, TooLarge> {
     let mut writer = Writer {
         shape: Shape6::new(width),

@@ -9,6 +9,8 @@ use crate::names::automaton::Near;
 use crate::names::puny::decode_name;
 
 /// A listed name that looks like one that was asked for.
+///
+/// See the example of [`Lookalikes::like`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lookalike {
     /// How many edits lie between the two once letters that look alike are one: 0 to 2.
@@ -18,6 +20,8 @@ pub struct Lookalike {
 }
 
 /// Names in the form that people see, ready for a search.
+///
+/// See the example of [`Lookalikes::like`].
 #[derive(Debug)]
 pub struct Lookalikes {
     /// By the form that people see, which of the names look so: the first one, and how many.

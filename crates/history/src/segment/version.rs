@@ -1,6 +1,8 @@
 //! Which content, and of when.
 
 /// A content by its serial, and when it was made.
+///
+/// See the example of [`History`](crate::History).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     /// Its serial.

@@ -18,6 +18,35 @@ pub(crate) const BLOCKS: usize = 65_536;
 ///
 /// A /16 is made of *units*: the addresses that one line of the image answers for, or all of the /16 if
 /// it has no lines.
+///
+/// ```
+/// use rblmap_content::{Draft, Edit, Record, ValueBuf};
+/// use rblmap_format::{NameKey, Run};
+/// use rblmap_image::{Stamp, V4Image, block_of, edited, encode};
+///
+/// let mut draft = Draft::new("ops.example".parse()?);
+/// let value = ValueBuf::new([Record { a: Some([127, 0, 0, 2].into()), text: None }]);
+/// let value = draft.values.intern(&value).expect("not empty");
+/// let every_other = (0..140_000).map(|n| Run { start: 2 * n, end: 2 * n, value });
+/// draft.zone_mut(&NameKey::ROOT).v4 = every_other.collect();
+/// let image = rblmap::Image::from_vec(encode(&draft.finish()?, Stamp::default())?)?;
+///
+/// let mut draft = edited(&image)?.into_draft();
+/// let V4Image::Blocks(blocks) = &mut draft.zone_mut(&NameKey::ROOT).v4 else {
+///     panic!("the zone is large, so its runs stay in the image");
+/// };
+/// assert_eq!(blocks.counts(), (140_000, 140_000));
+/// blocks.edit(&[Edit { start: 4, end: 4, value: None }]).expect("it rises");
+/// assert_eq!(blocks.counts().0, 139_999);
+/// assert_eq!(blocks.reader().runs(block_of(4))[2].start, 6);
+///
+/// // What follows the first run: a gap, and so on to the end of the address space.
+/// blocks.each_started(&[0], &[], |_, first, mut behind| {
+///     assert_eq!((first.end, behind.next().map(|gap| gap.end)), (0, Some(1)));
+///     Ok::<(), rblmap_image::Error>(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Blocks<'a> {
     pub(super) image: Slash16s<'a>,

@@ -90,6 +90,8 @@ pub(super) fn count_change(uses: &mut Vec<i64>, old: &[Run<u32>], new: &[Run<u32
 }
 
 /// The /16 of an address, by its first 16 bits.
+///
+/// See the example of [`Blocks`](crate::Blocks).
 pub fn block_of(address: u32) -> u16 {
     u16::try_from(address >> 16).unwrap_or(u16::MAX) // 16 bits are left
 }

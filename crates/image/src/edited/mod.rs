@@ -30,6 +30,8 @@ pub use rank::Behind;
 pub use reader::BlockReader;
 
 /// The IPv4 runs of a zone, for reading.
+///
+/// See the example of [`V4Source`].
 #[derive(Debug, Clone, Copy)]
 pub enum V4View<'v> {
     /// All of them, in address order.
@@ -39,6 +41,8 @@ pub enum V4View<'v> {
 }
 
 /// The IPv4 runs of a zone of an image: a small zone's as a list, a large one's where they are.
+///
+/// See the example of [`Blocks`].
 #[derive(Debug, Clone)]
 pub enum V4Image<'a> {
     /// All of them, in address order.
@@ -48,6 +52,17 @@ pub enum V4Image<'a> {
 }
 
 /// IPv4 runs that can be encoded: a list of them, or those of an image with edits over it.
+///
+/// ```
+/// use rblmap_image::{V4Source, block_of, decode, edited};
+/// # let image = rblmap::Image::read("testdata/three.rbl")?;
+/// let (list, in_image) = (decode(&image)?, edited(&image)?);
+/// for view in [list.base().v4_runs().view(), in_image.base().v4_runs().view()] {
+///     let runs = view.reader().runs(block_of(0xc000_0201)).to_vec();
+///     assert_eq!((view.len(), runs.len()), (1, 1));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait V4Source: V4Runs {
     /// The runs, for reading.
     fn view(&self) -> V4View<'_>;
@@ -176,6 +191,8 @@ impl V4Runs for V4Image<'_> {
 }
 
 /// Reads the runs of one /16 after the other, of a list or of an image with edits over it.
+///
+/// See the example of [`V4Source`].
 #[expect(clippy::large_enum_variant, reason = "one a walk, on the stack")]
 pub enum RunsBy16<'v> {
     /// The list, and the runs of the last /16.

@@ -323,6 +323,8 @@ impl<'b, 'a> Lists<'b, 'a> {
 }
 
 /// The runs and gaps of [`Blocks`] from an address on.
+///
+/// See the example of [`Blocks`].
 #[derive(Clone)]
 pub struct Behind<'b, 'a> {
     lists: Rc<Lists<'b, 'a>>,

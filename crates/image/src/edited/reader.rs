@@ -11,6 +11,8 @@ use super::by16::{BLOCKS, Blocks};
 use super::edits::cut;
 
 /// Reads the runs of [`Blocks`].
+///
+/// See the example of [`Blocks`].
 pub struct BlockReader<'b, 'a> {
     blocks: &'b Blocks<'a>,
     walk: V4Walk<'a>,

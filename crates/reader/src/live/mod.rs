@@ -88,6 +88,15 @@ enum Target {
 }
 
 /// Where things stand: of the image in use, the status page, and what hinders a newer image.
+///
+/// ```
+/// use rblmap::{Freshness, Live};
+/// let live = Live::builder_of_image("testdata/three.rbl").read()?;
+/// let status = live.status(1_700_000_000);
+/// assert_eq!((status.image.serial(), status.freshness), (1, Freshness::Fresh));
+/// assert!(status.page.is_none() && status.problem.is_none());
+/// # Ok::<(), rblmap::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Status {

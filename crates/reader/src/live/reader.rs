@@ -14,6 +14,8 @@ use super::state::{Shared, State, Why};
 /// time. After `fork` parent and child may both go on with theirs.
 ///
 /// Whoever holds several lists, or a subzone, takes a [`LiveSet`](crate::LiveSet).
+///
+/// See the example of [`Live`](crate::Live).
 #[derive(Debug, Clone)]
 pub struct LiveReader {
     state: Arc<State>,
@@ -21,6 +23,8 @@ pub struct LiveReader {
 }
 
 /// The newest image of a list, and whether it counts at a time: both of one moment.
+///
+/// See the example of [`Live`](crate::Live).
 #[derive(Debug, Clone, Copy)]
 pub struct Current<'a> {
     state: &'a State,

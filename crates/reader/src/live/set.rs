@@ -254,6 +254,8 @@ impl LiveSet {
 }
 
 /// The answers of the zones of a [`LiveSet`].
+///
+/// See the example of [`LiveSet`].
 #[derive(Debug, Clone)]
 pub struct LiveAnswers<'a> {
     members: std::slice::Iter<'a, Member>,

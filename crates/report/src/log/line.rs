@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 /// What one line of a log says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line {
+pub(crate) enum Line {
     /// Something that happened to a client.
     Event(Event),
     /// A step of an OpenSMTPD session, which names its client in its first step only.
@@ -19,7 +19,7 @@ pub enum Line {
 
 /// Something that happened to a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Event {
+pub(crate) struct Event {
     /// The client; an IPv4 one even where the log has it mapped into IPv6.
     pub client: IpAddr,
     /// What happened.
@@ -28,7 +28,7 @@ pub struct Event {
 
 /// What happened to a client, as far as a log's program tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub(crate) enum What {
     /// It connected: a program that logs every connection says so.
     Connect,
     /// It connected to postscreen, which may hand it on to another program that logs it again.
@@ -65,7 +65,7 @@ pub enum What {
 
 /// Why a line with a client is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Apart {
+pub(crate) enum Apart {
     /// The client logged in, or came to a port for those who do.
     Authenticated,
     /// A content filter gave the mail back: it has been counted already.
@@ -76,7 +76,7 @@ pub enum Apart {
 
 /// A step of an OpenSMTPD session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// The session began.
     Connected(IpAddr),
     /// A message was accepted.

@@ -10,6 +10,22 @@ use super::error::Error;
 use super::words::LANGUAGES;
 
 /// The whole file.
+///
+/// ```
+/// use rblmap_report::page::{Config, Error, ImageForm};
+/// let dir = tempfile::tempdir()?;
+/// let path = dir.path().join("page.toml");
+/// let site = "[site]\nname = \"Ops\"\nurl = \"https://ops.example/\"\ncontact = \"me@ops.example\"\n";
+/// std::fs::write(&path, format!("{site}[[zone]]\nname = \"ops.example\"\ntitle = \"Spam\"\n"))?;
+/// let config = Config::read(&path)?;
+/// let zone = &config.zones[0];
+/// assert!(matches!(zone.image, ImageForm::Whole));
+/// assert_eq!(zone.title.as_ref().map(|title| title.in_language("en")), Some("Spam"));
+///
+/// std::fs::write(&path, format!("{site}colour = 1\n"))?;
+/// assert!(matches!(Config::read(&path), Err(Error::Config { line: 5, .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -21,6 +37,8 @@ pub struct Config {
 }
 
 /// The table `[site]`.
+///
+/// See the example of [`Config`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SiteConfig {
@@ -37,6 +55,8 @@ pub struct SiteConfig {
 }
 
 /// A table `[[zone]]`. Only `name` is needed.
+///
+/// See the example of [`Config`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ZoneConfig {
@@ -64,6 +84,8 @@ pub struct ZoneConfig {
 }
 
 /// What the browser loads to look up.
+///
+/// See the example of [`Config`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ImageForm {
@@ -78,6 +100,8 @@ pub enum ImageForm {
 }
 
 /// A text of the operator: one for all languages, or one for each.
+///
+/// See the example of [`Config`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Text {

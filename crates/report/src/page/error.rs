@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 /// Why a site was not built or written.
+///
+/// See the example of [`Config`](crate::page::Config).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

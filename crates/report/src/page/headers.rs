@@ -6,6 +6,8 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'
      'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'";
 
 /// A web server whose configuration [`WebServer::headers`] writes.
+///
+/// See the example of [`WebServer::headers`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WebServer {
     /// nginx: for a `server` or `location` block.

@@ -30,12 +30,16 @@ pub use headers::{CONTENT_SECURITY_POLICY, WebServer};
 pub use words::LANGUAGES;
 
 /// The files of a site, in memory.
+///
+/// See the example of [`build`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
     files: Vec<SiteFile>,
 }
 
 /// One file of a site.
+///
+/// See the example of [`build`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SiteFile {
     /// The path below the site's folder, with `/` between names.
@@ -45,6 +49,8 @@ pub struct SiteFile {
 }
 
 /// How to build a site.
+///
+/// See the example of [`build`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
     /// Put module and images into a script, so that the pages also look up when they are opened as
@@ -53,6 +59,20 @@ pub struct Options {
 }
 
 /// Builds the site of the feed or mirror's folder `source`.
+///
+/// ```
+/// use rblmap_report::page::{Config, Options, build};
+/// # let dir = tempfile::tempdir()?;
+/// # let (dir, path) = (dir.path(), dir.path().join("page.toml"));
+/// # let site = "[site]\nname = \"Ops\"\nurl = \"https://ops.example/\"\ncontact = \"me@ops.example\"\n";
+/// # std::fs::write(&path, format!("{site}[[zone]]\nname = \"ops.example\"\n"))?;
+/// # std::fs::copy("testdata/three.rbl", dir.join("ops.example.rbl"))?;
+/// let config = Config::read(&path)?;
+/// let site = build(dir, &config, Options { inline: true })?;
+/// assert!(site.files().iter().any(|file| file.path == "index.html" && !file.bytes.is_empty()));
+/// site.write(&dir.join("public"))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 
 /// What one client did.
+///
+/// See the example of [`Tally`](crate::Tally).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientCounts {
     /// The client.

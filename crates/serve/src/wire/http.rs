@@ -3,18 +3,11 @@
 use super::Frame;
 
 /// The longest request.
-pub const MAX_REQUEST: usize = 8 * 1024;
+pub(crate) const MAX_REQUEST: usize = 8 * 1024;
 
 /// Reads the request line and passes over the headers; gives the path of a GET or HEAD, without
 /// what stands after `?`.
-///
-/// ```
-/// use rblmap_serve::wire::{Frame, http};
-/// let input = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
-/// let Frame::Whole(request, 34) = http::read(input) else { panic!() };
-/// assert_eq!(request.path, "/metrics");
-/// ```
-pub fn read(input: &[u8]) -> Frame<Request<'_>> {
+pub(crate) fn read(input: &[u8]) -> Frame<Request<'_>> {
     let end = input
         .windows(4)
         .take(MAX_REQUEST)
@@ -50,9 +43,23 @@ pub fn read(input: &[u8]) -> Frame<Request<'_>> {
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Request<'a> {
+pub(crate) struct Request<'a> {
     /// `GET`, or another one.
-    pub method: &'a str,
+    pub(crate) method: &'a str,
     /// The path.
-    pub path: &'a str,
+    pub(crate) path: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_a_scrape_is_read() {
+        let input = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+        let Frame::Whole(request, 34) = read(input) else {
+            panic!()
+        };
+        assert_eq!(request.path, "/metrics");
+    }
 }

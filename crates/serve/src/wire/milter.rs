@@ -4,27 +4,19 @@
 use super::Frame;
 
 /// The longest packet. A body chunk has 64 KiB, and we ask for no bodies.
-pub const MAX_PACKET: usize = 128 * 1024;
+pub(crate) const MAX_PACKET: usize = 128 * 1024;
 
 /// A packet's command and data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Packet<'a> {
+pub(crate) struct Packet<'a> {
     /// The letter of the command.
-    pub command: u8,
+    pub(crate) command: u8,
     /// What belongs to it.
-    pub data: &'a [u8],
+    pub(crate) data: &'a [u8],
 }
 
 /// Reads a packet.
-///
-/// ```
-/// use rblmap_serve::wire::{Frame, milter};
-/// let Frame::Whole(packet, 7) = milter::read(b"\0\0\0\x03Hab...") else { panic!() };
-/// assert_eq!((packet.command, packet.data), (b'H', &b"ab"[..]));
-/// assert_eq!(milter::read(b"\xff\xff\xff\xff"), Frame::Broken);
-/// assert_eq!(milter::read(b"\0\0\0\0"), Frame::Broken);
-/// ```
-pub fn read(input: &[u8]) -> Frame<Packet<'_>> {
+pub(crate) fn read(input: &[u8]) -> Frame<Packet<'_>> {
     let Some((length, rest)) = input.split_first_chunk::<4>() else {
         return Frame::Partial;
     };
@@ -46,18 +38,18 @@ pub fn read(input: &[u8]) -> Frame<Packet<'_>> {
 
 /// The three numbers of a negotiation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Negotiation {
+pub(crate) struct Negotiation {
     /// The version of the protocol.
-    pub version: u32,
+    pub(crate) version: u32,
     /// What the filter may do.
-    pub actions: u32,
+    pub(crate) actions: u32,
     /// Which steps are left out.
-    pub steps: u32,
+    pub(crate) steps: u32,
 }
 
 impl Negotiation {
     /// Reads the data of a packet `O`.
-    pub fn read(data: &[u8]) -> Option<Negotiation> {
+    pub(crate) fn read(data: &[u8]) -> Option<Negotiation> {
         let (version, rest) = data.split_first_chunk::<4>()?;
         let (actions, rest) = rest.split_first_chunk::<4>()?;
         let (steps, _) = rest.split_first_chunk::<4>()?;
@@ -72,17 +64,17 @@ impl Negotiation {
 
 /// What is known of a connection: the data of a packet `C`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Connect<'a> {
+pub(crate) struct Connect<'a> {
     /// The client's name, or its address in brackets.
-    pub host: &'a [u8],
+    pub(crate) host: &'a [u8],
     /// `4`, `6`, `L` for a unix socket, `U` for unknown.
-    pub family: u8,
+    pub(crate) family: u8,
     /// The address as text.
-    pub address: &'a [u8],
+    pub(crate) address: &'a [u8],
 }
 
 /// Reads the data of a packet `C`.
-pub fn connect(data: &[u8]) -> Option<Connect<'_>> {
+pub(crate) fn connect(data: &[u8]) -> Option<Connect<'_>> {
     let end = data.iter().position(|byte| *byte == 0)?;
     let (host, rest) = data.split_at(end);
     let (family, rest) = rest.get(1..)?.split_first()?;
@@ -97,7 +89,7 @@ pub fn connect(data: &[u8]) -> Option<Connect<'_>> {
 }
 
 /// The names and values of macros: the data of a packet `D` after its first byte.
-pub fn macros(data: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+pub(crate) fn macros(data: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut words = data.split(|byte| *byte == 0);
     std::iter::from_fn(move || {
         let name = words.next().filter(|name| !name.is_empty())?;
@@ -106,7 +98,7 @@ pub fn macros(data: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 /// The first word of a command's data, up to its NUL: the name of HELO, the address of MAIL or RCPT.
-pub fn first(data: &[u8]) -> &[u8] {
+pub(crate) fn first(data: &[u8]) -> &[u8] {
     data.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
@@ -131,6 +123,16 @@ pub(crate) fn to_network_order(number: u32) -> [u8; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_packet_is_read_from_the_front() {
+        let Frame::Whole(packet, 7) = read(b"\0\0\0\x03Hab...") else {
+            panic!()
+        };
+        assert_eq!((packet.command, packet.data), (b'H', &b"ab"[..]));
+        assert_eq!(read(b"\xff\xff\xff\xff"), Frame::Broken);
+        assert_eq!(read(b"\0\0\0\0"), Frame::Broken);
+    }
 
     #[test]
     fn packets_come_in_any_pieces() {

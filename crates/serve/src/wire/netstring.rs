@@ -3,17 +3,10 @@
 use super::Frame;
 
 /// The longest text that is read. A key is an address or a name.
-pub const MAX_TEXT: usize = 1024;
+pub(crate) const MAX_TEXT: usize = 1024;
 
 /// Reads a netstring.
-///
-/// ```
-/// use rblmap_serve::wire::{Frame, netstring};
-/// assert_eq!(netstring::read(b"13:ops 192.0.2.1,"), Frame::Whole(&b"ops 192.0.2.1"[..], 17));
-/// assert_eq!(netstring::read(b"13:ops"), Frame::Partial);
-/// assert_eq!(netstring::read(b"4294967295:"), Frame::Broken);
-/// ```
-pub fn read(input: &[u8]) -> Frame<&[u8]> {
+pub(crate) fn read(input: &[u8]) -> Frame<&[u8]> {
     let digits = input
         .iter()
         .take_while(|byte| byte.is_ascii_digit())
@@ -50,6 +43,16 @@ pub(crate) fn write(text: &str, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_read_from_the_front() {
+        assert_eq!(
+            read(b"13:ops 192.0.2.1,"),
+            Frame::Whole(&b"ops 192.0.2.1"[..], 17)
+        );
+        assert_eq!(read(b"13:ops"), Frame::Partial);
+        assert_eq!(read(b"4294967295:"), Frame::Broken);
+    }
 
     #[test]
     fn every_beginning_is_partial() {

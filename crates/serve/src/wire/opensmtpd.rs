@@ -2,7 +2,7 @@
 
 /// A line of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line<'a> {
+pub(crate) enum Line<'a> {
     /// The configuration is complete: the filter registers now.
     Ready,
     /// Something happened in a session.
@@ -32,15 +32,7 @@ pub enum Line<'a> {
 }
 
 /// Reads a line without its end.
-///
-/// ```
-/// use rblmap_serve::wire::opensmtpd::{Line, read};
-/// let line = read(b"filter|0.6|1576147242.200225|smtp-in|connect|7641df9|1ef1c2|<unknown>|192.0.2.1");
-/// let Line::Filter { phase, session, token, rest, .. } = line else { panic!() };
-/// assert_eq!((phase, session, token), (&b"connect"[..], &b"7641df9"[..], &b"1ef1c2"[..]));
-/// assert_eq!(rest, b"<unknown>|192.0.2.1");
-/// ```
-pub fn read(line: &[u8]) -> Line<'_> {
+pub(crate) fn read(line: &[u8]) -> Line<'_> {
     let mut words = line.splitn(8, |byte| *byte == b'|');
     let mut word = || words.next().unwrap_or_default();
     let (kind, version) = (word(), word());
@@ -96,6 +88,28 @@ fn after(line: &[u8], words: usize) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_question_is_cut_into_its_parts() {
+        let line = read(
+            b"filter|0.6|1576147242.200225|smtp-in|connect|7641df9|1ef1c2|<unknown>|192.0.2.1",
+        );
+        let Line::Filter {
+            phase,
+            session,
+            token,
+            rest,
+            ..
+        } = line
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (phase, session, token),
+            (&b"connect"[..], &b"7641df9"[..], &b"1ef1c2"[..])
+        );
+        assert_eq!(rest, b"<unknown>|192.0.2.1");
+    }
 
     #[test]
     fn lines_of_other_kinds_are_told_apart() {

@@ -3,44 +3,36 @@
 use super::Frame;
 
 /// The longest request. Postfix sends about 700 bytes.
-pub const MAX_REQUEST: usize = 16 * 1024;
+pub(crate) const MAX_REQUEST: usize = 16 * 1024;
 
 /// The attributes that count, as bytes of the request; what is missing is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Attributes<'a> {
+pub(crate) struct Attributes<'a> {
     /// `smtpd_access_policy`, or something else that is not for us.
-    pub request: &'a [u8],
+    pub(crate) request: &'a [u8],
     /// The client's address.
-    pub client_address: &'a [u8],
+    pub(crate) client_address: &'a [u8],
     /// The client's name, if it leads back to the address; else `unknown`.
-    pub client_name: &'a [u8],
+    pub(crate) client_name: &'a [u8],
     /// The name that the client's address leads to.
-    pub reverse_client_name: &'a [u8],
+    pub(crate) reverse_client_name: &'a [u8],
     /// The name of HELO or EHLO.
-    pub helo_name: &'a [u8],
+    pub(crate) helo_name: &'a [u8],
     /// The envelope's sender.
-    pub sender: &'a [u8],
+    pub(crate) sender: &'a [u8],
     /// The envelope's recipient.
-    pub recipient: &'a [u8],
+    pub(crate) recipient: &'a [u8],
     /// Who has logged in.
-    pub sasl_username: &'a [u8],
+    pub(crate) sasl_username: &'a [u8],
     /// The port of the server.
-    pub server_port: &'a [u8],
+    pub(crate) server_port: &'a [u8],
     /// There is a line without `=`.
-    pub malformed: bool,
+    pub(crate) malformed: bool,
 }
 
 /// Reads a request. Attributes come in any order, unknown ones are passed over, the last of equal
 /// ones counts. A line may end with CRLF.
-///
-/// ```
-/// use rblmap_serve::wire::{Frame, policy};
-/// let input = b"request=smtpd_access_policy\nclient_address=192.0.2.1\n\nrequest=";
-/// let Frame::Whole(attributes, used) = policy::read(input) else { panic!() };
-/// assert_eq!((attributes.client_address, used), (&b"192.0.2.1"[..], input.len() - 8));
-/// assert_eq!(policy::read(b"request=smtpd"), Frame::Partial);
-/// ```
-pub fn read(input: &[u8]) -> Frame<Attributes<'_>> {
+pub(crate) fn read(input: &[u8]) -> Frame<Attributes<'_>> {
     let mut attributes = Attributes::default();
     let mut at = 0;
     while let Some(length) = input.get(at..).and_then(|rest| memchr::memchr(b'\n', rest)) {
@@ -89,6 +81,19 @@ impl<'a> Attributes<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn attributes_are_read_from_the_front() {
+        let input = b"request=smtpd_access_policy\nclient_address=192.0.2.1\n\nrequest=";
+        let Frame::Whole(attributes, used) = read(input) else {
+            panic!()
+        };
+        assert_eq!(
+            (attributes.client_address, used),
+            (&b"192.0.2.1"[..], input.len() - 8)
+        );
+        assert_eq!(read(b"request=smtpd"), Frame::Partial);
+    }
 
     #[test]
     fn requests_come_in_any_pieces() {

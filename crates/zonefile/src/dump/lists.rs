@@ -9,6 +9,8 @@ use super::loss::Omitted;
 use super::{mmdb, plain, programs, rows};
 
 /// What a list looks like.
+///
+/// See the example of [`write_list`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListFormat {
     /// One key a line, as `plain` sources have it: `KEY`, `KEY A` or `KEY :A:TXT`.

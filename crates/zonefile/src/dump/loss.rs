@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 /// Something that a format cannot hold.
+///
+/// See the example of [`Omitted`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Loss {
     /// Names that are hidden although a name above lists those below it.
@@ -43,6 +45,18 @@ impl Loss {
 }
 
 /// What a list could not say, by kind.
+///
+/// ```
+/// use rblmap_zonefile::{ListFormat, Loss, Options, build_text, write_list};
+/// let spec = "ops.example:plain:list.txt".parse()?;
+/// let content = build_text(&spec, "192.0.2.1\nspam.example\n", &Options::default())?.content;
+/// let omitted = write_list(&content, content.zones(), ListFormat::Hosts, &mut Vec::new())?;
+/// assert_eq!(omitted.get(Loss::Addresses), 1);
+/// for (loss, count) in omitted.iter() {
+///     eprintln!("{count} {}", loss.what());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Omitted(BTreeMap<Loss, u64>);
 
