@@ -1,4 +1,4 @@
-//! Takes the parts of zone facts from the head of their bytes.
+//! The parts of zone facts, to the end of their bytes and from the head of them.
 
 /// Takes so many bytes from the head of `rest`.
 pub(crate) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
@@ -18,4 +18,15 @@ pub(crate) fn take_name(rest: &mut &[u8]) -> Option<Vec<u8>> {
     let (name, after) = after.split_at_checked(len.into())?;
     *rest = after;
     Some(name.to_vec())
+}
+
+/// Appends a byte of length and the name.
+pub(crate) fn push_name(out: &mut Vec<u8>, name: &[u8]) {
+    out.push(short_len(name));
+    out.extend_from_slice(name);
+}
+
+/// A length as a byte.
+pub(crate) fn short_len<T>(list: &[T]) -> u8 {
+    u8::try_from(list.len()).expect("whoever makes facts keeps names and their number below 256")
 }

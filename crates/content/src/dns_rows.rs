@@ -1,6 +1,6 @@
 //! Zone facts of single entries: TTLs that are not the zone's, and MX records. Only DNS tells them.
 
-use crate::bytes::{take, take_name, take_u32};
+use crate::bytes::{push_name, take, take_name, take_u32};
 
 /// TTLs of the A and the TXT records of an answer, in seconds.
 ///
@@ -148,10 +148,7 @@ pub(crate) fn encode_mail(mail: &[MailExchanger], out: &mut Vec<u8>) {
         push_key(out, &record.key);
         out.extend(record.ttl.to_le_bytes());
         out.extend(record.preference.to_le_bytes());
-        let len = u8::try_from(record.exchange.len()).unwrap_or(u8::MAX);
-        out.push(len);
-        let name = record.exchange.get(..len.into()).unwrap_or_default();
-        out.extend_from_slice(name);
+        push_name(out, &record.exchange);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Zone facts: what a zone file says beside its listings. Kept, but not part of the content id.
 
-use crate::bytes::{take_name, take_u32};
+use crate::bytes::{push_name, short_len, take_name, take_u32};
 use crate::dns_rows::{self, EntryTtls, MailExchanger};
 
 /// The TTL of rbldnsd where sources give none, in seconds.
@@ -177,15 +177,6 @@ impl Facts {
         }
         (rest.is_empty() && facts.encode() == bytes).then_some(facts)
     }
-}
-
-fn push_name(out: &mut Vec<u8>, name: &[u8]) {
-    out.push(short_len(name));
-    out.extend_from_slice(name);
-}
-
-fn short_len<T>(list: &[T]) -> u8 {
-    u8::try_from(list.len()).expect("whoever makes facts keeps names and their number below 256")
 }
 
 #[cfg(test)]

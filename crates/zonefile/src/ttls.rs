@@ -14,7 +14,7 @@ use rblmap_content::{
     DEFAULT_TTL, DraftZone, EntryTtls, MailExchanger, Record, TemplateBuf, TtlName, TtlRun, Ttls,
     Values, ZoneContent,
 };
-use rblmap_format::{NameRule, Part};
+use rblmap_format::{MAX_LITERAL, NameRule, Part};
 
 /// A TTL of A records.
 pub(crate) const A: &[u8] = b"A";
@@ -24,15 +24,19 @@ pub(crate) const TXT: &[u8] = b"T";
 const BOTH: &[u8] = b"B";
 /// The TTL of an MX record; preference and name follow.
 const MX: u8 = b'M';
-/// What fits into a text beside that. Only escapes make a name longer.
-const MAX_EXCHANGE: usize = 250;
+/// What fits into a text of 255 bytes beside that. A mail exchanger whose name is longer, as it is
+/// written, refuses the load.
+pub(crate) const MAX_EXCHANGE: usize = MAX_LITERAL - 3;
 
 /// A zone has at most so many rows; where it takes more, the shortest TTL holds for all.
 const MAX_ROWS: usize = 16_384;
 
 /// What the TTL of an MX record is of.
 pub(crate) fn of_mail(preference: u16, exchange: &[u8]) -> Vec<u8> {
-    let exchange = exchange.get(..MAX_EXCHANGE).unwrap_or(exchange);
+    assert!(
+        exchange.len() <= MAX_EXCHANGE,
+        "the reader of records refuses longer ones"
+    );
     [&[MX], &preference.to_le_bytes()[..], exchange].concat()
 }
 

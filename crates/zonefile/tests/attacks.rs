@@ -8,7 +8,7 @@
 mod common;
 
 use common::{Question, ask, image};
-use rblmap_zonefile::{Column, Options};
+use rblmap_zonefile::{Class, Column, Options, build};
 
 /// Which of these addresses and names are listed, and the warnings by class, with what they say.
 fn read(kind: &str, text: &str, options: &Options, keys: &[&str]) -> (Vec<String>, Vec<String>) {
@@ -108,11 +108,34 @@ fn an_address_with_a_second_one_behind_it_is_no_bare_key() {
     for text in ["198.51.100.0 0.0.0.255\n", "198.51.100.0 10.0.0.1\n"] {
         let path = common::file(&dir, "source", text);
         let spec = common::spec("bl.test", "auto", &[path]);
-        let built = rblmap_zonefile::build(&[spec], &Options::default());
+        let built = build(&[spec], &Options::default());
         // Refused, or told: never one address in silence.
         assert!(
             built.is_err_and(|error| !error.to_string().is_empty()),
             "{text}"
         );
     }
+}
+
+#[test]
+fn the_name_of_a_mail_exchanger_is_refused_where_it_would_be_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ops.zone");
+    let spec = format!("ops.example:generic:{}", path.display());
+    let spec = spec.parse().unwrap();
+    let build = |name: &str| {
+        let text = format!("spam A 127.0.0.2\nspam MX 10 {name}\n");
+        std::fs::write(&path, text).unwrap();
+        build(std::slice::from_ref(&spec), &Options::default())
+    };
+    let whole = format!("{}mx", "\\120.".repeat(50));
+    assert_eq!(whole.len(), 252);
+    let built = build(&whole).unwrap();
+    assert_eq!(
+        built.content.base().facts().mail[0].exchange,
+        whole.as_bytes()
+    );
+    // Few bytes on the wire, so rbldnsd takes it.
+    let error = build(&format!("{whole}x")).unwrap_err();
+    assert_eq!(error.refusal(), Some((Class::BadMx, path.as_path(), 2)));
 }

@@ -111,7 +111,8 @@ fn mail_exchanger<'t>(piece: &mut Piece<'t>, head: &Head, data: &'t [u8]) -> Res
     }
     let (name, rest) = word(trim_start(rest));
     // `.` is good: the mail exchanger of a domain that has none (RFC 7505).
-    let good = !name.is_empty() && NameKey::parse(name).is_ok();
+    let short = name.len() <= ttls::MAX_EXCHANGE;
+    let good = !name.is_empty() && short && NameKey::parse(name).is_ok();
     if !good || !rest.is_empty() {
         piece.event(What::Refuse(Class::BadMx));
         return Ok(());
