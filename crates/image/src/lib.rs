@@ -15,8 +15,8 @@
 //! | the same image with another serial and time | [`restamp`] |
 //! | the one way to put a file in its place | [`place`] |
 //!
-//! Content itself is of `rblmap-content`, looking up in an image of `rblmap`, and changes between
-//! images of `rblmap-delta`. `docs/format.md` describes every byte of an image.
+//! `rblmap-content` has content itself, `rblmap` looks up in an image, and `rblmap-delta` has the
+//! changes between images. `docs/format.md` describes every byte of an image.
 
 mod decode;
 mod edited;

@@ -1,4 +1,5 @@
-//! What a block list would have done to the mail of yesterday's log, and what it looks like.
+//! What a block list would have done to the mail of yesterday's log, what it looks like, and the page
+//! for the person whose mail bounced.
 //!
 //! [`Tally`] reads lines of mail logs and counts them by client, and [`Impact`] asks images about the
 //! clients. Counting comes first and needs no image, so the counts of many machines can be
@@ -21,6 +22,14 @@
 //! assert_eq!((impact.clients, impact.zones["ops.example"].clients), (2, 1));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! | to find | look in |
+//! |---|---|
+//! | logs as files, packed ones too, read by several threads | [`input`] |
+//! | what lists would have done, in numbers and as a page | [`Impact`], [`html`] |
+//! | networks with names, and the mail host's own | [`Labels`], [`Own`] |
+//! | a list as a picture | [`map`] |
+//! | the site that tells people whether and why they are listed | [`page`] |
 
 mod error;
 pub mod html;

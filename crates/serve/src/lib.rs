@@ -1,5 +1,6 @@
 //! Block list images for mail servers: one process, one policy file, the protocols that mail
-//! servers speak. `rblmap-policy` decides the answer; this crate speaks the protocols.
+//! servers speak. `rblmap-policy` decides the answer; this crate speaks the protocols. [`serve`] runs
+//! until it is told to stop; [`filter_opensmtpd`] is the process that OpenSMTPD starts for itself.
 //!
 //! One thread serves all connections of the mail adapters by events (`server`); an idle
 //! connection stays open for 1,000 s and costs a few hundred bytes. A second thread looks for

@@ -18,7 +18,16 @@
 //! ```
 //!
 //! Answers of zone files are those of rbldnsd 1.0~20210120, surprises included; `docs/zonefile.md`
-//! lists them, the classes of warnings, and where we differ. `docs/lists.md` has the other types. What the content becomes is for `rblmap-image`.
+//! lists them, the classes of warnings, and where we differ. `docs/lists.md` has the other types.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | sources to content | [`build`], [`build_text`], [`Spec`], [`Options`] |
+//! | what was said of their lines | [`Warning`], [`Class`] |
+//! | content to zone files and to other lists | [`zone_files`], [`write_list`] |
+//! | one key as people write it | [`asked_key`], [`listed_key`] |
+//!
+//! What the content becomes is for `rblmap-image`.
 
 mod address4;
 mod address6;
