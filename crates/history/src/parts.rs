@@ -7,6 +7,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 
 /// The first and the last address of one family, as numbers: of IPv4 below 2^32.
+///
+/// See the example of [`Parts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// The first address.

@@ -59,7 +59,7 @@ impl<'i> Labels<'i> {
     /// let labels = Labels::new(image.base());
     /// assert_eq!(labels.of_key("203.0.113.0/24"), "-");
     /// assert_eq!(labels.of_key("*.example.com"), "-");
-    /// # Ok::<(), rblmap::OpenError>(())
+    /// # Ok::<(), rblmap::Error>(())
     /// ```
     pub fn of_key(&self, key: &str) -> String {
         let address = key.split('/').next().unwrap_or_default().parse();

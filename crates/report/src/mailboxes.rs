@@ -10,6 +10,23 @@ use serde::Serialize;
 use crate::tally::{Mailed, Tally};
 
 /// Somebody whom listed clients wrote to.
+///
+/// ```
+/// use rblmap_report::{Impact, List, Question, Tally};
+/// # use rblmap_policy::Score;
+/// let tally = Tally::with_recipients();
+/// let mut counting = tally.counting();
+/// let rejected = b"Nov 28 17:45:20 mx postfix/smtpd[1]: NOQUEUE: reject: RCPT from \
+///     a.example[192.0.2.1]: 550 5.1.1 no; from=<a@b> to=<c@d> proto=ESMTP helo=<x>";
+/// counting.line(rejected);
+/// counting.finish();
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
+/// let list = List { name: "ops.example".to_owned(), zone: image.base(), weight: Score::ONE };
+/// let impact = Impact::of(tally, Question { lists: &[list], ..Question::default() })?;
+/// let most = impact.top_recipients.ok_or("recipients were counted")?;
+/// assert_eq!((most[0].recipient.as_str(), most[0].refused), ("c@d", 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, Serialize, PartialEq, Eq)]
 pub struct Recipient {
     /// The address, in small letters.

@@ -3,12 +3,12 @@
 //! 1/8 right of it, 255/8 at the top right.
 //!
 //! ```
-//! use rblmap_report::map::{Beside, Map, Settings};
+//! use rblmap_report::map::{Beside, By, Map, Settings};
 //! let image = rblmap::Image::read("testdata/three.rbl")?;
-//! let settings = Settings { size: 256, ..Settings::default() };
+//! let settings = Settings { size: 256, by: By::Code, ..Settings::default() };
 //! let map = Map::new(&image, Beside::default(), &settings)?;
 //! assert!(map.png()?.starts_with(b"\x89PNG"));
-//! assert!(!map.rows().is_empty());
+//! assert_eq!((map.rows()[0].name.as_str(), map.rows()[0].listed), ("192.0.0.0/8", 1));
 //! # Ok::<(), rblmap_report::Error>(())
 //! ```
 
@@ -30,7 +30,7 @@ use cells::Cells;
 
 /// What the colours say.
 ///
-/// See the example of [`Map`].
+/// See the example of [the module](crate::map).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum By {
     /// How many addresses are listed.
@@ -45,6 +45,8 @@ pub enum By {
 }
 
 /// What the picture is drawn with, beside the image.
+///
+/// See the example of [the module](crate::map).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Beside<'i> {
     /// An older image of the zone: what came and went since is drawn.
@@ -55,7 +57,7 @@ pub struct Beside<'i> {
 
 /// What is drawn, and how.
 ///
-/// See the example of [`Map`].
+/// See the example of [the module](crate::map).
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// The network that fills the picture; its length is even.
@@ -81,7 +83,7 @@ impl Default for Settings {
 
 /// A row of the table beside the picture.
 ///
-/// See the example of [`Map`].
+/// See the example of [the module](crate::map).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableRow {
     /// A 256th of what is drawn, a /8 of the whole; with labels, the label, `-` for none.
@@ -103,15 +105,7 @@ pub(crate) struct Legend {
 
 /// A picture, before it is written.
 ///
-/// ```
-/// use rblmap_report::map::{By, Map, Settings};
-/// let image = rblmap::Image::read("testdata/three.rbl")?;
-/// let settings = Settings { size: 64, by: By::Code, ..Settings::default() };
-/// let map = Map::new(&image, None, &settings)?;
-/// assert_eq!((map.rows()[0].network.as_str(), map.rows()[0].listed), ("192.0.0.0/8", 1));
-/// assert!(map.png()?.starts_with(b"\x89PNG") && map.svg()?.starts_with("<svg"));
-/// # Ok::<(), rblmap_report::Error>(())
-/// ```
+/// See the example of [the module](crate::map).
 #[derive(Debug)]
 pub struct Map {
     settings: Settings,

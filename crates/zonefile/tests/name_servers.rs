@@ -11,7 +11,7 @@ fn name_servers(text: &str) -> Option<NameServers> {
     std::fs::write(&path, text).unwrap();
     let spec = format!("bl.test:ip4set:{}", path.display());
     let built = build(&[spec.parse().unwrap()], &Options::default()).unwrap();
-    built.content.zones()[0].facts().ns.clone()
+    built.content.base().facts().ns.clone()
 }
 
 /// As the real rbldnsd does it: seed 3931518738 of the random zones that are asked over DNS.
