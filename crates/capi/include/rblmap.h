@@ -67,7 +67,8 @@ typedef struct rblmap_record {
     uint32_t a;        /* host order: 0x7f000002 is 127.0.0.2 */
     uint32_t text_len; /* bytes of the text; 0: there is none */
     char text[256];    /* any bytes, then a NUL */
-    uint32_t family;   /* of the network that the answer holds for: 4, 6, or 0 for a name */
+    /* The widest network around the address in which all addresses have this answer. */
+    uint32_t family;   /* of that network: 4, 6, or 0 for a name */
     uint32_t prefix;   /* its prefix length */
     uint8_t network[16]; /* its first address, in the order of the network; 4 or 16 bytes */
 } rblmap_record;
@@ -101,7 +102,8 @@ typedef struct rblmap_zone {
 typedef struct rblmap_entry {
     uint32_t size;
     uint32_t kind;   /* 4, 6, or 0 for a name */
-    uint32_t listed; /* addresses: 0 or 1; a name: 1 itself, 2 the names below it, or both */
+    uint32_t listed; /* addresses: 0 or 1; a name: 1 itself, 2 the names below it, 3 both, 0 an exception
+                      * from a wider name, which is not listed */
     uint32_t name_len;
     uint8_t first[16]; /* first and last address, in the order of the network; 4 or 16 bytes */
     uint8_t last[16];
@@ -174,7 +176,8 @@ int rblmap_render_zone(rblmap_reader *reader, size_t zone, const char *prefix, c
 int rblmap_render_mask(rblmap_reader *reader, const uint64_t *mask, size_t words,
                        const char *prefix, char *buffer, size_t len, size_t *need);
 
-/* Walks: what a zone lists, in order, of the image as it was when the walk began. */
+/* Walks: what a zone lists, in order, of the image as it was when the walk began; of names the
+ * exceptions, too. For code and text, look an entry up. */
 int rblmap_walk_v4(rblmap_reader *reader, size_t zone, uint32_t first, uint32_t last,
                    rblmap_walk **out);
 /* first and last may be NULL: the ends of all. */

@@ -14,6 +14,7 @@ mod dump;
 mod duration;
 mod edit;
 mod filter;
+mod freshness;
 mod history;
 mod impact;
 mod info;

@@ -355,10 +355,9 @@ fn texts_of_a_publisher_reach_no_terminal_and_no_monitor_raw() {
     // And what reaches the monitor is one line without a second bar.
     let url = "https://x/|'ops.example_v4'=9";
     let key = feed.arg("ops.offline.key");
-    assert_eq!(
-        rblmap(["publish", &source, "--key", &key, "--retire", url]).code,
-        0
-    );
+    let run = rblmap(["publish", &source, "--key", &key, "--retire", url]);
+    assert_eq!(run.code, 0);
+    assert!(run.stderr.contains("; given up"), "{}", run.stderr);
     assert_eq!(feed.mirror().code, 0);
     let shown = rblmap(["status", &feed.arg("mirror")]).stdout;
     assert_eq!(

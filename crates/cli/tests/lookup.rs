@@ -192,6 +192,60 @@ fn an_expired_zone_says_so_and_lists_nothing() {
     assert_eq!(lookup(&image, &["--now", "1867225700", "1.2.3"]).code, 9);
 }
 
+/// A mirror's page beside the image was not looked at: an expired or retired list went on listing.
+#[test]
+fn what_the_mirror_says_beside_the_image_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let image = build(&dir, "a", "ip4set", "192.0.2.1\n", &[]);
+    // docs/feed.md: magic, version, flags, generation, stale from, expired from.
+    let page = |flags: u32, stale: u64, expired: u64| {
+        let mut page = b"\x89rblstat".to_vec();
+        page.extend(1u32.to_le_bytes());
+        page.extend(flags.to_le_bytes());
+        for word in [1, stale, expired] {
+            page.extend(word.to_le_bytes());
+        }
+        page.resize(4096, 0);
+        std::fs::write(image.with_extension("status"), page).unwrap();
+    };
+    let run = |args: &[&str]| {
+        let run = lookup(&image, &[&["--now", "1000"], args].concat());
+        (run.code, run.stdout, run.stderr)
+    };
+    page(0, 2000, 3000);
+    assert_eq!(run(&["192.0.2.1"]).0, 0);
+    assert_eq!(run(&["192.0.2.1"]).2, "");
+    page(0, 1000, 3000);
+    let (code, _, told) = run(&["192.0.2.1"]);
+    assert!(
+        code == 0 && told.contains("a.status: stale"),
+        "{code} {told}"
+    );
+    for (flags, expired, word) in [(0, 1000, "expired"), (1, 0, "retired")] {
+        page(flags, 1000, expired);
+        let (code, said, told) = run(&["192.0.2.1", "192.0.2.2"]);
+        assert_eq!(said, "192.0.2.1\texpired\n192.0.2.2\texpired\n", "{word}");
+        assert_eq!((code, told.matches(word).count()), (9, 1), "{told}");
+        let filter = [
+            "lookup",
+            "--filter",
+            "--now",
+            "1000",
+            image.to_str().unwrap(),
+        ];
+        let told = rblmap_with_input(filter, b"192.0.2.1\n");
+        assert_eq!(
+            (told.code, &*told.stdout),
+            (0, "192.0.2.1\texpired\n"),
+            "{word}"
+        );
+    }
+    std::fs::write(image.with_extension("status"), "no page").unwrap();
+    let (code, said, told) = run(&["192.0.2.1"]);
+    assert!(code == 0 && said.contains("\tlisted"), "{code} {said}");
+    assert!(told.contains("not a status page"), "{told}");
+}
+
 #[test]
 fn a_zone_that_is_none_is_not_an_unlisted_key() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,12 +1,12 @@
 //! Lists, and the answers of lookups.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList};
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PyType};
 use rblmap::{Live, LiveSet, Query, TextBuf, Timestamp};
 
 use crate::arrays::Addresses;
@@ -102,7 +102,12 @@ impl List {
             queries.push(match key::text(&key)? {
                 Some(query) => query.ok(),
                 None if key.is_none() => None,
-                None => Some(key::query(&key)?),
+                None => match key::query(&key) {
+                    Ok(query) => Some(query),
+                    // A number that is no address is no key, as such a text is.
+                    Err(error) if error.is_instance_of::<PyValueError>(py) => None,
+                    Err(error) => return Err(error),
+                },
             });
         }
         let listed = self.with(|set| {
@@ -284,8 +289,39 @@ pub(crate) struct Record {
     text: Option<Vec<u8>>,
 }
 
+/// What `pickle` asks for: what makes an object anew, and of what.
+type Reduced<'py, Parts> = (Bound<'py, PyType>, Parts);
+type AnswerParts<'a> = (bool, Vec<Record>, Option<&'a str>, &'a str);
+type RecordParts<'py> = (Option<Ipv4Addr>, Option<Bound<'py, PyBytes>>);
+
 #[pymethods]
 impl Answer {
+    /// An answer that another process sent; lookups make all others.
+    #[new]
+    fn new(
+        listed: bool,
+        records: Vec<PyRef<'_, Record>>,
+        network: Option<String>,
+        reply: String,
+    ) -> Answer {
+        Answer {
+            listed,
+            records: records.iter().map(|record| (**record).clone()).collect(),
+            network,
+            reply,
+        }
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> Reduced<'py, AnswerParts<'_>> {
+        let parts = (
+            self.listed,
+            self.records(),
+            self.network(),
+            self.reply.as_str(),
+        );
+        (py.get_type::<Answer>(), parts)
+    }
+
     /// Whether the key is listed: at least one record has an A record.
     #[getter]
     fn listed(&self) -> bool {
@@ -298,7 +334,8 @@ impl Answer {
         self.records.clone()
     }
 
-    /// The network that the answer holds for, "192.0.2.0/24"; None for names and if not listed.
+    /// The widest network around the address in which all addresses have this answer,
+    /// "192.0.2.0/24": not always a line of the list. None for names and if not listed.
     #[getter]
     fn network(&self) -> Option<&str> {
         self.network.as_deref()
@@ -348,6 +385,20 @@ impl Answer {
 
 #[pymethods]
 impl Record {
+    /// A record that another process sent.
+    #[new]
+    fn new(a: Option<IpAddr>, text: Option<Vec<u8>>) -> PyResult<Record> {
+        match a {
+            Some(IpAddr::V6(_)) => Err(PyValueError::new_err("an A record is an IPv4 address")),
+            Some(IpAddr::V4(a)) => Ok(Record { a: Some(a), text }),
+            None => Ok(Record { a: None, text }),
+        }
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> Reduced<'py, RecordParts<'py>> {
+        (py.get_type::<Record>(), (self.a, self.text(py)))
+    }
+
     /// The A record, an ipaddress.IPv4Address, or None.
     #[getter]
     fn a(&self) -> Option<Ipv4Addr> {

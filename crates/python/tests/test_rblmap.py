@@ -94,8 +94,11 @@ class Keys(unittest.TestCase):
 
     def test_many_keys_give_an_array_of_their_kind(self):
         listed, free = int(ipaddress.ip_address(LISTED)), int(ipaddress.ip_address(FREE))
-        self.assertEqual(self.blocked.lookup([LISTED, FREE, NAME, listed, "no key!", None]),
-                         [True, False, True, True, None, None])
+        self.assertEqual(self.blocked.lookup([LISTED, FREE, NAME, listed, "no key!", None, -1,
+                                              2**128, b"\xff"]),
+                         [True, False, True, True, None, None, None, None, None])
+        with self.assertRaises(TypeError):
+            self.blocked.lookup([LISTED, 1.5])
         self.assertEqual(self.blocked.lookup(()), [])
         numbers = array.array("I", [listed, free] * 2000)
         self.assertEqual(self.blocked.lookup(numbers), bytearray([1, 0] * 2000))
@@ -118,6 +121,8 @@ class Keys(unittest.TestCase):
         self.assertEqual(self.blocked.lookup(numpy.array([LISTED, FREE])).tolist(), [True, False])
         with self.assertRaises(TypeError):
             self.blocked.lookup(numbers.astype(numpy.int64))
+        masked = self.blocked.lookup(numpy.ma.array(numbers, mask=[True, False, False, False]))
+        self.assertEqual(masked.tolist(), [None, False, True, False])
         numbers.flags.writeable = False
         self.assertEqual(self.blocked.lookup(numbers).tolist(), [True, False] * 2)
 
@@ -277,6 +282,14 @@ class Processes(unittest.TestCase):
                 child.start()
                 self.assertEqual(queue.get(timeout=60), (True, False, serial), way)
                 child.join()
+
+    def test_answers_go_from_one_process_to_another(self):
+        answer = rblmap.open(IMAGE).lookup(LISTED)
+        again = pickle.loads(pickle.dumps(answer))
+        for what in ("listed", "codes", "network"):
+            self.assertEqual(getattr(again, what), getattr(answer, what))
+        self.assertEqual(again.reply("554 "), answer.reply("554 "))
+        self.assertEqual((again[0].a, again[0].text), (answer[0].a, answer[0].text))
 
     def test_a_pickle_opens_anew(self):
         blocked = rblmap.open(IMAGE)

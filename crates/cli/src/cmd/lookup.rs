@@ -11,6 +11,7 @@ use rblmap::{Answer, Image, NameKey, TextBuf, Zone};
 use rblmap_zonefile::{AskedKey, asked_key};
 use serde::Serialize;
 
+use crate::cmd::freshness::is_expired;
 use crate::cmd::{lookup_filter, now, open};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -21,7 +22,8 @@ use crate::output::escaped;
 #[command(after_help = "\
 Prints a line for each key:
   KEY<TAB>listed|not-listed|expired<TAB>A[,A...]<TAB>TXT...
-In texts, bytes below 32, above 126 and \\ are written as \\xNN.
+In texts, bytes below 32, above 126 and \\ are written as \\xNN. \"expired\" is by the expiry in the image,
+or by the NAME.status of a mirror beside NAME.rbl: then nothing counts as listed.
 
 Examples:
   rblmap lookup ops.example.rbl 192.0.2.1 2001:db8::1 mail.example.com
@@ -65,7 +67,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         let what = format!("{}: no zone {:?}", args.image.display(), args.zone);
         return Err(Failure::new(Exit::BadInput, what));
     };
-    let expired = zone.expired_at(args.now.unwrap_or_else(now));
+    let expired = is_expired(&args.image, &zone, args.now.unwrap_or_else(now));
     let mut desk = Desk {
         image: &image,
         zone,

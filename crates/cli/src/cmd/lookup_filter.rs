@@ -9,6 +9,7 @@ use rblmap::{Answer, Image, NameKey, TextBuf, Zone};
 use rblmap_policy::{Decider, Request};
 use rblmap_zonefile::{AskedKey, asked_key};
 
+use crate::cmd::freshness::is_expired;
 use crate::cmd::{check, open};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -199,7 +200,7 @@ fn zones<'i>(
         zones.push(Asked {
             name: full,
             zone,
-            expired: zone.expired_at(now),
+            expired: is_expired(path, &zone, now),
         });
     }
     Ok(zones)

@@ -22,6 +22,7 @@ use crate::output::Output;
 
 /// Keep the images of a feed up to date in a folder
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "rblmap mirror [OPTIONS] --key <NAME.pub> <SOURCE>... <DIR>")]
 #[command(after_help = "\
 DIR holds for each zone ZONE.rbl, which readers map, ZONE.prev.rbl, the one before it, what the
 mirror remembers in ZONE.state.json, and a log of updates in ZONE.log. An image is replaced by
@@ -40,7 +41,7 @@ Examples:
 pub(crate) struct Args {
     /// Where the feed is served, as rsync://HOST/MODULE, http(s)://HOST/PATH or a path; several are tried one after the
     /// other. The folder to keep the images in is the last
-    #[arg(required = true, num_args = 2.., value_name = "SOURCE... DIR")]
+    #[arg(required = true, num_args = 2.., value_name = "SOURCE|DIR")]
     places: Vec<String>,
     /// The public keys of the publisher
     #[arg(long, value_name = "NAME.pub")]

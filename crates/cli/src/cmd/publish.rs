@@ -93,6 +93,8 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
         .map(FeedConfig::read)
         .transpose()?
         .unwrap_or_default();
+    let retires = args.retire.is_some();
+    let retired = args.zones.clone();
     let options = PublishOptions {
         config,
         expires: holds(args.expires)?,
@@ -116,7 +118,11 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
         if args.json {
             print(report)?;
         } else if let Ok(zone) = &report.result {
-            output.note(describe(zone, args.dry_run));
+            let mut text = describe(zone, args.dry_run);
+            if retires && (retired.is_empty() || retired.contains(&zone.zone)) {
+                text.push_str("; given up, as mirrors are told");
+            }
+            output.note(text);
         }
     }
     if let Some(path) = &args.config {

@@ -61,11 +61,14 @@ class List(_List):
     def lookup(self, key):
         """Looks up one key or many.
 
-        One key (str, bytes, int, or an address of ipaddress) gives an `Answer`, true if listed. A
-        text that is neither an address nor a domain name is a ValueError.
+        One key (str, bytes, int, or an address of ipaddress) gives an `Answer`, true if listed. Bytes
+        are a text, not a packed address; an int below 2**32 is an IPv4 address, so give a small IPv6
+        address as one of ipaddress. A text that is neither an address nor a domain name is a
+        ValueError.
 
         Many keys give whether each is listed, in the kind of array that they came in: a numpy array
-        of uint32 an array of bool, a pyarrow array of uint32 or strings a boolean array with nulls
+        of uint32 an array of bool (a masked one keeps its mask; one of texts an array of True, False
+        and None), a pyarrow array of uint32 or strings a boolean array with nulls
         where there was null or no key, another buffer of uint32 (array.array, memoryview) a
         bytearray of 0 and 1, a list or tuple of keys a list of True, False, or None for what is no
         key. IPv4 addresses as numbers are in host order: 192.0.2.1 is 0xc0000201. Arrays are looked
@@ -90,6 +93,8 @@ class List(_List):
         return self._lookup(key) if listed is None else listed
 
     def _lookup_numpy(self, numpy, keys):
+        if isinstance(keys, numpy.ma.MaskedArray):
+            return numpy.ma.array(self._lookup_numpy(numpy, keys.data), mask=keys.mask)
         if keys.dtype.kind in "OUS":
             return numpy.array(self._lookup_texts(keys.tolist()), dtype=object)
         if keys.dtype.newbyteorder("=") != numpy.uint32:

@@ -19,12 +19,16 @@ class Freshness(enum.IntEnum):
     WAITING = 4
 
 class Record:
+    def __new__(cls, a: ipaddress.IPv4Address | None, text: bytes | None) -> Record: ...
     @property
     def a(self) -> ipaddress.IPv4Address | None: ...
     @property
     def text(self) -> bytes | None: ...
 
 class Answer:
+    def __new__(
+        cls, listed: bool, records: Sequence[Record], network: str | None, reply: str
+    ) -> Answer: ...
     @property
     def listed(self) -> bool: ...
     @property
