@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
-use rblmap_format::NamePoint;
-use rblmap_format::{NameKey, NameRule, Run, Value, ValueId};
+use rblmap_format::facts::Facts;
+use rblmap_format::{NameKey, NamePoint, NameRule, Run, Value, ValueId};
 
 use crate::error::Error;
-use crate::facts::Facts;
 use crate::names::NameTable;
 use crate::normal;
 use crate::v4::{V4Runs, mark, mark_runs};

@@ -16,12 +16,9 @@
 //! Reading sources is for `rblmap-zonefile`, images are for `rblmap-image`, and changes between
 //! contents are for `rblmap-delta`.
 
-mod bytes;
 mod content;
-mod dns_rows;
 mod edit;
 mod error;
-mod facts;
 mod id;
 mod leaves;
 mod names;
@@ -34,10 +31,8 @@ mod values;
 mod zone_name;
 
 pub use content::{Content, Draft, DraftZone, ZoneContent, resolve_name};
-pub use dns_rows::{EntryTtls, MailExchanger, TtlName, TtlRun, Ttls};
 pub use edit::{Edit, edit_runs, edit_runs_into};
 pub use error::Error;
-pub use facts::{DEFAULT_TTL, Facts, NameServers, Soa};
 pub use id::{ContentId, ContentIdError};
 pub use leaves::{LEAF, leaves};
 pub use names::NameTable;
@@ -47,3 +42,7 @@ pub use v4::{V4Runs, mark};
 pub use value::{Record, TemplateBuf, TextPart, ValueBuf, is_canonical, names_key};
 pub use values::{Interner, NotValues, ValueList, Values, renumbered};
 pub use zone_name::{ZoneName, ZoneNameError};
+
+pub use rblmap_format::facts::{
+    DEFAULT_TTL, EntryTtls, Facts, MailExchanger, NameServers, Soa, TtlName, TtlRun, Ttls,
+};

@@ -149,12 +149,12 @@ fn names<'a>(
         .min()
     {
         let pair =
-            |slots: (NameRule, NameRule)| (values.slot_says(slots.0), values.slot_says(slots.1));
+            |rules: (NameRule, NameRule)| (values.rule_says(rules.0), values.rule_says(rules.1));
         let was = old.next_if(|point| point.key == key);
         let was = pair(was.map_or_else(Default::default, |point| (point.exact, point.below)));
-        let common = |slot: NameRule| {
-            slot.value()
-                .map_or(slot, |id| NameRule::Value(values.common(id)))
+        let common = |rule: NameRule| {
+            rule.value()
+                .map_or(rule, |id| NameRule::Value(values.common(id)))
         };
         let is = new.next_if(|point| point.key == key);
         let is = is.map_or_else(Default::default, |p| (common(p.exact), common(p.below)));
@@ -220,8 +220,8 @@ impl<'a> Values<'a> {
         own.map_or(Says::Nothing, |own| Says::Value(self.new.get(*own)))
     }
 
-    fn slot_says(&self, slot: NameRule) -> Says<'a> {
-        match slot {
+    fn rule_says(&self, rule: NameRule) -> Says<'a> {
+        match rule {
             NameRule::Inherit => Says::Inherits,
             NameRule::Nothing => Says::Nothing,
             NameRule::Value(id) => self.says(Some(id)),

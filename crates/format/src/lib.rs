@@ -12,7 +12,7 @@
 //! | module | sections | small or large zones |
 //! |---|---|---|
 //! | [`sections`] | header, section table | |
-//! | [`zones`] | ZONES | |
+//! | [`zones`], [`facts`] | ZONES, and what it says of each zone for DNS | |
 //! | [`value`], [`record`] | VALUES | |
 //! | [`sorted`] | V4_SORTED, V6_SORTED | small |
 //! | [`v4`] | V4_TOP, V4_STARTS, V4_COUNTS, V4_BITS, V4_LINES | large |
@@ -48,6 +48,7 @@ compile_error!(
 pub mod address;
 pub mod bytes;
 pub mod error;
+pub mod facts;
 pub mod name;
 pub mod names;
 pub mod pieces;

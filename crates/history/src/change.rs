@@ -114,19 +114,19 @@ fn zone_changes(
     pairs: &Pairs<'_>,
     mut see: impl FnMut(Place, NameRule, NameRule),
 ) {
-    let slot = |id: Option<ValueId>| id.map_or(NameRule::Inherit, NameRule::Value);
+    let rule = |id: Option<ValueId>| id.map_or(NameRule::Inherit, NameRule::Value);
     let old = from.iter().flat_map(|zone| zone.v4_runs());
     let new = to.iter().flat_map(|zone| zone.v4_runs());
     runs(old, new, pairs, |start, end, was, is| {
         for net in Ipv4Subnets::new(start.into(), end.into(), 0) {
-            see(Place::Network(net.into()), slot(was), slot(is));
+            see(Place::Network(net.into()), rule(was), rule(is));
         }
     });
     let old = from.iter().flat_map(|zone| zone.v6_runs());
     let new = to.iter().flat_map(|zone| zone.v6_runs());
     runs(old, new, pairs, |start, end, was, is| {
         for net in Ipv6Subnets::new(start.into(), end.into(), 0) {
-            see(Place::Network(net.into()), slot(was), slot(is));
+            see(Place::Network(net.into()), rule(was), rule(is));
         }
     });
     let old = from.iter().flat_map(|zone| zone.names());
@@ -188,23 +188,23 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    fn is_same_slot(&self, old: NameRule, new: NameRule) -> bool {
+    fn is_same_rule(&self, old: NameRule, new: NameRule) -> bool {
         match (old, new) {
             (NameRule::Value(old), NameRule::Value(new)) => self.is_same(Some(old), Some(new)),
             (old, new) => old == new,
         }
     }
 
-    fn says_old(&self, slot: NameRule) -> Says<'a> {
-        match (slot, self.old) {
+    fn says_old(&self, rule: NameRule) -> Says<'a> {
+        match (rule, self.old) {
             (NameRule::Value(id), Some(old)) => Says::Value(old.value(id)),
             (NameRule::Nothing, _) => Says::Nothing,
             (NameRule::Value(_) | NameRule::Inherit, _) => Says::Inherits,
         }
     }
 
-    fn says_new(&self, slot: NameRule) -> Says<'a> {
-        match slot {
+    fn says_new(&self, rule: NameRule) -> Says<'a> {
+        match rule {
             NameRule::Value(id) => Says::Value(self.new.value(id)),
             NameRule::Nothing => Says::Nothing,
             NameRule::Inherit => Says::Inherits,
@@ -323,23 +323,23 @@ fn names(
         .map(|p| p.key)
         .min()
     {
-        let slots = |point: Option<NameRules>| {
+        let rules = |point: Option<NameRules>| {
             point.map_or((NameRule::Inherit, NameRule::Inherit), |p| {
                 (p.exact, p.below)
             })
         };
-        let was = slots(old.next_if(|point| point.key == key));
-        let is = slots(new.next_if(|point| point.key == key));
+        let was = rules(old.next_if(|point| point.key == key));
+        let is = rules(new.next_if(|point| point.key == key));
         if was.0 == was.1 && is.0 == is.1 {
-            if !pairs.is_same_slot(was.0, is.0) {
+            if !pairs.is_same_rule(was.0, is.0) {
                 see(key, Scope::Both, was.0, is.0);
             }
             continue;
         }
-        if !pairs.is_same_slot(was.0, is.0) {
+        if !pairs.is_same_rule(was.0, is.0) {
             see(key, Scope::Exact, was.0, is.0);
         }
-        if !pairs.is_same_slot(was.1, is.1) {
+        if !pairs.is_same_rule(was.1, is.1) {
             see(key, Scope::Below, was.1, is.1);
         }
     }

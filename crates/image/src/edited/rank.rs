@@ -1,4 +1,4 @@
-//! Edits over the runs of an image by /16: only those units of it are read in which paints lie.
+//! Edits over the runs of an image by /16: only those units of it are read in which edits lie.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -106,7 +106,7 @@ fn take_before<'s>(ranks: &mut &'s [u64], end: u64) -> &'s [u64] {
 /// How many /16s are read ahead, on all cores.
 const AHEAD: usize = 4096;
 
-/// A /16 in which paints start.
+/// A /16 in which edits start.
 struct Started<'s> {
     block: u16,
     /// The ranks of the runs and of the gaps in which they do.
@@ -148,7 +148,7 @@ impl Started<'_> {
     }
 }
 
-/// Where paints start in a /16.
+/// Where edits start in a /16.
 #[derive(Default)]
 struct Found {
     /// The runs of the units in which they do, one after the other.
@@ -225,7 +225,7 @@ impl Found {
     }
 }
 
-/// Where a run or gap begins in which paints start.
+/// Where a run or gap begins in which edits start.
 struct Start {
     /// The first and the last address of its unit, and which runs are those of the unit.
     ends: (u32, u32),

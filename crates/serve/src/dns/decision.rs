@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use domain::base::iana::{Class, Opcode, Rcode, Rtype};
 use rblmap::{Answer, NameKey, Record, Zone};
+use rblmap_format::facts::{Facts, Ttls};
 use rblmap_policy::{Codes, Ent, Policy};
 
 use super::below;
 use super::facts::DnsFacts;
 use super::name::{Asked, QueryName};
 use super::query::Query;
-use super::rows::{self, MailExchanger, Ttls};
+use super::rows::{self, MxRecord};
 use super::zones::{Loaded, ServedZone, Zones};
 
 /// What is the same for all queries.
@@ -164,7 +165,7 @@ pub(crate) struct ZoneBody<'z> {
     /// TTLs of the listing's records.
     pub(crate) ttls: Ttls,
     /// The MX records of the name.
-    pub(crate) mail: &'z [MailExchanger],
+    pub(crate) mail: &'z [MxRecord],
     pub(crate) listing: Option<Answer<'z>>,
     /// Which records of the listing count; all where there are no codes.
     pub(crate) codes: Option<&'z Codes>,
@@ -332,10 +333,10 @@ fn in_zone<'z>(
     let counts = |record: Record<'_>| codes.is_none_or(|codes| has_code(&record, codes));
     let is_listed =
         listing.records().any(counts) && !settings.allows(asked, &query.labels, place.rest);
-    let (mut ttls, mut mail) = (Ttls::both(own.ttl), &[][..]);
+    let (mut ttls, mut mail) = (rows::both(own.ttl), &[][..]);
     if own.has_rows {
         let name = query.labels.key(place.rest).ok()?;
-        ttls = own.ttls.of(&listing, &name, own.ttl);
+        ttls = rows::ttls_of(&own.ttls, &listing, &name, own.ttl);
         mail = rows::mail_of(&own.mail, &name);
     }
     let apex_labels = loaded.base_labels() + place.owner_labels;
@@ -361,7 +362,7 @@ fn in_zone<'z>(
 /// of its own.
 fn owner<'z>(loaded: &'z Loaded, found: Zone<'z>) -> Option<Zone<'z>> {
     let mut zone = found;
-    while zone.name().label_count() > 0 && !DnsFacts::is_own(zone.facts()) {
+    while zone.name().label_count() > 0 && !Facts::is_own(zone.facts()) {
         let above = zone.name().parent()?;
         zone = loaded.image().zone_of(&above).ok()?;
     }

@@ -1,12 +1,10 @@
 //! What a zone's sources say for DNS alone: TTL, SOA, NS and MX, ready to be put into messages.
 
 use domain::base::name::Name;
+use rblmap_format::facts::{DEFAULT_TTL, EntryTtls, Facts, Soa};
 
-use super::bytes::{take_name, take_u32};
-use super::rows::{self, EntryTtls, MailExchanger};
-
-/// The TTL where no source gives one, or gives 0, as in rbldnsd: 35 minutes.
-const DEFAULT_TTL: u32 = 35 * 60;
+use super::rows::{self, MxRecord};
+use super::wire_name::wire_name;
 
 /// The facts of a zone, as `docs/format.md` describes them.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +22,7 @@ pub(crate) struct DnsFacts {
     /// TTLs of single answers.
     pub(crate) ttls: EntryTtls,
     /// MX records in the order of their names.
-    pub(crate) mail: Vec<MailExchanger>,
+    pub(crate) mail: Vec<MxRecord>,
 }
 
 /// A start of authority (RFC 1035 section 3.3.13).
@@ -39,92 +37,61 @@ pub(crate) struct Start {
     pub(crate) timers: [u32; 4],
 }
 
-const HAS_TTL: u8 = 1;
-const HAS_SOA: u8 = 2;
-const HAS_NS: u8 = 4;
-const IS_OWN: u8 = 8;
-const HAS_ENTRY_TTLS: u8 = 16;
-const HAS_MAIL: u8 = 32;
-
 impl DnsFacts {
     /// Reads the facts of a zone of an image. What damaged bytes leave out is not there.
     pub(crate) fn read(bytes: &[u8]) -> DnsFacts {
-        let mut facts = DnsFacts {
-            ttl: DEFAULT_TTL,
-            ..DnsFacts::default()
-        };
-        let _ = facts.fill(bytes);
-        facts
-    }
-
-    /// Whether facts are of a zone of its own, with its own SOA and NS, and not of a part of the one
-    /// above.
-    pub(crate) fn is_own(bytes: &[u8]) -> bool {
-        bytes.first().is_some_and(|flags| flags & IS_OWN != 0)
-    }
-
-    /// Whether facts have rows for single entries: so many that they are read once.
-    pub(crate) fn has_rows(bytes: &[u8]) -> bool {
-        bytes
-            .first()
-            .is_some_and(|flags| flags & (HAS_ENTRY_TTLS | HAS_MAIL) != 0)
-    }
-
-    fn fill(&mut self, bytes: &[u8]) -> Option<()> {
-        let (&flags, mut rest) = bytes.split_first()?;
-        self.has_rows = DnsFacts::has_rows(bytes);
-        if flags & HAS_TTL != 0 {
-            self.ttl = ttl(take_u32(&mut rest)?);
-        }
-        if flags & HAS_SOA != 0 {
-            self.soa = Some(Start {
-                ttl: ttl(take_u32(&mut rest)?),
-                origin: take_name(&mut rest)?,
-                person: take_name(&mut rest)?,
-                serial: take_u32(&mut rest)?,
-                timers: [
-                    take_u32(&mut rest)?,
-                    take_u32(&mut rest)?,
-                    take_u32(&mut rest)?,
-                    take_u32(&mut rest)?,
-                ],
-            });
-        }
-        if flags & HAS_NS != 0 {
-            self.ns_ttl = take_u32(&mut rest)?;
-            let (&count, after) = rest.split_first()?;
-            rest = after;
-            for _ in 0..count {
-                let name = take_name(&mut rest)?;
-                if !self.servers.contains(&name) {
-                    self.servers.push(name);
-                }
+        let facts = Facts::read(bytes);
+        let ns = facts.ns.unwrap_or_default();
+        let mut servers = Vec::with_capacity(ns.names.len());
+        for name in ns.names.iter().filter_map(|name| wire_name(name)) {
+            if !servers.contains(&name) {
+                servers.push(name);
             }
         }
-        if flags & HAS_ENTRY_TTLS != 0 {
-            self.ttls.fill(&mut rest)?;
+        DnsFacts {
+            ttl: facts.ttl.map_or(DEFAULT_TTL, ttl),
+            soa: facts.soa.and_then(Start::of),
+            ns_ttl: ns.ttl,
+            servers,
+            has_rows: Facts::has_rows(bytes),
+            ttls: facts.ttls,
+            mail: rows::mail(facts.mail),
         }
-        if flags & HAS_MAIL != 0 {
-            rows::fill_mail(&mut self.mail, &mut rest)?;
-        }
-        Some(())
     }
 }
 
+impl Start {
+    fn of(soa: Soa) -> Option<Start> {
+        Some(Start {
+            ttl: ttl(soa.ttl),
+            origin: wire_name(&soa.origin)?,
+            person: wire_name(&soa.person)?,
+            serial: soa.serial,
+            timers: soa.timers,
+        })
+    }
+}
+
+/// The TTL of a record; one of 0 is the default, as in rbldnsd.
 fn ttl(stated: u32) -> u32 {
     if stated == 0 { DEFAULT_TTL } else { stated }
 }
 
 #[cfg(test)]
 mod tests {
+    use rblmap_format::facts::NameServers;
+
     use super::*;
 
     #[test]
     fn damaged_facts_give_what_is_whole() {
-        let mut bytes = vec![HAS_TTL | HAS_NS];
-        bytes.extend(300u32.to_le_bytes());
-        bytes.extend(0u32.to_le_bytes());
-        bytes.extend([3, 1, b'a', 1, b'A', 1, b'b']);
+        let names = [b"a", b"A", b"b"].map(|name| name.to_vec()).into();
+        let facts = Facts {
+            ttl: Some(300),
+            ns: Some(NameServers { ttl: 0, names }),
+            ..Facts::default()
+        };
+        let bytes = facts.encode();
         let facts = DnsFacts::read(&bytes);
         assert_eq!((facts.ttl, facts.ns_ttl), (300, 0));
         assert_eq!(facts.servers.len(), 2, "equal names are one");

@@ -7,7 +7,6 @@
 
 mod answer;
 mod below;
-mod bytes;
 mod counts;
 mod decision;
 mod facts;
@@ -23,6 +22,7 @@ mod tcp;
 #[cfg(test)]
 mod tests;
 mod udp;
+mod wire_name;
 mod worker;
 mod zones;
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rblmap::{Image, ImageSet, Zone};
+use rblmap_format::facts::Facts;
 use rblmap_policy::{Policy, Trouble, ZoneReader};
 
 use super::facts::DnsFacts;
@@ -128,7 +129,7 @@ impl Loaded {
         base.add(image, "@").ok()?;
         let facts = DnsFacts::read(base.zone(0)?.facts());
         let subzones = image.zones().skip(1).flatten();
-        let rows = subzones.filter(|zone| DnsFacts::has_rows(zone.facts()));
+        let rows = subzones.filter(|zone| Facts::has_rows(zone.facts()));
         let rows = rows.map(|zone| (zone.name().as_bytes().into(), DnsFacts::read(zone.facts())));
         Some(Loaded {
             image: Arc::clone(image),

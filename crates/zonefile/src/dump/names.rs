@@ -116,8 +116,8 @@ impl Writer<'_> {
         }
         self.speaking.retain(|(above, _)| name.is_within(above));
         let inherits = self.speaking.last().is_some_and(|(_, says)| *says);
-        let exact = self.slot(name, exact, false, inherits)?;
-        let below = self.slot(name, below, true, inherits)?;
+        let exact = self.name_rule(name, exact, false, inherits)?;
+        let below = self.name_rule(name, below, true, inherits)?;
         match &below {
             Said::Nothing => {}
             Said::Excluded => self.speaking.push((*name, false)),
@@ -134,14 +134,14 @@ impl Writer<'_> {
     }
 
     /// What the main dataset has to say; the other datasets are seen to.
-    fn slot(
+    fn name_rule(
         &mut self,
         name: &NameKey,
-        slot: NameRule,
+        name_rule: NameRule,
         below: bool,
         inherits: bool,
     ) -> Result<Said, Error> {
-        let id = match slot {
+        let id = match name_rule {
             NameRule::Inherit => return Ok(Said::Nothing),
             NameRule::Nothing => None,
             NameRule::Value(id) => Some(id),

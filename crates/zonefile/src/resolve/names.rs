@@ -136,8 +136,8 @@ impl Names {
     }
 }
 
-/// A slot of content for what a table says.
-pub(crate) fn slot(value: Option<u32>) -> NameRule {
+/// The name rule for what a table says.
+pub(crate) fn name_rule(value: Option<u32>) -> NameRule {
     match value {
         None => NameRule::Inherit,
         Some(id) => ValueId::new(id).map_or(NameRule::Nothing, NameRule::Value),

@@ -113,7 +113,7 @@ fn table(names: &Names) -> NameTable {
         key, exact, below, ..
     } in names.iter()
     {
-        table.push(key, names::slot(exact), names::slot(below));
+        table.push(key, names::name_rule(exact), names::name_rule(below));
     }
     table
 }
@@ -161,11 +161,11 @@ pub(crate) fn map_names(
 ) -> Result<NameTable, Error> {
     let mut mapped = NameTable::new();
     for point in names.iter() {
-        let [exact, below] = [point.exact, point.below].map(|slot| match slot.value() {
+        let [exact, below] = [point.exact, point.below].map(|name_rule| match name_rule.value() {
             Some(id) => {
                 new(id.get()).map(|id| ValueId::new(id).map_or(NameRule::Nothing, NameRule::Value))
             }
-            None => Ok(slot),
+            None => Ok(name_rule),
         });
         mapped.push(point.key, exact?, below?);
     }

@@ -1,7 +1,11 @@
-//! Zone facts: what a zone file says beside its listings. Kept, but not part of the content id.
+//! Zone facts: what a zone file says beside its listings, for DNS alone. They are kept, but are not
+//! part of the content id.
 
-use crate::bytes::{push_name, short_len, take_name, take_u32};
-use crate::dns_rows::{self, EntryTtls, MailExchanger};
+mod parts;
+mod rows;
+
+use parts::{push_name, short_len, take_name, take_u32};
+pub use rows::{EntryTtls, MailExchanger, TtlName, TtlRun, Ttls};
 
 /// The TTL of rbldnsd where sources give none, in seconds.
 pub const DEFAULT_TTL: u32 = 35 * 60;
@@ -9,7 +13,8 @@ pub const DEFAULT_TTL: u32 = 35 * 60;
 /// TTL, SOA and NS of a zone, as its sources give them.
 ///
 /// ```
-/// use rblmap_content::{EntryTtls, Facts, MailExchanger, NameServers, Soa, TtlName, TtlRun, Ttls};
+/// use rblmap_format::facts::{EntryTtls, Facts, MailExchanger, NameServers, Soa};
+/// use rblmap_format::facts::{TtlName, TtlRun, Ttls};
 ///
 /// let short = Ttls { a: 60, txt: 60 };
 /// let facts = Facts {
@@ -74,7 +79,7 @@ pub struct Soa {
 /// The name servers of a zone.
 ///
 /// See the example of [`Facts`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NameServers {
     /// TTL of the records, seconds.
     pub ttl: u32,
@@ -128,10 +133,10 @@ impl Facts {
             ns.names.iter().for_each(|name| push_name(&mut out, name));
         }
         if !self.ttls.is_empty() {
-            dns_rows::encode_ttls(&self.ttls, &mut out);
+            rows::encode_ttls(&self.ttls, &mut out);
         }
         if !self.mail.is_empty() {
-            dns_rows::encode_mail(&self.mail, &mut out);
+            rows::encode_mail(&self.mail, &mut out);
         }
         out
     }
@@ -139,50 +144,89 @@ impl Facts {
     /// Reads what [`Facts::encode`] wrote; `None` for anything else.
     pub fn decode(bytes: &[u8]) -> Option<Facts> {
         let mut facts = Facts::default();
+        let rest = facts.fill(bytes)?;
+        (rest.is_empty() && facts.encode() == bytes).then_some(facts)
+    }
+
+    /// Reads facts for whoever answers from them; what damaged bytes leave out is not there.
+    ///
+    /// ```
+    /// use rblmap_format::facts::Facts;
+    /// let bytes = Facts { ttl: Some(600), own: true, ..Facts::default() }.encode();
+    /// assert_eq!(Facts::read(&bytes).ttl, Some(600));
+    /// assert_eq!(Facts::read(&bytes[..2]).ttl, None);
+    /// assert!(Facts::is_own(&bytes) && !Facts::has_rows(&bytes));
+    /// ```
+    pub fn read(bytes: &[u8]) -> Facts {
+        let mut facts = Facts::default();
+        // What is missing is the damage; what came before it stays.
+        let _ = facts.fill(bytes);
+        facts
+    }
+
+    /// What [`Facts::own`] is in these bytes, without reading the rest.
+    pub fn is_own(bytes: &[u8]) -> bool {
+        bytes.first().is_some_and(|flags| flags & IS_OWN != 0)
+    }
+
+    /// Whether these bytes have rows for single entries: TTLs or MX records.
+    pub fn has_rows(bytes: &[u8]) -> bool {
+        let rows = HAS_ENTRY_TTLS | HAS_MAIL;
+        bytes.first().is_some_and(|flags| flags & rows != 0)
+    }
+
+    /// Fills default facts, and gives the bytes behind them; `None` for bytes that end before.
+    fn fill<'b>(&mut self, bytes: &'b [u8]) -> Option<&'b [u8]> {
         let Some((&flags, mut rest)) = bytes.split_first() else {
-            return Some(facts);
+            return Some(bytes);
         };
-        facts.own = flags & IS_OWN != 0;
+        self.own = flags & IS_OWN != 0;
         if flags & HAS_TTL != 0 {
-            facts.ttl = Some(take_u32(&mut rest)?);
+            self.ttl = Some(take_u32(&mut rest)?);
         }
         if flags & HAS_SOA != 0 {
-            facts.soa = Some(Soa {
-                ttl: take_u32(&mut rest)?,
-                origin: take_name(&mut rest)?,
-                person: take_name(&mut rest)?,
-                serial: take_u32(&mut rest)?,
-                timers: [
-                    take_u32(&mut rest)?,
-                    take_u32(&mut rest)?,
-                    take_u32(&mut rest)?,
-                    take_u32(&mut rest)?,
-                ],
-            });
+            self.soa = Some(Soa::take(&mut rest)?);
         }
         if flags & HAS_NS != 0 {
             let ttl = take_u32(&mut rest)?;
             let (&count, after) = rest.split_first()?;
             rest = after;
-            let names = (0..count)
-                .map(|_| take_name(&mut rest))
-                .collect::<Option<Vec<_>>>()?;
-            facts.ns = Some(NameServers { ttl, names });
+            let names = Vec::with_capacity(count.into());
+            let ns = self.ns.insert(NameServers { ttl, names });
+            for _ in 0..count {
+                ns.names.push(take_name(&mut rest)?);
+            }
         }
         if flags & HAS_ENTRY_TTLS != 0 {
-            facts.ttls = dns_rows::decode_ttls(&mut rest)?;
+            self.ttls.fill(&mut rest)?;
         }
         if flags & HAS_MAIL != 0 {
-            facts.mail = dns_rows::decode_mail(&mut rest)?;
+            rows::fill_mail(&mut self.mail, &mut rest)?;
         }
-        (rest.is_empty() && facts.encode() == bytes).then_some(facts)
+        Some(rest)
+    }
+}
+
+impl Soa {
+    fn take(rest: &mut &[u8]) -> Option<Soa> {
+        Some(Soa {
+            ttl: take_u32(rest)?,
+            origin: take_name(rest)?,
+            person: take_name(rest)?,
+            serial: take_u32(rest)?,
+            timers: [
+                take_u32(rest)?,
+                take_u32(rest)?,
+                take_u32(rest)?,
+                take_u32(rest)?,
+            ],
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dns_rows::{TtlName, TtlRun, Ttls};
 
     const TTLS: Ttls = Ttls { a: 60, txt: 3_600 };
 

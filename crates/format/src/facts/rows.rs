@@ -1,10 +1,10 @@
 //! Zone facts of single entries: TTLs that are not the zone's, and MX records. Only DNS tells them.
 
-use crate::bytes::{push_name, take, take_name, take_u32};
+use super::parts::{push_name, take, take_name, take_u32};
 
 /// TTLs of the A and the TXT records of an answer, in seconds.
 ///
-/// See the example of [`Facts`](crate::Facts).
+/// See the example of [`Facts`](super::Facts).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ttls {
     /// Of A records.
@@ -15,7 +15,7 @@ pub struct Ttls {
 
 /// Addresses, both ends included, whose answers have TTLs of their own.
 ///
-/// See the example of [`Facts`](crate::Facts).
+/// See the example of [`Facts`](super::Facts).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TtlRun<A> {
     /// The first address.
@@ -29,10 +29,10 @@ pub struct TtlRun<A> {
 /// A name whose answers have TTLs of their own. As with values, the TTLs of a name itself come
 /// before those that a name above it has for all names below.
 ///
-/// See the example of [`Facts`](crate::Facts).
+/// See the example of [`Facts`](super::Facts).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TtlName {
-    /// What [`rblmap_format::NameKey::as_bytes`] gives, relative to the zone.
+    /// What [`crate::NameKey::as_bytes`] gives, relative to the zone.
     pub key: Vec<u8>,
     /// TTLs of the name itself.
     pub exact: Option<Ttls>,
@@ -42,7 +42,7 @@ pub struct TtlName {
 
 /// The answers of a zone whose TTLs are not the one of the zone; each list rises and has no overlap.
 ///
-/// See the example of [`Facts`](crate::Facts).
+/// See the example of [`Facts`](super::Facts).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EntryTtls {
     /// IPv4 addresses.
@@ -63,14 +63,46 @@ impl EntryTtls {
     pub fn len(&self) -> usize {
         self.v4.len() + self.v6.len() + self.names.len()
     }
+
+    /// Takes the rows at the head of `rest`.
+    pub(super) fn fill(&mut self, rest: &mut &[u8]) -> Option<()> {
+        for _ in 0..take_u32(rest)? {
+            self.v4.push(TtlRun {
+                start: take_u32(rest)?,
+                end: take_u32(rest)?,
+                ttls: take_ttls(rest)?,
+            });
+        }
+        for _ in 0..take_u32(rest)? {
+            self.v6.push(TtlRun {
+                start: u128::from_le_bytes(take(rest)?),
+                end: u128::from_le_bytes(take(rest)?),
+                ttls: take_ttls(rest)?,
+            });
+        }
+        for _ in 0..take_u32(rest)? {
+            let key = take_key(rest)?;
+            let [flags] = take(rest)?;
+            let own = |bit: u8, rest: &mut &[u8]| match flags & bit {
+                0 => Some(None),
+                _ => take_ttls(rest).map(Some),
+            };
+            self.names.push(TtlName {
+                key,
+                exact: own(EXACT, rest)?,
+                below: own(BELOW, rest)?,
+            });
+        }
+        Some(())
+    }
 }
 
 /// An MX record (RFC 1035 section 3.3.9) of a name.
 ///
-/// See the example of [`Facts`](crate::Facts).
+/// See the example of [`Facts`](super::Facts).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MailExchanger {
-    /// What [`rblmap_format::NameKey::as_bytes`] gives, relative to the zone.
+    /// What [`crate::NameKey::as_bytes`] gives, relative to the zone.
     pub key: Vec<u8>,
     /// TTL of the record, seconds.
     pub ttl: u32,
@@ -84,7 +116,7 @@ const EXACT: u8 = 1;
 const BELOW: u8 = 2;
 
 /// Appends the rows of TTLs; `docs/format.md` has the layout.
-pub(crate) fn encode_ttls(ttls: &EntryTtls, out: &mut Vec<u8>) {
+pub(super) fn encode_ttls(ttls: &EntryTtls, out: &mut Vec<u8>) {
     push_count(out, ttls.v4.len());
     for run in &ttls.v4 {
         out.extend(run.start.to_le_bytes());
@@ -108,41 +140,8 @@ pub(crate) fn encode_ttls(ttls: &EntryTtls, out: &mut Vec<u8>) {
     }
 }
 
-/// Takes the rows of TTLs from the head of `rest`.
-pub(crate) fn decode_ttls(rest: &mut &[u8]) -> Option<EntryTtls> {
-    let mut ttls = EntryTtls::default();
-    for _ in 0..take_u32(rest)? {
-        ttls.v4.push(TtlRun {
-            start: take_u32(rest)?,
-            end: take_u32(rest)?,
-            ttls: take_ttls(rest)?,
-        });
-    }
-    for _ in 0..take_u32(rest)? {
-        ttls.v6.push(TtlRun {
-            start: u128::from_le_bytes(take(rest)?),
-            end: u128::from_le_bytes(take(rest)?),
-            ttls: take_ttls(rest)?,
-        });
-    }
-    for _ in 0..take_u32(rest)? {
-        let key = take_key(rest)?;
-        let [flags] = take(rest)?;
-        let own = |bit: u8, rest: &mut &[u8]| match flags & bit {
-            0 => Some(None),
-            _ => take_ttls(rest).map(Some),
-        };
-        ttls.names.push(TtlName {
-            key,
-            exact: own(EXACT, rest)?,
-            below: own(BELOW, rest)?,
-        });
-    }
-    Some(ttls)
-}
-
 /// Appends MX records.
-pub(crate) fn encode_mail(mail: &[MailExchanger], out: &mut Vec<u8>) {
+pub(super) fn encode_mail(mail: &[MailExchanger], out: &mut Vec<u8>) {
     push_count(out, mail.len());
     for record in mail {
         push_key(out, &record.key);
@@ -152,26 +151,22 @@ pub(crate) fn encode_mail(mail: &[MailExchanger], out: &mut Vec<u8>) {
     }
 }
 
-/// Takes MX records from the head of `rest`.
-pub(crate) fn decode_mail(rest: &mut &[u8]) -> Option<Vec<MailExchanger>> {
-    let mut mail = Vec::new();
+/// Takes the MX records at the head of `rest`.
+pub(super) fn fill_mail(mail: &mut Vec<MailExchanger>, rest: &mut &[u8]) -> Option<()> {
     for _ in 0..take_u32(rest)? {
-        let key = take_key(rest)?;
-        let ttl = take_u32(rest)?;
-        let preference = u16::from_le_bytes(take(rest)?);
         mail.push(MailExchanger {
-            key,
-            ttl,
-            preference,
+            key: take_key(rest)?,
+            ttl: take_u32(rest)?,
+            preference: u16::from_le_bytes(take(rest)?),
             exchange: take_name(rest)?,
         });
     }
-    Some(mail)
+    Some(())
 }
 
 fn push_count(out: &mut Vec<u8>, count: usize) {
-    // A zone has fewer than 2^32 entries.
-    out.extend(u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
+    let count = u32::try_from(count).expect("a zone has fewer than 2^32 entries");
+    out.extend(count.to_le_bytes());
 }
 
 fn push_ttls(out: &mut Vec<u8>, ttls: Ttls) {
@@ -180,8 +175,8 @@ fn push_ttls(out: &mut Vec<u8>, ttls: Ttls) {
 }
 
 fn push_key(out: &mut Vec<u8>, key: &[u8]) {
-    // A key has at most 510 bytes.
-    out.extend(u16::try_from(key.len()).unwrap_or(u16::MAX).to_le_bytes());
+    let len = u16::try_from(key.len()).expect("a key has at most 510 bytes");
+    out.extend(len.to_le_bytes());
     out.extend_from_slice(key);
 }
 

@@ -1,30 +1,10 @@
-//! Takes numbers and names from the bytes of zone facts, as `docs/format.md` has them.
+//! Names of zone facts in the form that messages have.
 
 use domain::base::name::Name;
 
-/// Takes bytes from the head of `rest`.
-pub(crate) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (bytes, after) = rest.split_first_chunk::<N>()?;
-    *rest = after;
-    Some(*bytes)
-}
-
-/// Takes a number in four bytes, the lowest first.
-pub(crate) fn take_u32(rest: &mut &[u8]) -> Option<u32> {
-    take(rest).map(u32::from_le_bytes)
-}
-
-/// Takes a length byte and a name as zone files write it.
-pub(crate) fn take_name(rest: &mut &[u8]) -> Option<Name<Vec<u8>>> {
-    let (&len, after) = rest.split_first()?;
-    let (text, after) = after.split_at_checked(len.into())?;
-    *rest = after;
-    wire(text)
-}
-
 /// A name as zone files write it, in wire form and with its case: labels between dots, empty ones
 /// dropped, `\` before a byte or before up to three digits.
-fn wire(text: &[u8]) -> Option<Name<Vec<u8>>> {
+pub(crate) fn wire_name(text: &[u8]) -> Option<Name<Vec<u8>>> {
     let mut name = Vec::with_capacity(text.len() + 2);
     let mut label = Vec::new();
     let mut bytes = text.iter().copied().peekable();
@@ -80,9 +60,9 @@ mod tests {
             (b"\\@x\\", b"\x02@x\0"),
         ];
         for (text, expected) in cases {
-            assert_eq!(wire(text).unwrap().as_slice(), expected, "{text:?}");
+            assert_eq!(wire_name(text).unwrap().as_slice(), expected, "{text:?}");
         }
-        assert!(wire(b"\\999").is_none());
-        assert!(wire(&[b'a'; 64]).is_none());
+        assert!(wire_name(b"\\999").is_none());
+        assert!(wire_name(&[b'a'; 64]).is_none());
     }
 }
