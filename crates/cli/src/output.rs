@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use rblmap_format::{Part, Template};
 
 /// How much is said, to standard error.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -96,6 +97,19 @@ pub(crate) fn escaped(text: &[u8]) -> String {
         }
     }
     out
+}
+
+/// A template as text that is safe to print; `$` where the key goes, literal ones doubled.
+pub(crate) fn shown(template: &Template<'_>) -> String {
+    let mut text = String::new();
+    for part in template.parts() {
+        match part {
+            Part::Literal(bytes) => text.push_str(&escaped(bytes).replace('$', "$$")),
+            Part::Key => text.push('$'),
+            Part::KeyLess(less) => text.push_str(&format!("$-{less}")),
+        }
+    }
+    text
 }
 
 /// A message as it may stand on a terminal: control characters, which move cursors and change

@@ -345,11 +345,7 @@ fn reply(policy: &Policy, request: &Request<'_>, hit: &Hit, severity: Severity) 
 fn header(policy: &Policy, hits: &[Hit], score: Score) -> String {
     let counted = hits.iter().filter(|hit| hit.mode.acts());
     let one = |hit: &Hit| {
-        let zone = policy
-            .zones
-            .get(hit.zone)
-            .map(ZonePolicy::name)
-            .unwrap_or_default();
+        let zone = policy.zone_name(hit.zone);
         format!("{zone} {} {} [{}]", hit.code, hit.look.word(), hit.key)
     };
     let hits: Vec<String> = counted.map(one).collect();
@@ -367,13 +363,7 @@ impl Decision {
     /// The terms of the decision on one line: `ops.example 5 + dul.example 3 = 8 >= 8 (reject)`, or
     /// `ops.example reject`, and what overrides them.
     pub fn terms(&self, policy: &Policy) -> String {
-        let name = |zone: usize| {
-            policy
-                .zones
-                .get(zone)
-                .map(ZonePolicy::name)
-                .unwrap_or_default()
-        };
+        let name = |zone| policy.zone_name(zone);
         let mut said: Vec<String> = Vec::new();
         let (counted, others): (Vec<&Hit>, Vec<&Hit>) = self
             .hits

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::decide::Decision;
-use crate::policy::{Policy, ZonePolicy};
+use crate::policy::Policy;
 use crate::request::Request;
 
 /// The line of a decision, without its end: `decision adapter=policy action=reject
@@ -50,14 +50,11 @@ pub fn log_line(
         pair(&mut line, key, value);
     }
     if !decision.hits.is_empty() {
-        let name = |zone: usize| {
-            policy
-                .zones
-                .get(zone)
-                .map(ZonePolicy::name)
-                .unwrap_or_default()
-        };
-        let zones: Vec<&str> = decision.hits.iter().map(|hit| name(hit.zone)).collect();
+        let zones: Vec<&str> = decision
+            .hits
+            .iter()
+            .map(|hit| policy.zone_name(hit.zone))
+            .collect();
         pair(&mut line, "zones", &zones.join(","));
         let codes: Vec<String> = decision
             .hits

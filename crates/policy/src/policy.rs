@@ -169,6 +169,11 @@ impl Policy {
         self.zones.iter().position(is)
     }
 
+    /// The full name of the zone of this index; empty where there is none.
+    pub(crate) fn zone_name(&self, index: usize) -> &str {
+        self.zones.get(index).map_or("", ZonePolicy::name)
+    }
+
     /// Whether a decision may be to add a header.
     pub fn may_tag(&self) -> bool {
         let limited = |rule: &RecipientRule| rule.mode == Mode::Tag;

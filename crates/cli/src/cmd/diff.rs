@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use rblmap::{NameKey, Value};
 use rblmap_delta::{Change, Changed, Says, Scope, Session, changes, diff};
-use rblmap_format::{Part, Template};
 use rblmap_image::EditedContent;
 use rblmap_report::Labels;
 use serde::Serialize;
@@ -15,7 +14,7 @@ use serde::Serialize;
 use crate::cmd::{networks, open, write};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{Output, escaped};
+use crate::output::{Output, escaped, shown};
 
 /// Write the delta between two images, or list what changed
 #[derive(Debug, clap::Args)]
@@ -184,22 +183,9 @@ fn records(says: Says<'_>) -> Option<Vec<Record>> {
 fn records_of(value: Value<'_>) -> Vec<Record> {
     let record = |record: rblmap_format::RawRecord<'_>| Record {
         a: record.a,
-        txt: record.template.map(|template| text_of(&template)),
+        txt: record.template.map(|template| shown(&template)),
     };
     value.records().map(record).collect()
-}
-
-/// A template as text that is safe to print; `$` where the key goes, literal ones doubled.
-fn text_of(template: &Template<'_>) -> String {
-    let mut text = String::new();
-    for part in template.parts() {
-        match part {
-            Part::Literal(bytes) => text.push_str(&escaped(bytes).replace('$', "$$")),
-            Part::Key => text.push('$'),
-            Part::KeyLess(less) => text.push_str(&format!("$-{less}")),
-        }
-    }
-    text
 }
 
 fn print(line: &Line, json: bool, out: &mut impl Write) -> std::io::Result<()> {

@@ -49,7 +49,8 @@ fn has_example(docs: &str) -> bool {
     false
 }
 
-/// What the sentences with the word "example" link to.
+/// What the sentences that begin with "See the example" link to. Another one, such as "for example
+/// [`X`]", promises nothing.
 fn links_of_examples(docs: &str) -> Vec<String> {
     let mut inside = false;
     let prose: Vec<&str> = docs
@@ -64,7 +65,7 @@ fn links_of_examples(docs: &str) -> Vec<String> {
     prose
         .join(" ")
         .split(". ")
-        .filter(|sentence| sentence.contains("example"))
+        .filter(|sentence| sentence.contains("See the example"))
         .flat_map(links)
         .collect()
 }

@@ -114,7 +114,7 @@ fn a_type_without_an_example_is_found() {
 pub struct Shown;
 /// See the example of [`Shown`].
 pub enum Linked {}
-/// See [`Shown`]. This is no example.
+/// For example [`Shown`]. This is no example.
 pub struct Bare;
 /// See the example of [`Bare`].
 pub fn bare() {}

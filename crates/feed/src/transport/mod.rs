@@ -209,26 +209,24 @@ impl Source {
 
 /// The folder of a file in the spool, and its name there.
 fn open_parent<'p>(spool: &Dir, path: &'p FeedPath) -> Result<(Dir, &'p str), Error> {
-    let mut folder = spool.child(".")?;
-    let (folders, name) = path
-        .as_str()
-        .rsplit_once('/')
-        .unwrap_or(("", path.as_str()));
-    for part in folders.split('/').filter(|part| !part.is_empty()) {
-        folder = folder.child(part)?;
-    }
-    Ok((folder, name))
+    parent(spool, path, Dir::child)
 }
 
 /// The same; the folders are made.
 fn make_parent<'p>(spool: &Dir, path: &'p FeedPath) -> Result<(Dir, &'p str), Error> {
+    parent(spool, path, Dir::make_child)
+}
+
+fn parent<'p>(
+    spool: &Dir,
+    path: &'p FeedPath,
+    enter: fn(&Dir, &str) -> Result<Dir, Error>,
+) -> Result<(Dir, &'p str), Error> {
+    let path = path.as_str();
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
     let mut folder = spool.child(".")?;
-    let (folders, name) = path
-        .as_str()
-        .rsplit_once('/')
-        .unwrap_or(("", path.as_str()));
     for part in folders.split('/').filter(|part| !part.is_empty()) {
-        folder = folder.make_child(part)?;
+        folder = enter(&folder, part)?;
     }
     Ok((folder, name))
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 
 use ipnet::IpNet;
-use rblmap::{NameKey, Value};
-use rblmap_format::Part;
+use rblmap::NameKey;
 use rblmap_history::{Event, Parts, Place, Says, Scope, Span};
 use rblmap_report::Labels;
 use serde::Serialize;
@@ -13,7 +12,7 @@ use serde::Serialize;
 use crate::cmd::history::{Found, key_of};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::escaped;
+use crate::output::{escaped, shown};
 
 /// A line of the list.
 #[derive(Serialize)]
@@ -241,26 +240,10 @@ fn text_of(says: Says<'_>) -> String {
         .records()
         .filter_map(|r| Some(r.a?.to_string()))
         .collect();
-    let texts = texts_of(value);
+    let templates = value.records().filter_map(|record| record.template);
+    let texts: Vec<String> = templates.map(|template| shown(&template)).collect();
     [addresses.join(","), texts.join(" ")]
         .join(" ")
         .trim()
         .to_owned()
-}
-
-fn texts_of(value: Value<'_>) -> Vec<String> {
-    let templates = value.records().filter_map(|record| record.template);
-    templates
-        .map(|template| {
-            let mut text = String::new();
-            for part in template.parts() {
-                match part {
-                    Part::Literal(bytes) => text.push_str(&escaped(bytes).replace('$', "$$")),
-                    Part::Key => text.push('$'),
-                    Part::KeyLess(less) => text.push_str(&format!("$-{less}")),
-                }
-            }
-            text
-        })
-        .collect()
 }
