@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
-use rblmap::{Run, ValueId};
+use rblmap::{NameKey, Run, ValueId};
 use rblmap_content::{
     DEFAULT_TTL, DraftZone, EntryTtls, MailExchanger, Record, TemplateBuf, TtlName, TtlRun, Ttls,
     Values, ZoneContent,
@@ -22,14 +22,24 @@ pub(crate) const A: &[u8] = b"A";
 pub(crate) const TXT: &[u8] = b"T";
 /// A TTL of both.
 const BOTH: &[u8] = b"B";
-/// The TTL of an MX record; preference and name follow.
-const MX: u8 = b'M';
-/// What fits into a text of 255 bytes beside that. A mail exchanger whose name is longer, as it is
-/// written, refuses the load.
-pub(crate) const MAX_EXCHANGE: usize = MAX_LITERAL - 3;
+/// What is longer is the TTL of an MX record: two bytes of preference, then the name. So much fits
+/// into a text of 255 bytes; a mail exchanger whose name is longer refuses the load.
+const MAX_EXCHANGE: usize = MAX_LITERAL - 2;
 
 /// A zone has at most so many rows; where it takes more, the shortest TTL holds for all.
 const MAX_ROWS: usize = 16_384;
+
+/// The name of a mail exchanger as it is kept, which is as it is written, but for a last dot that has
+/// no room; none if it does not fit.
+pub(crate) fn exchange(written: &[u8]) -> Option<&[u8]> {
+    if written.len() <= MAX_EXCHANGE {
+        return Some(written);
+    }
+    let bare = written.strip_suffix(b".")?;
+    // The last dot of `\.` is a byte of the name.
+    let same = NameKey::parse(bare) == NameKey::parse(written);
+    (same && bare.len() <= MAX_EXCHANGE).then_some(bare)
+}
 
 /// What the TTL of an MX record is of.
 pub(crate) fn of_mail(preference: u16, exchange: &[u8]) -> Vec<u8> {
@@ -37,7 +47,7 @@ pub(crate) fn of_mail(preference: u16, exchange: &[u8]) -> Vec<u8> {
         exchange.len() <= MAX_EXCHANGE,
         "the reader of records refuses longer ones"
     );
-    [&[MX], &preference.to_le_bytes()[..], exchange].concat()
+    [&preference.to_le_bytes()[..], exchange].concat()
 }
 
 /// The record that stands for the TTL of another one; 0 is the default.
@@ -89,7 +99,7 @@ impl Told {
         if of == TXT || of == BOTH {
             self.txt = shorter(self.txt);
         }
-        if let [MX, low, high, exchange @ ..] = of {
+        if let [low, high, exchange @ ..] = of {
             let preference = u16::from_le_bytes([*low, *high]);
             self.mail.push((ttl, preference, exchange.to_vec()));
         }

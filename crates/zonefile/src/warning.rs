@@ -145,7 +145,7 @@ classes! {
     Compressed "compressed" false "compressed, and compressed files are refused";
     ReadError "read-error" false "damaged gzip stream";
     BadTtl "bad-ttl" true "a malformed TTL, for which rbldnsd refuses the file";
-    BadMx "bad-mx" true "a malformed MX record, for which rbldnsd refuses the file, or one whose name takes over 252 bytes";
+    BadMx "bad-mx" true "a malformed MX record, for which rbldnsd refuses the file, or one whose name takes over 253 bytes";
     Crlf "crlf" true "line ends in CR LF: the CR is a part of the line for rbldnsd, and so it is here";
     CommentInValue "comment-in-value" true "the comment is taken as a part of the value";
     GzipTrailing "gzip-trailing" true "bytes after the first gzip member; not read";

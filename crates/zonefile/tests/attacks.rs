@@ -128,14 +128,22 @@ fn the_name_of_a_mail_exchanger_is_refused_where_it_would_be_cut() {
         std::fs::write(&path, text).unwrap();
         build(std::slice::from_ref(&spec), &Options::default())
     };
-    let whole = format!("{}mx", "\\120.".repeat(50));
-    assert_eq!(whole.len(), 252);
-    let built = build(&whole).unwrap();
-    assert_eq!(
-        built.content.base().facts().mail[0].exchange,
-        whole.as_bytes()
-    );
-    // Few bytes on the wire, so rbldnsd takes it.
-    let error = build(&format!("{whole}x")).unwrap_err();
-    assert_eq!(error.refusal(), Some((Class::BadMx, path.as_path(), 2)));
+    let escaped = format!("{}mxx", "\\120.".repeat(50));
+    let longest = ["a", "b", "c", "d"].map(|byte| byte.repeat(63)).join(".");
+    let longest = &longest[..253];
+    let dotted = format!("{longest}.");
+    for (written, kept) in [
+        (escaped.as_str(), escaped.as_str()),
+        (longest, longest),
+        (&dotted, longest),
+    ] {
+        let built = build(written).unwrap();
+        let mail = &built.content.base().facts().mail;
+        assert_eq!(mail[0].exchange, kept.as_bytes());
+    }
+    // Few bytes on the wire, so rbldnsd takes them.
+    for long in [format!("{escaped}x"), format!("{escaped}\\.")] {
+        let error = build(&long).unwrap_err();
+        assert_eq!(error.refusal(), Some((Class::BadMx, path.as_path(), 2)));
+    }
 }

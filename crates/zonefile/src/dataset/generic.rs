@@ -111,12 +111,12 @@ fn mail_exchanger<'t>(piece: &mut Piece<'t>, head: &Head, data: &'t [u8]) -> Res
     }
     let (name, rest) = word(trim_start(rest));
     // `.` is good: the mail exchanger of a domain that has none (RFC 7505).
-    let short = name.len() <= ttls::MAX_EXCHANGE;
-    let good = !name.is_empty() && short && NameKey::parse(name).is_ok();
-    if !good || !rest.is_empty() {
+    let good = !name.is_empty() && NameKey::parse(name).is_ok();
+    let kept = ttls::exchange(name).filter(|_| good && rest.is_empty());
+    let Some(name) = kept else {
         piece.event(What::Refuse(Class::BadMx));
         return Ok(());
-    }
+    };
     piece.tally.ttls += 1;
     if head.taken == Taken::Ttls {
         let of = ttls::of_mail(preference, name);
