@@ -117,7 +117,9 @@ impl Classify for rblmap::Error {
 impl Classify for rblmap_image::Error {
     fn exit(&self) -> Exit {
         match self {
-            rblmap_image::Error::TooLarge { .. } => Exit::BadInput,
+            rblmap_image::Error::TooLarge { .. } | rblmap_image::Error::TooManyValues => {
+                Exit::BadInput
+            }
             rblmap_image::Error::Image(cause) => cause.exit(),
             // Content that is not in normal form.
             _ => Exit::Damaged,

@@ -252,3 +252,31 @@ fn a_file_of_changes_and_any_type_of_line() {
         assert_eq!(rblmap(&args).code, code, "{args:?}");
     }
 }
+
+#[test]
+fn a_file_of_changes_that_is_cut_changes_no_wider_network() {
+    let dir = TempDir::new().unwrap();
+    let old = build(&dir, "old", "plain", "192.0.2.1\n65.0.0.1\n", &[]);
+    let new = dir.path().join("new.rbl");
+    let from = dir.path().join("changes");
+    let edit = |text: &str| {
+        std::fs::write(&from, text).unwrap();
+        let [old, new, from] = [&old, &new, &from].map(|path| path.to_str().unwrap());
+        rblmap(["edit", old, "--from", from, "-o", new])
+    };
+    let run = edit("!192.0.2.9\n198.51.100.1\n64.0.0.0/2");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("changes:3: last line without a newline"),
+        "{}",
+        run.stderr
+    );
+    let listed = |key: &str| rblmap(["lookup", new.to_str().unwrap(), key]).code == 0;
+    assert!(listed("198.51.100.1") && !listed("66.0.0.1"));
+    let run = edit("!64.0.0.0/2");
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let run = edit("!192.0.2.1");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(!listed("192.0.2.1") && listed("65.0.0.1"));
+}

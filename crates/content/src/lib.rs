@@ -9,6 +9,7 @@
 //! | the records of an answer, and how they are made | [`ValueBuf`], [`Record`], [`TemplateBuf`] |
 //! | ids for values | [`Interner`], [`Values`], [`ValueList`] |
 //! | runs of addresses and the one change of them | [`V4Runs`], [`Edit`], [`edit_runs`], [`RunsAndGaps`] |
+//! | the key of an entry | [`ListedKey`], [`NameScope`] |
 //! | names and what they say | [`NameTable`], [`resolve_name`] |
 //! | TTL, SOA, NS and MX | [`Facts`], [`EntryTtls`] |
 //! | the hash of it all | [`ContentId`], [`leaves`] |
@@ -20,6 +21,7 @@ mod content;
 mod edit;
 mod error;
 mod id;
+mod key;
 mod leaves;
 mod names;
 mod normal;
@@ -34,6 +36,7 @@ pub use content::{Content, Draft, DraftZone, ZoneContent, resolve_name};
 pub use edit::{Edit, edit_runs, edit_runs_into};
 pub use error::Error;
 pub use id::{ContentId, ContentIdError};
+pub use key::{ListedKey, NameScope, NameScopeError};
 pub use leaves::{LEAF, leaves};
 pub use names::NameTable;
 pub use pool::Pool;

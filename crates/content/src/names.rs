@@ -6,6 +6,8 @@ use rblmap_format::{NameRule, ValueId};
 
 /// Points with their keys; in content sorted by key, each key once.
 ///
+/// A list has millions of them, so each takes 16 bytes beside its key.
+///
 /// ```
 /// use rblmap_content::{NameTable, resolve_name};
 /// use rblmap_format::{NameKey, NameRule, ValueId};
@@ -19,18 +21,20 @@ use rblmap_format::{NameRule, ValueId};
 /// assert!(resolve_name(&names, &NameKey::parse(b"good.spam.example")?).is_none());
 /// # Ok::<(), rblmap_format::NameError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct NameTable {
     bytes: Vec<u8>,
     points: Vec<Point>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where the key of a point begins (48 bits), how long it is, and the codes of its rules.
+#[derive(Debug, Clone, Copy)]
 struct Point {
-    start: usize,
-    end: usize,
-    exact: NameRule,
-    below: NameRule,
+    start: u32,
+    start_high: u16,
+    len: u16,
+    exact: u32,
+    below: u32,
 }
 
 impl NameTable {
@@ -40,15 +44,21 @@ impl NameTable {
     }
 
     /// Adds a point. `key` is what [`rblmap_format::NameKey::as_bytes`] gives.
+    ///
+    /// # Panics
+    /// Where the keys together have more than 2^48 bytes, which no memory holds.
     pub fn push(&mut self, key: &[u8], exact: NameRule, below: NameRule) {
         let key = key
             .get(..key.len().min(rblmap_format::MAX_KEY))
             .unwrap_or_default();
+        let start = self.bytes.len() as u64;
+        let [low @ .., _, _, _, _] = start.to_le_bytes();
         self.points.push(Point {
-            start: self.bytes.len(),
-            end: self.bytes.len() + key.len(),
-            exact,
-            below,
+            start: u32::from_le_bytes(low),
+            start_high: u16::try_from(start >> 32).expect("memory has less than 2^48 bytes"),
+            len: u16::try_from(key.len()).expect("a key has at most MAX_KEY bytes"),
+            exact: exact.code(),
+            below: below.code(),
         });
         self.bytes.extend_from_slice(key);
     }
@@ -65,46 +75,127 @@ impl NameTable {
 
     /// The `index`-th point.
     pub fn get(&self, index: usize) -> Option<NamePoint<'_>> {
-        self.points.get(index).map(|point| self.view(point))
+        self.points
+            .get(index)
+            .map(|point| view(&self.bytes, *point))
     }
 
     /// The points in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = NamePoint<'_>> + Clone {
-        self.points.iter().map(|point| self.view(point))
+        self.points.iter().map(|point| view(&self.bytes, *point))
+    }
+
+    /// The index of the first point whose key is not below this one, in a sorted list.
+    pub fn lower_bound(&self, key: &[u8]) -> usize {
+        self.points
+            .partition_point(|point| key_of(&self.bytes, *point) < key)
     }
 
     /// The point with this key, in a sorted list.
     pub fn find(&self, key: &[u8]) -> Option<NamePoint<'_>> {
-        let index = self
-            .points
-            .binary_search_by(|point| self.view(point).key.cmp(key))
-            .ok()?;
-        self.get(index)
+        let found = self.get(self.lower_bound(key));
+        found.filter(|point| point.key == key)
     }
 
     /// Sorts by key; points of one key keep their order.
     pub fn sort(&mut self) {
         let NameTable { bytes, points } = self;
-        points.sort_by(|a, b| key_of(bytes, a).cmp(key_of(bytes, b)));
+        points.sort_by(|a, b| key_of(bytes, *a).cmp(key_of(bytes, *b)));
+    }
+
+    /// Gives each point new rules for itself and for the names below it, in order and in place; a
+    /// point that comes to inherit both is taken out. `rules` gets the index that a point had.
+    ///
+    /// ```
+    /// use rblmap_content::NameTable;
+    /// use rblmap_format::NameRule::{Inherit, Nothing};
+    /// let mut table = NameTable::new();
+    /// table.push(b"a\0", Nothing, Inherit);
+    /// table.push(b"b\0", Nothing, Nothing);
+    /// table.rewrite(|_, point| Ok::<_, ()>([Inherit, point.below]))?;
+    /// assert_eq!(table.iter().map(|point| point.key).collect::<Vec<_>>(), [b"b\0"]);
+    /// # Ok::<(), ()>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The first error of `rules`; the points before it have their new rules then.
+    pub fn rewrite<'t, E>(
+        &'t mut self,
+        mut rules: impl FnMut(usize, NamePoint<'t>) -> Result<[NameRule; 2], E>,
+    ) -> Result<(), E> {
+        let NameTable { bytes, points } = self;
+        let bytes: &'t [u8] = bytes;
+        let (mut index, mut failed) = (0, None);
+        points.retain_mut(|point| {
+            if failed.is_some() {
+                return true;
+            }
+            let old = index;
+            index += 1;
+            match rules(old, view(bytes, *point)) {
+                Ok([exact, below]) => {
+                    (point.exact, point.below) = (exact.code(), below.code());
+                    (exact, below) != (NameRule::Inherit, NameRule::Inherit)
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    true
+                }
+            }
+        });
+        failed.map_or(Ok(()), Err)
     }
 
     pub(crate) fn map_values(&mut self, new: impl Fn(ValueId) -> ValueId) {
-        let map = |slot: NameRule| slot.value().map_or(slot, |id| NameRule::Value(new(id)));
+        let map = |code: u32| {
+            let rule = NameRule::from_code(code);
+            rule.value()
+                .map_or(code, |id| NameRule::Value(new(id)).code())
+        };
         for point in &mut self.points {
             point.exact = map(point.exact);
             point.below = map(point.below);
         }
     }
 
-    fn view(&self, point: &Point) -> NamePoint<'_> {
-        NamePoint {
-            key: key_of(&self.bytes, point),
-            exact: point.exact,
-            below: point.below,
+    /// Gives the bytes of keys back that no point has any more, if they are many.
+    pub(crate) fn compact(&mut self) {
+        let used: usize = self.points.iter().map(|point| usize::from(point.len)).sum();
+        if used < self.bytes.len() / 4 * 3 {
+            let mut kept = NameTable::new();
+            kept.bytes.reserve_exact(used);
+            kept.points.reserve_exact(self.points.len());
+            for point in self.iter() {
+                kept.push(point.key, point.exact, point.below);
+            }
+            *self = kept;
         }
     }
 }
 
-fn key_of<'a>(bytes: &'a [u8], point: &Point) -> &'a [u8] {
-    bytes.get(point.start..point.end).unwrap_or_default()
+/// Tables are equal that have the same points, wherever the keys lie.
+impl PartialEq for NameTable {
+    fn eq(&self, other: &NameTable) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for NameTable {}
+
+fn view(bytes: &[u8], point: Point) -> NamePoint<'_> {
+    NamePoint {
+        key: key_of(bytes, point),
+        exact: NameRule::from_code(point.exact),
+        below: NameRule::from_code(point.below),
+    }
+}
+
+fn key_of(bytes: &[u8], point: Point) -> &[u8] {
+    let start = u64::from(point.start_high) << 32 | u64::from(point.start);
+    let Ok(start) = usize::try_from(start) else {
+        return &[];
+    };
+    bytes
+        .get(start..start + usize::from(point.len))
+        .unwrap_or_default()
 }

@@ -83,11 +83,10 @@ pub(crate) fn names(
     zone: &dyn Fn() -> String,
 ) -> Result<NameTable, Error> {
     table.sort();
-    let mut kept = NameTable::new();
     // The names above the current one that say something about names below: key, labels, slot.
     let mut above: Vec<(NameKey, NameRule)> = Vec::new();
     let mut last: Option<&[u8]> = None;
-    for (index, point) in table.iter().enumerate() {
+    table.rewrite(|index, point| {
         if last == Some(point.key) {
             return Err(Error::NameOrder {
                 zone: zone(),
@@ -113,11 +112,10 @@ pub(crate) fn names(
         if below != NameRule::Inherit {
             above.push((name, below));
         }
-        if (exact, below) != (NameRule::Inherit, NameRule::Inherit) {
-            kept.push(point.key, exact, below);
-        }
-    }
-    Ok(kept)
+        Ok([exact, below])
+    })?;
+    table.compact();
+    Ok(table)
 }
 
 fn unless_inherited(own: NameRule, (above, labels): (NameRule, u8), values: &Interner) -> NameRule {

@@ -20,6 +20,15 @@ pub enum Error {
         /// What it holds.
         what: &'static str,
     },
+    /// More values than ids can number.
+    #[error("more than 2^32 - 1 different values")]
+    TooManyValues,
+    /// Changes of IPv4 addresses that overlap, do not rise, or end before they begin.
+    #[error("change {change} of IPv4 addresses does not rise")]
+    Unordered {
+        /// Which of the changes, from 0.
+        change: usize,
+    },
     /// What the image holds is no content.
     #[error(transparent)]
     Content(#[from] rblmap_content::Error),

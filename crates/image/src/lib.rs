@@ -12,6 +12,7 @@
 //! | content to image, what may be left out of one | [`encode`], [`encode_with`], [`Layout`] |
 //! | image to content | [`decode`], [`decode_in_place`] |
 //! | an image with edits over it, by /16 | [`edited`], [`Blocks`], [`BlockReader`] |
+//! | a handful of changes to an image, without its sources | [`Editor`] |
 //! | the same image with another serial and time | [`restamp`] |
 //! | the one way to put a file in its place | [`place`] |
 //!
@@ -20,6 +21,7 @@
 
 mod decode;
 mod edited;
+mod editor;
 mod encode;
 mod error;
 mod place;
@@ -29,6 +31,7 @@ mod stamp;
 
 pub use decode::{EditedContent, decode, decode_in_place, edited};
 pub use edited::{Behind, BlockReader, Blocks, RunsBy16, V4Image, V4Source, V4View, block_of};
+pub use editor::{Additions, Editor};
 pub use encode::{Layout, encode, encode_named, encode_with};
 pub use error::Error;
 pub use place::{TEMP_PREFIX, place};

@@ -8,11 +8,12 @@ mod url;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rblmap::NameKey;
+use rblmap_content::{ListedKey, NameScope};
 
 use crate::address4::Range;
 use crate::address6::unmapped;
 use crate::piece::{Piece, Said};
-use crate::spec::{NameScope, Options};
+use crate::spec::Options;
 use crate::warning::Class;
 
 pub(crate) use network::{networks, padded as padded_address, v4_address, v6_address};
@@ -218,20 +219,6 @@ pub fn asked_key(text: &[u8]) -> Result<AskedKey, &'static str> {
         }
         Err(_) => Err("neither an address nor a domain name"),
     }
-}
-
-/// A key of a list, with all that it covers.
-///
-/// See the example of [`listed_key`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
-pub enum ListedKey {
-    /// IPv4 addresses, both ends included.
-    V4(u32, u32),
-    /// IPv6 addresses, both ends included.
-    V6(u128, u128),
-    /// A name, the names below it, or both.
-    Name(NameKey, NameScope),
 }
 
 /// Reads a key as a `plain` list has it: an address, network or range, a name, a URL.

@@ -60,9 +60,10 @@ pub use build::{Built, Counts, build, build_text};
 pub use dataset_type::{DatasetType, SourceOption};
 pub use dump::{ListFormat, Loss, Omitted, ZoneFile, write_list, zone_files};
 pub use error::Error;
-pub use key::{AskedKey, ListedKey, asked_key, listed_key};
+pub use key::{AskedKey, asked_key, listed_key};
 pub use mask::Mask;
+pub use rblmap_content::{ListedKey, NameScope};
 pub use spec::{
-    Check, Column, CsvOptions, JsonOptions, Limits, NameScope, Options, PlainOptions, Reading, Spec,
+    Check, Column, CsvOptions, JsonOptions, Limits, Options, PlainOptions, Reading, Spec,
 };
 pub use warning::{Class, Warning};

@@ -90,7 +90,7 @@ fn without_key(dataset: &Dataset<'_>, texts: &Texts<'_>, findings: &mut Vec<Find
             .collect();
         first.extend(piece.v4.nets.iter().map(|net| (net.line, net.value)));
         first.extend(piece.v6.iter().map(|net| (net.line, net.value)));
-        first.extend(piece.names.iter().map(|name| (name.line, name.value)));
+        first.extend(piece.names.iter().map(|name| (name.line, name.said())));
         first.sort_unstable_by_key(|(line, _)| *line);
         for (line, value) in first {
             let Some(value) = value_of(placed, value) else {

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 
 use crate::address4::Range;
 use crate::line::word;
-use crate::spec::NameScope;
 use crate::value::{self, Local, Stated};
 use crate::warning::{Class, EXCERPTS, Note, excerpt};
+use rblmap_content::NameScope;
 
 /// What an entry says, by its line alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,14 +42,61 @@ pub(crate) struct Net<A, V = Said> {
     pub(crate) line: u32,
 }
 
-/// A name of a source; its key stands in the arena of its piece.
+/// A name of a source; its key stands in the arena of its piece. It takes 16 bytes, since there are
+/// millions of them at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NameEntry {
-    pub(crate) start: usize,
-    pub(crate) len: u16,
+    /// Where the key begins, and above it the bits 32 to 39 of that.
+    start: u32,
+    start_high: u8,
     pub(crate) scope: NameScope,
-    pub(crate) value: Said,
+    len: u16,
+    value: SaidCode,
     pub(crate) line: u32,
+}
+
+impl NameEntry {
+    /// Its key, in the arena of its piece.
+    pub(crate) fn key<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
+        let start = u64::from(self.start_high) << 32 | u64::from(self.start);
+        let start = usize::try_from(start).unwrap_or(usize::MAX);
+        let end = start.saturating_add(usize::from(self.len));
+        arena.get(start..end).unwrap_or_default()
+    }
+
+    /// What it says.
+    pub(crate) fn said(&self) -> Said {
+        self.value.said()
+    }
+}
+
+/// [`Said`] in four bytes: the number of a value, or one of the four highest numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct SaidCode(u32);
+
+impl SaidCode {
+    fn of(said: Said) -> SaidCode {
+        SaidCode(match said {
+            Said::Value(number) => number,
+            Said::Excluded => u32::MAX,
+            Said::HeldBack => u32::MAX - 1,
+            Said::BadA => u32::MAX - 2,
+            Said::BadValue => u32::MAX - 3,
+        })
+    }
+
+    fn said(self) -> Said {
+        const BAD_VALUE: u32 = u32::MAX - 3;
+        const BAD_A: u32 = u32::MAX - 2;
+        const HELD_BACK: u32 = u32::MAX - 1;
+        match self.0 {
+            u32::MAX => Said::Excluded,
+            HELD_BACK => Said::HeldBack,
+            BAD_A => Said::BadA,
+            BAD_VALUE => Said::BadValue,
+            number => Said::Value(number),
+        }
+    }
 }
 
 /// IPv4 entries. Single addresses, nearly all lines of most sources, take four bytes each where
@@ -259,12 +306,16 @@ impl<'t> Piece<'t> {
 
     /// Adds a name.
     pub(crate) fn push_name(&mut self, key: &[u8], scope: NameScope, value: Said) {
+        let start = self.arena.len() as u64;
+        let [a, b, c, d, high, ..] = start.to_le_bytes();
+        debug_assert!(start >> 40 == 0, "a source has less than 2^40 bytes");
         self.names.push(NameEntry {
-            start: self.arena.len(),
+            start: u32::from_le_bytes([a, b, c, d]),
+            start_high: high,
             // A key has at most 510 bytes.
             len: u16::try_from(key.len()).unwrap_or(u16::MAX),
             scope,
-            value,
+            value: SaidCode::of(value),
             line: self.lines,
         });
         self.arena.extend_from_slice(key);

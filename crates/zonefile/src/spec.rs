@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use rblmap_content::ZoneName;
+use rblmap_content::{NameScope, ZoneName};
 
 use crate::dataset_type::{DatasetType, SourceOption};
 use crate::error::Error;
@@ -244,35 +244,6 @@ impl Default for CsvOptions {
             text_column: None,
             header: false,
             delimiter: b',',
-        }
-    }
-}
-
-/// What a name lists: itself, the names below it, or both.
-///
-/// See the example of [`Options`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum NameScope {
-    /// The name alone.
-    #[default]
-    Exact,
-    /// The names below it, at any depth.
-    Below,
-    /// The name and those below it.
-    Both,
-}
-
-impl FromStr for NameScope {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<NameScope, Error> {
-        match text {
-            "exact" => Ok(NameScope::Exact),
-            "below" => Ok(NameScope::Below),
-            "both" => Ok(NameScope::Both),
-            _ => Err(Error::BadSpec {
-                text: text.to_owned(),
-            }),
         }
     }
 }

@@ -1,13 +1,13 @@
 //! `rblmap edit`: a handful of changes to an image, without its sources.
 
-mod change;
 mod temporary;
 mod time;
 
 use std::path::{Path, PathBuf};
 
 use rblmap::{Image, NameKey};
-use rblmap_image::{Layout, Stamp, edited, encode_with};
+use rblmap_content::ListedKey;
+use rblmap_image::{Additions, Editor, Stamp};
 use rblmap_zonefile::{DatasetType, Options, Spec, build_text, listed_key};
 
 use crate::cmd::source_args::SourceArgs;
@@ -16,7 +16,6 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 
-use change::{Added, Editor, Outcome};
 use temporary::{Entry, Temporary};
 use time::Until;
 
@@ -87,23 +86,13 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
         Vec::new()
     };
     let lines = Lines::of(&args)?;
-    // Lines of the old image are copied to the new one: damage must be seen before.
-    let (whole, content) = std::thread::scope(|scope| {
-        let whole = scope.spawn(|| image.verify());
-        let content = edited(&image);
-        let whole = whole
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (whole, content)
-    });
-    whole.map_err(at_image(&args.image))?;
-    let mut editor = Editor::new(content.map_err(at)?);
+    let mut editor = Editor::new(&image).map_err(at)?;
     let zone = zone_key(&image, &args)?;
     for entry in &due {
-        editor.remove(&entry.zone, &entry.key)?;
+        editor.remove(&entry.zone, &entry.key).map_err(at)?;
     }
     for key in &lines.removed {
-        if editor.remove_text(&zone, key)? == Outcome::Nothing {
+        if !editor.remove(&zone, &removed_key(key)?).map_err(at)? {
             output.note(format_args!("{key}: was not listed"));
         }
     }
@@ -112,23 +101,17 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
         serial: args.serial,
         created: args.created,
     };
-    let content = editor
-        .finish()
-        .map_err(|error| Failure::new(Exit::BadInput, error))?;
-    let bytes = encode_with(&content, stamp, Layout::of(&image))?;
+    let bytes = editor.finish(stamp)?;
     // What is kept for later comes first: an entry too much there does no harm.
     temporary.write(&args.output)?;
     write::result(&args.output, &bytes, output)?;
     Ok(Exit::Done)
 }
 
-fn at_image(path: &Path) -> impl Fn(rblmap::Error) -> Failure + '_ {
-    |error| Failure::at(path, error)
-}
-
 /// The name of the zone to change.
 fn zone_key(image: &Image, args: &Args) -> Result<NameKey, Failure> {
-    let found = image.zone(&args.zone).map_err(at_image(&args.image))?;
+    let at = |error| Failure::at(&args.image, error);
+    let found = image.zone(&args.zone).map_err(at)?;
     let found = found.map(|zone| zone.name());
     found.ok_or_else(|| {
         let what = format!("{}: no zone {:?}", args.image.display(), args.zone);
@@ -143,7 +126,7 @@ fn add(
     (editor, temporary, zone): (&mut Editor<'_>, &mut Temporary, &NameKey),
     output: &Output,
 ) -> Result<(), Failure> {
-    if lines.added.is_empty() {
+    if lines.added.trim().is_empty() {
         return Ok(());
     }
     let spec = Spec {
@@ -163,22 +146,41 @@ fn add(
     if built.counts.entries == 0 {
         return Err(Failure::new(Exit::BadInput, "no line to add is an entry"));
     }
-    let added = Added::of(&built.content);
+    let added = Additions::of(&built.content);
     let Some(until) = args.until else {
         temporary.forget(zone, &added);
-        return editor.add(zone, &added);
+        return Ok(editor.add(zone, &added)?);
     };
     let new = editor.unlisted(zone, &added);
     if new.is_less_than(&added) {
         output.note("listed already, and left as it is: a part of what was to be added");
     }
-    let time = until.after(args.now.unwrap_or_else(now));
+    let now = args.now.unwrap_or_else(now);
+    let time = until.after(now);
+    if time <= now {
+        output.note("--until has passed: the next --due takes out what is added");
+    }
     temporary.keep(new.keys().map(|key| Entry {
         time,
         zone: *zone,
         key,
     }));
-    editor.add(zone, &new)
+    Ok(editor.add(zone, &new)?)
+}
+
+/// Reads a key to take out, as a list would write it.
+fn removed_key(key: &str) -> Result<ListedKey, Failure> {
+    listed_key(key.as_bytes())
+        .map_err(|what| Failure::new(Exit::BadInput, format!("key {key}: {what}")))
+}
+
+/// Whether a key is one address or one name.
+fn is_single(key: &ListedKey) -> bool {
+    match key {
+        ListedKey::V4(start, end) => start == end,
+        ListedKey::V6(start, end) => start == end,
+        ListedKey::Name(..) => true,
+    }
 }
 
 /// The lines of a run: to add, and to take out.
@@ -201,22 +203,41 @@ impl Lines {
         }
         if let Some(path) = &args.from {
             let text = std::fs::read_to_string(path).map_err(|e| Failure::reading(path, &e))?;
-            for line in text.lines() {
-                match line.trim_start().strip_prefix(['!', '-']) {
-                    Some(key) => lines.removed.push(key.trim().to_owned()),
-                    None => lines.add(line),
-                }
-            }
+            lines.add_file(path, &text)?;
             if args.add.is_empty() {
                 lines.label.clone_from(path);
             }
         }
         // A key that is none ends the run before anything is done.
         for key in &lines.removed {
-            listed_key(key.as_bytes())
-                .map_err(|what| Failure::new(Exit::BadInput, format!("key {key}: {what}")))?;
+            removed_key(key)?;
         }
         Ok(lines)
+    }
+
+    /// Takes the lines of a file. Its last line may have been cut if it has no end.
+    fn add_file(&mut self, path: &Path, text: &str) -> Result<(), Failure> {
+        let mut rest = text.lines().peekable();
+        while let Some(line) = rest.next() {
+            let is_open = rest.peek().is_none() && !text.ends_with('\n');
+            match line.trim_start().strip_prefix(['!', '-']) {
+                Some(key) if is_open && !is_single(&removed_key(key.trim())?) => {
+                    let what = format!(
+                        "{}: the last line has no end, and a network that is cut is a wider one: {line}",
+                        path.display()
+                    );
+                    return Err(Failure::new(Exit::BadInput, what));
+                }
+                Some(key) => {
+                    self.removed.push(key.trim().to_owned());
+                    // Remarks name the lines of the file.
+                    self.added.push('\n');
+                }
+                None if is_open => self.added.push_str(line),
+                None => self.add(line),
+            }
+        }
+        Ok(())
     }
 
     fn add(&mut self, line: &str) {

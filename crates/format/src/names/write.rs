@@ -39,7 +39,7 @@ const FILTER_BITS: usize = 10;
 /// let mut counts: Counts = model.counts();
 /// points.iter().for_each(|point| counts.add(&model, point.key));
 /// model.set_codes(&counts);
-/// let mut coded = Coded::default();
+/// let mut coded = Coded::of_list(points.len());
 /// points.iter().for_each(|point| coded.add(&model, point, 1));
 /// let sections = Writer::put_all(points.iter().copied(), &[coded])?;
 ///
@@ -182,27 +182,41 @@ fn own_bytes<'a>(chain: &Chain, key: &'a [u8], depth: usize) -> &'a [u8] {
     key.get(range).unwrap_or_default()
 }
 
-/// Some names in bits.
+/// Some names in bits, out of a list of so many.
 ///
 /// See the example of [`Model`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Coded {
     names: Vec<CodedName>,
     bytes: Vec<u8>,
+    blocks: usize,
 }
 
-/// Where a name goes, and where its entry ends in the bytes of [`Coded`].
+/// Where a name goes, and how long its entry is: 16 bytes, since there are millions of them at once.
 #[derive(Debug, Clone, Copy)]
 struct CodedName {
     hash: u64,
-    /// The hash that picks its block of the filter; none for a common suffix.
-    anchor: Option<u64>,
-    end: usize,
+    /// Its block of the filter; [`NO_BLOCK`] for a common suffix.
+    block: u32,
+    len: u8,
 }
 
+/// The block of a name that is not in the filter. There are fewer blocks.
+const NO_BLOCK: u32 = u32::MAX;
+
 impl Coded {
+    /// No name yet, of a list of `names`.
+    pub fn of_list(names: usize) -> Coded {
+        Coded {
+            names: Vec::new(),
+            bytes: Vec::new(),
+            blocks: filter_blocks(names),
+        }
+    }
+
     /// Writes a name in bits. Rules have `width` bytes.
     pub fn add(&mut self, model: &Model, point: &NamePoint<'_>, width: usize) {
+        let start = self.bytes.len();
         let chain = Chain::new(point.key, model.with);
         let (depth, code) = common(&chain, point.key, model.suffixes.table());
         let own = own_bytes(&chain, point.key, depth);
@@ -212,8 +226,14 @@ impl Coded {
         }
         self.names.push(CodedName {
             hash: chain.hash(chain.labels()),
-            anchor: (depth < chain.labels()).then(|| chain.hash(depth + 1)),
-            end: self.bytes.len(),
+            block: if depth < chain.labels() {
+                let block = scale(chain.hash(depth + 1), self.blocks);
+                // A list of more names is refused before this is read.
+                u32::try_from(block).unwrap_or(NO_BLOCK)
+            } else {
+                NO_BLOCK
+            },
+            len: u8::try_from(self.bytes.len() - start).expect("an entry fits into a line"),
         });
     }
 
@@ -221,8 +241,9 @@ impl Coded {
     fn iter(&self) -> impl Iterator<Item = (CodedName, &[u8])> {
         let mut start = 0;
         self.names.iter().map(move |name| {
-            let entry = self.bytes.get(start..name.end).unwrap_or_default();
-            start = name.end;
+            let end = start + usize::from(name.len);
+            let entry = self.bytes.get(start..end).unwrap_or_default();
+            start = end;
             (*name, entry)
         })
     }
@@ -258,6 +279,11 @@ fn push_entry(
         .flatten()
         .for_each(|rule| push_id(out, width, rule.code()));
     out.extend_from_slice(code.as_bytes());
+}
+
+/// How many blocks the filter of so many names has.
+fn filter_blocks(names: usize) -> usize {
+    (names * FILTER_BITS).div_ceil(LINE * 8).max(1)
 }
 
 /// Puts names into lines.
@@ -307,11 +333,10 @@ impl Writer {
                 limit: limit as u64,
             });
         }
-        let blocks = (names * FILTER_BITS).div_ceil(LINE * 8).max(1);
         Ok(Writer {
             lines: vec![[0; LINE]; lines],
             used: vec![1; lines],
-            filter: vec![[0; LINE]; blocks],
+            filter: vec![[0; LINE]; filter_blocks(names)],
             overflow: Vec::new(),
             order: Vec::with_capacity(names * 4),
         })
@@ -333,8 +358,8 @@ impl Writer {
             }
         }
         Ok(NameSections {
-            filter: writer.filter.concat(),
-            lines: writer.lines.concat(),
+            filter: writer.filter.into_flattened(),
+            lines: writer.lines.into_flattened(),
             order: writer.order,
             overflow: writer.overflow,
         })
@@ -342,9 +367,8 @@ impl Writer {
 
     /// Puts a name into a line, or into the overflow.
     fn put(&mut self, index: usize, (name, entry): (CodedName, &[u8])) {
-        if let Some(anchor) = name.anchor {
-            let block = scale(anchor, self.filter.len());
-            let block = self.filter.get_mut(block);
+        if name.block != NO_BLOCK {
+            let block = self.filter.get_mut(name.block as usize);
             let block = block.expect("a hash is scaled to the number of blocks");
             for bit in filter_bits(name.hash) {
                 let byte = block.get_mut(bit / 8);

@@ -24,7 +24,7 @@ pub(crate) fn encode(
     let coded: Vec<Coded> = parts
         .into_par_iter()
         .map(|part| {
-            let mut coded = Coded::default();
+            let mut coded = Coded::of_list(names.len());
             for point in (part * PART..(part + 1) * PART).map_while(|index| names.get(index)) {
                 coded.add(&model, &point, width);
             }

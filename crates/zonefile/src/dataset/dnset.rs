@@ -5,8 +5,8 @@ use rblmap::NameKey;
 use super::{Tail, exclusion, value_of};
 use crate::line::word;
 use crate::piece::Piece;
-use crate::spec::NameScope;
 use crate::warning::Class;
+use rblmap_content::NameScope;
 
 /// The names below a name of more labels than this the hash of rspamd's rbldnsd cannot hold.
 pub(super) const DNHASH_LABELS: usize = 5;

@@ -9,10 +9,10 @@ use crate::address4;
 use crate::directive;
 use crate::line::{digits, is_space, trim_start, word};
 use crate::piece::{Piece, Said, What};
-use crate::spec::NameScope;
 use crate::ttls;
 use crate::value::{MAX_SOURCE_TEXT, Stated, Text, Words};
 use crate::warning::Class;
+use rblmap_content::NameScope;
 
 /// What stands before the data of a record.
 struct Head {

@@ -12,7 +12,7 @@ use super::loss::{Loss, Omitted};
 use super::names::printed;
 use crate::address6::unmapped;
 use crate::key::{self, Key, KeyRules, networks};
-use crate::spec::NameScope;
+use rblmap_content::NameScope;
 
 /// A zone that is being written.
 pub(super) struct List<'a, W> {

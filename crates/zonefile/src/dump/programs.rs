@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::list::{List, NameEntry};
 use super::loss::Loss;
 use crate::key::networks;
-use crate::spec::NameScope;
+use rblmap_content::NameScope;
 
 /// The listed networks, as few as possible.
 pub(super) fn cidr<W: Write>(list: &mut List<'_, W>) -> io::Result<()> {

@@ -12,7 +12,7 @@ use super::loss::Loss;
 use super::names::printed;
 use super::plain::v6_range;
 use crate::key::{self, Key, KeyRules};
-use crate::spec::NameScope;
+use rblmap_content::NameScope;
 
 pub(super) fn csv<W: Write>(list: &mut List<'_, W>) -> io::Result<()> {
     each(list, csv_rows)

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rblmap::NameKey;
 
 use super::{Key, KeyRules};
-use crate::spec::NameScope;
+use rblmap_content::NameScope;
 
 /// The last labels of the owner names in a response policy zone that are no names.
 const POLICY_LABELS: [&[u8]; 4] = [b"rpz-ip", b"rpz-client-ip", b"rpz-nsip", b"rpz-nsdname"];

@@ -3,8 +3,8 @@
 use super::{Entry, Finding, Texts, value_of};
 use crate::dataset_type::DatasetType;
 use crate::load::Dataset;
-use crate::spec::NameScope;
 use crate::warning::Class;
+use rblmap_content::NameScope;
 
 /// A name in one of the two tables of a dataset: of itself, or of the names below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,17 +27,13 @@ impl Key<'_> {
 pub(super) fn check(dataset: &Dataset<'_>, texts: &Texts<'_>, findings: &mut Vec<Finding>) {
     let mut entries: Vec<Entry<Key<'_>>> = Vec::new();
     for placed in &dataset.pieces {
-        entries.extend(placed.piece.names.iter().map(|entry| {
-            let end = entry.start + usize::from(entry.len);
-            let name = placed.piece.arena.get(entry.start..end);
-            Entry {
-                key: Key {
-                    name: name.unwrap_or_default(),
-                    scope: entry.scope,
-                },
-                value: value_of(placed, entry.value),
-                position: placed.position + entry.line,
-            }
+        entries.extend(placed.piece.names.iter().map(|entry| Entry {
+            key: Key {
+                name: entry.key(&placed.piece.arena),
+                scope: entry.scope,
+            },
+            value: value_of(placed, entry.said()),
+            position: placed.position + entry.line,
         }));
     }
     if dataset.kind == DatasetType::Generic {

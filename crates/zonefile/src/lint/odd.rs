@@ -6,7 +6,6 @@ use super::Finding;
 use crate::dataset_type::DatasetType;
 use crate::key::v4_address;
 use crate::load::Dataset;
-use crate::piece::Piece;
 use crate::warning::Class;
 
 /// Looks at the names of a dataset.
@@ -14,18 +13,13 @@ pub(super) fn check(dataset: &Dataset<'_>, findings: &mut Vec<Finding>) {
     let hosts_lines = matches!(dataset.kind, DatasetType::Dnset | DatasetType::Dnhash);
     for placed in &dataset.pieces {
         for entry in &placed.piece.names {
-            let Some(name) = name_of(&placed.piece, entry.start, entry.len) else {
+            let Ok(name) = NameKey::from_key(entry.key(&placed.piece.arena)) else {
                 continue;
             };
             let found = of(&name, hosts_lines);
             findings.extend(found.map(|class| (placed.position + entry.line, class)));
         }
     }
-}
-
-fn name_of(piece: &Piece<'_>, start: usize, len: u16) -> Option<NameKey> {
-    let key = piece.arena.get(start..start + usize::from(len))?;
-    NameKey::from_key(key).ok()
 }
 
 fn of(name: &NameKey, hosts_lines: bool) -> Option<Class> {

@@ -5,8 +5,9 @@ use super::words::bare;
 use crate::key::{self, Dress, Key, KeyRules};
 use crate::line::trim;
 use crate::piece::{Piece, Said};
-use crate::spec::{NameScope, Options};
+use crate::spec::Options;
 use crate::warning::Class;
+use rblmap_content::NameScope;
 
 /// Reads a line.
 pub(super) fn line<'t>(

@@ -12,8 +12,9 @@ use crate::key::{self, Dress, Key, KeyRules, v4_address};
 use crate::line::{cut, split, trim, word};
 use crate::piece::{Net, Piece, Said};
 use crate::reading::cut_off;
-use crate::spec::{NameScope, Options};
+use crate::spec::Options;
 use crate::warning::Class;
+use rblmap_content::NameScope;
 
 /// Reads a table.
 pub(crate) fn read<'t>(text: &'t [u8], options: &Options) -> Vec<Part<'t>> {

@@ -15,9 +15,10 @@ use crate::error::Error;
 use crate::key::{self, Dress, Key, KeyRules};
 use crate::line::{split, trim};
 use crate::piece::{Piece, Said};
-use crate::spec::{NameScope, Options};
+use crate::spec::Options;
 use crate::value::{Stated, Text, Words};
 use crate::warning::Class;
+use rblmap_content::NameScope;
 
 /// The first line of a dump in CSV.
 pub(super) const HEADER: [&[u8]; 4] = [b"zone", b"key", b"a", b"txt"];

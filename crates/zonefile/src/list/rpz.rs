@@ -11,8 +11,9 @@ use crate::key::{self, Dress, Key, KeyRules};
 use crate::line::cut;
 use crate::piece::{Piece, Said};
 use crate::reading::cut_off;
-use crate::spec::{NameScope, Options};
+use crate::spec::Options;
 use crate::warning::Class;
+use rblmap_content::NameScope;
 
 use master::{Entry, Master};
 use owner::{Owners, Trigger};

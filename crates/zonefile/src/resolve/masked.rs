@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use rblmap_content::{DraftZone, Record, ValueBuf};
 
 use super::unions::Unions;
-use super::zone;
+use super::{names, zone};
 use crate::error::Error;
 
 /// A value of one of the zones with the zone's bit as its A; one that lists nothing says nothing.
@@ -53,6 +53,5 @@ pub(crate) fn mask_zone(made: &mut DraftZone, unions: &mut Unions<'_>) -> Result
     };
     zone::map_runs(&mut made.v4, &mut new)?;
     zone::map_runs(&mut made.v6, &mut new)?;
-    made.names = zone::map_names(&made.names, &mut new)?;
-    Ok(())
+    names::map_values(&mut made.names, &mut new)
 }

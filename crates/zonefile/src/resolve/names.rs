@@ -2,58 +2,27 @@
 
 use rayon::prelude::*;
 use rblmap::{NameKey, NameRule, ValueId};
+use rblmap_content::{NameScope, NameTable};
 
 use super::unions::Unions;
 use crate::dataset_type::DatasetType;
 use crate::error::Error;
 use crate::load::Placed;
-use crate::piece::{NameEntry, Said};
-use crate::spec::NameScope;
+use crate::piece::{NameEntry, Piece, Said};
 
-/// Points of the tree of names in key order, each once. Value 0 excludes.
+/// Points of the tree of names in key order, each once. A rule of nothing excludes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Names {
-    keys: Vec<u8>,
-    points: Vec<Point>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Point {
-    start: usize,
-    len: u16,
-    exact: Told,
-    below: Told,
-    position: u32,
-}
-
-/// An optional value in four bytes: there are a million points. No value has the number of none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Told(u32);
-
-impl Told {
-    const NONE: Told = Told(u32::MAX);
-
-    fn of(value: Option<u32>) -> Told {
-        value.map_or(Told::NONE, Told)
-    }
-
-    fn get(self) -> Option<u32> {
-        (self != Told::NONE).then_some(self.0)
-    }
-}
-
-impl Point {
-    fn key<'a>(&self, keys: &'a [u8]) -> &'a [u8] {
-        let end = self.start + usize::from(self.len);
-        keys.get(self.start..end).unwrap_or_default()
-    }
+    table: NameTable,
+    /// The first line that speaks of each point.
+    positions: Vec<u32>,
 }
 
 /// One point in place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'a> {
     pub(crate) key: &'a [u8],
-    /// What is said of the name itself; nothing of its own if `None`.
+    /// What is said of the name itself; nothing of its own if `None`. 0 excludes.
     pub(crate) exact: Option<u32>,
     /// What is said of the names below it.
     pub(crate) below: Option<u32>,
@@ -61,28 +30,43 @@ pub(crate) struct View<'a> {
     pub(crate) position: u32,
 }
 
+impl<'a> View<'a> {
+    fn new(key: &'a [u8], exact: NameRule, below: NameRule, position: u32) -> View<'a> {
+        View {
+            key,
+            exact: told(exact),
+            below: told(below),
+            position,
+        }
+    }
+}
+
 impl Names {
     pub(crate) fn is_empty(&self) -> bool {
-        self.points.is_empty()
+        self.table.is_empty()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = View<'_>> {
-        self.points.iter().map(|point| self.view(point))
+        let points = self.table.iter().zip(&self.positions);
+        points.map(|(point, at)| View::new(point.key, point.exact, point.below, *at))
+    }
+
+    /// The points as content has them.
+    pub(crate) fn into_table(self) -> NameTable {
+        self.table
     }
 
     /// Leaves out the points whose keys are not wanted.
     pub(crate) fn retain(&mut self, wanted: impl Fn(&[u8]) -> bool) {
-        let keys = &self.keys;
-        let wanted = |point: &Point| wanted(point.key(keys));
-        self.points.retain(wanted);
+        let mut kept = Names::default();
+        let points = self.iter().filter(|view| wanted(view.key));
+        points.for_each(|view| kept.push(view));
+        *self = kept;
     }
 
     /// The points at and below a name.
     pub(crate) fn within<'a>(&'a self, prefix: &'a [u8]) -> impl Iterator<Item = View<'a>> {
-        let before = |point: &Point| point.key(&self.keys) < prefix;
-        let first = self.points.partition_point(before);
-        let rest = self.points.get(first..).unwrap_or_default();
-        let inside = rest.iter().map(|point| self.view(point));
+        let inside = (self.table.lower_bound(prefix)..).map_while(|index| self.view(index));
         inside.take_while(move |view| view.key.starts_with(prefix))
     }
 
@@ -90,9 +74,8 @@ impl Names {
     pub(crate) fn says_below(&self, name: &NameKey) -> Option<(NameKey, u32)> {
         let mut above = name.parent();
         while let Some(key) = above {
-            let own = self.within(key.as_bytes()).next();
-            let own = own.filter(|view| view.key == key.as_bytes());
-            if let Some(value) = own.and_then(|view| view.below) {
+            let own = self.table.find(key.as_bytes());
+            if let Some(value) = own.and_then(|point| told(point.below)) {
                 return Some((key, value));
             }
             above = key.parent();
@@ -100,47 +83,52 @@ impl Names {
         None
     }
 
-    fn view(&self, point: &Point) -> View<'_> {
-        View {
-            key: point.key(&self.keys),
-            exact: point.exact.get(),
-            below: point.below.get(),
-            position: point.position,
-        }
+    fn view(&self, index: usize) -> Option<View<'_>> {
+        let point = self.table.get(index)?;
+        let position = *self.positions.get(index)?;
+        Some(View::new(point.key, point.exact, point.below, position))
     }
 
     /// Changes the values.
     pub(crate) fn map_values(
         &mut self,
-        mut new: impl FnMut(u32) -> Result<u32, Error>,
+        new: impl FnMut(u32) -> Result<u32, Error>,
     ) -> Result<(), Error> {
-        for point in &mut self.points {
-            point.exact = Told::of(point.exact.get().map(&mut new).transpose()?);
-            point.below = Told::of(point.below.get().map(&mut new).transpose()?);
-        }
-        Ok(())
+        map_values(&mut self.table, new)
     }
 
     /// Adds a point behind the others.
     pub(crate) fn push(&mut self, view: View<'_>) {
-        let start = self.keys.len();
-        self.keys.extend_from_slice(view.key);
-        self.points.push(Point {
-            start,
-            // A key has at most 510 bytes.
-            len: u16::try_from(view.key.len()).unwrap_or(u16::MAX),
-            exact: Told::of(view.exact),
-            below: Told::of(view.below),
-            position: view.position,
-        });
+        self.table
+            .push(view.key, name_rule(view.exact), name_rule(view.below));
+        self.positions.push(view.position);
     }
 }
 
+/// Changes the values of names, where 0 excludes. No point goes: none comes to inherit.
+pub(crate) fn map_values(
+    table: &mut NameTable,
+    mut new: impl FnMut(u32) -> Result<u32, Error>,
+) -> Result<(), Error> {
+    let mut map =
+        |rule| -> Result<NameRule, Error> { Ok(name_rule(told(rule).map(&mut new).transpose()?)) };
+    table.rewrite(|_, point| Ok([map(point.exact)?, map(point.below)?]))
+}
+
 /// The name rule for what a table says.
-pub(crate) fn name_rule(value: Option<u32>) -> NameRule {
+fn name_rule(value: Option<u32>) -> NameRule {
     match value {
         None => NameRule::Inherit,
         Some(id) => ValueId::new(id).map_or(NameRule::Nothing, NameRule::Value),
+    }
+}
+
+/// What a slot of content says.
+fn told(rule: NameRule) -> Option<u32> {
+    match rule {
+        NameRule::Inherit => None,
+        NameRule::Nothing => Some(0),
+        NameRule::Value(id) => Some(id.get()),
     }
 }
 
@@ -171,6 +159,9 @@ impl Equal {
 /// What one line says of a name, of those below it, or of both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry<'a> {
+    /// Eight bytes of the key behind those that all keys of its range begin with, so that few keys need
+    /// to be compared whole.
+    head: u64,
     key: &'a [u8],
     value: u32,
     position: u32,
@@ -180,56 +171,200 @@ struct Entry<'a> {
     takes_back: bool,
 }
 
+/// Names that are brought into order at once, at least: less is not worth sharing.
+const RANGE: usize = 1 << 15;
+/// Into so many ranges of keys names are cut at most.
+const RANGES: usize = 256;
+
 /// Resolves the names of a dataset.
+///
+/// The names of each piece are put together by ranges of keys, where they lie. Then one range after
+/// the other is brought into order, so that no second list of all names is ever in memory.
 pub(crate) fn resolve(
     pieces: &mut [Placed<'_>],
     equal: Equal,
     unions: &mut Unions<'_>,
 ) -> Result<Names, Error> {
-    let count = pieces.iter().map(|placed| placed.piece.names.len()).sum();
-    let mut said: Vec<Entry<'_>> = Vec::with_capacity(count);
-    for placed in pieces {
-        // Where the keys are is known from here on, so that it need not be kept twice.
-        let names = std::mem::take(&mut placed.piece.names);
-        let placed: &Placed<'_> = placed;
-        said.extend(names.iter().filter_map(|entry| Entry::of(placed, entry)));
+    let ranges = Ranges::of(pieces);
+    let mut resolving = Resolving {
+        equal,
+        names: Names::default(),
+        values: Vec::new(),
+        excepted: None,
+    };
+    let count = ranges.count;
+    // While one thread resolves a wave of ranges, the others bring the next one into order.
+    let wave = rayon::current_num_threads() * 2;
+    let sorted = |from: usize| -> Vec<Vec<Entry<'_>>> {
+        let range = from..count.min(from + wave);
+        range.into_par_iter().map(|at| ranges.sorted(at)).collect()
+    };
+    let mut said = sorted(0);
+    let mut from = wave;
+    while !said.is_empty() {
+        let (done, next) = rayon::join(
+            || said.iter().try_for_each(|said| resolving.add(said, unions)),
+            || sorted(from),
+        );
+        done?;
+        said = next;
+        from += wave;
     }
-    if !said.is_sorted() {
-        said.par_sort_unstable();
-    }
-    let mut names = Names::default();
-    let mut values = Vec::new();
-    let mut excepted: Option<&[u8]> = None;
-    for group in said.chunk_by(|a, b| a.key == b.key) {
-        let Some(first) = group.first() else { continue };
-        if excepted.is_some_and(|above| first.key.starts_with(above)) {
-            continue;
+    Ok(resolving.names)
+}
+
+/// Names of pieces, put together by ranges of keys.
+struct Ranges<'p, 't> {
+    pieces: &'p [Placed<'t>],
+    /// How many ranges there are.
+    count: usize,
+    /// For each piece, where each range ends in it.
+    ends: Vec<Vec<usize>>,
+    /// For each range, how many bytes all its keys begin with.
+    common: Vec<usize>,
+}
+
+impl<'p, 't> Ranges<'p, 't> {
+    /// Cuts the names of pieces into ranges of about equal size.
+    fn of(pieces: &'p mut [Placed<'t>]) -> Ranges<'p, 't> {
+        let total: usize = pieces.iter().map(|placed| placed.piece.names.len()).sum();
+        let wanted = total.div_ceil(RANGE).min(RANGES);
+        // Sixteen samples a range make ranges of about the same size.
+        let step = total.div_ceil(wanted.max(1) * 16).max(1);
+        let mut samples: Vec<Vec<u8>> = Vec::new();
+        for Placed { piece, .. } in &*pieces {
+            let names = piece.names.iter().step_by(step);
+            samples.extend(names.map(|entry| entry.key(&piece.arena).to_vec()));
         }
-        let mut table = |below: bool| -> Result<Option<u32>, Error> {
-            values.clear();
-            equal.choose(group, below, &mut values);
-            values.dedup();
-            match values.as_slice() {
-                [] => Ok(None),
-                values => unions.of(values).map(Some),
-            }
-        };
-        let (exact, below) = (table(false)?, table(true)?);
-        if equal == Equal::Excepted && below == Some(0) {
-            excepted = Some(first.key);
-        }
-        if (exact, below) == (None, None) {
-            continue;
-        }
-        let position = group.iter().map(|entry| entry.position).min();
-        names.push(View {
-            key: first.key,
-            exact,
-            below,
-            position: position.unwrap_or(first.position),
+        samples.sort_unstable();
+        let starts = (1..wanted).filter_map(|end| samples.get(samples.len() * end / wanted));
+        let starts: Vec<Vec<u8>> = starts.cloned().collect();
+        let ends = pieces
+            .par_iter_mut()
+            .map(|placed| put_together(&mut placed.piece, &starts))
+            .collect();
+        // The first range has no start, and the last one no end.
+        let common = (0..=starts.len()).map(|at| {
+            let start = at.checked_sub(1).and_then(|at| starts.get(at));
+            let (Some(start), Some(end)) = (start, starts.get(at)) else {
+                return 0;
+            };
+            start.iter().zip(end).take_while(|(a, b)| a == b).count()
         });
+        Ranges {
+            count: starts.len() + 1,
+            ends,
+            common: common.collect(),
+            pieces,
+        }
     }
-    Ok(names)
+
+    /// What a range says, in order.
+    fn sorted(&self, range: usize) -> Vec<Entry<'p>> {
+        let common = self.common.get(range).copied().unwrap_or_default();
+        let mut said = Vec::new();
+        for (placed, ends) in self.pieces.iter().zip(&self.ends) {
+            let from = range.checked_sub(1).and_then(|before| ends.get(before));
+            let from = from.copied().unwrap_or_default();
+            let to = ends.get(range).copied().unwrap_or_default();
+            let names = placed.piece.names.get(from..to).unwrap_or_default();
+            let names = names.iter();
+            said.extend(names.filter_map(|entry| Entry::of(placed, entry, common)));
+        }
+        said.sort_unstable();
+        said
+    }
+}
+
+/// Puts the names of a piece together by ranges that begin with these keys: where each range ends.
+fn put_together(piece: &mut Piece<'_>, starts: &[Vec<u8>]) -> Vec<usize> {
+    let Piece { names, arena, .. } = piece;
+    if starts.is_empty() {
+        return vec![names.len()];
+    }
+    let range_of = |entry: &NameEntry| {
+        let key = entry.key(arena);
+        starts.partition_point(|start| start.as_slice() <= key)
+    };
+    let ranges: Vec<usize> = names.iter().map(range_of).collect();
+    let mut places = vec![0; starts.len() + 1];
+    for range in &ranges {
+        if let Some(count) = places.get_mut(*range) {
+            *count += 1;
+        }
+    }
+    let mut before = 0;
+    for place in &mut places {
+        before += std::mem::replace(place, before);
+    }
+    let mut together = names.clone();
+    for (entry, range) in names.iter().zip(ranges) {
+        if let Some(place) = places.get_mut(range)
+            && let Some(to) = together.get_mut(*place)
+        {
+            *to = *entry;
+            *place += 1;
+        }
+    }
+    *names = together;
+    places
+}
+
+/// The names of a dataset, as far as they are resolved.
+struct Resolving {
+    equal: Equal,
+    names: Names,
+    /// The values of one name: memory for the next one.
+    values: Vec<u32>,
+    /// The name that nothing below is listed of.
+    excepted: Option<Vec<u8>>,
+}
+
+impl Resolving {
+    /// Resolves the entries of the names that follow, in order.
+    fn add(&mut self, said: &[Entry<'_>], unions: &mut Unions<'_>) -> Result<(), Error> {
+        for group in said.chunk_by(|a, b| a.key == b.key) {
+            let Some(first) = group.first() else { continue };
+            let is_excepted = |above: &Vec<u8>| first.key.starts_with(above);
+            if self.excepted.as_ref().is_some_and(is_excepted) {
+                continue;
+            }
+            let (exact, below) = (
+                self.said(group, false, unions)?,
+                self.said(group, true, unions)?,
+            );
+            if self.equal == Equal::Excepted && below == Some(0) {
+                self.excepted = Some(first.key.to_vec());
+            }
+            if (exact, below) == (None, None) {
+                continue;
+            }
+            let position = group.iter().map(|entry| entry.position).min();
+            self.names.push(View {
+                key: first.key,
+                exact,
+                below,
+                position: position.unwrap_or(first.position),
+            });
+        }
+        Ok(())
+    }
+
+    /// What the entries of a name say of itself, or of the names below it.
+    fn said(
+        &mut self,
+        group: &[Entry<'_>],
+        below: bool,
+        unions: &mut Unions<'_>,
+    ) -> Result<Option<u32>, Error> {
+        self.values.clear();
+        self.equal.choose(group, below, &mut self.values);
+        self.values.dedup();
+        match self.values.as_slice() {
+            [] => Ok(None),
+            values => unions.of(values).map(Some),
+        }
+    }
 }
 
 impl Equal {
@@ -252,19 +387,32 @@ impl Equal {
 
 impl<'a> Entry<'a> {
     /// What an entry of a piece says; none if that is nothing.
-    fn of(placed: &'a Placed<'_>, entry: &NameEntry) -> Option<Entry<'a>> {
-        let end = entry.start + usize::from(entry.len);
-        let value = super::id_of(placed, entry.value);
+    fn of(placed: &'a Placed<'_>, entry: &NameEntry, common: usize) -> Option<Entry<'a>> {
+        let said = entry.said();
+        let key = entry.key(&placed.piece.arena);
+        let value = super::id_of(placed, said);
         // A record with neither A nor text says nothing; only an exclusion excludes.
-        let excludes = matches!(entry.value, Said::Excluded | Said::HeldBack);
+        let excludes = matches!(said, Said::Excluded | Said::HeldBack);
         (value != 0 || excludes).then(|| Entry {
-            key: placed.piece.arena.get(entry.start..end).unwrap_or_default(),
+            head: head(key.get(common..).unwrap_or_default()),
+            key,
             value,
             position: placed.position + entry.line,
             exact: entry.scope != NameScope::Below,
             below: entry.scope != NameScope::Exact,
-            takes_back: entry.value == Said::Excluded,
+            takes_back: said == Said::Excluded,
         })
+    }
+}
+
+/// The first eight bytes as a number, zeros behind a shorter key: what it puts in order is in order.
+fn head(key: &[u8]) -> u64 {
+    match key.first_chunk() {
+        Some(bytes) => u64::from_le_bytes(*bytes).swap_bytes(),
+        None => {
+            let bytes = key.iter().chain(&[0; 8]).take(8);
+            bytes.fold(0, |head, byte| head << 8 | u64::from(*byte))
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rblmap::{NameKey, NameRule, Run, ValueId};
-use rblmap_content::{DraftZone, NameTable};
+use rblmap::{NameKey, Run, ValueId};
+use rblmap_content::DraftZone;
 
 use super::attached::{Attached, Group};
 use super::layer_run::{self, LayerRun};
-use super::names::{self, Names, View};
+use super::names::{self, Names};
 use super::subzones::Subzones;
 use super::unions::Unions;
 use super::zone_order;
@@ -69,7 +69,7 @@ pub(crate) fn unite(
     }
     zone.v4 = layer_run::into_runs(v4);
     zone.v6 = layer_run::into_runs(v6);
-    zone.names = table(&names::unite(tables, unions)?);
+    zone.names = names::unite(tables, unions)?.into_table();
     Ok(zone)
 }
 
@@ -107,17 +107,6 @@ fn reachable(names: Names, places: &Places, below: &[Below], warnings: &mut Vec<
     kept
 }
 
-fn table(names: &Names) -> NameTable {
-    let mut table = NameTable::new();
-    for View {
-        key, exact, below, ..
-    } in names.iter()
-    {
-        table.push(key, names::name_rule(exact), names::name_rule(below));
-    }
-    table
-}
-
 /// Changes the values of a layer.
 pub(crate) fn map_values(
     layer: &mut Layer,
@@ -152,22 +141,4 @@ pub(crate) fn map_runs<A>(
         }
     });
     failed.map_or(Ok(()), Err)
-}
-
-/// Changes the values of names.
-pub(crate) fn map_names(
-    names: &NameTable,
-    mut new: impl FnMut(u32) -> Result<u32, Error>,
-) -> Result<NameTable, Error> {
-    let mut mapped = NameTable::new();
-    for point in names.iter() {
-        let [exact, below] = [point.exact, point.below].map(|name_rule| match name_rule.value() {
-            Some(id) => {
-                new(id.get()).map(|id| ValueId::new(id).map_or(NameRule::Nothing, NameRule::Value))
-            }
-            None => Ok(name_rule),
-        });
-        mapped.push(point.key, exact?, below?);
-    }
-    Ok(mapped)
 }

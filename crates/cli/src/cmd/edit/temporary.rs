@@ -7,9 +7,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 use rblmap::NameKey;
-use rblmap_zonefile::{ListedKey, NameScope, listed_key};
+use rblmap_content::{ListedKey, NameScope};
+use rblmap_image::Additions;
+use rblmap_zonefile::listed_key;
 
-use super::change::Added;
 use crate::cmd::write;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -65,7 +66,7 @@ impl Temporary {
     }
 
     /// Leaves alone what is added for good.
-    pub(super) fn forget(&mut self, zone: &NameKey, added: &Added<'_>) {
+    pub(super) fn forget(&mut self, zone: &NameKey, added: &Additions<'_>) {
         let keys: Vec<ListedKey> = added.keys().collect();
         self.entries
             .retain(|entry| entry.zone != *zone || !keys.contains(&entry.key));

@@ -7,9 +7,8 @@ fn read_all(text: &str) -> (Vec<String>, Vec<String>) {
     assert!(parts.is_empty(), "short texts are read in one");
     let mut said = Vec::new();
     for name in &piece.names {
-        let key = &piece.arena[name.start..name.start + usize::from(name.len)];
-        let key = rblmap::NameKey::from_key(key).unwrap();
-        let not = if name.value == Said::Excluded {
+        let key = rblmap::NameKey::from_key(name.key(&piece.arena)).unwrap();
+        let not = if name.said() == Said::Excluded {
             "!"
         } else {
             ""
