@@ -155,3 +155,17 @@ fn a_bad_zone_does_not_keep_the_others_back() {
         dir.path().join("b.example.rbl").exists() && !dir.path().join("a.example.rbl").exists()
     );
 }
+
+#[test]
+fn two_zones_that_write_one_file_are_refused() {
+    let zone = "[[zone]]\nname = \"ops.example\"\n[[zone.source]]\ntype = \"plain\"\nfiles = \"hosts.txt\"\n";
+    let dir = folder(&format!("{zone}{zone}"));
+    let config = dir.path().join("lists.toml");
+    let run = rblmap(["build", "--config", config.to_str().unwrap()]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("lists.toml:6: a zone before it writes"),
+        "{}",
+        run.stderr
+    );
+}

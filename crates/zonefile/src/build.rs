@@ -308,6 +308,7 @@ impl<'o> Work<'o> {
                 debug_assert!(false, "sources of type auto are opened whole");
                 continue;
             };
+            load::check_text(source, text)?;
             let guess = auto::guess(text, &options).map_err(unsure)?;
             let note = format!(
                 "{}: taken as {}: {}",

@@ -530,7 +530,7 @@ fn default_of<'t>(stated: Stated<'t>) -> Whole<'t> {
 const NUL_WITHIN: usize = 64 * 1024;
 
 /// Refuses what is no text.
-fn check_text(source: &Source, text: &[u8]) -> Result<(), Error> {
+pub(crate) fn check_text(source: &Source, text: &[u8]) -> Result<(), Error> {
     let head = text.get(..text.len().min(NUL_WITHIN)).unwrap_or_default();
     match memchr::memchr(0, head) {
         Some(offset) => Err(Error::NotText {

@@ -62,21 +62,24 @@ fn list_line<'t>(
     // An object that is closed is whole; a document may well end without a line end.
     piece.cut_line = !ended && !is_json;
     let open = !ended && rules.kind != DatasetType::Json;
+    let before = piece.entries();
     let done = list::line(piece, line, rules);
     if open && !list::without_comment(list::bare(line).trim_ascii()).is_empty() {
         if let Err(class) = done {
             piece.note(class);
         }
-        cut_off(piece);
+        cut_off(piece, before);
         return Ok(());
     }
     done
 }
 
-/// Says what became of a line that may have been cut.
-pub(crate) fn cut_off(piece: &mut Piece<'_>) {
+/// Says what became of a line that may have been cut, before which there were so many entries.
+pub(crate) fn cut_off(piece: &mut Piece<'_>, before: usize) {
     let then = if piece.cut_network {
         "a network that is cut is a wider one; not used"
+    } else if piece.entries() == before {
+        "not used"
     } else {
         "used"
     };
@@ -93,7 +96,7 @@ fn zone_line<'t>(
         piece.note(Class::LongLine);
     }
     if !ended {
-        piece.note(Class::NoNewline);
+        piece.note_last(Class::NoNewline, "used");
     }
     if line.last() == Some(&b'\r') && !matches!(line, [b'#' | b';', ..] | b"\r") {
         piece.note(Class::Crlf);

@@ -137,7 +137,7 @@ classes! {
     NoSubzone "no-subzone" false "$DATASET without a subzone: nobody can ask for its entries";
     TxtCut "txt-cut" false "text of more than 255 bytes; cut there";
     LongLine "long-line" false "line longer than the buffer of rbldnsd, or without a newline";
-    NoNewline "no-newline" false "last line without a newline; used";
+    NoNewline "no-newline" false "last line without a newline";
     Future "future" false "$TIMESTAMP is later than now";
     NoDataset "no-dataset" false "an entry before the first $DATASET";
     UnknownType "unknown-type" false "unknown dataset type";

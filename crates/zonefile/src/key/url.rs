@@ -11,7 +11,9 @@ pub(super) fn authority(text: &[u8]) -> Option<&[u8]> {
         return None;
     }
     let rest = rest.get(3..)?;
-    rest.split(|b| matches!(b, b'/' | b'?' | b'#')).next()
+    let authority = rest.split(|b| matches!(b, b'/' | b'?' | b'#')).next()?;
+    // Browsers end it at a backslash, RFC 3986 allows none: who is meant is not known.
+    (!authority.contains(&b'\\')).then_some(authority)
 }
 
 /// The host of an authority: without user information, which ends at the last `@`, and without the

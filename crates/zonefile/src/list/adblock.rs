@@ -45,6 +45,10 @@ pub(super) fn line<'t>(
             );
             add(piece, (key, Dress::Bare), Said::Excluded);
         }
+        (false, false) if more == b"$badfilter" => {
+            piece.note_about(Class::Unread, line, "it takes a filter back; excepted");
+            add(piece, (key, Dress::Bare), Said::Excluded);
+        }
         (false, true) => {
             let value = piece.default_value();
             add(piece, (key, Dress::Bare), value);

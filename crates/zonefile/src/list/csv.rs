@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::rows::{HEADER, RowRecord, Rows, unescaped};
 use super::words::{printable, text_value};
-use super::{Part, add};
+use super::{Part, add, verdict};
 use crate::error::Error;
 use crate::key::{self, KeyRules};
 use crate::line::cut;
@@ -52,17 +52,35 @@ pub(crate) fn read<'t>(
 /// Reads rows.
 fn rows<'t>(text: &'t [u8], columns: &Columns, options: &Options) -> Piece<'t> {
     let mut table = Table::new(text, options);
+    let delimiter = options.reading.csv.delimiter;
     let mut piece = Piece::default();
     let mut record = ByteRecord::new();
+    let mut from = 0;
     while table.next(&mut record) {
         piece.at(table.line, b"");
         piece.cut_line = table.is_cut();
+        let raw = text.get(from..table.at()).unwrap_or_default();
+        from = table.at();
+        let before = piece.entries();
+        let key = record.get(columns.key).unwrap_or_default();
+        // Only a row over several lines can hold other rows.
+        let breaks = memchr::memchr_iter(b'\n', record.as_slice()).count();
+        let lost = breaks > 0 && !quotes_are_whole(raw, delimiter);
+        if lost {
+            let then = format!("a quote in it takes {breaks} lines, which are not read");
+            piece.note_about(Class::Unread, key, &then);
+        }
+        // The text would be other rows.
+        let columns = if lost {
+            columns.without_text()
+        } else {
+            *columns
+        };
         if let Err(class) = row(&mut piece, &record, columns, options) {
-            let key = record.get(columns.key).unwrap_or_default();
             piece.note_about(class, key, "");
         }
-        if piece.cut_line {
-            cut_off(&mut piece);
+        if piece.cut_line && !lost {
+            cut_off(&mut piece, before);
         }
     }
     piece.lines = lines_of(text);
@@ -99,6 +117,42 @@ fn closes_quotes(line: &[u8], delimiter: u8) -> bool {
     }
 }
 
+/// Whether each quote that opens a field of a row is closed at the end of a field. One that a feed
+/// forgot takes all lines up to the next quote.
+fn quotes_are_whole(row: &[u8], delimiter: u8) -> bool {
+    let mut rest = row.trim_ascii_start();
+    // Comments before a row are passed over with it.
+    while delimiter != b'#' && rest.starts_with(b"#") {
+        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+        rest = rest.get(end..).unwrap_or_default();
+    }
+    loop {
+        let Some(quoted) = rest.strip_prefix(b"\"") else {
+            match memchr::memchr(delimiter, rest) {
+                Some(at) => rest = rest.get(at + 1..).unwrap_or_default(),
+                None => return true,
+            }
+            continue;
+        };
+        rest = quoted;
+        loop {
+            let Some(end) = memchr::memchr(b'"', rest) else {
+                return false;
+            };
+            rest = rest.get(end + 1..).unwrap_or_default();
+            match rest.strip_prefix(b"\"") {
+                Some(after) => rest = after,
+                None => break,
+            }
+        }
+        match rest.first() {
+            None | Some(b'\r' | b'\n') => return true,
+            Some(byte) if *byte == delimiter => rest = rest.get(1..).unwrap_or_default(),
+            Some(_) => return false,
+        }
+    }
+}
+
 /// How many lines a text has, the last one with or without its end.
 fn lines_of(text: &[u8]) -> u32 {
     let ends = memchr::memchr_iter(b'\n', text).count();
@@ -110,7 +164,7 @@ fn lines_of(text: &[u8]) -> u32 {
 fn row(
     piece: &mut Piece<'_>,
     record: &ByteRecord,
-    columns: &Columns,
+    columns: Columns,
     options: &Options,
 ) -> Result<(), Class> {
     let field = record.get(columns.key).map(<[u8]>::trim_ascii);
@@ -124,6 +178,14 @@ fn row(
         return Ok(());
     };
     let key = key::parse(field, &KeyRules::of(options))?;
+    if let Some(pass) = record.iter().enumerate().find_map(|(at, field)| {
+        let is_other = at != columns.key && columns.text != Some(at);
+        (is_other && verdict::is_pass(field)).then_some(field)
+    }) {
+        let row = [field, b",", pass].concat();
+        piece.note_about(Class::Unread, &row, "this lets it in, so it is not listed");
+        return Ok(());
+    }
     let text = columns
         .text
         .and_then(|at| record.get(at))
@@ -136,12 +198,17 @@ fn row(
 }
 
 /// Which columns are read.
+#[derive(Clone, Copy)]
 struct Columns {
     key: usize,
     text: Option<usize>,
 }
 
 impl Columns {
+    fn without_text(self) -> Columns {
+        Columns { text: None, ..self }
+    }
+
     /// The columns that are asked for, and whether the first record names them.
     fn of(
         first: &ByteRecord,
@@ -240,12 +307,16 @@ impl<'t> Table<'t> {
         let read = self.reader.read_byte_record(record).unwrap_or(false);
         // Comments before a record are passed over with it, so it is counted from its end.
         let end = self.reader.position();
-        let at = usize::try_from(end.byte()).unwrap_or(usize::MAX);
-        let ended = self.ends_line(at);
+        let ended = self.ends_line(self.at());
         let inside = memchr::memchr_iter(b'\n', record.as_slice()).count() as u64;
         let line = end.line().saturating_sub(u64::from(ended) + inside);
         self.line = u32::try_from(line).unwrap_or(u32::MAX);
         read
+    }
+
+    /// Where the last record ends.
+    fn at(&self) -> usize {
+        usize::try_from(self.reader.position().byte()).unwrap_or(usize::MAX)
     }
 
     /// Whether a line ends before an offset.
@@ -265,7 +336,7 @@ impl<'t> Table<'t> {
 
     /// The header, if the record that was read is one, and the lines of the rows.
     fn split(&self, is_header: bool) -> (&'t [u8], &'t [u8]) {
-        let mut at = usize::try_from(self.reader.position().byte()).unwrap_or(usize::MAX);
+        let mut at = self.at();
         // The reader stops between CR and LF.
         at += usize::from(self.text.get(at) == Some(&b'\n') && !self.ends_line(at));
         let header = self.text.split_at_checked(at).filter(|_| is_header);

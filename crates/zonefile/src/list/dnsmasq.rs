@@ -2,7 +2,7 @@
 
 use super::add;
 use super::words::{bare, without_hash_comment};
-use crate::key::{self, Dress, Key, KeyRules};
+use crate::key::{self, Dress, Key, KeyRules, v4_address, v6_address};
 use crate::line::trim;
 use crate::piece::{Piece, Said};
 use crate::spec::Options;
@@ -43,6 +43,11 @@ pub(super) fn line<'t>(
     Ok(())
 }
 
+/// Whether names can be given this address: one of either kind, `#` for the zeros of both, or nothing.
+fn is_address(target: &[u8]) -> bool {
+    matches!(target, b"" | b"#") || v4_address(target).is_some() || v6_address(target).is_some()
+}
+
 /// What a line says of domains: `OPTION=/DOMAIN/DOMAIN/TARGET`.
 struct Rule<'t> {
     domains: &'t [u8],
@@ -60,7 +65,7 @@ impl<'t> Rule<'t> {
         let (domains, target) = value.split_at_checked(last)?;
         let no_target = target.len() == 1;
         let blocks = match option {
-            b"address" => true,
+            b"address" if is_address(target.get(1..)?) => true,
             b"server" | b"local" => no_target,
             _ => return None,
         };

@@ -62,6 +62,14 @@ pub(super) fn line<'t>(
         if is_local(name) {
             continue;
         }
+        if is_sinkhole(name).is_some() {
+            piece.note_about(
+                Class::Unread,
+                name,
+                "an address in place of a name; not listed",
+            );
+            continue;
+        }
         if !sinkhole {
             piece.note_about(
                 Class::Unread,
@@ -96,5 +104,5 @@ fn is_local(name: &[u8]) -> bool {
     let local = LOCAL
         .iter()
         .any(|local| name.eq_ignore_ascii_case(local.as_bytes()));
-    local || is_sinkhole(name).is_some()
+    local || is_sinkhole(name) == Some(true)
 }

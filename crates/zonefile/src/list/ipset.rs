@@ -18,9 +18,14 @@ pub(super) fn line<'t>(
     options: &Options,
 ) -> Result<(), Class> {
     let line = trim(bare(line));
-    let (command, rest) = word(line);
+    let (command, rest) = command(line);
     match command {
-        [] | [b'#', ..] | b"create" | b"COMMIT" | b"flush" | b"-N" => return Ok(()),
+        b"flush" if piece.entries() > 0 => {
+            let why = "what was added before is not taken out";
+            piece.note_about(Class::Unread, line, why);
+            return Ok(());
+        }
+        [] | [b'#', ..] | b"create" | b"COMMIT" | b"flush" | b"-N" | b"-F" => return Ok(()),
         b"add" | b"-A" => {}
         _ => return Err(Class::BadEntry),
     }
@@ -55,6 +60,19 @@ pub(super) fn line<'t>(
     Ok(())
 }
 
+/// The command of a line, and what follows it, without what says that existing elements are no error.
+fn command(line: &[u8]) -> (&[u8], &[u8]) {
+    let is_exist = |word: &[u8]| matches!(word, b"-exist" | b"-!");
+    let (mut command, mut rest) = word(line);
+    if is_exist(command) {
+        (command, rest) = word(rest);
+    }
+    if is_exist(word(rest).0) {
+        rest = word(rest).1;
+    }
+    (command, rest)
+}
+
 /// What may follow an element.
 #[derive(Default)]
 struct Extras<'t> {
@@ -73,6 +91,7 @@ impl<'t> Extras<'t> {
             rest = after;
             match option {
                 b"nomatch" => extras.nomatch = true,
+                b"-exist" | b"-!" => {}
                 b"timeout" | b"packets" | b"bytes" | b"skbmark" | b"skbprio" | b"skbqueue" => {
                     rest = word(rest).1;
                 }

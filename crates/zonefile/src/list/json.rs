@@ -1,5 +1,6 @@
 //! `json` and `plain-json`: objects with keys, one a line, in arrays, or anywhere in documents.
 
+mod flat;
 mod hint;
 mod lines;
 mod paths;
@@ -47,7 +48,10 @@ pub(super) fn line<'t>(
     };
     // What is known to be UTF-8 is not looked at again for each string.
     let done = match std::str::from_utf8(line) {
-        Ok(text) => walk_line(Deserializer::from_str(text), &mut sink),
+        Ok(text) => match flat::read(text, rules.paths.root()) {
+            Some(found) => Ok(found),
+            None => walk_line(Deserializer::from_str(text), &mut sink),
+        },
         Err(_) => walk_line(Deserializer::from_slice(line), &mut sink),
     };
     let done = done.map_err(|_| Class::BadJson)?;

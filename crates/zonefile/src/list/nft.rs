@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use super::add;
-use super::verdict::is_pass;
+use super::verdict::{is_pass, is_set_of_passes};
 use super::words::text_value;
 use crate::key::{self, Dress, Key, KeyRules};
 use crate::line::{trim, word};
 use crate::piece::Piece;
+use crate::reading::cut_off;
 use crate::spec::Options;
 use crate::warning::Class;
 
@@ -33,26 +34,36 @@ pub(crate) fn read<'t>(text: &'t [u8], options: &Options) -> Piece<'t> {
         piece: Piece::default(),
         options,
         elements: false,
+        set: b"",
     };
     let mut line = 1u32;
     let mut rest = text;
     while !rest.is_empty() {
         let (statement, mark, after) = statement(rest, ruleset.elements);
         let lead = statement.len() - statement.trim_ascii_start().len();
-        let breaks = |text: &[u8]| {
-            u32::try_from(memchr::memchr_iter(b'\n', text).count()).unwrap_or(u32::MAX)
-        };
-        let first = line.saturating_add(breaks(statement.get(..lead).unwrap_or_default()));
-        ruleset.piece.at(first, statement.trim_ascii());
-        ruleset.take(statement.trim_ascii(), mark);
         let taken = rest.get(..rest.len() - after.len()).unwrap_or_default();
-        line = line.saturating_add(breaks(taken));
+        let (lead, taken) = taken.split_at_checked(lead).unwrap_or((taken, &[]));
+        let first = line.saturating_add(breaks(lead));
+        ruleset.piece.at(first, statement.trim_ascii());
+        ruleset.piece.cut_line = ruleset.elements && mark.is_none();
+        let before = ruleset.piece.entries();
+        ruleset.take(statement.trim_ascii(), mark);
+        if ruleset.piece.cut_line {
+            cut_off(&mut ruleset.piece, before);
+        }
+        line = first.saturating_add(breaks(taken));
         rest = after;
     }
     let mut piece = ruleset.piece;
     let open = text.last().is_some_and(|&byte| byte != b'\n');
     piece.lines = if open { line } else { line.saturating_sub(1) };
     piece
+}
+
+/// How many lines end in a short text.
+fn breaks(text: &[u8]) -> u32 {
+    let ends = text.iter().filter(|byte| **byte == b'\n');
+    u32::try_from(ends.count()).unwrap_or(u32::MAX)
 }
 
 /// A statement or an element, the mark that ends it, and the rest of the text.
@@ -89,6 +100,8 @@ struct Ruleset<'t, 'o> {
     options: &'o Options,
     /// Whether the elements of a set are being read.
     elements: bool,
+    /// The name of the set that is being read.
+    set: &'t [u8],
 }
 
 impl<'t> Ruleset<'t, '_> {
@@ -106,8 +119,17 @@ impl<'t> Ruleset<'t, '_> {
         let is_element = matches!(first, b"add" | b"create") && second == b"element";
         let is_list = first == b"elements" || first.starts_with(b"elements=");
         if opens && (is_element || is_list) {
+            if is_element {
+                self.set = statement
+                    .rsplit(u8::is_ascii_whitespace)
+                    .next()
+                    .unwrap_or_default();
+            }
             self.elements = true;
             return;
+        }
+        if opens && matches!(first, b"set" | b"map") {
+            self.set = second;
         }
         let is_about = |word: &[u8]| ABOUT.contains(&word) || word == b"auto-merge";
         let adds_set = matches!(first, b"add" | b"create") && is_about(second);
@@ -120,6 +142,11 @@ impl<'t> Ruleset<'t, '_> {
 
     fn element(&mut self, element: &'t [u8]) {
         let (text, rest) = head(element);
+        if is_set_of_passes(self.set) {
+            let why = "the name of its set says that it lets in, so it is not listed";
+            self.piece.note_about(Class::Unread, element, why);
+            return;
+        }
         let parsed = key::parse(text, &KeyRules::of(self.options));
         let Ok((key @ (Key::V4(_) | Key::V6 { .. }), Dress::Bare)) = parsed else {
             self.piece

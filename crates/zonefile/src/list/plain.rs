@@ -22,8 +22,23 @@ pub(super) fn line<'t>(
         return Ok(());
     }
     let (text, _) = word(body);
-    let key = key::parse(text, &KeyRules::of(options))?;
-    let rest = Rest::of(whole, body, options);
+    let rules = KeyRules::of(options);
+    let (text, key, rest) = match key::parse(text, &rules) {
+        Ok(key) => (text, key, Rest::of(whole, body, options)),
+        // The mark of a text may stand right behind the key.
+        Err(class) => {
+            let mark = options
+                .reading
+                .plain
+                .text_after
+                .as_deref()
+                .unwrap_or_default();
+            let (text, _) = split_at_mark(text, mark);
+            let key = key::parse(text, &rules).map_err(|_| class)?;
+            let (said, marked) = (&b""[..], split_at_mark(whole, mark).1);
+            (text, key, Rest { said, marked })
+        }
+    };
     if rest.said.starts_with(b"-") {
         // Half of a range with spaces in it; listing one end would be wrong.
         return Err(Class::BadAddress);

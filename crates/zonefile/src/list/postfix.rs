@@ -63,11 +63,12 @@ impl<'t, 'o> Table<'t, 'o> {
             rest = after;
             table.piece.next_line(line);
             table.piece.cut_line = !ended && !trim(bare(line)).is_empty();
+            let before = table.piece.entries();
             if let Err(class) = table.line(bare(line)) {
                 table.piece.note(class);
             }
             if table.piece.cut_line {
-                cut_off(&mut table.piece);
+                cut_off(&mut table.piece, before);
             }
         }
         table

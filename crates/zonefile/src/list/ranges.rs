@@ -243,6 +243,10 @@ impl Numbers {
                     Err(Class::HostBits)
                 };
             }
+            if end >> 24 == 0xff && start >> 24 != 0xff && end != u32::MAX {
+                // A mask with a hole in it is no end.
+                return Err(Class::BadAddress);
+            }
             return self.range(first, second).map(Some);
         }
         if v6_address(first).is_some() && v6_address(second).is_some() {

@@ -81,11 +81,12 @@ impl<'t, 'o> Zone<'t, 'o> {
         while let Some(entry) = master.next(words) {
             zone.piece.at(entry.line, entry.text);
             zone.piece.cut_line = !entry.ended;
+            let before = zone.piece.entries();
             if let Err(class) = zone.entry(&entry) {
                 zone.piece.note(class);
             }
             if zone.piece.cut_line && !entry.words.is_empty() {
-                cut_off(&mut zone.piece);
+                cut_off(&mut zone.piece, before);
             }
             words = entry.words;
         }

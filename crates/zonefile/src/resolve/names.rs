@@ -123,7 +123,7 @@ fn name_rule(value: Option<u32>) -> NameRule {
     }
 }
 
-/// What a slot of content says.
+/// What a name rule says.
 fn told(rule: NameRule) -> Option<u32> {
     match rule {
         NameRule::Inherit => None,

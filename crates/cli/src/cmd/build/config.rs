@@ -107,11 +107,21 @@ pub(super) fn jobs(path: &Path, args: &Args) -> Result<Vec<Job>, Failure> {
         Some(folder) => folder.clone(),
         None => file.beside(lists.output.as_deref().unwrap_or(Path::new(""))),
     };
-    let jobs = lists.zone.iter().map(|zone| {
+    let mut jobs: Vec<Job> = Vec::new();
+    for zone in &lists.zone {
         let at = zone.span().start;
-        file.job(zone.get_ref(), at, &folder, args)
-    });
-    jobs.collect()
+        let job = file.job(zone.get_ref(), at, &folder, args)?;
+        let same = jobs.iter().filter_map(|before| before.image.as_ref());
+        if let Some(image) = same
+            .into_iter()
+            .find(|image| Some(*image) == job.image.as_ref())
+        {
+            let what = format!("a zone before it writes {} already", image.display());
+            return Err(file.bad(at, &what));
+        }
+        jobs.push(job);
+    }
+    Ok(jobs)
 }
 
 /// The file that is being read, for what is said of it.

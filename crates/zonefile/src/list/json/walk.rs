@@ -39,8 +39,10 @@ impl<'t> Keys<'t> {
     }
 
     fn append(&mut self, other: Keys<'t>) {
-        let keys = other.first.into_iter().chain(other.more);
-        keys.for_each(|key| self.push(key));
+        if let Some(first) = other.first {
+            self.push(first);
+            self.more.extend(other.more);
+        }
     }
 }
 
@@ -85,7 +87,7 @@ pub(super) struct Found<'t> {
 }
 
 impl<'t> Found<'t> {
-    fn of_word(node: &Node, is_item: bool, word: Cow<'t, str>) -> Found<'t> {
+    pub(super) fn of_word(node: &Node, is_item: bool, word: Cow<'t, str>) -> Found<'t> {
         let mut found = Found::default();
         if node.is_key || is_item {
             found.record.keys.push(word);
@@ -95,7 +97,7 @@ impl<'t> Found<'t> {
         found
     }
 
-    fn odd(node: &Node) -> Found<'t> {
+    pub(super) fn odd(node: &Node) -> Found<'t> {
         let mut found = Found::default();
         if node.is_text {
             found.record.text = Words::Odd;
@@ -103,7 +105,7 @@ impl<'t> Found<'t> {
         found
     }
 
-    fn add(&mut self, more: Found<'t>) {
+    pub(super) fn add(&mut self, more: Found<'t>) {
         self.record.keys.append(more.record.keys);
         if !matches!(more.record.text, Words::Nothing) {
             self.record.text = more.record.text;
