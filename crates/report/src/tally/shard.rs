@@ -127,7 +127,29 @@ impl Shard {
     /// Adds an event of an IPv4 client.
     #[inline]
     pub(crate) fn add_v4(&mut self, client: Ipv4Addr, what: What) {
-        self.add(IpAddr::V4(client), &Sums::of(what));
+        // Nearly all events are of these kinds.
+        let (connects, accepted, refused) = match what {
+            What::Connect => (1, 0, 0),
+            What::Accepted => (0, 1, 0),
+            What::Refused => (0, 0, 1),
+            _ => return self.add(IpAddr::V4(client), &Sums::of(what)),
+        };
+        let small = self.v4.entry(client.to_bits()).or_default();
+        let sum = |a: i32, b: i32| a.checked_add(b);
+        match (
+            sum(small.connects, connects),
+            sum(small.accepted, accepted),
+            sum(small.refused, refused),
+        ) {
+            (Some(connects), Some(accepted), Some(refused)) => {
+                *small = Plain {
+                    connects,
+                    accepted,
+                    refused,
+                };
+            }
+            _ => self.add(IpAddr::V4(client), &Sums::of(what)),
+        }
     }
 
     /// Adds sums of a client.
