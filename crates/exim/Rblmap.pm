@@ -8,12 +8,12 @@ package Mail::SpamAssassin::Plugin::Rblmap;
 #   score  RBLMAP_OPS 3.5
 #
 # A list is a mirror's folder with a zone, or an image alone. Asked is the last external relay: who
-# gave the mail to us. Whatever is missing or expired lists nobody.
+# gave the mail to us. Whatever is missing, damaged or expired lists nobody, and is told once a process.
 
 use strict;
 use warnings;
 use Mail::SpamAssassin::Plugin;
-use Mail::SpamAssassin::Logger qw(dbg info);
+use Mail::SpamAssassin::Logger qw(dbg);
 our @ISA = qw(Mail::SpamAssassin::Plugin);
 
 use constant { OK => 0, EXPIRED => 2, REFRESH => 5 };
@@ -55,10 +55,20 @@ sub library {
             freshness => ['opaque', 'size_t', 'uint64', 'int*'],
             lookup_text => ['opaque', 'string', 'uint64*'],
         );
-        return { map { $_ => $ffi->function("rblmap_$_" => $call{$_} => 'int') } keys %call };
+        my %lib = map { $_ => $ffi->function("rblmap_$_" => $call{$_} => 'int') } keys %call;
+        $lib{strerror} = $ffi->function(rblmap_strerror => ['int'] => 'string');
+        return \%lib;
     };
-    info("rblmap: $conf->{rblmap_library}: $@") if !$self->{library};
+    warn("rblmap: $conf->{rblmap_library}: $@") if !$self->{library};
     return $self->{library};
+}
+
+# Warns of a list that has no opinion, until the reason is another.
+sub no_opinion {
+    my ($list, $why) = @_;
+    warn("rblmap: $list->{path}: $why: no opinion\n") if $why ne ($list->{told} // '');
+    $list->{told} = $why;
+    return;
 }
 
 # The reader of a list, opened in this process: children of spamd open their own.
@@ -70,8 +80,7 @@ sub reader {
         my $status = $lib->{open}->call($list->{path}, $list->{zone}, 0, \$handle);
         $status = $lib->{reader_new}->call($handle, undef, \$reader) if $status == OK;
         if ($status != OK) {
-            info("rblmap: $list->{path}: cannot be opened ($status): no opinion");
-            return;
+            return no_opinion($list, $lib->{strerror}->call($status));
         }
         $open = $list->{open} = { pid => $$, handle => $handle, reader => $reader, at => time };
     } elsif (time - $open->{at} >= REFRESH) {
@@ -92,7 +101,12 @@ sub rblmap_listed {
     my $lib = $self->library($conf) or return 0;
     my $reader = $self->reader($lib, $list) or return 0;
     my ($freshness, $listed) = (0, 0);
-    return 0 if $lib->{freshness}->call($reader, 0, time, \$freshness) != OK || $freshness >= EXPIRED;
+    return 0 if $lib->{freshness}->call($reader, 0, time, \$freshness) != OK;
+    if ($freshness >= EXPIRED) {
+        no_opinion($list, $freshness == EXPIRED ? 'expired' : 'the list was given up');
+        return 0;
+    }
+    $list->{told} = '';
     my $status = $lib->{lookup_text}->call($reader, $relay->{ip}, \$listed);
     dbg("rblmap: $relay->{ip} in $name: " . ($status == OK ? $listed : "status $status"));
     return $status == OK && $listed ? 1 : 0;

@@ -6,7 +6,8 @@
 --   rblmap {
 --     RBLMAP_OPS { path = "/var/lib/rblmap"; zone = "ops.example"; score = 6.0; }
 --   }
--- A path with a zone is a mirror's folder, without one an image.
+-- A path with a zone is a mirror's folder, without one an image. Who has logged in is not asked for:
+-- own customers send from addresses of which lists say that they shall not send.
 
 local logger = require "rspamd_logger"
 local has_ffi, ffi = pcall(require, "ffi")
@@ -37,6 +38,26 @@ if not loaded then
   return
 end
 
+local STATES = { [2] = "expired", [3] = "the list was given up" }
+
+-- Says once why a list has no opinion, until the reason is another.
+local function tell(list, reason)
+  if list.told ~= reason and reason then
+    logger.errx(rspamd_config, "rblmap: %1: %2: no opinion", list.path, reason)
+  end
+  list.told = reason
+end
+
+local fresh = ffi.new("int[1]")
+
+-- Whether a list counts today.
+local function counts(list)
+  local now = ffi.cast("uint64_t", os.time())
+  if lib.rblmap_freshness(list.reader[0], 0, now, fresh) ~= OK then return false end
+  tell(list, STATES[fresh[0]])
+  return fresh[0] < EXPIRED
+end
+
 -- Opens a list; what is missing now is tried again at every refresh.
 local function open(list)
   local handle, reader = ffi.new("rblmap_list *[1]"), ffi.new("rblmap_reader *[1]")
@@ -44,19 +65,18 @@ local function open(list)
   if status == OK then status = lib.rblmap_reader_new(handle[0], nil, reader) end
   if status == OK then
     list.handle, list.reader = handle, reader
-  elseif list.told ~= status then
-    list.told = status
-    logger.errx(rspamd_config, "rblmap: %1: %2: no opinion", list.path, ffi.string(lib.rblmap_strerror(status)))
+    counts(list)
+  else
+    tell(list, ffi.string(lib.rblmap_strerror(status)))
   end
 end
 
-local listed, fresh, text = ffi.new("uint64_t[1]"), ffi.new("int[1]"), ffi.new("char[512]")
+local listed, text = ffi.new("uint64_t[1]"), ffi.new("char[512]")
 
 local function check(list, task)
   local ip = task:get_from_ip()
-  if not list.reader or not ip or not ip:is_valid() then return end
-  local now = ffi.cast("uint64_t", os.time())
-  if lib.rblmap_freshness(list.reader[0], 0, now, fresh) ~= OK or fresh[0] >= EXPIRED then return end
+  if not list.reader or not ip or not ip:is_valid() or task:get_user() then return end
+  if not counts(list) then return end
   if lib.rblmap_lookup_text(list.reader[0], ip:to_string(), listed) ~= OK or listed[0] == 0 then return end
   local said = lib.rblmap_render(list.reader[0], nil, text, 512, nil) == OK
   task:insert_result(list.symbol, 1.0, said and ffi.string(text) or nil)
