@@ -2,6 +2,7 @@
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a test may panic, and says what it skips"
 )]
 
@@ -9,6 +10,7 @@ mod common;
 
 use std::path::Path;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::{rblmap, rblmap_with_input};
 use serde_json::Value;
@@ -139,6 +141,84 @@ fn check_says_the_sum() {
         "{}",
         run.stdout
     );
+}
+
+/// What a reply says of since when: nothing without a history, then a day.
+#[test]
+fn a_reply_says_since_when_if_the_history_knows() {
+    let rules = "[[zone]]\nname = \"ops.example\"\nfrom = \"DIR/mirror\"\nmode = \"reject\"\n\
+        reply = \"550 5.7.1 listed since [%s], see %u\"\nurl = \"https://x.example/#a=%a&z=%z&s=%s\"\n\
+        [[zone]]\nname = \"sub.ops.example\"\nfrom = \"DIR/mirror\"\nmode = \"reject\"\n\
+        reply = \"550 5.7.1 since [%s]\"\n";
+    let world = World::new(rules);
+    let reply = |client: &str| {
+        let run = rblmap(["check", "--config", &world.path("mail.toml"), client]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        run.stdout.split('\t').nth(3).unwrap().to_owned()
+    };
+    let [image, feed, mirror] = ["mail.rbl", "feed", "mirror"].map(|name| world.path(name));
+    let publish = |list: &str, sub: &str, created: &str| {
+        let [base, below] = ["base.txt", "below.txt"].map(|name| world.path(name));
+        std::fs::write(&base, list).unwrap();
+        std::fs::write(&below, sub).unwrap();
+        let specs = [
+            format!("ops.example:plain:{base}"),
+            format!("sub.ops.example:plain:{below}"),
+        ];
+        let build = ["build", "-q", "--created", created, "-o", &image];
+        let build = [&build[..], &[&specs[0], &specs[1]]].concat();
+        let [key, public] = ["k.key", "k.pub"].map(|name| world.path(name));
+        for args in [
+            build,
+            vec!["publish", "-q", &feed, &image, "--key", &key],
+            vec!["mirror", "-q", &feed, &mirror, "--key", &public],
+        ] {
+            let run = rblmap(&args);
+            assert_eq!(run.code, 0, "{args:?}: {}", run.stderr);
+        }
+    };
+    assert_eq!(rblmap(["keygen", "-q", "-o", &world.path("k")]).code, 0);
+    // Recent days, for a mirror forgets what is older than 90 days.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let days_ago = |days: u64| (now.as_secs() - days * 86_400).to_string();
+    // The day of the newest event that the history tells of a key.
+    let day = |client: &str| {
+        let run = rblmap(["history", &mirror, "ops.example", client]);
+        let lines: Vec<&str> = run.stdout.lines().collect();
+        lines.iter().rev().nth(1).unwrap()[..10].to_owned()
+    };
+    publish("192.0.2.1\n", "192.0.2.7\n", &days_ago(9));
+    let history = Path::new(&mirror).join("ops.example.history");
+    let aside = Path::new(&mirror).join("aside");
+    std::fs::rename(&history, &aside).unwrap();
+    let url = "https://x.example/#a=192.0.2.1&z=ops.example&s=";
+    let told = format!("550 5.7.1 listed since [], see {url}");
+    assert_eq!(reply("192.0.2.1"), told, "there is no history");
+    std::fs::rename(&aside, &history).unwrap();
+    let first = day("192.0.2.1");
+    let told = format!("550 5.7.1 listed since [before {first}], see {url}before%20{first}");
+    assert_eq!(reply("192.0.2.1"), told);
+    publish(
+        "192.0.2.1\n192.0.2.0/29\n",
+        "192.0.2.7\n2001:db8::/64\n",
+        &days_ago(6),
+    );
+    assert_eq!(reply("192.0.2.1"), told);
+    let second = day("192.0.2.6");
+    assert_ne!(first, second);
+    let told = format!("550 5.7.1 listed since [{second}], see {url}{second}");
+    let told = told.replace("192.0.2.1", "192.0.2.6");
+    assert_eq!(reply("192.0.2.6"), told);
+    let sub = format!("550 5.7.1 since [{second}]");
+    assert_eq!(reply("2001:db8::9"), sub);
+    publish("198.51.100.1\n192.0.2.6\n", "", &days_ago(3));
+    assert_eq!(reply("192.0.2.6"), told, "a wider network went away");
+    publish("198.51.100.1\n", "192.0.2.7\n", &days_ago(2));
+    publish("198.51.100.1\n192.0.2.6\n", "192.0.2.7\n", &days_ago(1));
+    let last = day("192.0.2.6");
+    assert_ne!(last, second);
+    let told = told.replace(&second, &last);
+    assert_eq!(reply("192.0.2.6"), told, "it was gone for a day");
 }
 
 #[test]

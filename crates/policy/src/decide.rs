@@ -84,6 +84,8 @@ pub struct Hit {
     pub mode: Mode,
     /// What the zone adds to the sum.
     pub weight: Score,
+    /// Since when it is listed, as a reply says it; empty where no reply asks or nobody knows.
+    pub since: String,
 }
 
 /// Why a listed client is not treated as the zones say.
@@ -334,6 +336,7 @@ fn reply(policy: &Policy, request: &Request<'_>, hit: &Hit, severity: Severity) 
         text: &hit.text,
         url: zone.and_then(|zone| zone.url.as_ref()),
         host: &policy.host,
+        since: &hit.since,
     };
     match zone.and_then(|zone| zone.reply.as_ref()) {
         Some(template) => template.render(&listing, severity),

@@ -97,6 +97,7 @@ impl Decider {
                     text: found.text,
                     mode,
                     weight: zone.weight,
+                    since: found.since,
                 }),
                 Err(trouble) => findings.troubles.push((index, mode, trouble)),
             }
@@ -111,6 +112,7 @@ struct Found {
     key: String,
     code: Ipv4Addr,
     text: String,
+    since: String,
 }
 
 /// The first look of a zone that finds something.
@@ -128,13 +130,10 @@ fn look_up(
         let name = match look {
             Look::Client => {
                 let client = request.client?;
-                return found(
-                    zone,
-                    look,
-                    &client_text(client),
-                    &current.zone.lookup(client),
-                    buffer,
-                );
+                let answer = current.zone.lookup(client);
+                let found = found(zone, look, &client_text(client), &answer, buffer)?;
+                let since = since(zone, client, current.image.serial());
+                return Some(Found { since, ..found });
             }
             Look::Helo => host_name(request.helo),
             Look::Sender => host_name(request.sender_domain()),
@@ -152,6 +151,19 @@ fn look_up(
             buffer,
         )
     })
+}
+
+/// Since when a client is listed, if the zone's reply says it. What is known of another content than
+/// that of the image says nothing of it.
+fn since(zone: &ZonePolicy, client: IpAddr, serial: u64) -> String {
+    if !zone.tells_since() {
+        return String::new();
+    }
+    let known = zone.followed.since_when();
+    let known = known.filter(|known| known.serial() == serial);
+    known
+        .and_then(|known| known.since(client))
+        .unwrap_or_default()
 }
 
 fn client_text(client: IpAddr) -> impl Fn() -> String {
@@ -194,5 +206,6 @@ fn found(
         key: key(),
         code,
         text,
+        since: String::new(),
     })
 }

@@ -2,8 +2,8 @@
 //! told. Pure functions over one TOML file and the images that it names.
 //!
 //! Every adapter (policy delegation, socketmap, milter, query, OpenSMTPD) and `rblmap check` ask
-//! [`Decider::decide`], so all of them answer alike. No network, no lock and no clock is in a
-//! decision: the caller says what time it is.
+//! [`Decider::decide`], so all of them answer alike. No network and no clock is in a
+//! decision: the caller says what time it is. A lock is only in one whose reply says since when.
 //!
 //! ```
 //! use std::path::Path;
@@ -45,6 +45,7 @@ mod recipients;
 mod reply;
 mod request;
 mod score;
+mod since;
 mod zones;
 
 pub use allow::Allowed;
@@ -62,4 +63,5 @@ pub use recipients::Recipients;
 
 pub use request::Request;
 pub use score::Score;
+pub use since::SinceWhen;
 pub use zones::{Current, Facts, FollowedZone, Health, Trouble, ZoneReader};

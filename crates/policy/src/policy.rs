@@ -215,6 +215,14 @@ impl ZonePolicy {
     pub fn name(&self) -> &str {
         self.followed.name()
     }
+
+    /// Whether its reply or URL says since when a client is listed (`%s`), so that
+    /// [`FollowedZone::set_since_when`] is worth a call.
+    pub fn tells_since(&self) -> bool {
+        let templates = [&self.reply, &self.url];
+        let mut templates = templates.into_iter().flatten();
+        templates.any(ReplyTemplate::tells_since)
+    }
 }
 
 /// Makes the policy from what is written, and knows where it is written.

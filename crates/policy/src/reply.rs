@@ -19,7 +19,7 @@ pub(crate) const MAX_REPLY: usize = 510;
 /// | `%t` | the zone's text |
 /// | `%u` | the zone's URL |
 /// | `%h` | this host |
-/// | `%s` | since when it is listed, where that is known |
+/// | `%s` | since when it is listed: a date, or nothing where that is not known |
 /// | `%%` | a percent sign |
 ///
 /// What stands in a URL is escaped for it.
@@ -45,6 +45,7 @@ pub(crate) struct Listing<'a> {
     pub(crate) text: &'a str,
     pub(crate) url: Option<&'a ReplyTemplate>,
     pub(crate) host: &'a str,
+    pub(crate) since: &'a str,
 }
 
 /// The first digit of a reply: what the decision is, whatever the template says.
@@ -108,6 +109,13 @@ impl ReplyTemplate {
         with_code(&self.expand(listing), severity)
     }
 
+    /// Whether it says since when.
+    pub(crate) fn tells_since(&self) -> bool {
+        self.parts
+            .iter()
+            .any(|part| matches!(part, Part::Place('s', _)))
+    }
+
     fn expand(&self, listing: &Listing<'_>) -> String {
         let mut out = String::new();
         for part in &self.parts {
@@ -145,8 +153,8 @@ impl Listing<'_> {
                 let bare = Listing { url: None, ..*self };
                 self.url.map(|url| url.expand(&bare)).unwrap_or_default()
             }
-            // Since when a listing is there, only a log of updates knows (`s`).
-            _ => String::new(),
+            // The only place that is left is `s`.
+            _ => self.since.to_owned(),
         }
     }
 }
@@ -243,6 +251,7 @@ mod tests {
             text,
             url: None,
             host: "mx.example.net",
+            since: "",
         }
     }
 
@@ -261,6 +270,25 @@ mod tests {
             reply,
             "554 5.7.1 2001:db8::1 ops.example 127.0.0.2 a b mx.example.net 100%; \
             see https://x.example/?a=2001%3Adb8%3A%3A1&t=a%20b"
+        );
+    }
+
+    #[test]
+    fn since_when_is_a_date_or_nothing() {
+        let template = "550 5.7.1 listed since %s; see https://x.example/?s=%s";
+        assert_eq!(
+            rendered(template, ""),
+            "550 5.7.1 listed since ; see https://x.example/?s="
+        );
+        let template = ReplyTemplate::parse(template).unwrap();
+        assert!(template.tells_since() && !ReplyTemplate::built_in(Look::Client).tells_since());
+        let known = Listing {
+            since: "before 2026-11-28",
+            ..listing("")
+        };
+        assert_eq!(
+            template.render(&known, Severity::Permanent),
+            "550 5.7.1 listed since before 2026-11-28; see https://x.example/?s=before%202026-11-28"
         );
     }
 

@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rblmap::{Freshness, Image, ImageSet, Live, NameKey};
 
+use crate::since::SinceWhen;
+
 /// Why a zone has no opinion now.
 ///
 /// See the example of [`FollowedZone`].
@@ -93,6 +95,7 @@ pub struct FollowedZone {
     /// Rises when `source` is another one.
     generation: AtomicU64,
     source: Mutex<Source>,
+    since_when: Mutex<Option<Arc<dyn SinceWhen>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -124,6 +127,7 @@ impl FollowedZone {
             from: from.to_owned(),
             generation: AtomicU64::new(1),
             source: Mutex::new(Source::None(Trouble::Missing, why)),
+            since_when: Mutex::new(None),
         }
     }
 
@@ -145,6 +149,21 @@ impl FollowedZone {
         let Some(after) = after else { return };
         *self.lock() = after;
         self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// What knows since when the zone lists a client, if anything does.
+    pub fn since_when(&self) -> Option<Arc<dyn SinceWhen>> {
+        let known = self.since_when.lock();
+        known.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gives what knows since when, or takes it away.
+    pub fn set_since_when(&self, known: Option<Arc<dyn SinceWhen>>) {
+        let mut place = self
+            .since_when
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *place = known;
     }
 
     /// A reader for one thread.

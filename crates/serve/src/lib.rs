@@ -36,9 +36,11 @@ mod server;
 mod session;
 mod shared;
 mod signals;
+mod since;
 mod table;
 mod wire;
 
 pub use error::Error;
 pub use filter::filter_opensmtpd;
 pub use server::{Options, host_name, serve};
+pub use since::open_histories;
