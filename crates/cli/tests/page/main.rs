@@ -168,7 +168,7 @@ fn with_history(dir: &TempDir, zone: &str, seed: u64) -> Vec<serde_json::Value> 
         let time = since.trim_start_matches("at least ");
         let time = format!("{} {} UTC", &time[..10], &time[11..16]);
         let says = match least {
-            true => format!("listed since {time} at least"),
+            true => format!("listed at least since {time}"),
             false => format!("listed since {time}."),
         };
         told.push(json!({"key": key, "zone": zone, "says": says}));
@@ -236,6 +236,8 @@ fn the_page_answers_by_keyboard_and_tells_nobody() {
         "questions": [
             {"key": "192.0.2.1", "says": "192.0.2.1 is listed in Open proxies"},
             {"key": "192.0.2.1", "says": "see https://lists.example/?q=192.0.2.1"},
+            {"key": "192.0.2.1", "says": "If you only sent a mail, you need not do anything on this page"},
+            {"key": "192.0.2.1", "says": "If 192.0.2.1 is yours"},
             {"key": "192.0.2.2", "says": "192.0.2.2 is not listed in Open proxies"},
             {"key": "2001:db8::5", "says": "2001:db8::5 is listed"},
             {"key": "mail.bad.example", "says": "mail.bad.example is listed"},
@@ -253,7 +255,7 @@ fn the_page_answers_by_keyboard_and_tells_nobody() {
         ],
         "since": since,
         "local_since": since.first(),
-        "not_said": "Edition 0",
+        "not_said": "edition 0",
         "contact": "postmaster@lists.example",
         "secret": ["192.0.2", "2001", "bad.example"],
         "reports": [
@@ -348,6 +350,43 @@ fn a_page_in_one_language_stays_under_100_kilobytes_without_its_lists() {
         .filter(|path| path.extension().is_none_or(|e| e != "rbl"));
     let bytes: u64 = without_lists.map(|path| size(path)).sum();
     assert!(bytes <= 100 * 1024, "{bytes} bytes");
+}
+
+/// Who reads an ISP's page must not have to guess that "the provider" is that ISP.
+#[test]
+fn a_providers_page_names_the_provider_as_who_decided() {
+    let dir = folder();
+    let site = page(&dir, "site", &[]);
+    let index = fs::read_to_string(site.join("index.html")).unwrap();
+    assert!(index.contains("Only Example Lists can make an exception."));
+    let key = dir.path().join("k");
+    let (key, feed) = (key.to_str().unwrap(), dir.path().join("feed"));
+    let (image, feed) = (dir.path().join("ops.example.rbl"), feed.to_str().unwrap());
+    let private = format!("{key}.key");
+    let publish = [
+        "publish",
+        "-q",
+        feed,
+        image.to_str().unwrap(),
+        "--key",
+        &private,
+    ];
+    for args in [&["keygen", "-q", "-o", key][..], &publish] {
+        let run = rblmap(args);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
+    let config = dir.path().join("one.toml");
+    let one = CONFIG
+        .split("[[zone]]\nname = \"old.example\"")
+        .next()
+        .unwrap();
+    fs::write(&config, one).unwrap();
+    let out = dir.path().join("of-feed");
+    let (config, to) = (config.to_str().unwrap(), out.to_str().unwrap());
+    let run = rblmap(["page", "-q", feed, "--config", config, "-o", to]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let index = fs::read_to_string(out.join("index.html")).unwrap();
+    assert!(index.contains("only that provider can make an exception."));
 }
 
 #[test]

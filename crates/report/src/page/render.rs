@@ -222,10 +222,15 @@ impl Pages<'_> {
     ) -> Result<(String, String), Error> {
         let site = &self.config.site;
         let words = &edition.words.page;
-        let lead = words.get(match self.kind {
-            Kind::Operator => "lead_operator",
-            Kind::Provider => "lead_provider",
-        });
+        let (lead, choice) = match self.kind {
+            Kind::Operator => ("lead_operator", "choice"),
+            Kind::Provider => ("lead_provider", "choice_provider"),
+        };
+        let filled = |key| {
+            words
+                .get(key)
+                .map(|text| text.replace("{site}", &site.name))
+        };
         let code = edition.language.code;
         let contact = site.contact.get_ref();
         let is_url = ["https:", "http:", "mailto:"]
@@ -243,7 +248,8 @@ impl Pages<'_> {
             csp => CONTENT_SECURITY_POLICY,
             site => context! { name => site.name.clone(), url => site.url.get_ref(), contact },
             contact_href => if is_url { contact.clone() } else { format!("mailto:{contact}") },
-            lead => lead.map(|text| text.replace("{site}", &site.name)),
+            lead => filled(lead),
+            choice => filled(choice),
             zones => zones.collect::<Vec<Value>>(),
             others => self.others(edition, name),
             ..more

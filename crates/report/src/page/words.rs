@@ -98,6 +98,36 @@ mod tests {
         );
     }
 
+    /// Without marks around it, 2001:db8::1 was shown as db8::1:2001 among Arabic words.
+    #[test]
+    fn an_address_among_words_from_the_right_keeps_its_order() {
+        let marks = |c: char| ('\u{2066}'..='\u{2069}').contains(&c);
+        for language in LANGUAGES {
+            let words = language.words();
+            if words.page["direction"] != "rtl" {
+                continue;
+            }
+            let said = words.page.iter().chain(&words.answer);
+            for (key, text) in said.filter(|(key, _)| !key.starts_with("report_")) {
+                for part in [
+                    "2001:db8::1",
+                    "192.0.2.1",
+                    "{key}",
+                    "{since}",
+                    "{made}",
+                    "@isp.example",
+                ] {
+                    for (at, _) in text.match_indices(part) {
+                        let (before, after) = (&text[..at], &text[at + part.len()..]);
+                        let before = before.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+                        let kept = before.ends_with(marks) && after.starts_with(marks);
+                        assert!(kept, "{} {key}: {part}", language.code);
+                    }
+                }
+            }
+        }
+    }
+
     /// The names in braces.
     fn places(text: &str) -> BTreeSet<&str> {
         text.split('{')

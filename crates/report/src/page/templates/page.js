@@ -160,10 +160,12 @@ function card(zone, key, reader, answer) {
       say(known.least ? TEXT.since_least : TEXT.since);
     }
     say(TEXT.listed_what);
+    say(TEXT.listed_sender);
     const help = element("ul");
     if (zone.removal_url) help.append(element("li", "", link(TEXT.remove, expand(zone.removal_url, key, zone))));
     if (zone.evidence_url) help.append(element("li", "", link(TEXT.evidence, expand(zone.evidence_url, key, zone))));
-    made.append(help, element("h3", TEXT.report_title), reports(zone, key, values, answer));
+    if (help.children.length) made.append(element("h3", fill(TEXT.listed_owner, values)), help);
+    made.append(element("h3", TEXT.report_title), reports(zone, key, values, answer));
   } else if (state === 0) {
     made.classList.add("clear");
     head(TEXT.not_listed);
