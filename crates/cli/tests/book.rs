@@ -201,9 +201,9 @@ fn commands(text: &str) -> Vec<String> {
     found
 }
 
-/// The README's commands are run by `scripts/check-readme`, the quick start by `scripts/fresh`, those
-/// for mail servers by `scripts/mta`. All others stand for folders and hosts that are not here, so of
-/// them the command and each of its options must be ones that the program has.
+/// The README's commands are run by `scripts/check-readme`, the quick start by `scripts/fresh`, and what
+/// a page shows in blocks by `tests/shown`. Of all others, those within the text, the command and each
+/// of its options must be ones that the program has.
 #[test]
 fn every_command_and_option_that_a_page_shows_exists() {
     let mut help: BTreeMap<String, Option<String>> = BTreeMap::new();

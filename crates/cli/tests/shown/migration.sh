@@ -1,0 +1,1 @@
+rblmap build -q -o ops.example.rbl ops.example:plain:ops.txt

@@ -1,0 +1,2 @@
+publish 1
+cp ops.pub "$ROOT/etc/rblmap/"

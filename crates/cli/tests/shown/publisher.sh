@@ -1,0 +1,6 @@
+mkdir -p "$ROOT/srv/rbldnsd" "$ROOT/var/lib/rblmap-publish"
+cp ops.txt "$ROOT/srv/rbldnsd/ops-extra"
+sed -i '/bad.example/d' "$ROOT/srv/rbldnsd/ops-extra"
+echo 198.51.100.0/24 > "$ROOT/srv/rbldnsd/ops"
+echo bank.example > "$ROOT/etc/rblmap/brands.txt"
+cd "$ROOT/etc/rblmap"
