@@ -39,12 +39,6 @@
 //! never a panic, an endless loop or a read outside the given slices. Writers assert: bytes that
 //! would be lost are a fault of the program.
 
-#[cfg(target_endian = "big")]
-compile_error!(
-    "rblmap has not been tested on a big-endian machine: the image is little-endian, and so are the \
-     machines that its reader is tested on"
-);
-
 pub mod address;
 pub mod bytes;
 pub mod error;

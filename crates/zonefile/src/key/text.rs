@@ -45,7 +45,7 @@ fn ascii(name: &[u8]) -> Option<Cow<'_, [u8]>> {
 
 /// Whether this is a name of at least so many labels. The last one is not a number: what ends in
 /// a number is an address that went wrong.
-pub(crate) fn is_name(text: &[u8], least: usize) -> bool {
+fn is_name(text: &[u8], least: usize) -> bool {
     let text = text.strip_suffix(b".").unwrap_or(text);
     let mut labels = 0;
     let mut last: &[u8] = &[];
@@ -62,6 +62,12 @@ pub(crate) fn is_name(text: &[u8], least: usize) -> bool {
             .any(|label| last.eq_ignore_ascii_case(label))
     };
     labels >= least && !last.iter().all(u8::is_ascii_digit) && !is_policy()
+}
+
+/// Whether a hosts file can have this behind an address: a name of any number of labels, also in
+/// UTF-8.
+pub(crate) fn is_host(text: &[u8]) -> bool {
+    ascii(text).is_some_and(|name| is_name(&name, 1))
 }
 
 /// Whether this can be a label of a name in a list.

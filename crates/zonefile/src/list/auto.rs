@@ -9,7 +9,7 @@ use super::verdict;
 use super::words::{bare, without_bom};
 use crate::dataset::Rules;
 use crate::dataset_type::DatasetType;
-use crate::key::{self, KeyRules, is_name, v4_address, v6_address};
+use crate::key::{self, KeyRules, is_host, v4_address, v6_address};
 use crate::line::{cut, trim, word};
 use crate::reading;
 use crate::spec::{CsvOptions, Options};
@@ -285,8 +285,7 @@ fn by_key(line: &[u8], (first, second): (&[u8], &[u8]), options: &Options) -> Op
     let v4 = v4_address(first);
     let nowhere =
         v4.is_some_and(|a| a == 0 || a >> 24 == 127) || v6_address(first).is_some_and(|a| a <= 1);
-    let is_host = is_name(second, 1) || second == b"0.0.0.0";
-    if nowhere && is_host {
+    if nowhere && (is_host(second) || second == b"0.0.0.0") {
         return Some(DatasetType::Hosts);
     }
     // What machines have for themselves at the head of a hosts file.

@@ -10,6 +10,10 @@ fn a_file_is_taken_for_what_it_is() {
             Hosts,
         ),
         (
+            "0.0.0.0 m\u{fc}nchen.example\n0.0.0.0 b\u{fc}cher.example\n",
+            Hosts,
+        ),
+        (
             "[Adblock Plus 2.0]\n! x\n||a.example^\n@@||b.example^\na.example##.ad\n",
             Adblock,
         ),
