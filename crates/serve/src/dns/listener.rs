@@ -14,6 +14,7 @@ use super::tcp::Tcp;
 use super::udp;
 use super::worker::Worker;
 use crate::error::Error;
+use crate::log::Level;
 use crate::shared::Shared;
 
 /// The DNS listeners and their worker threads.
@@ -27,7 +28,6 @@ pub(crate) struct Dns {
 struct Listener {
     setup: Setup,
     /// The address with the port that was free, where port 0 was asked for.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests ask for any free port"))]
     address: SocketAddr,
     stop: Arc<AtomicBool>,
     sockets: Vec<UdpSocket>,
@@ -76,6 +76,10 @@ impl Dns {
                 let started = Listener::start(setup, shared);
                 fresh.push(started.map_err(|source| failed(next, on, source))?);
             }
+        }
+        for Listener { address, .. } in &fresh {
+            let line = format!("event=listening adapter=dns address={address}");
+            shared.log.say(Level::Info, &line);
         }
         self.listeners.retain(|kept| wanted.contains(&kept.setup));
         self.listeners.append(&mut fresh);

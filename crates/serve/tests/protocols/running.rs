@@ -1,8 +1,9 @@
 //! Starting, stopping, reloading, and images that come and go.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::asking::{RULES, ask_policy, client};
@@ -85,6 +86,56 @@ fn sockets_that_nobody_serves_are_replaced_and_others_are_left_alone() {
     assert_eq!(
         std::fs::read_to_string(world.path("policy")).unwrap(),
         "precious"
+    );
+}
+
+/// A worker that is woken to stop was given a datagram of nobody, and panicked.
+#[test]
+fn dns_workers_stop_under_load_without_a_panic() {
+    let mut world = World::new(RULES);
+    let text = std::fs::read_to_string(world.path("mail.toml")).unwrap();
+    let text = text.replace(
+        "metrics = [",
+        "dns = [\"127.0.0.1:0\"]\ndns_workers = 2\nmetrics = [",
+    );
+    std::fs::write(world.path("mail.toml"), text).unwrap();
+    world.kill("-HUP");
+    world.wait_for("adapter=dns address=127.0.0.1:");
+    let log = world.log();
+    let address = log.split("adapter=dns address=").last().unwrap();
+    let address = address.lines().next().unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(address).unwrap();
+    let timeout = Some(Duration::from_secs(5));
+    socket.set_read_timeout(timeout).unwrap();
+    let query =
+        b"\0\x07\0\0\0\x01\0\0\0\0\0\0\x011\x012\x010\x03192\x03ops\x07example\0\0\x01\0\x01";
+    socket.send(query).unwrap();
+    let mut reply = [0; 512];
+    let len = socket.recv(&mut reply).unwrap();
+    assert_eq!(reply[..len][..2], query[..2]);
+    assert_eq!(reply[..len][7], 1, "one answer: {:?}", &reply[..len]);
+
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                // Refused once nobody listens any more.
+                let _ = socket.send(query);
+            }
+        });
+        std::thread::sleep(Duration::from_millis(50));
+        world.kill("-TERM");
+        let start = Instant::now();
+        let status = world.process.take().unwrap().wait().unwrap();
+        ended.store(true, Ordering::Relaxed);
+        assert!(status.success(), "{status}: {}", world.log());
+        assert!(start.elapsed() < Duration::from_secs(5));
+    });
+    let log = world.log();
+    assert!(
+        log.contains("event=stopped") && !log.contains("panicked"),
+        "{log}"
     );
 }
 
