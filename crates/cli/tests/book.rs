@@ -3,7 +3,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "tests may panic"
+    clippy::print_stdout,
+    reason = "tests may panic, and say what they skip"
 )]
 
 mod common;
@@ -94,6 +95,42 @@ fn every_link_leads_somewhere() {
         }
     }
     assert!(count > 80, "{count} links");
+}
+
+/// In the book a link out of `docs/`, or to the summary, led to a page that is not there.
+#[test]
+fn no_link_leads_out_of_the_book() {
+    let docs = root().join("docs");
+    for page in pages().iter().filter(|page| page.starts_with(&docs)) {
+        if page.ends_with("docs/SUMMARY.md") {
+            continue;
+        }
+        for link in links(&std::fs::read_to_string(page).unwrap()) {
+            let (file, _) = link.split_once('#').unwrap_or((&link, ""));
+            if link.contains("://") || link.contains('`') || file.is_empty() {
+                continue;
+            }
+            let target = page.parent().unwrap().join(file).canonicalize().unwrap();
+            let within = target.starts_with(&docs) && !target.ends_with("SUMMARY.md");
+            assert!(within, "{}: {link}", page.display());
+        }
+    }
+}
+
+#[test]
+fn the_book_is_built_without_a_warning() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut mdbook = std::process::Command::new("mdbook");
+    mdbook.args(["build", "--dest-dir"]).arg(dir.path());
+    let Ok(built) = mdbook.arg(root()).output() else {
+        println!("skipped: the book (mdbook is not here)");
+        return;
+    };
+    let said = String::from_utf8_lossy(&built.stderr);
+    let complains = [" WARN ", "ERROR", "[WARN]"];
+    let fine = built.status.success() && !complains.iter().any(|word| said.contains(word));
+    assert!(fine, "{said}");
+    assert!(dir.path().join("quickstart.html").exists());
 }
 
 #[test]
