@@ -103,7 +103,20 @@ check("no request to another origin", asked.every(url => url.startsWith(base) ||
 const told = served.filter(url => plan.secret.some(key => url.includes(key)));
 check("the server never saw a key", told.length === 0, told.join(" "));
 
-// Reports are made in the browser, as files.
+// Reports are made in the browser, as files. XARF 4 is JSON with these fields; ARF is a report of three
+// parts (RFC 5965), of which the second one is for programs.
+function isXarf(text) {
+  const report = JSON.parse(text);
+  return report.xarf_version === "4.0.0" && report.source_identifier === "192.0.2.1" &&
+    report.category === "reputation" && !Number.isNaN(Date.parse(report.timestamp)) && report.blocklist_name === "ops.example";
+}
+function isArf(text) {
+  const [, mark] = text.match(/^Content-Type: multipart\/report; report-type=feedback-report;\s+boundary="([^"]+)"/mi) ?? [];
+  const parts = mark ? text.split(`--${mark}`) : [];
+  return parts.length === 5 && parts[4].startsWith("--") && /Content-Type: text\/plain/i.test(parts[1]) &&
+    /Content-Type: message\/feedback-report/i.test(parts[2]) && /^Source-IP: 192\.0\.2\.1\r?$/m.test(parts[2]) &&
+    /^Version: 1\r?$/m.test(parts[2]) && /^User-Agent: /m.test(parts[2]);
+}
 {
   const page = await visit(`${base}#${plan.links[0].hash}`, { acceptDownloads: true });
   await answer(page);
@@ -111,6 +124,7 @@ check("the server never saw a key", told.length === 0, told.join(" "));
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: label }).press("Enter")]);
     const text = fs.readFileSync(await download.path(), "utf8");
     check(`${name} is saved`, download.suggestedFilename() === name && text.includes(part), text);
+    check(`${name} is what programs read`, name.endsWith(".json") ? isXarf(text) : isArf(text), text);
   }
   await page.context().close();
 }

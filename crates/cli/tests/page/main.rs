@@ -177,6 +177,17 @@ fn with_history(dir: &TempDir, zone: &str, seed: u64) -> Vec<serde_json::Value> 
     told
 }
 
+/// An image of a million addresses, to see how long the module takes for it.
+fn million(dir: &TempDir) -> PathBuf {
+    let mut random = fastrand::Rng::with_seed(5);
+    let mut list = String::new();
+    for _ in 0..1_000_000 {
+        let address = std::net::Ipv4Addr::from(random.u32(0x0100_0000..0xe000_0000));
+        list.push_str(&format!("{address}\n"));
+    }
+    build(dir, "million", "plain", &list, &[])
+}
+
 fn page(dir: &TempDir, site: &str, more: &[&str]) -> PathBuf {
     let site = dir.path().join(site);
     let config = dir.path().join("page.toml");
@@ -230,7 +241,9 @@ fn the_page_answers_by_keyboard_and_tells_nobody() {
     let cut = site.join("cut.example.rbl");
     let bytes = fs::read(&cut).unwrap();
     fs::write(&cut, bytes.get(..bytes.len() / 2).unwrap()).unwrap();
+    fs::rename(million(&dir), site.join("million.rbl")).unwrap();
     let plan = json!({
+        "timing": "million.rbl",
         "loading": ["Loading the list…", "Die Liste wird geladen…"],
         "headers": headers(),
         "questions": [

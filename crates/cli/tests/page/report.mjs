@@ -59,6 +59,13 @@ for (const width of [320, 1200]) {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   check("A4: nothing is cut off", wide <= 0, wide);
   const pdf = await page.pdf({ format: "A4", margin: { top: "1cm", right: "1cm", bottom: "1cm", left: "1cm" }, ...(pictures && { path: path.join(pictures, "report.pdf") }) });
+  const sizes = [...pdf.toString("latin1").matchAll(/\/MediaBox\s*\[\s*0\s+0\s+([\d.]+)\s+([\d.]+)\s*\]/g)];
+  const isA4 = ([, width, height]) => Math.abs(width - 595.28) < 1 && Math.abs(height - 841.89) < 1;
+  check("A4: every page has its size", sizes.length > 0 && sizes.every(isA4), sizes.map(size => size[0]).join(" "));
+  // What the printer would cut: anything that is wider than what holds it, and no scroll bar on paper.
+  const cut = await page.evaluate(() => [...document.body.querySelectorAll("*")]
+    .filter(one => one.getBoundingClientRect().right > innerWidth + 1).map(one => one.tagName + " " + one.textContent.slice(0, 30)));
+  check("A4: no part reaches over the edge", cut.length === 0, cut.slice(0, 5).join("; "));
   const pages = pdf.toString("latin1").match(/\/Type\s*\/Page\b/g)?.length ?? 0;
   check("A4: it prints on one to five pages", pages >= 1 && pages <= 5, pages);
 }
