@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::time::Duration;
 
 use rblmap_policy::{Action, Policy, Request, client_address};
@@ -38,7 +38,7 @@ pub fn filter_opensmtpd(config: &Path) -> Result<(), Error> {
         source,
     };
     let (log, _writer) = Log::start().map_err(thread)?;
-    let (answers, to_write) = mpsc::channel();
+    let (answers, to_write) = mpsc::sync_channel(WAITING);
     let writer = std::thread::Builder::new().name("write".to_owned());
     let writer = writer
         .spawn(move || write_answers(&to_write))
@@ -74,6 +74,11 @@ pub fn filter_opensmtpd(config: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Answers that wait to be written, each at most a line. A server that reads none of so many is not
+/// read from, so that it cannot fill the memory; it goes on when it reads, and none is lost.
+const WAITING: usize = 64;
+/// What is written at once.
+const CHUNK: usize = 64 * 1024;
 /// Longer lines than the server sends are read in pieces, which are nothing to answer.
 const MAX_LINE: u64 = 1 << 20;
 /// Sessions that are remembered; those beyond pass.
@@ -171,7 +176,9 @@ fn write_answers(answers: &Receiver<Vec<u8>>) {
     let mut out = std::io::stdout().lock();
     while let Ok(answer) = answers.recv() {
         let mut all = answer;
-        while let Ok(more) = answers.try_recv() {
+        while all.len() < CHUNK
+            && let Ok(more) = answers.try_recv()
+        {
             all.extend_from_slice(&more);
         }
         // A server that has gone reads no more; the end of the input tells.
@@ -186,7 +193,7 @@ struct Filter {
     /// The first line has waited for the policy.
     waited: bool,
     sessions: HashMap<Vec<u8>, Session>,
-    answers: Sender<Vec<u8>>,
+    answers: SyncSender<Vec<u8>>,
     /// Whether messages come through the filter line by line, to get a header.
     tags: bool,
 }

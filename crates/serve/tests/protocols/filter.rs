@@ -1,12 +1,14 @@
 //! The filter of OpenSMTPD.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::asking::RULES;
-use crate::world::{World, this_program};
+use crate::world::{World, memory_of, this_program};
 
 /// The filter of OpenSMTPD, as a process that is fed with lines.
 struct Filter {
@@ -188,4 +190,125 @@ impl Filter {
         }
         self.answers(lines)
     }
+}
+
+const ASK: &str = "filter|0.7|1|smtp-in|connect|q|t1|x|192.0.2.1\n\
+    filter|0.7|1|smtp-in|rcpt-to|q|last|<bob@local.example>\n";
+
+/// Issue: a line that never ends costs no more than another, and what follows it is answered.
+#[test]
+fn a_line_without_an_end_costs_little() {
+    let mut filter = Filter::new(RULES);
+    let mut input = filter.process.stdin.take().unwrap();
+    let mut output = BufReader::new(filter.process.stdout.take().unwrap());
+    input
+        .write_all(b"config|ready\nfilter|0.7|1|smtp-in|data-line|q|t|")
+        .unwrap();
+    let piece = vec![b'x'; 1 << 20];
+    let mut highest = 0;
+    for _ in 0..128 {
+        input.write_all(&piece).unwrap();
+        highest = highest.max(memory_of(filter.process.id()));
+    }
+    input.write_all(b"\n").unwrap();
+    // In bytes and words that are none.
+    input.write_all(&[0xff, 0, b'|', b'\n', b'\n']).unwrap();
+    input.write_all(ASK.as_bytes()).unwrap();
+    drop(input);
+    let mut last = Vec::new();
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line).unwrap() > 0 {
+        last = std::mem::take(&mut line);
+    }
+    assert!(
+        last.starts_with(b"filter-result|q|last|reject|550 "),
+        "{:?}",
+        &last[..last.len().min(80)]
+    );
+    assert!(highest < 100_000, "{highest} kB");
+    assert!(filter.process.wait().unwrap().success());
+}
+
+/// Issue: a server that reads no answers cannot fill the memory, and gets them all when it reads.
+#[test]
+fn answers_that_nobody_reads_cost_little_and_none_is_lost() {
+    const LINES: usize = 200_000;
+    let mut filter = Filter::new(RULES);
+    let mut input = filter.process.stdin.take().unwrap();
+    let mut output = BufReader::new(filter.process.stdout.take().unwrap());
+    let written = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&written);
+    let writing = std::thread::spawn(move || {
+        input.write_all(b"config|ready\n").unwrap();
+        let line = format!("filter|0.7|1|smtp-in|data-line|s|t|{}\n", "x".repeat(900));
+        for _ in 0..LINES {
+            input.write_all(line.as_bytes()).unwrap();
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        input.write_all(ASK.as_bytes()).unwrap();
+    });
+    // Until nothing moves any more.
+    let mut before = usize::MAX;
+    while before != written.load(Ordering::Relaxed) {
+        before = written.load(Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let memory = memory_of(filter.process.id());
+    assert!(memory < 100_000, "{memory} kB");
+    assert!(before < LINES, "the filter took all lines");
+    let (mut lines, mut last) = (0, String::new());
+    loop {
+        let mut line = String::new();
+        if output.read_line(&mut line).unwrap() == 0 {
+            break;
+        }
+        lines += usize::from(line.starts_with("filter-dataline|s|t|xxx"));
+        last = line;
+    }
+    writing.join().unwrap();
+    assert_eq!(lines, LINES);
+    assert!(
+        last.starts_with("filter-result|q|last|reject|550 "),
+        "{last}"
+    );
+}
+
+/// Issue: ten thousand sessions that say no more, and a slow server.
+#[test]
+fn ten_thousand_idle_sessions_cost_little() {
+    let mut filter = Filter::new(RULES);
+    let mut input = filter.process.stdin.take().unwrap();
+    let mut output = BufReader::new(filter.process.stdout.take().unwrap());
+    let reading = std::thread::spawn(move || {
+        let mut answers = Vec::new();
+        let mut line = String::new();
+        while output.read_line(&mut line).unwrap() > 0 {
+            if line.starts_with("filter-result|q|last|") {
+                answers.push(std::mem::take(&mut line));
+            }
+            line.clear();
+        }
+        answers
+    });
+    input.write_all(b"config|ready\n").unwrap();
+    let long = "h".repeat(600);
+    for session in 0..10_000 {
+        let lines = format!(
+            "filter|0.7|1|smtp-in|connect|{session}|t1|x|192.0.2.1\nfilter|0.7|1|smtp-in|ehlo|{session}|t2|{long}\n\
+             filter|0.7|1|smtp-in|mail-from|{session}|t3|{long}\n"
+        );
+        input.write_all(lines.as_bytes()).unwrap();
+    }
+    // In single bytes, slowly.
+    for byte in ASK.as_bytes() {
+        input.write_all(&[*byte]).unwrap();
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let memory = memory_of(filter.process.id());
+    drop(input);
+    let answers = reading.join().unwrap();
+    assert_eq!(answers.len(), 1);
+    assert!(answers[0].contains("|reject|550 "), "{answers:?}");
+    assert!(memory < 100_000, "{memory} kB");
+    println!("10,000 sessions in the filter: {memory} kB");
 }

@@ -1,9 +1,9 @@
 //! Requests in pieces, garbage, and peers that take and do not give.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 
-use crate::asking::{RULES, read_until};
+use crate::asking::{RULES, packet, read_until};
 use crate::world::{ADAPTERS, World};
 
 /// Requests that come in single bytes, several at once, and after an answer that nobody reads.
@@ -103,14 +103,14 @@ fn connections(wanted: usize) -> usize {
 #[test]
 fn ten_thousand_idle_connections_cost_little() {
     let many = connections(10_000);
-    let many = many - (many - 1) % 3;
+    let many = many - (many - 1) % 4;
     let world = World::new(RULES);
     let mut idle = Vec::new();
     for number in 0..many {
-        let adapter = ADAPTERS[number % 3];
+        let adapter = ADAPTERS[number % 4];
         let mut stream = world.connect(adapter);
-        // Every third has sent the beginning of a request.
-        if number % 3 == 0 {
+        // Every fourth has sent the beginning of a request.
+        if number % 4 == 0 {
             stream.write_all(b"request=smtpd_access_policy\n").unwrap();
         }
         idle.push(stream);
@@ -120,7 +120,7 @@ fn ten_thousand_idle_connections_cost_little() {
     assert!(memory < 100_000, "{memory} kB with {many} connections");
     // They are all still there.
     let mut last = idle.pop().unwrap();
-    assert_eq!(many % 3, 1, "the last one speaks policy");
+    assert_eq!(many % 4, 1, "the last one speaks policy");
     last.write_all(b"client_address=192.0.2.1\n\n").unwrap();
     assert!(read_until(&mut last, b"\n\n").starts_with("action=550 "));
     println!("{many} idle connections: {memory} kB");
@@ -149,4 +149,159 @@ fn what_peers_leave_in_the_buffers_is_bounded() {
     world.is_well();
     let memory = world.memory();
     assert!(memory < 100_000, "{memory} kB");
+}
+
+/// A whole question in each protocol, and what its answer has in it. A milter negotiates first.
+fn questions() -> [(&'static str, Vec<u8>, &'static str); 5] {
+    let offer = packet(b'O', b"\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff");
+    let connect = packet(b'C', b"host\x004\0\x19192.0.2.1\0");
+    let recipient = packet(b'R', b"<bob@local.example>\0");
+    [
+        (
+            "policy",
+            b"request=smtpd_access_policy\nclient_address=192.0.2.1\n\n".to_vec(),
+            "action=550 ",
+        ),
+        (
+            "socketmap",
+            b"21:ops.example 192.0.2.1,".to_vec(),
+            "OK 550 ",
+        ),
+        ("milter", [offer, connect, recipient].concat(), "y550 "),
+        ("query", b"ops.example 192.0.2.1\n".to_vec(), "550 "),
+        (
+            "metrics",
+            b"GET /healthz HTTP/1.1\r\n\r\n".to_vec(),
+            "200 OK",
+        ),
+    ]
+}
+
+/// Issue: lengths of 2^32-1 in each protocol, or a request without an end where there is no length:
+/// the connection is closed after a few kilobytes, and the memory stays.
+#[test]
+fn each_protocol_refuses_a_length_of_four_gigabytes() {
+    let world = World::new(RULES);
+    let agreed = packet(b'O', b"\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff");
+    let heads: [(&str, Vec<u8>); 7] = [
+        ("policy", b"request=smtpd_access_policy\nsender=".to_vec()),
+        ("policy", b"request=smtpd_access_policy\n".repeat(2)),
+        ("socketmap", b"4294967295:".to_vec()),
+        ("milter", b"\xff\xff\xff\xff".to_vec()),
+        ("milter", [agreed, b"\xff\xff\xff\xffC".to_vec()].concat()),
+        ("query", b"ops.example ".to_vec()),
+        ("metrics", b"GET /metrics HTTP/1.1\r\nX: ".to_vec()),
+    ];
+    for (adapter, head) in heads {
+        let mut stream = world.connect(adapter);
+        let mut sent = stream.write(&head).unwrap();
+        let filler = [b'7'; 4096];
+        let closed = loop {
+            match stream.write(&filler) {
+                Ok(more) => sent += more,
+                Err(error) => break error,
+            }
+            assert!(sent < 16 << 20, "{adapter}: {sent} bytes were taken");
+        };
+        let gone = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
+        assert!(gone.contains(&closed.kind()), "{adapter}: {closed}");
+        let memory = world.memory();
+        assert!(memory < 100_000, "{adapter}: {memory} kB");
+        world.is_well();
+    }
+}
+
+/// Issue: slow writers in each protocol, all at once: each is answered, and others meanwhile.
+#[test]
+fn each_protocol_waits_for_a_slow_writer() {
+    let world = World::new(RULES);
+    let mut slow: Vec<_> = questions()
+        .into_iter()
+        .map(|(adapter, question, answer)| (world.connect(adapter), question, answer))
+        .collect();
+    let longest = slow.iter().map(|(_, question, _)| question.len()).max();
+    for at in 0..longest.unwrap() {
+        for (stream, question, _) in &mut slow {
+            if let Some(byte) = question.get(at) {
+                stream.write_all(&[*byte]).unwrap();
+            }
+        }
+        std::thread::sleep(Duration::from_millis(5));
+        if at % 20 == 0 {
+            world.is_well();
+        }
+    }
+    for (mut stream, question, answer) in slow {
+        // A protocol of one request is closed already.
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).unwrap();
+        let text = String::from_utf8_lossy(&all);
+        assert!(text.contains(answer), "{text} to {question:?}");
+    }
+}
+
+/// Issue: half a request of each protocol at every length, and then nothing or the end.
+#[test]
+fn each_protocol_lives_with_half_a_request() {
+    let world = World::new(RULES);
+    let mut held = Vec::new();
+    for (adapter, question, answer) in questions() {
+        for end in 0..question.len() {
+            let mut stream = world.connect(adapter);
+            stream.write_all(&question[..end]).unwrap();
+            if end % 2 == 0 {
+                held.push(stream);
+                continue;
+            }
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut all = Vec::new();
+            stream.read_to_end(&mut all).unwrap();
+            let text = String::from_utf8_lossy(&all);
+            // A line may end with the input instead of a line feed.
+            let whole = end + 1 == question.len() && adapter == "query";
+            assert!(whole || !text.contains(answer), "{adapter} {end}: {text}");
+        }
+    }
+    world.is_well();
+}
+
+/// Issue: readers that never read, in each protocol: others are served, below 100 MB.
+#[test]
+fn each_protocol_lives_with_readers_that_never_read() {
+    let world = World::new(RULES);
+    let mut held = Vec::new();
+    for (adapter, question, _) in questions() {
+        let once = ["query", "metrics"].contains(&adapter);
+        let (peers, times) = if once { (500, 1) } else { (40, 20_000) };
+        let question = match adapter {
+            "metrics" => b"GET /metrics HTTP/1.1\r\n\r\n".to_vec(),
+            _ => question,
+        };
+        for _ in 0..peers {
+            let mut stream = world.connect(adapter);
+            stream.set_nonblocking(true).unwrap();
+            // What the kernel and the server take; the answers stay where they are.
+            let all = question.repeat(times);
+            let mut sent = 0;
+            for _ in 0..20 {
+                match stream.write(&all[sent..]) {
+                    Ok(more) => sent += more,
+                    Err(_) => std::thread::sleep(Duration::from_millis(1)),
+                }
+                if sent == all.len() {
+                    break;
+                }
+            }
+            held.push(stream);
+        }
+        world.is_well();
+        let memory = world.memory();
+        assert!(memory < 100_000, "{adapter}: {memory} kB");
+    }
+    println!(
+        "{} readers that never read: {} kB",
+        held.len(),
+        world.memory()
+    );
 }

@@ -135,16 +135,7 @@ impl World {
 
     /// Resident memory in kilobytes.
     pub(crate) fn memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .unwrap();
-        line.split_ascii_whitespace()
-            .nth(1)
-            .unwrap()
-            .parse()
-            .unwrap()
+        memory_of(self.pid())
     }
 
     pub(crate) fn decider(&self) -> Decider {
@@ -174,4 +165,18 @@ impl Drop for World {
             let _ = process.wait();
         }
     }
+}
+
+/// Resident memory of a process in kilobytes.
+pub(crate) fn memory_of(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
+    line.split_ascii_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap()
 }
