@@ -239,7 +239,7 @@ impl Classify for rblmap_history::Error {
 
 /// A file that is not there, or that is not what it should be, is bad input; all else that keeps a
 /// file from being read is a matter of the disk or of the machine.
-fn reading(error: &io::Error) -> Exit {
+pub(crate) fn reading(error: &io::Error) -> Exit {
     match error.kind() {
         io::ErrorKind::NotFound
         | io::ErrorKind::IsADirectory

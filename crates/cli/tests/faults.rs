@@ -91,6 +91,132 @@ fn a_disk_that_cannot_be_read_is_no_bad_input() {
 }
 
 #[test]
+fn a_page_whose_configuration_cannot_be_read_is_no_bad_input() {
+    if !may_trace() {
+        return;
+    }
+    let feed = Feed::new();
+    feed.publish(100);
+    let (config, site) = (feed.arg("page.toml"), feed.arg("site"));
+    fs::write(&config, "").unwrap();
+    for error in ["EIO", "EMFILE", "ENOMEM"] {
+        let inject = format!("inject=openat:error={error}");
+        let options = ["-o", "/dev/null", "-e", "trace=openat", "-P", &config];
+        let options = [&options[..], &["-e", &inject]].concat();
+        let page = ["page", &feed.arg("feed"), "--config", &config, "-o", &site];
+        let run = traced(&options, &page);
+        assert_eq!(run.code, 6, "{error}: {}", run.stderr);
+    }
+}
+
+/// Runs the command with an error at calls of one kind on one file, or on all.
+fn with_fault(call: &str, file: Option<&str>, fault: &str, args: &[&str]) -> Run {
+    let (trace, inject) = (format!("trace={call}"), format!("inject={call}:{fault}"));
+    let mut options = vec!["-o", "/dev/null", "-e", &trace, "-e", &inject];
+    options.extend(file.into_iter().flat_map(|file| ["-P", file]));
+    traced(&options, args)
+}
+
+#[test]
+fn a_page_is_not_made_without_a_history_that_the_disk_does_not_give() {
+    if !may_trace() {
+        return;
+    }
+    let feed = Feed::new();
+    feed.publish(100);
+    let (config, site) = (feed.arg("page.toml"), feed.arg("site"));
+    let text = "[site]\nname = \"L\"\nurl = \"https://lists.example/\"\n\
+        contact = \"a@lists.example\"\n[[zone]]\nname = \"ops.example\"\n";
+    fs::write(&config, text).unwrap();
+    let page = ["page", &feed.arg("feed"), "--config", &config, "-o", &site];
+    let history = feed.path("feed/.state/ops.example.history");
+    let segment = history.join(&files(&history)[0]).display().to_string();
+    for file in [&segment, &history.display().to_string()] {
+        let run = with_fault("openat", Some(file), "error=EIO", &page);
+        assert_eq!(run.code, 6, "{file}: {}", run.stderr);
+        assert!(!Path::new(&site).exists());
+    }
+    assert_eq!(rblmap(page).code, 0);
+}
+
+#[test]
+fn a_manifest_that_the_disk_does_not_give_is_not_called_lost() {
+    if !may_trace() {
+        return;
+    }
+    let feed = Feed::new();
+    feed.publish(100);
+    let (root, image, key) = (feed.arg("feed"), feed.arg("built.rbl"), feed.arg("ops.key"));
+    let pointer = feed.arg("feed/ops.example/current.minisig");
+    let publish = ["publish", &root, &image, "--key", &key];
+    let run = with_fault("read", Some(&pointer), "error=EIO", &publish);
+    assert_eq!(run.code, 6, "{}", run.stderr);
+    assert!(!run.stderr.contains("--new-session"), "{}", run.stderr);
+    assert_eq!(rblmap(publish).code, 0);
+}
+
+/// Whether the history of the mirror has the second content without a gap.
+fn history_is_whole(feed: &Feed) -> bool {
+    let history = ["history", &feed.arg("mirror"), "ops.example", "10.0.6.64"];
+    let run = rblmap(history);
+    run.stdout.contains("\t2\tlisted") && !run.stderr.contains("nothing is known")
+}
+
+#[test]
+fn a_lack_of_descriptors_does_not_take_the_image_and_its_history_away() {
+    if !may_trace() {
+        return;
+    }
+    for error in ["EMFILE", "ENOMEM"] {
+        let feed = Feed::new();
+        feed.publish(100);
+        assert_eq!(feed.mirror().code, 0);
+        feed.publish(101);
+        let image = feed.arg("mirror/ops.example.rbl");
+        let (source, folder, key) = (feed.arg("feed"), feed.arg("mirror"), feed.arg("ops.pub"));
+        let mirror = ["mirror", &source, &folder, "--key", &key];
+        let fault = format!("error={error}:when=1");
+        let run = with_fault("openat", Some(&image), &fault, &mirror);
+        assert_eq!(run.code, 6, "{error}: {}", run.stderr);
+        assert_eq!(rblmap(mirror).code, 0);
+        assert!(history_is_whole(&feed), "{error}");
+    }
+}
+
+#[test]
+fn an_image_before_that_cannot_be_read_now_leaves_no_gap_in_the_history() {
+    if !may_trace() {
+        return;
+    }
+    let feed = Feed::new();
+    feed.publish(100);
+    assert_eq!(feed.mirror().code, 0);
+    feed.publish(101);
+    let before = feed.arg("mirror/ops.example.prev.rbl");
+    let (source, folder, key) = (feed.arg("feed"), feed.arg("mirror"), feed.arg("ops.pub"));
+    let mirror = ["mirror", &source, &folder, "--key", &key];
+    let run = with_fault("openat", Some(&before), "error=EIO", &mirror);
+    assert_eq!(run.code, 6, "{}", run.stderr);
+    assert_eq!(rblmap(mirror).code, 0);
+    assert!(history_is_whole(&feed));
+}
+
+#[test]
+fn a_mirror_without_room_leaves_no_spool() {
+    if !may_trace() {
+        return;
+    }
+    let feed = Feed::new();
+    feed.publish(100);
+    assert_eq!(feed.mirror().code, 0);
+    let (source, folder, key) = (feed.arg("feed"), feed.arg("mirror"), feed.arg("ops.pub"));
+    let mirror = ["mirror", &source, &folder, "--key", &key];
+    let run = with_fault("mkdirat", None, "error=ENOSPC:when=2", &mirror);
+    assert_eq!(run.code, 6, "{}", run.stderr);
+    feed.is_clean();
+}
+
+#[test]
 fn new_folders_are_synced_into_the_folders_above_them() {
     if !may_trace() {
         return;

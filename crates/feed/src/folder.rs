@@ -26,6 +26,17 @@ pub(crate) fn map_image(path: &Path) -> Result<Image, rblmap::Error> {
     }
 }
 
+/// As [`map_image`], of a file that may be missing or damaged. A disk that cannot be read now is
+/// neither: the next run may read it.
+pub(crate) fn map_image_if_there(path: &Path) -> Result<Option<Image>, rblmap::Error> {
+    let passes = |cause: &std::io::Error| cause.kind() != std::io::ErrorKind::NotFound;
+    match map_image(path) {
+        Ok(image) => Ok(Some(image)),
+        Err(error) if error.io().is_some_and(passes) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
 const STATE_END: &str = ".state.json";
 
 impl Folder {

@@ -5,7 +5,7 @@ use rblmap_history::{Appended, Log, Retention};
 
 use crate::disk::{Dir, PUBLIC, set_mode};
 use crate::error::{Error, chain, writing};
-use crate::folder::{Folder, map_image};
+use crate::folder::{Folder, map_image, map_image_if_there};
 use crate::mirror::{Outcome, Report, Settings};
 
 /// Records the images that a run brought. Where a run was killed between an image and its history,
@@ -47,7 +47,8 @@ fn record(dir: &Dir, zone: &ZoneName, retention: &Retention, now: u64) -> Result
     if log.last_serial() == Some(running.serial()) {
         return Ok(Appended::default());
     }
-    let previous = map_image(&folder.previous(zone)).ok();
+    let previous = map_image_if_there(&folder.previous(zone));
+    let previous = previous.map_err(|error| failed(error.into()))?;
     let appended = log.append(previous.as_ref(), &running, now, retention);
     let appended = appended.map_err(failed)?;
     open_up(&home)?;

@@ -49,6 +49,9 @@ mod disk;
 mod error;
 mod fetcher;
 mod folder;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod guard;
 mod health;
 mod history;

@@ -44,15 +44,7 @@ pub fn filter_opensmtpd(config: &Path) -> Result<(), Error> {
         .spawn(move || write_answers(&to_write))
         .map_err(thread)?;
     let policies = wait_for_policy(config, log.clone()).map_err(thread)?;
-    let mut filter = Filter {
-        desk: None,
-        generation: 0,
-        shared: None,
-        waited: false,
-        sessions: HashMap::new(),
-        answers,
-        tags: false,
-    };
+    let mut filter = Filter::new(answers);
     let mut input = BufReader::with_capacity(64 * 1024, std::io::stdin().lock());
     let mut line = Vec::new();
     loop {
@@ -186,6 +178,26 @@ fn write_answers(answers: &Receiver<Vec<u8>>) {
     }
 }
 
+/// What is answered to lines, and how many questions were among them.
+#[cfg(feature = "fuzz")]
+pub(crate) fn answer_lines<'l>(
+    shared: &Arc<Shared>,
+    lines: impl Iterator<Item = &'l [u8]>,
+) -> (usize, Vec<u8>) {
+    let (answers, written) = mpsc::channel();
+    let mut filter = Filter::new(answers);
+    filter.desk = Some(Desk::new(shared));
+    let mut asked = 0;
+    for line in lines {
+        let is_question =
+            |line| matches!(read(line), Line::Filter { phase, .. } if phase != b"data-line");
+        asked += usize::from(is_question(line));
+        filter.line(line);
+    }
+    drop(filter);
+    (asked, written.iter().flatten().collect())
+}
+
 struct Filter {
     desk: Option<Desk>,
     generation: u64,
@@ -212,6 +224,18 @@ struct Session {
 }
 
 impl Filter {
+    fn new(answers: Sender<Vec<u8>>) -> Filter {
+        Filter {
+            desk: None,
+            generation: 0,
+            shared: None,
+            waited: false,
+            sessions: HashMap::new(),
+            answers,
+            tags: false,
+        }
+    }
+
     /// Takes the policy that was found, or another that is in force now. The first line waits for
     /// it, so that the first mails are judged too.
     fn take_policy(&mut self, policies: &Receiver<Found>) {

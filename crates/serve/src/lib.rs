@@ -27,6 +27,9 @@ mod dns;
 mod error;
 mod filter;
 mod follow;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod listener;
 mod log;
 mod metrics;

@@ -1,5 +1,7 @@
 //! `rblmap lookup --filter`: one line out for each line in, for pipes and engines.
 
+mod line;
+
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
@@ -10,6 +12,7 @@ use rblmap_policy::{Decider, Request};
 use rblmap_zonefile::{AskedKey, asked_key};
 
 use crate::cmd::freshness::is_expired;
+use crate::cmd::lookup_filter::line::{column, plain_v4};
 use crate::cmd::{check, open};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -82,8 +85,6 @@ enum Column {
     Action,
 }
 
-/// A line that is longer has no key that could be read.
-const LONGEST: usize = 1 << 20;
 const BLOCK: usize = 1 << 18;
 /// So many bad keys are told one by one.
 const TOLD: u64 = 10;
@@ -507,43 +508,6 @@ fn next_line(input: &mut impl io::BufRead, line: &mut Vec<u8>) -> Result<bool, T
         line.pop();
     }
     Ok(read > 0)
-}
-
-/// A column by its number, from either end.
-fn column(line: &[u8], delimiter: u8, number: i32) -> Option<&[u8]> {
-    if line.len() > LONGEST {
-        return None;
-    }
-    let place = usize::try_from(number.unsigned_abs())
-        .ok()?
-        .checked_sub(1)?;
-    if number > 0 {
-        line.split(|&byte| byte == delimiter).nth(place)
-    } else {
-        line.rsplit(|&byte| byte == delimiter).nth(place)
-    }
-}
-
-/// An IPv4 address as nearly all keys write it.
-fn plain_v4(text: &[u8]) -> Option<u32> {
-    let mut address = 0u32;
-    let mut parts = 0;
-    for part in text.split(|&byte| byte == b'.') {
-        let (&first, _) = part.split_first()?;
-        if part.len() > 3 || (part.len() > 1 && first == b'0') {
-            return None;
-        }
-        let mut octet = 0u32;
-        for &byte in part {
-            octet = octet * 10 + u32::from(byte.wrapping_sub(b'0')).min(1000);
-        }
-        if octet > 255 || !part.iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        address = address << 8 | octet;
-        parts += 1;
-    }
-    (parts == 4).then_some(address)
 }
 
 fn parse(text: &[u8]) -> Option<Key> {

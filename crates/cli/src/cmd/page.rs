@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rblmap_report::page::{self, Config, Options, WebServer};
 
 use crate::exit::Exit;
-use crate::failure::{Classify, Failure};
+use crate::failure::{Classify, Failure, reading};
 use crate::output::Output;
 
 /// Write the page that a bounce points to, as a site of plain files
@@ -116,6 +116,7 @@ impl Classify for page::Error {
         match self {
             page::Error::Image { cause, .. } => cause.exit(),
             page::Error::History { cause, .. } => cause.exit(),
+            page::Error::Reading { cause, .. } => reading(cause),
             page::Error::Writing { .. } => Exit::Disk,
             _ => Exit::BadInput,
         }

@@ -216,25 +216,36 @@ pub fn mirror(folder: &Folder, settings: &Settings, now: u64) -> Result<Vec<Repo
     dir.clean()?;
     Partials::clean(&dir)?;
     let spool_name = format!("{TEMP_PREFIX}{:016x}", fastrand::u64(..));
-    let spool = dir.make_child(&spool_name)?;
-    let held = spool.lock_itself()?;
-    let mut sources = Sources::read(&dir, &spool, &settings.sources, &settings.options, now)?;
+    let reports = in_spool(&dir, &spool_name, settings, &mut trust, now);
+    // A spool that cannot be removed is removed by a later run, and must not end this one.
+    let removed = dir.remove_all(&spool_name);
+    let removed = removed.map_err(crate::error::writing(dir.path().join(&spool_name)));
+    let mut reports = reports?;
+    reports.extend(removed.err().map(|error| Report::failed(None, error)));
+    crate::history::record_all(&dir, settings, &mut reports, now);
+    Ok(reports)
+}
+
+/// Brings all zones up to date, with what is fetched in a folder of this name.
+fn in_spool(
+    dir: &Dir,
+    name: &str,
+    settings: &Settings,
+    trust: &mut TrustFile,
+    now: u64,
+) -> Result<Vec<Report>, Error> {
+    let spool = dir.make_child(name)?;
+    let _held = spool.lock_itself()?;
+    let mut sources = Sources::read(dir, &spool, &settings.sources, &settings.options, now)?;
     let run = Run {
-        dir: &dir,
+        dir,
         settings,
         now,
         started: Instant::now(),
     };
-    let mut reports = run.all(&mut trust, &mut sources);
+    let mut reports = run.all(trust, &mut sources);
     let done = sources.write();
-    drop(held);
-    // A spool that cannot be removed is removed by a later run, and must not end this one.
-    let removed = dir.remove_all(&spool_name);
-    let removed = removed.map_err(crate::error::writing(dir.path().join(&spool_name)));
-    for error in [done.err(), removed.err()].into_iter().flatten() {
-        reports.push(Report::failed(None, error));
-    }
-    crate::history::record_all(&dir, settings, &mut reports, now);
+    reports.extend(done.err().map(|error| Report::failed(None, error)));
     Ok(reports)
 }
 

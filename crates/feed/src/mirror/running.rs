@@ -3,6 +3,7 @@
 use rblmap::Image;
 use rblmap_content::{ContentId, ZoneName};
 use rustix::fs::Stat;
+use rustix::io::Errno;
 
 use crate::error::Error;
 use crate::folder::{image_name, map_image, status_name};
@@ -15,14 +16,20 @@ use super::Run;
 
 /// The image that runs, if there is one that can be opened, is of the zone and is whole. A damaged
 /// one is replaced from a snapshot.
+///
+/// # Errors
+/// No descriptor or no memory to open it with: that says nothing of the image, and to replace it
+/// would take the history away.
 pub(super) fn running(
     run: &Run<'_>,
     zone: &ZoneName,
     state: &mut State,
     trouble: &mut Vec<Error>,
-) -> Option<Image> {
+) -> Result<Option<Image>, Error> {
     let name = image_name(zone);
-    let stat = run.dir.stat(&name)?;
+    let Some(stat) = run.dir.stat(&name) else {
+        return Ok(None);
+    };
     let path = run.dir.path().join(&name);
     let found = found_whole(&stat, state.whole.as_ref(), run.now);
     let opened = map_image(&path).and_then(|image| match found {
@@ -34,9 +41,13 @@ pub(super) fn running(
             if !found {
                 state.whole = Some(whole(&stat, run.now));
             }
-            return Some(image);
+            return Ok(Some(image));
         }
-        Ok(_) => return None,
+        Ok(_) => return Ok(None),
+        Err(error) if error.io().is_some_and(is_shortage) => {
+            let source = error.into();
+            return Err(Error::Image { path, source });
+        }
         Err(error) => error,
     };
     // This is reported once: the note that the image was whole is dropped here.
@@ -47,7 +58,13 @@ pub(super) fn running(
             source: damage.into(),
         });
     }
-    None
+    Ok(None)
+}
+
+/// Whether it is a lack of descriptors or memory.
+fn is_shortage(error: &std::io::Error) -> bool {
+    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|error| shortages.contains(&error))
 }
 
 /// The file as it is now that it was verified.

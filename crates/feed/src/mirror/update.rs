@@ -40,7 +40,7 @@ pub(super) fn attempt(
     state: &mut State,
     trouble: &mut Vec<Error>,
 ) -> Result<Outcome, Error> {
-    let running = running(run, zone, state, trouble);
+    let running = running(run, zone, state, trouble)?;
     let look = check::zone(fetcher, zone, trust, state, run.now)?;
     let checked = match look {
         Look::Same => match settled(run, zone, state, running.as_ref())? {

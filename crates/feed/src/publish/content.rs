@@ -1,6 +1,7 @@
 //! What is to be published of a zone: an image that was given, with serial and time as it will have
 //! them everywhere. Nothing is written yet.
 
+use std::io;
 use std::path::Path;
 
 use rblmap::Image;
@@ -83,7 +84,7 @@ impl<'a> Given<'a> {
         let (tree, options) = (issuer.tree, issuer.options);
         let last = match tree.manifest(&self.zone) {
             Err(_) if options.new_session => return self.first(issuer, None),
-            found => found.map_err(|error| lost(&self.zone, &error))?,
+            found => found.map_err(|error| lost(&self.zone, error))?,
         };
         let before = last.as_ref().map(|last| last.counts);
         if !options.force {
@@ -208,13 +209,16 @@ fn first_manifest(zone: &ZoneName, last: Option<Manifest>, issuer: &Issuer<'_>) 
 }
 
 /// The manifest of a zone cannot be read: what to do about it.
-pub(super) fn lost(zone: &ZoneName, error: &Error) -> Error {
-    Error::NotPossible {
-        zone: zone.clone(),
-        what: format!(
-            "its manifest is missing or damaged ({}): publish its image with --new-session",
-            crate::error::chain(error)
-        ),
+pub(super) fn lost(zone: &ZoneName, error: Error) -> Error {
+    match error {
+        Error::Read { ref source, .. } if source.kind() != io::ErrorKind::NotFound => error,
+        error => Error::NotPossible {
+            zone: zone.clone(),
+            what: format!(
+                "its manifest is missing or damaged ({}): publish its image with --new-session",
+                crate::error::chain(&error)
+            ),
+        },
     }
 }
 

@@ -70,18 +70,21 @@ fn append(
         return Ok(Vec::new());
     }
     let kept = Kept::new(issuer.tree.root(), prepared.zone());
-    let kept = |serial: u64| kept.image(manifest.session, serial);
+    let kept = |serial: Option<u64>| match serial {
+        Some(serial) => kept.image_if_there(manifest.session, serial),
+        None => Ok(None),
+    };
     let mut appended = Vec::new();
     if !prepared.new_content {
         // A run was killed between the pointer of this content and its history.
-        let before = last.filter(|&last| last < new.serial()).and_then(kept);
+        let before = kept(last.filter(|&last| last < new.serial()))?;
         appended.push(log.append(before.as_ref(), new, issuer.now, retention)?);
         return Ok(appended);
     }
     let old = prepared.old.as_ref();
     let is_missed = |old: &&Image| last.is_some_and(|last| last < old.serial());
     if let Some(missed) = old.filter(is_missed) {
-        let before = last.and_then(kept);
+        let before = kept(last)?;
         appended.push(log.append(before.as_ref(), missed, issuer.now, retention)?);
     }
     appended.push(log.append(old, new, issuer.now, retention)?);

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::delta_file::DeltaFile;
 use crate::disk::{Access, Dir};
 use crate::error::{Error, reading, writing};
-use crate::folder::map_image;
+use crate::folder::{map_image, map_image_if_there};
 use crate::manifest::Manifest;
 use crate::path::FeedPath;
 use crate::state;
@@ -111,6 +111,15 @@ impl Kept {
         let name = image_name(session, image.serial());
         let dir = Dir::make(&self.folder)?;
         dir.place(&name, image.as_bytes(), &Access::public())
+    }
+
+    /// A kept image; an error if it may be there and cannot be read now.
+    pub(super) fn image_if_there(
+        &self,
+        session: u64,
+        serial: u64,
+    ) -> Result<Option<Image>, rblmap::Error> {
+        map_image_if_there(&self.image_path(session, serial))
     }
 
     /// A kept image.

@@ -83,7 +83,7 @@ pub(super) fn publish(issuer: &Issuer<'_>, prepared: &Prepared) -> Result<Publis
 /// Signs the pointer of a zone afresh.
 pub(super) fn refresh(issuer: &Issuer<'_>, zone: &ZoneName) -> Result<Published, Error> {
     let before = issuer.tree.manifest(zone);
-    let before = before.map_err(|error| lost(zone, &error))?;
+    let before = before.map_err(|error| lost(zone, error))?;
     let before = before.ok_or_else(|| Error::NotPossible {
         zone: zone.clone(),
         what: "has no manifest".to_owned(),

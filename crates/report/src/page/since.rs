@@ -2,6 +2,7 @@
 //! `docs/page.md` describes every byte.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::Ipv6Addr;
 use std::path::Path;
 
@@ -25,11 +26,12 @@ const BELOW: u32 = 1 << 31;
 pub(super) fn of(source: &Path, zone: &str, image: &Image) -> Result<Option<Vec<u8>>, Error> {
     let folders = [source.to_owned(), source.join(".state")];
     let logs = folders.map(|folder| Log::new(folder.join(format!("{zone}.history"))));
-    for log in logs.iter().filter(|log| log.exists()) {
+    for log in &logs {
         let history = log.open().map_err(|cause| Error::History {
             path: log.folder().to_owned(),
             cause,
         })?;
+        is_read(&history)?;
         if history
             .last()
             .is_some_and(|last| last.serial == image.serial())
@@ -38,6 +40,20 @@ pub(super) fn of(source: &Path, zone: &str, image: &Image) -> Result<Option<Vec<
         }
     }
     Ok(None)
+}
+
+/// What is missing for good is told by the page as a later beginning; a disk that cannot be read now
+/// is an error.
+fn is_read(history: &History) -> Result<(), Error> {
+    for failed in history.failed() {
+        if let rblmap_history::Error::Read { path, source } = failed {
+            return Err(Error::Reading {
+                path: path.clone(),
+                cause: io::Error::new(source.kind(), source.to_string()),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// What is listed now and was not all the time, and since when.

@@ -1,7 +1,7 @@
 //! The images of a feed or of a mirror's folder.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use rblmap::Image;
@@ -84,7 +84,7 @@ pub(super) fn zone<'c>(source: &Path, config: &'c ZoneConfig) -> Result<Zone<'c>
         serial: image.serial(),
         created: image.created(),
         counts,
-        retired: is_retired(source, name),
+        retired: is_retired(source, name)?,
         image: whole.map(packed),
         since: since.map(packed),
     })
@@ -102,9 +102,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 fn newest(source: &Path, zone: &str) -> Result<(PathBuf, Image), Error> {
     let file = format!("{zone}.rbl");
     let mut paths = vec![source.join(&file), source.join(zone).join(&file)];
-    if let Ok(entries) = fs::read_dir(source.join(".state").join(zone)) {
-        paths.extend(entries.flatten().map(|entry| entry.path()));
-    }
+    paths.extend(listed(&source.join(".state").join(zone))?);
     let mut newest: Option<(PathBuf, Image)> = None;
     for path in paths {
         if path.extension().is_none_or(|extension| extension != "rbl") || !path.is_file() {
@@ -127,20 +125,44 @@ fn newest(source: &Path, zone: &str) -> Result<(PathBuf, Image), Error> {
     })
 }
 
+/// The files of a folder; none if there is no such folder.
+fn listed(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = |cause| Error::Reading {
+        path: folder.to_owned(),
+        cause,
+    };
+    let entries = match fs::read_dir(folder) {
+        Err(error) if is_missing(&error) => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    entries
+        .map(|entry| entry.map(|entry| entry.path()).map_err(failed))
+        .collect()
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
 /// Whether the newest manifest of a feed, or the state of a mirror, says that the zone is given up.
-fn is_retired(source: &Path, zone: &str) -> bool {
+fn is_retired(source: &Path, zone: &str) -> Result<bool, Error> {
     let issue = |path: &Path| -> Option<u64> {
         path.file_stem()?.to_str()?.split_once('-')?.0.parse().ok()
     };
-    let manifest = fs::read_dir(source.join(zone).join("m"))
+    let manifests = listed(&source.join(zone).join("m"))?;
+    let manifest = manifests
         .into_iter()
-        .flat_map(|entries| entries.flatten().map(|entry| entry.path()))
         .filter_map(|path| Some((issue(&path)?, path)))
         .max();
     let path = manifest.map_or(source.join(format!("{zone}.state.json")), |(_, path)| path);
-    fs::read(path)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
-        .and_then(|json| json.get("retired").map(|retired| !retired.is_null()))
-        .unwrap_or(false)
+    let bytes = match fs::read(&path) {
+        Err(error) if is_missing(&error) => return Ok(false),
+        bytes => bytes.map_err(|cause| Error::Reading { path, cause })?,
+    };
+    let json = serde_json::from_slice::<serde_json::Value>(&bytes).ok();
+    let retired = json.and_then(|json| Some(!json.get("retired")?.is_null()));
+    Ok(retired.unwrap_or(false))
 }

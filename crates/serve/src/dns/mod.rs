@@ -27,3 +27,5 @@ mod worker;
 mod zones;
 
 pub(crate) use listener::Dns;
+#[cfg(feature = "fuzz")]
+pub(crate) use {query::Over, worker::Worker};

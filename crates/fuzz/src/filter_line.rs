@@ -1,0 +1,1 @@
+../../cli/src/cmd/lookup_filter/line.rs
