@@ -70,7 +70,7 @@ const KINDS: [(Errno, &[i64], bool); 5] = [
 ];
 
 /// How many of the calls fail in turn without `RBLMAP_FAULTS=all`.
-const SOME: usize = 4;
+const SOME: usize = 3;
 
 /// A command and what it is to do.
 struct Scene<'a> {

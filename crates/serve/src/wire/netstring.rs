@@ -4,6 +4,8 @@ use super::Frame;
 
 /// The longest text that is read. A key is an address or a name.
 pub(crate) const MAX_TEXT: usize = 1024;
+/// The digits of its length.
+const MAX_DIGITS: usize = 4;
 
 /// Reads a netstring.
 pub(crate) fn read(input: &[u8]) -> Frame<&[u8]> {
@@ -20,8 +22,8 @@ pub(crate) fn read(input: &[u8]) -> Frame<&[u8]> {
         return Frame::Broken;
     };
     match input.get(digits) {
-        None if digits <= 4 => return Frame::Partial,
-        Some(b':') if digits > 0 => {}
+        None if digits <= MAX_DIGITS => return Frame::Partial,
+        Some(b':') if (1..=MAX_DIGITS).contains(&digits) => {}
         None | Some(_) => return Frame::Broken,
     }
     let start = digits + 1;
@@ -52,6 +54,13 @@ mod tests {
         );
         assert_eq!(read(b"13:ops"), Frame::Partial);
         assert_eq!(read(b"4294967295:"), Frame::Broken);
+    }
+
+    #[test]
+    fn a_length_of_many_zeros_is_broken_in_one_piece_as_in_several() {
+        assert_eq!(read(b"00001"), Frame::Broken);
+        assert_eq!(read(b"00001:x,"), Frame::Broken);
+        assert_eq!(read(b"0001:x,"), Frame::Whole(&b"x"[..], 7));
     }
 
     #[test]
