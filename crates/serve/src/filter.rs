@@ -184,18 +184,19 @@ pub(crate) fn answer_lines<'l>(
     shared: &Arc<Shared>,
     lines: impl Iterator<Item = &'l [u8]>,
 ) -> (usize, Vec<u8>) {
-    let (answers, written) = mpsc::channel();
+    let (answers, written) = mpsc::sync_channel(WAITING);
     let mut filter = Filter::new(answers);
     filter.desk = Some(Desk::new(shared));
-    let mut asked = 0;
+    let (mut asked, mut all) = (0, Vec::new());
     for line in lines {
         let is_question =
             |line| matches!(read(line), Line::Filter { phase, .. } if phase != b"data-line");
         asked += usize::from(is_question(line));
         filter.line(line);
+        // Nobody else reads.
+        all.extend(written.try_iter().flatten());
     }
-    drop(filter);
-    (asked, written.iter().flatten().collect())
+    (asked, all)
 }
 
 struct Filter {
@@ -224,7 +225,7 @@ struct Session {
 }
 
 impl Filter {
-    fn new(answers: Sender<Vec<u8>>) -> Filter {
+    fn new(answers: SyncSender<Vec<u8>>) -> Filter {
         Filter {
             desk: None,
             generation: 0,
