@@ -10,7 +10,6 @@
 mod asking;
 mod common;
 
-use std::net::UdpSocket;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -47,22 +46,23 @@ impl World {
             "2001:db8:0:3::".to_owned(),
         ];
         let rules = rules(dice, &allowed);
-        // Free a moment ago.
-        let port = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let port = port.local_addr().unwrap().port();
-        write_policy(&dir, port, &rules, "");
+        write_policy(&dir, &rules, "");
         let log = std::fs::File::create(dir.path().join("log")).unwrap();
         let mut serve = command(["serve", "--allow-root", "--config"]);
         serve.arg(dir.path().join("mail.toml"));
         let server = serve.stderr(log).stdout(Stdio::null()).spawn().unwrap();
-        let world = World {
+        let mut world = World {
             dir,
             server,
             rules,
             allowed,
-            port,
+            port: 0,
         };
         world.wait_for("event=ready", 1);
+        let log = world.log();
+        let port = log.split("adapter=dns address=127.0.0.1:").nth(1);
+        let port = port.and_then(|port| port.lines().next());
+        world.port = port.unwrap().parse().unwrap();
         world
     }
 
@@ -210,10 +210,10 @@ fn rules(dice: &mut fastrand::Rng, allowed: &[String]) -> String {
 }
 
 /// Writes the policy, `more` zones after the others.
-fn write_policy(dir: &TempDir, port: u16, rules: &str, more: &str) {
+fn write_policy(dir: &TempDir, rules: &str, more: &str) {
     let sockets = ["policy", "socketmap", "milter", "query"]
         .map(|name| format!("{name} = [\"unix:DIR/{name}\"]\n"));
-    let dns = format!("dns = [\"127.0.0.1:{port}\"]\ndns_policy = true\n");
+    let dns = "dns = [\"127.0.0.1:0\"]\ndns_policy = true\n";
     let text = format!(
         "host = \"mx.example\"\n[listen]\n{}{dns}{rules}{more}",
         sockets.concat()
@@ -353,7 +353,7 @@ fn quiet_zones_change_nothing(world: &World, clients: &[Client], before: &[Answe
 
 fn reload(world: &World, more: &str) {
     let times = world.log().matches("event=reloaded").count() + 1;
-    write_policy(&world.dir, world.port, &world.rules, more);
+    write_policy(&world.dir, &world.rules, more);
     let pid = world.server.id().to_string();
     let killed = std::process::Command::new("kill")
         .args(["-HUP", &pid])

@@ -83,7 +83,7 @@ fn image(serial: u64, said: &[Said; 2]) -> Image {
 
 fn code(says: &Says<'_>) -> Option<u8> {
     let value = says.listing()?;
-    let a = value.records().next().unwrap().a().unwrap();
+    let a = value.records().next().unwrap().a.unwrap();
     Some(Ipv4Addr::from(a).octets()[3])
 }
 
