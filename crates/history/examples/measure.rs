@@ -98,11 +98,15 @@ impl List {
     fn change(&mut self) {
         let churn = 10f64.powf(-4.0 + self.random.f64());
         let count = (ENTRIES as f64 * churn / 2.0) as usize;
+        // What comes and goes in one change leaves no event.
+        let mut came = BTreeSet::new();
         for _ in 0..count {
             let at = self.address();
             if let Some(&old) = self.listed.range(at..).next() {
                 self.listed.remove(&old);
-                self.gone.push(old);
+                if !came.remove(&old) {
+                    self.gone.push(old);
+                }
             }
             let comes_back = self.random.u8(..10) < 3 && !self.gone.is_empty();
             let new = if comes_back {
@@ -110,7 +114,9 @@ impl List {
             } else {
                 self.address()
             };
-            self.listed.insert(new);
+            if self.listed.insert(new) {
+                came.insert(new);
+            }
         }
     }
 
