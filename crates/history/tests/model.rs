@@ -84,7 +84,7 @@ fn image(serial: u64, said: &[Said; 2]) -> Image {
 fn code(says: &Says<'_>) -> Option<u8> {
     let value = says.listing()?;
     let a = value.records().next().unwrap().a.unwrap();
-    Some(Ipv4Addr::from(a).octets()[3])
+    Some(a.octets()[3])
 }
 
 /// Changes a range, or one address, or takes an old state back.
@@ -138,10 +138,10 @@ fn replay(history: &History, states: &[[Said; 2]], from: usize, to: usize, seed:
     changes.sort_by_key(|(serial, ..)| *serial);
     let mut said = states[from - 1];
     for (serial, net, was, is) in changes {
-        for family in 0..2 {
+        for (family, said) in said.iter_mut().enumerate() {
             for at in (0..WIDTH).filter(|at| net.contains(&address(family, *at))) {
-                assert_eq!(said[family][at], was, "seed {seed}: {net} at {serial}");
-                said[family][at] = is;
+                assert_eq!(said[at], was, "seed {seed}: {net} at {serial}");
+                said[at] = is;
             }
         }
     }
