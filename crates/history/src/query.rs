@@ -130,6 +130,13 @@ impl History {
             .collect()
     }
 
+    /// The content from which on nothing is missing, if anything is known. What was before a gap says
+    /// nothing about what is now.
+    pub fn begins(&self) -> Option<Version> {
+        let gap = self.gaps().last().map(|gap| gap.until);
+        gap.or_else(|| self.first())
+    }
+
     /// What happened to a subject in a zone ([`NameKey::ROOT`] is the base), oldest first. For an
     /// address this takes some look-ups in each segment's map, a few microseconds each.
     pub fn events(&self, zone: &NameKey, subject: &Subject) -> Vec<Event<'_>> {

@@ -11,7 +11,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use rblmap::{Image, NameKey, Run};
+use rblmap::{Image, NameKey, Run, ValueId};
 use rblmap_content::{Draft, Record, ValueBuf};
 use rblmap_history::{History, Log, Place, Retention, Says, Subject};
 use rblmap_image::{Stamp, encode};
@@ -36,6 +36,23 @@ fn v6(at: usize) -> u128 {
     (0x2001_0db8_u128 << 96) + 0x20 + at as u128
 }
 
+/// What addresses say, as runs of one value.
+fn runs<A>(said: &Said, values: [ValueId; 3], address: fn(usize) -> A) -> Vec<Run<A>> {
+    let mut runs = Vec::new();
+    let mut at = 0;
+    for same in said.chunk_by(|one, next| one == next) {
+        if let Some(code) = same[0] {
+            runs.push(Run {
+                start: address(at),
+                end: address(at + same.len() - 1),
+                value: values[usize::from(code) - 2],
+            });
+        }
+        at += same.len();
+    }
+    runs
+}
+
 /// The image of a serial in which IPv4 and IPv6 say so.
 fn image(serial: u64, said: &[Said; 2]) -> Image {
     let mut draft = Draft::new("ops.example".parse().unwrap());
@@ -45,34 +62,8 @@ fn image(serial: u64, said: &[Said; 2]) -> Image {
         draft.values.intern(&value).unwrap()
     });
     let zone = draft.zone_mut(&NameKey::ROOT);
-    let mut at = 0;
-    while at < WIDTH {
-        let end = (at..WIDTH).find(|next| said[0][*next] != said[0][at]);
-        let last = end.unwrap_or(WIDTH) - 1;
-        if let Some(code) = said[0][at] {
-            let value = values[usize::from(code) - 2];
-            zone.v4.push(Run {
-                start: v4(at),
-                end: v4(last),
-                value,
-            });
-        }
-        at = last + 1;
-    }
-    let mut at = 0;
-    while at < WIDTH {
-        let end = (at..WIDTH).find(|next| said[1][*next] != said[1][at]);
-        let last = end.unwrap_or(WIDTH) - 1;
-        if let Some(code) = said[1][at] {
-            let value = values[usize::from(code) - 2];
-            zone.v6.push(Run {
-                start: v6(at),
-                end: v6(last),
-                value,
-            });
-        }
-        at = last + 1;
-    }
+    zone.v4.extend(runs(&said[0], values, v4));
+    zone.v6.extend(runs(&said[1], values, v6));
     let content = draft.finish().unwrap();
     let stamp = Stamp {
         serial,

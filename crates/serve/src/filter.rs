@@ -19,7 +19,7 @@ use crate::follow::{self, Task};
 use crate::log::{Level, Log};
 use crate::server::{chain, host_name};
 use crate::shared::Shared;
-use crate::since::open_histories;
+use crate::since::look;
 use crate::wire::opensmtpd::{Line, read};
 
 /// Speaks with OpenSMTPD on standard input and output until the input ends.
@@ -113,8 +113,7 @@ fn wait_for_policy(config: &Path, log: Log) -> std::io::Result<Receiver<Found>> 
                 }
             }
         };
-        policy.look();
-        open_histories(&policy);
+        look(&policy);
         let shared = Arc::new(Shared::new(Arc::new(policy), log));
         if found.send(Some(Arc::clone(&shared))).is_err() {
             return;

@@ -10,7 +10,7 @@ use rblmap_policy::{FollowedZone, Health, Mode, Policy, Trouble, ZonePolicy};
 use crate::log::Level;
 use crate::metrics::{FamilyName, Kind};
 use crate::shared::{Shared, now};
-use crate::since::open_histories;
+use crate::since::look;
 
 /// How often the images are looked at.
 const EVERY: Duration = Duration::from_secs(5);
@@ -40,8 +40,7 @@ pub(crate) fn run(
     let mut told = Told::default();
     loop {
         let policy = shared.policy();
-        policy.look();
-        open_histories(&policy);
+        look(&policy);
         told.tell(shared, &policy);
         match tasks.recv_timeout(EVERY) {
             Ok(Task::Reload) => reloaded(read_again(&policy, host)),
@@ -54,8 +53,7 @@ pub(crate) fn run(
 fn read_again(old: &Policy, host: &str) -> Reloaded {
     let mut policy = Policy::read(&old.path, host)?;
     policy.adopt(old);
-    policy.look();
-    open_histories(&policy);
+    look(&policy);
     Ok(policy)
 }
 

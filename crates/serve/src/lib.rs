@@ -46,4 +46,4 @@ mod wire;
 pub use error::Error;
 pub use filter::filter_opensmtpd;
 pub use server::{Options, host_name, serve};
-pub use since::open_histories;
+pub use since::look;

@@ -22,7 +22,7 @@ use crate::notify::Notify;
 use crate::passed;
 use crate::shared::Shared;
 use crate::signals::Signals;
-use crate::since::open_histories;
+use crate::since::look;
 use crate::table::{FIRST_CONNECTION, Table};
 
 /// How the server is started.
@@ -187,8 +187,7 @@ impl Server {
         log: Log,
     ) -> Result<Server, Error> {
         let policy = Arc::new(policy);
-        policy.look();
-        open_histories(&policy);
+        look(&policy);
         let listeners = open_listeners(&policy, &log)?;
         let shared = Arc::new(Shared::new(Arc::clone(&policy), log));
         let poll = Poll::new().map_err(system("events cannot be waited for"))?;

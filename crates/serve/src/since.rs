@@ -1,6 +1,6 @@
 //! Since when clients are listed, for replies that say it (`%s`): the histories beside the images.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,15 +8,13 @@ use rblmap::NameKey;
 use rblmap_history::{History, Log, Subject, Version};
 use rblmap_policy::{FollowedZone, Policy, SinceWhen};
 
-/// Opens the histories of the zones whose replies say since when, where there are newer ones than
-/// those that are open. It reads files, so call it where [`Policy::look`] is called. A history is kept
-/// in memory, as large as its files.
-///
-/// What cannot be read leaves the place in the reply empty: no mail waits for it.
+/// Looks for newer images ([`Policy::look`]), and for newer histories of the zones whose replies say
+/// since when. It reads files, so it is called where no mail waits. A history is kept in memory, as
+/// large as its files; one that cannot be read leaves the place in the reply empty.
 ///
 /// ```
 /// use rblmap_policy::Policy;
-/// use rblmap_serve::open_histories;
+/// use rblmap_serve::look;
 ///
 /// let text = r#"
 /// [[zone]]
@@ -25,11 +23,12 @@ use rblmap_policy::{FollowedZone, Policy, SinceWhen};
 /// reply = "550 5.7.1 listed since %s"
 /// "#;
 /// let policy = Policy::parse(text, "mail.toml".as_ref(), "mx.example.net")?;
-/// open_histories(&policy); // after each `policy.look()`
+/// look(&policy);
 /// assert!(policy.zones[0].tells_since() && policy.zones[0].followed.since_when().is_none());
 /// # Ok::<(), rblmap_policy::Error>(())
 /// ```
-pub fn open_histories(policy: &Policy) {
+pub fn look(policy: &Policy) {
+    policy.look();
     for zone in policy.zones.iter().filter(|zone| zone.tells_since()) {
         open(&zone.followed);
     }
@@ -71,7 +70,6 @@ fn find(folder: &Path, zone: &str) -> Option<(Log, NameKey)> {
 struct OfZone {
     history: History,
     zone: NameKey,
-    /// Since when nothing is missing.
     begins: Version,
     last: Version,
 }
@@ -79,8 +77,7 @@ struct OfZone {
 impl OfZone {
     fn new(history: History, zone: NameKey) -> Option<OfZone> {
         let last = history.last()?;
-        let gap = history.gaps().last().map(|gap| gap.until);
-        let begins = gap.or_else(|| history.first())?;
+        let begins = history.begins()?;
         Some(OfZone {
             history,
             zone,
@@ -102,7 +99,6 @@ impl SinceWhen for OfZone {
             return None;
         }
         let events = self.history.events(&self.zone, &Subject::Address(client));
-        // What was before a part that is missing says nothing about what is now.
         let mut known = events
             .iter()
             .filter(|event| event.serial > self.begins.serial);
@@ -118,28 +114,9 @@ impl SinceWhen for OfZone {
 impl OfZone {
     /// Whether a name that spells the address has ever changed.
     fn spelled(&self, client: IpAddr) -> bool {
-        let name = spelling(client);
-        let name = NameKey::parse(name.as_bytes());
-        name.is_ok_and(|name| {
-            let events = self.history.events(&self.zone, &Subject::Name(name));
-            !events.is_empty()
-        })
+        let name = Subject::Name(NameKey::spelled(client));
+        !self.history.events(&self.zone, &name).is_empty()
     }
-}
-
-/// The name that spells an address backwards (RFC 5782).
-fn spelling(client: IpAddr) -> String {
-    let parts: Vec<String> = match client {
-        IpAddr::V4(client) => client.octets().iter().rev().map(u8::to_string).collect(),
-        IpAddr::V6(client) => nibbles(client),
-    };
-    parts.join(".")
-}
-
-fn nibbles(client: Ipv6Addr) -> Vec<String> {
-    let bits = client.to_bits();
-    let nibble = |at: u32| format!("{:x}", bits >> (4 * at) & 15);
-    (0..32).map(nibble).collect()
 }
 
 /// The day, in UTC.
@@ -154,8 +131,9 @@ mod tests {
 
     #[test]
     fn addresses_are_spelled_backwards() {
-        assert_eq!(spelling("192.0.2.1".parse().unwrap()), "1.2.0.192");
-        let six = spelling("2001:db8::1".parse().unwrap());
+        let spelling = |text: &str| NameKey::spelled(text.parse().unwrap()).to_string();
+        assert_eq!(spelling("192.0.2.1"), "1.2.0.192");
+        let six = spelling("2001:db8::1");
         assert!(
             six.starts_with("1.0.0.") && six.ends_with(".8.b.d.0.1.0.0.2"),
             "{six}"

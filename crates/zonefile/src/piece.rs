@@ -75,25 +75,27 @@ impl NameEntry {
 struct SaidCode(u32);
 
 impl SaidCode {
+    const EXCLUDED: u32 = u32::MAX;
+    const HELD_BACK: u32 = u32::MAX - 1;
+    const BAD_A: u32 = u32::MAX - 2;
+    const BAD_VALUE: u32 = u32::MAX - 3;
+
     fn of(said: Said) -> SaidCode {
         SaidCode(match said {
             Said::Value(number) => number,
-            Said::Excluded => u32::MAX,
-            Said::HeldBack => u32::MAX - 1,
-            Said::BadA => u32::MAX - 2,
-            Said::BadValue => u32::MAX - 3,
+            Said::Excluded => SaidCode::EXCLUDED,
+            Said::HeldBack => SaidCode::HELD_BACK,
+            Said::BadA => SaidCode::BAD_A,
+            Said::BadValue => SaidCode::BAD_VALUE,
         })
     }
 
     fn said(self) -> Said {
-        const BAD_VALUE: u32 = u32::MAX - 3;
-        const BAD_A: u32 = u32::MAX - 2;
-        const HELD_BACK: u32 = u32::MAX - 1;
         match self.0 {
-            u32::MAX => Said::Excluded,
-            HELD_BACK => Said::HeldBack,
-            BAD_A => Said::BadA,
-            BAD_VALUE => Said::BadValue,
+            SaidCode::EXCLUDED => Said::Excluded,
+            SaidCode::HELD_BACK => Said::HeldBack,
+            SaidCode::BAD_A => Said::BadA,
+            SaidCode::BAD_VALUE => Said::BadValue,
             number => Said::Value(number),
         }
     }

@@ -159,8 +159,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
 /// Reads a policy and says which of its zones have no opinion.
 pub(crate) fn open(path: &Path, now: u64) -> Result<(Decider, Exit), Failure> {
     let policy = Arc::new(Policy::read(path, &rblmap_serve::host_name())?);
-    policy.look();
-    rblmap_serve::open_histories(&policy);
+    rblmap_serve::look(&policy);
     let mut worst = Exit::Done;
     for zone in policy.zones.iter().filter(|zone| zone.mode != Mode::Off) {
         let health = zone.followed.health(now);

@@ -85,9 +85,7 @@ enum State {
 
 impl Since {
     fn of(history: &History, image: &Image) -> Since {
-        // What was before a part that is missing says nothing about what is now.
-        let first = history.gaps().last().map(|gap| gap.until);
-        let first = first.or_else(|| history.first());
+        let first = history.begins();
         let (from, begins) = first.map_or((0, 0), |first| (first.serial, first.time));
         let mut events = Vec::new();
         history.between(from, u64::MAX, |zone, event| {

@@ -59,16 +59,15 @@ pub(super) fn line<'t>(
     while !rest.is_empty() {
         let (name, after) = word(rest);
         rest = after;
-        if is_local(name) {
-            continue;
-        }
-        if is_sinkhole(name).is_some() {
-            piece.note_about(
-                Class::Unread,
-                name,
-                "an address in place of a name; not listed",
-            );
-            continue;
+        match is_sinkhole(name) {
+            Some(true) => continue,
+            Some(false) => {
+                let why = "an address in place of a name; not listed";
+                piece.note_about(Class::Unread, name, why);
+                continue;
+            }
+            None if is_local(name) => continue,
+            None => {}
         }
         if !sinkhole {
             piece.note_about(
@@ -101,8 +100,7 @@ fn is_sinkhole(word: &[u8]) -> Option<bool> {
 }
 
 fn is_local(name: &[u8]) -> bool {
-    let local = LOCAL
+    LOCAL
         .iter()
-        .any(|local| name.eq_ignore_ascii_case(local.as_bytes()));
-    local || is_sinkhole(name) == Some(true)
+        .any(|local| name.eq_ignore_ascii_case(local.as_bytes()))
 }

@@ -111,10 +111,10 @@ pub(super) fn jobs(path: &Path, args: &Args) -> Result<Vec<Job>, Failure> {
     for zone in &lists.zone {
         let at = zone.span().start;
         let job = file.job(zone.get_ref(), at, &folder, args)?;
-        let same = jobs.iter().filter_map(|before| before.image.as_ref());
-        if let Some(image) = same
-            .into_iter()
-            .find(|image| Some(*image) == job.image.as_ref())
+        if let Some(image) = &job.image
+            && jobs
+                .iter()
+                .any(|before| before.image.as_ref() == Some(image))
         {
             let what = format!("a zone before it writes {} already", image.display());
             return Err(file.bad(at, &what));
