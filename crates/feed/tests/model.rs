@@ -1,0 +1,98 @@
+//! Random lives of a feed with three sources and one mirror, beside a model that knows who may be
+//! believed and nothing of files: what must be served, and what must be told. A life that goes wrong is
+//! made shorter, step by step, until each step is needed.
+//!
+//! `RBLMAP_FEED_LIVES=1000 RBLMAP_SEED=7 cargo test -p rblmap-feed --test model` lives more of them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests may panic, and say what they did"
+)]
+
+mod life;
+mod world;
+
+use std::path::PathBuf;
+
+use life::{Life, Step};
+
+const STEPS: usize = 40;
+
+fn number(name: &str, default: u64) -> u64 {
+    let value = std::env::var(name).ok();
+    value.map_or(default, |value| value.parse().unwrap())
+}
+
+/// Why a life went wrong, if it did. A panic counts as well.
+fn fault(steps: &[Step]) -> Option<String> {
+    let lived = std::panic::catch_unwind(|| {
+        let mut life = Life::new();
+        for (at, step) in steps.iter().enumerate() {
+            life.take(step)
+                .map_err(|fault| format!("step {at}, {step:?}: {fault}"))?;
+        }
+        life.recovers()
+    });
+    match lived {
+        Ok(lived) => lived.err(),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            Some(text.unwrap_or_else(|| "a panic".to_owned()))
+        }
+    }
+}
+
+/// Leaves out steps as long as the life still goes wrong.
+fn shortest(mut steps: Vec<Step>) -> Vec<Step> {
+    let mut size = steps.len() / 2;
+    while size > 0 {
+        let mut at = 0;
+        while at < steps.len() {
+            let end = (at + size).min(steps.len());
+            let fewer = [&steps[..at], &steps[end..]].concat();
+            // The order of sources is random: what fails once in four is still a fault.
+            match (0..4).any(|_| fault(&fewer).is_some()) {
+                true => steps = fewer,
+                false => at += size,
+            }
+        }
+        size /= 2;
+    }
+    steps
+}
+
+#[test]
+fn random_lives_serve_and_tell_as_the_model() {
+    let (first, lives) = (number("RBLMAP_SEED", 1), number("RBLMAP_FEED_LIVES", 24));
+    for seed in first..first + lives {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let steps: Vec<Step> = (0..STEPS).map(|_| Step::random(&mut random)).collect();
+        if let Some(fault) = fault(&steps) {
+            let fewest = shortest(steps);
+            panic!("seed {seed}: {fault}\nfewest steps: {fewest:#?}");
+        }
+    }
+    println!("{lives} lives of {STEPS} steps, from seed {first}");
+}
+
+/// Not a test of its own: the mirror that is killed while it works.
+#[test]
+fn child() {
+    if let Some(dir) = std::env::var_os("RBLMAP_FEED_LIFE") {
+        let now = number("RBLMAP_FEED_NOW", 0);
+        life::mirror_alone(&PathBuf::from(dir), now);
+    }
+}
+
+/// A model that can be wrong about nothing finds nothing: here the feed lies to it.
+#[test]
+fn a_wrong_image_is_found_and_the_life_made_short() {
+    let mut steps = vec![Step::Publish(3), Step::Copy(0), Step::Mirror, Step::Wait(1)];
+    steps.push(Step::Lie);
+    steps.extend([Step::Heartbeat, Step::Check]);
+    assert!(fault(&steps).unwrap().contains("serves"), "not seen");
+    let fewest = shortest(steps);
+    assert_eq!(fewest, [Step::Mirror, Step::Lie, Step::Check]);
+}
