@@ -37,8 +37,10 @@ use rblmap_image::{Stamp, encode};
 
 const ZONE: &str = "ops.example";
 const WEEK: u64 = 7 * 86_400;
-const ADDRESSES: usize = 20_000;
+const ADDRESSES: usize = 5_000;
 const ALWAYS: u32 = u32::from_be_bytes([192, 0, 2, 1]);
+/// What guards and readers of a list expect in each.
+const TEST_POINT: u32 = u32::from_be_bytes([127, 0, 0, 2]);
 const NEVER: u32 = u32::from_be_bytes([198, 51, 100, 1]);
 const WINDOWS: u64 = 10;
 
@@ -73,19 +75,18 @@ fn main() -> ExitCode {
     let dir = tempfile::tempdir().unwrap();
     let mut soak = Soak::new(dir.path(), updates);
     soak.update(0);
-    let mut server = serve(dir.path(), Path::new(rblmap));
+    let server = serve(dir.path(), Path::new(rblmap));
     let seen = Arc::new(Seen::default());
     let others = others(dir.path(), &seen);
     let mut windows = Vec::new();
     for tenth in 0..WINDOWS {
-        windows.push(soak.window(tenth, updates / WINDOWS, server.id(), &seen));
+        windows.push(soak.window(tenth, updates / WINDOWS, server.0.id(), &seen));
         print(windows.last().unwrap(), windows.len() == 1);
     }
     let same = soak.is_a_build(Path::new(rblmap));
     seen.stop.store(true, Ordering::Relaxed);
     others.into_iter().for_each(|thread| thread.join().unwrap());
-    server.kill().unwrap();
-    server.wait().unwrap();
+    drop(server);
     let (wrong, lookups) = (
         seen.wrong.load(Ordering::Relaxed),
         seen.lookups.load(Ordering::Relaxed),
@@ -120,7 +121,7 @@ impl Soak {
         let keys = keygen(&dir.join("ops"), None).unwrap();
         let mut dice = fastrand::Rng::with_seed(28);
         let mut list: BTreeSet<u32> = (0..ADDRESSES).map(|_| dice.u32(..)).collect();
-        list.extend([ALWAYS, u32::from_be_bytes([127, 0, 0, 2])]);
+        list.extend([ALWAYS, TEST_POINT]);
         let source = Source::Local(dir.join("feed"));
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -150,7 +151,7 @@ impl Soak {
         for _ in 0..many {
             let from = self.dice.u32(..);
             let gone = self.list.range(from..).next().copied();
-            if let Some(gone) = gone.filter(|gone| *gone != ALWAYS) {
+            if let Some(gone) = gone.filter(|gone| ![ALWAYS, TEST_POINT].contains(gone)) {
                 self.list.remove(&gone);
             }
             let new = self.dice.u32(..);
@@ -257,7 +258,18 @@ fn content(list: &BTreeSet<u32>) -> Content {
     draft.finish().unwrap()
 }
 
-fn serve(dir: &Path, rblmap: &Path) -> Child {
+/// A `rblmap serve` that ends with this.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn serve(dir: &Path, rblmap: &Path) -> Server {
     let (policy, mirror) = (dir.join("policy"), dir.join("mirror"));
     let text = format!(
         "[listen]\npolicy = [\"unix:{}\"]\n[[zone]]\nname = \"{ZONE}\"\nfrom = \"{}\"\nmode = \"reject\"\n",
@@ -269,7 +281,7 @@ fn serve(dir: &Path, rblmap: &Path) -> Child {
     command
         .args(["serve", "--allow-root", "--config"])
         .arg(dir.join("mail.toml"));
-    let server = command.stderr(Stdio::null()).spawn().unwrap();
+    let server = Server(command.stderr(Stdio::null()).spawn().unwrap());
     while !policy.exists() {
         std::thread::sleep(Duration::from_millis(10));
     }

@@ -116,7 +116,7 @@ struct Judged {
 pub(crate) struct Life {
     world: World,
     views: [Option<View>; 3],
-    backup: Option<(Vec<(PathBuf, Vec<u8>)>, View)>,
+    backup: Option<(Files, View)>,
     key: SigningKey,
     keys: u32,
     lines: u32,
@@ -129,6 +129,7 @@ pub(crate) struct Life {
 }
 
 type Lived = Result<(), String>;
+type Files = Vec<(PathBuf, Vec<u8>)>;
 
 impl Life {
     pub(crate) fn new() -> Life {
@@ -199,9 +200,8 @@ impl Life {
             }
             Step::ImageDamaged => {
                 let image = self.world.folder().image(&zone("ops.example"));
-                if flip(&image) {
-                    self.damaged = true;
-                }
+                // Turned over twice it would be whole again.
+                self.damaged = self.damaged || flip(&image);
             }
             Step::Lie => {
                 let image = self.world.folder().image(&zone("ops.example"));
@@ -403,16 +403,14 @@ impl Life {
         let Some(view) = view else {
             return no(&[Class::Transport]);
         };
-        let damage = [Class::Signature, Class::Damaged, Class::Transport];
-        if matches!(view.broken, Some(0 | 1)) {
+        let issue = self.seen.as_ref().and_then(|seen| seen.issue);
+        let unreadable = matches!(view.broken, Some(0 | 1));
+        let mut damage = vec![Class::Signature, Class::Damaged, Class::Transport];
+        if issue.is_some_and(|issue| view.issue < issue) {
+            // The number is compared before the signature: a damaged one may be called old as well.
+            damage.retain(|_| unreadable);
+            damage.push(Class::Behind);
             return no(&damage);
-        }
-        if self
-            .seen
-            .as_ref()
-            .is_some_and(|seen| seen.issue.is_some_and(|issue| view.issue < issue))
-        {
-            return no(&[Class::Behind]);
         }
         let loudest = self.views.iter().flatten().map(|view| view.rotations).max();
         let heard = (
@@ -426,11 +424,18 @@ impl Life {
             return no(&[Class::Signature]);
         }
         if view.expires <= self.world.now {
-            return no(&[Class::Expired, Class::Signature]);
+            damage.retain(|class| unreadable || *class == Class::Signature);
+            damage.push(Class::Expired);
+            return no(&damage);
         }
         let needed = self.damaged || self.served.as_ref() != Some(&view.content);
+        if unreadable {
+            // What was verified before is not fetched again, and the pointer only names it.
+            let may = !needed && issue == Some(view.issue);
+            return Judged { may, ..no(&damage) };
+        }
         if needed && view.broken == Some(2) {
-            return no(&[Class::Damaged, Class::Transport, Class::Signature]);
+            return no(&damage);
         }
         let plain = self.seen.as_ref().is_none_or(|seen| {
             seen.issue.is_some()
