@@ -34,6 +34,24 @@ class Edits:
             number, zeros = number << 1 | bit, 0 if bit else zeros + 1
         return number
 
+    def step(self, before, last, near):
+        """An address behind `before`, up to `last`: the highest bit in which they differ, then those below."""
+        top = (before ^ last).bit_length() - 1
+        differs = 0
+        while differs < top:
+            if not before >> differs & 1 and self.ask("differs", differs // self.grain, near):
+                break
+            differs += 1
+        number, on_last = before >> differs | 1, differs == top
+        for i in range(differs - 1, -1, -1):
+            of_last = last >> i & 1
+            if on_last and not of_last:
+                bit = 0
+            else:
+                bit = int(self.ask("below", i // self.grain, differs // self.grain, on_last))
+            on_last, number = on_last and bit == of_last, number << 1 | bit
+        return number
+
     def edge(self, first, last):
         """An address by how many zero bits it ends in, and which odd multiple it is."""
         zeros = self.tree("zeros")
@@ -48,7 +66,10 @@ class Edits:
         if start == end:
             return start, end
         if self.ask("single"):
-            one = self.number("which", start, end, 0, near)
+            if self.bits == 32 and near:
+                one = self.step(start - 1, end, near)
+            else:
+                one = self.number("which", start, end, 0, near)
             return one, one
         if end - start == 1:
             return start, end

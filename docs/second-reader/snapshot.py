@@ -218,8 +218,8 @@ class Snapshot:
 
     def _header(self, reader):
         data = reader.data
-        if reader.take(5) != b"\x89rbs\x03":
-            raise ValueError("no snapshot of format 3")
+        if reader.take(5) != b"\x89rbs\x04":
+            raise ValueError("no snapshot of format 4")
         if reader.take(8) != blake3(data[:5] + data[13:]).digest()[24:]:
             raise ValueError("damaged: the check differs")
         self.name = reader.take(reader.take(1)[0]).decode("ascii")

@@ -8,11 +8,10 @@
 //!                                                  streams of edits, if many ──┘
 //! ```
 
-use rayon::prelude::*;
 use rblmap::{Image, NameKey, NameRule, Run, ValueId};
 use rblmap_content::{Content, ContentId, Draft, Edit, NameTable, V4Runs, ZoneContent};
 use rblmap_format::Address;
-use rblmap_image::{EditedContent, V4Image, V4Source, V4View};
+use rblmap_image::{Blocks, EditedContent, V4Image, V4Source, V4View};
 
 use crate::codec::range_coder::Encoder;
 use crate::codec::text_model::{MODEL_MAX, TextRoom};
@@ -20,12 +19,13 @@ use crate::codec::value_refs::Table;
 use crate::container::frame;
 use crate::container::header::{Header, Kind};
 use crate::container::ids::{IdPrefix, ImageRoot, Session};
-use crate::container::payload_head::{Head, Part, STREAM_EDITS, STREAM_ITEMS, may_have_streams};
+use crate::container::payload_head::{Head, Part, may_have_streams};
 use crate::container::varint::push_uv;
 use crate::edit::addresses::Stream;
 use crate::edit::base::Base;
 use crate::edit::{addresses, find, names, values};
 use crate::error::Error;
+use crate::streams::{Edits, Told, ZoneStreams};
 
 /// Packs the content of an image: a snapshot (`.rbs`), from which [`crate::unpack`] makes the same image.
 ///
@@ -104,43 +104,36 @@ pub fn diff(old: &Image, new: &Image, session: Session) -> Result<Vec<u8>, Error
 /// model.
 pub(crate) fn write(old: &EditedContent<'_>, new: &EditedContent<'_>) -> Result<Vec<u8>, Error> {
     let (change, table) = rayon::join(|| Change::find(old, new), || Table::new(old));
-    let mut best = change.write(old, &table, Edits::Single, false)?;
+    let table = table.with_added(change.added_count()?);
+    let mut streams = change.streams(&table, Edits::Single)?;
+    let mut best = change.write(old, &table, &streams, false)?;
     let is_modelled = (1..=MODEL_MAX).contains(&(best.text as u64));
     if is_modelled {
-        best = change.write(old, &table, Edits::Single, true)?;
+        best = change.write(old, &table, &streams, true)?;
     }
     if change.can_be_joined() {
-        let joined = change.write(old, &table, Edits::Joined, is_modelled)?;
-        if joined.len() < best.len() {
-            best = joined;
+        let joined = change.streams(&table, Edits::Joined)?;
+        let written = change.write(old, &table, &joined, is_modelled)?;
+        let len = |written: &Written, streams: &[ZoneStreams<'_>]| {
+            let decisions = streams.iter().flat_map(ZoneStreams::decisions);
+            written.payload.len() + decisions.map(<[u8]>::len).sum::<usize>()
+        };
+        if len(&written, &joined) < len(&best, &streams) {
+            (best, streams) = (written, joined);
         }
     }
     let mut out = frame::close(&best.payload)?;
     drop(best.payload);
-    best.streams.iter().for_each(|stream| out.extend(stream));
+    let decisions = streams.iter().flat_map(ZoneStreams::decisions);
+    decisions.for_each(|decisions| out.extend(decisions));
     Ok(out)
 }
 
-/// Whether an edit may go over several runs and gaps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Edits {
-    Single,
-    Joined,
-}
-
-/// A change as it was written.
+/// The payload of a change, without the streams of edits that stand behind it.
 struct Written {
     payload: Vec<u8>,
-    /// How many bytes of the payload are text.
+    /// How many bytes of it are text.
     text: usize,
-    /// Streams of edits that are not in the payload.
-    streams: Vec<Vec<u8>>,
-}
-
-impl Written {
-    fn len(&self) -> usize {
-        self.payload.len() + self.streams.iter().map(Vec::len).sum::<usize>()
-    }
 }
 
 /// The change between two contents, in the ids of the old one's values and of the added ones.
@@ -165,7 +158,21 @@ enum Edits4<'a> {
     List(Vec<Edit<u32>>),
     /// The base says nothing, and values keep their ids: each run is an edit. They stay in the image
     /// until they are written.
-    All(&'a V4Image<'a>),
+    All(&'a Blocks<'a>),
+}
+
+impl ZoneChange<'_> {
+    /// The edits, those of a large change written.
+    fn streams(&self, table: &Table, how: Edits) -> Result<ZoneStreams<'_>, Error> {
+        let v4 = match (&self.v4, self.old.map(|zone| zone.v4_runs().view())) {
+            (Edits4::All(blocks), _) => Told::all(blocks, table)?,
+            (Edits4::List(edits), Some(V4View::Blocks(old))) => Told::of(&old, edits, how, table)?,
+            (Edits4::List(edits), Some(V4View::List(old))) => Told::of(&old, edits, how, table)?,
+            (Edits4::List(edits), None) => Told::of(&&[][..], edits, how, table)?,
+        };
+        let v6 = Told::of(&runs6(self.old), &self.v6, how, table)?;
+        Ok(ZoneStreams { v4, v6 })
+    }
 }
 
 impl<'a> Change<'a> {
@@ -183,6 +190,13 @@ impl<'a> Change<'a> {
         }
     }
 
+    fn added_count(&self) -> Result<u32, Error> {
+        let count = u32::try_from(self.added.len());
+        count.map_err(|_| Error::Malformed {
+            what: "count of values",
+        })
+    }
+
     /// Whether neighbouring edits can be one.
     fn can_be_joined(&self) -> bool {
         self.parts.iter().any(|part| {
@@ -195,26 +209,27 @@ impl<'a> Change<'a> {
         })
     }
 
+    /// The edits of each zone, those of large changes written.
+    fn streams(&self, table: &Table, edits: Edits) -> Result<Vec<ZoneStreams<'_>>, Error> {
+        let parts = self.parts.iter();
+        parts.map(|part| part.streams(table, edits)).collect()
+    }
+
     fn write(
         &self,
         old: &EditedContent<'_>,
         table: &Table,
-        edits: Edits,
+        streams: &[ZoneStreams<'_>],
         is_modelled: bool,
     ) -> Result<Written, Error> {
         let mut encoder = Encoder::new();
-        let too_many = |_| Error::Malformed {
-            what: "count of values",
-        };
-        let added = u32::try_from(self.added.len()).map_err(too_many)?;
+        let added = self.added_count()?;
         let mut room = TextRoom::new(u64::MAX, is_modelled);
         values::code(&mut encoder, old.values(), added, &self.added, &mut room)?;
         let mut writer = ZoneWriter {
             encoder,
-            table: table.clone().with_added(added),
+            table: table.clone(),
             room,
-            edits,
-            streams: Vec::new(),
         };
         let mut head = Head {
             zones: self.zones.clone(),
@@ -222,8 +237,8 @@ impl<'a> Change<'a> {
             modelled: is_modelled,
             parts: Vec::new(),
         };
-        for (place, part) in self.parts.iter().enumerate() {
-            let part = writer.zone(part)?;
+        for (place, (part, streams)) in self.parts.iter().zip(streams).enumerate() {
+            let part = writer.zone(part, streams)?;
             if !part.is_empty() {
                 head.parts.push((place, part));
             }
@@ -237,7 +252,6 @@ impl<'a> Change<'a> {
         Ok(Written {
             payload,
             text: text.len(),
-            streams: writer.streams,
         })
     }
 }
@@ -247,18 +261,21 @@ struct ZoneWriter {
     encoder: Encoder,
     table: Table,
     room: TextRoom,
-    edits: Edits,
-    streams: Vec<Vec<u8>>,
 }
 
 impl ZoneWriter {
-    fn zone(&mut self, zone: &ZoneChange<'_>) -> Result<Part, Error> {
+    fn zone(&mut self, zone: &ZoneChange<'_>, streams: &ZoneStreams<'_>) -> Result<Part, Error> {
         let empty = NameTable::new();
         let old_names = zone.old.map_or(&empty, ZoneContent::names);
         let names = names::find(old_names, &zone.names);
+        let v4 = match zone.old.map(|zone| zone.v4_runs().view()) {
+            Some(V4View::Blocks(blocks)) => self.edits(&blocks, &streams.v4)?,
+            Some(V4View::List(runs)) => self.edits(&runs, &streams.v4)?,
+            None => self.edits(&&[][..], &streams.v4)?,
+        };
         let part = Part {
-            v4: self.v4(zone)?,
-            v6: self.edits(&runs6(zone.old), &zone.v6)?,
+            v4,
+            v6: self.edits(&runs6(zone.old), &streams.v6)?,
             names: names.counts(),
             expires: zone.expires,
             facts: zone.facts.clone(),
@@ -278,118 +295,22 @@ impl ZoneWriter {
         Ok(part)
     }
 
-    fn v4(&mut self, zone: &ZoneChange<'_>) -> Result<Vec<Stream<u32>>, Error> {
-        let edits = match &zone.v4 {
-            Edits4::List(edits) => edits,
-            Edits4::All(runs) => match runs.view() {
-                V4View::Blocks(blocks) => {
-                    let before = blocks.counts_before();
-                    let runs = |nth| runs_of_stream(blocks, &before, nth);
-                    return self.all(blocks.counts().0, &runs);
-                }
-                V4View::List(runs) => &runs.iter().map(edit_of).collect(),
-            },
-        };
-        match zone.old.map(|zone| zone.v4_runs().view()) {
-            Some(V4View::Blocks(blocks)) => self.edits(&blocks, edits),
-            Some(V4View::List(runs)) => self.edits(&runs, edits),
-            None => self.edits(&&[][..], edits),
-        }
-    }
-
-    /// Writes edits: few among the other decisions, many in streams of their own, on all cores.
-    fn edits<A: Address, B: Base<A> + Sync>(
+    /// Writes edits that have no streams of their own among the other decisions.
+    fn edits<A: Address>(
         &mut self,
-        base: &B,
-        edits: &[Edit<A>],
+        base: &impl Base<A>,
+        told: &Told<'_, A>,
     ) -> Result<Vec<Stream<A>>, Error> {
+        let (edits, spans) = match told {
+            Told::Here { edits, spans } => (edits, *spans),
+            Told::Apart(streams) => return Ok(streams.iter().map(|it| it.0).collect()),
+        };
         if edits.is_empty() {
             return Ok(Vec::new());
         }
-        let joined;
-        let (edits, spans) = match self.edits {
-            Edits::Single => (edits, false),
-            Edits::Joined => {
-                joined = find::joined(edits);
-                (joined.as_slice(), joined.len() < edits.len())
-            }
-        };
-        if !may_have_streams(edits.len() as u64, self.table.len()) {
-            let (encoder, table) = (&mut self.encoder, &mut self.table);
-            let from = A::FIRST;
-            return Ok(vec![addresses::encode(
-                encoder, base, edits, spans, from, table,
-            )?]);
-        }
-        // A chunk has fewer than 2^32 edits.
-        let chunks: Vec<&[Edit<A>]> = edits.chunks(STREAM_ITEMS).collect();
-        let write = |(nth, chunk): (usize, &&[Edit<A>])| self.stream(base, nth, chunk, spans);
-        let written: Result<Vec<_>, Error> = chunks.par_iter().enumerate().map(write).collect();
-        Ok(self.keep(written?))
-    }
-
-    /// Writes all runs of an image over a base that says nothing.
-    fn all(
-        &mut self,
-        count: u64,
-        edits_of: &(impl Fn(u64) -> Vec<Edit<u32>> + Sync),
-    ) -> Result<Vec<Stream<u32>>, Error> {
-        let nothing = &[][..];
-        let write = |nth: u64| {
-            let place = usize::try_from(nth).unwrap_or(usize::MAX);
-            self.stream(&nothing, place, &edits_of(nth), false)
-        };
-        let numbers = (0..count.div_ceil(STREAM_EDITS)).into_par_iter();
-        let written: Result<Vec<_>, Error> = numbers.map(write).collect();
-        Ok(self.keep(written?))
-    }
-
-    /// The `nth` stream of a zone, and its decisions.
-    fn stream<A: Address>(
-        &self,
-        base: &impl Base<A>,
-        nth: usize,
-        edits: &[Edit<A>],
-        spans: bool,
-    ) -> Result<(Stream<A>, Vec<u8>), Error> {
-        let first = edits.first().map_or(A::FIRST, |edit| edit.start);
-        let from = if nth == 0 { A::FIRST } else { first };
-        let (mut encoder, mut table) = (Encoder::new(), self.table.clone());
-        let stream = addresses::encode(&mut encoder, base, edits, spans, from, &mut table)?;
-        let (decisions, _) = encoder.finish();
-        let len = decisions.len() as u64;
-        Ok((Stream { len, ..stream }, decisions))
-    }
-
-    fn keep<A>(&mut self, written: Vec<(Stream<A>, Vec<u8>)>) -> Vec<Stream<A>> {
-        let (streams, decisions): (Vec<_>, Vec<_>) = written.into_iter().unzip();
-        self.streams.extend(decisions);
-        streams
-    }
-}
-
-/// The edits of the `nth` stream of all runs of an image; `before` is how many begin before each /16.
-fn runs_of_stream(
-    blocks: &rblmap_image::Blocks<'_>,
-    before: &[(u64, u64)],
-    nth: u64,
-) -> Vec<Edit<u32>> {
-    let ranks = nth * STREAM_EDITS..(nth + 1) * STREAM_EDITS;
-    let from = before.partition_point(|counts| counts.0 <= ranks.start) - 1;
-    let to = before.partition_point(|counts| counts.0 < ranks.end);
-    let mut runs = Vec::new();
-    blocks.reader().push_runs(from..to, &mut runs);
-    let skipped = ranks.start - before.get(from).map_or(0, |counts| counts.0);
-    let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
-    let rest = runs.iter().skip(skipped).take(STREAM_ITEMS);
-    rest.map(edit_of).collect()
-}
-
-fn edit_of<A: Address>(run: &Run<A>) -> Edit<A> {
-    Edit {
-        start: run.start,
-        end: run.end,
-        value: Some(run.value),
+        let (encoder, table) = (&mut self.encoder, &mut self.table);
+        let stream = addresses::encode(encoder, base, edits, spans, A::FIRST, table)?;
+        Ok(vec![stream])
     }
 }
 
@@ -409,14 +330,13 @@ fn zone_change<'a>(
     }
     let nothing = V4View::List(&[]);
     let was = zone.map_or(nothing, |zone| zone.v4_runs().view());
-    let is = new.v4_runs();
+    let is = new.v4_runs().view();
     let all = was.is_empty() && ids.keep() && may_have_streams(is.len() as u64, ids.count());
     ZoneChange {
         old: zone,
-        v4: if all {
-            Edits4::All(is)
-        } else {
-            Edits4::List(find::edits4(was, is.view(), ids))
+        v4: match is {
+            V4View::Blocks(blocks) if all => Edits4::All(blocks),
+            _ => Edits4::List(find::edits4(was, is, ids)),
         },
         v6: find::edits_between(runs6(zone), &renumbered(new.v6(), map)),
         names,

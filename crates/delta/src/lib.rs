@@ -31,6 +31,7 @@ mod diff;
 mod edit;
 mod error;
 mod merge;
+mod streams;
 
 pub use apply::{apply, unpack};
 pub use changes::{Change, Changed, Says, Scope, changes};

@@ -184,7 +184,7 @@ fn image_of(runs: &[rblmap::Run<u32>]) -> Image {
 #[test]
 fn many_edits_are_told_in_streams_that_do_not_depend_on_threads() {
     let mut rng = Rng::with_seed(11);
-    // A stream has 524,288 edits.
+    // A stream has 262,144 edits.
     let runs = many(&mut rng, 600_000);
     let (image, empty) = (image_of(&runs), image_of(&[]));
     let changed: Vec<_> = runs.iter().copied().filter(|_| rng.u8(..16) == 0).collect();

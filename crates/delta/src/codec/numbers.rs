@@ -3,7 +3,7 @@
 use crate::codec::range_coder::{Chance, Coder};
 
 /// Decisions that a context's first guess is worth.
-const TRUST: u16 = 12;
+const TRUST: u8 = 12;
 /// Classes of numbers, by the position of their highest bit.
 const CLASSES: usize = 64;
 

@@ -10,7 +10,7 @@ use crate::error::Error;
 const ONE: i32 = 1 << 16;
 const LEAST: i32 = 24;
 /// After this many decisions a context stops trusting itself more.
-const SLOWEST: u16 = 250;
+const SLOWEST: u8 = 250;
 /// The coder works on 56 bits; the range stays at 48 bits or more.
 const TOP_BITS: u32 = 56;
 const TOP: u64 = 1 << TOP_BITS;
@@ -22,7 +22,7 @@ const LOOKAHEAD: usize = 7;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Chance {
     p: u16,
-    seen: u16,
+    seen: u8,
 }
 
 impl Chance {
@@ -33,7 +33,7 @@ impl Chance {
     };
 
     /// `p` in 1/65536, worth as much as `seen` decisions.
-    pub(crate) fn new(p: u32, seen: u16) -> Chance {
+    pub(crate) fn new(p: u32, seen: u8) -> Chance {
         let p = i32::try_from(p).unwrap_or(ONE).clamp(LEAST, ONE - LEAST);
         Chance {
             p: u16::try_from(p).unwrap_or(1 << 15),
@@ -41,21 +41,30 @@ impl Chance {
         }
     }
 
+    #[inline(always)]
     fn learn(&mut self, bit: bool) {
         let target = if bit { ONE - 1 } else { 0 };
         let p = i32::from(self.p);
+        #[expect(clippy::indexing_slicing, reason = "the table has a place for each u8")]
+        let share = SHARES[usize::from(self.seen)];
         // The shift rounds towards minus infinity for both signs.
-        let p =
-            p + (((target - p) * SHARES.get(usize::from(self.seen)).copied().unwrap_or(0)) >> 16);
-        self.p = u16::try_from(p.clamp(LEAST, ONE - LEAST)).unwrap_or(1 << 15);
+        let p = p + (((target - p) * share) >> 16);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is cut to 16 bits just before"
+        )]
+        let p = p.clamp(LEAST, ONE - LEAST) as u16;
+        self.p = p;
         self.seen = (self.seen + 1).min(SLOWEST);
     }
 }
 
 /// The part of the way to the target that a decision moves a context, in 1/65536: 1 / (seen + 2). It is
-/// a table as a division takes longer than all the rest of a decision.
-const SHARES: [i32; SLOWEST as usize + 1] = {
-    let mut shares = [0; SLOWEST as usize + 1];
+/// a table as a division takes longer than all the rest of a decision; places behind [`SLOWEST`] are
+/// not used.
+const SHARES: [i32; 256] = {
+    let mut shares = [0; 256];
     let mut seen = 0;
     let mut divisor = 2;
     #[expect(
@@ -76,6 +85,7 @@ pub(crate) trait Coder {
     /// Codes one decision, which is `true` with a chance of `p` in 65536; `p` is 24 to 65512.
     fn decide(&mut self, p: u16, bit: bool) -> bool;
     /// Codes one decision in a context, and lets the context learn it.
+    #[inline(always)]
     fn bit(&mut self, chance: &mut Chance, bit: bool) -> bool {
         let bit = self.decide(chance.p, bit);
         chance.learn(bit);
@@ -123,6 +133,9 @@ impl Encoder {
     /// The decisions, as the shortest string that lies in the interval (a decoder sees zeros
     /// behind it), and the text.
     pub(crate) fn finish(mut self) -> (Vec<u8>, Vec<u8>) {
+        if self.low >= TOP {
+            self.carry();
+        }
         let last = self.low + self.range - 1;
         let mut value = last;
         for kept in 0..=TOP_BITS / 8 {
@@ -144,9 +157,18 @@ impl Encoder {
         (self.out, self.text)
     }
 
+    #[inline(always)]
     fn settle(&mut self) {
+        if self.range < BOTTOM {
+            self.shift();
+        }
+    }
+
+    /// Shifts out what is settled. Until then `low` may have a bit above its 56: the carry, which
+    /// never is more than one as `low + range` does not grow.
+    #[inline(never)]
+    fn shift(&mut self) {
         if self.low >= TOP {
-            self.low -= TOP;
             self.carry();
         }
         while self.range < BOTTOM {
@@ -158,6 +180,7 @@ impl Encoder {
     }
 
     fn carry(&mut self) {
+        self.low &= TOP - 1;
         for byte in self.out.iter_mut().rev() {
             *byte = byte.wrapping_add(1);
             if *byte != 0 {
@@ -177,6 +200,7 @@ fn bytes_of(number: u64) -> [u8; LOOKAHEAD] {
 }
 
 impl Coder for Encoder {
+    #[inline(always)]
     fn decide(&mut self, p: u16, bit: bool) -> bool {
         let bound = (self.range >> 16) * u64::from(p);
         if bit {
@@ -258,7 +282,15 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    #[inline(always)]
     fn settle(&mut self) {
+        if self.range < BOTTOM {
+            self.shift();
+        }
+    }
+
+    #[inline(never)]
+    fn shift(&mut self) {
         while self.range < BOTTOM {
             self.code = self.code << 8 | self.byte();
             self.range <<= 8;
@@ -267,6 +299,7 @@ impl<'a> Decoder<'a> {
 }
 
 impl Coder for Decoder<'_> {
+    #[inline(always)]
     fn decide(&mut self, p: u16, _: bool) -> bool {
         let bound = (self.range >> 16) * u64::from(p);
         let bit = self.code < bound;

@@ -11,7 +11,7 @@ use crate::error::Error;
 const SNAPSHOT: [u8; 4] = *b"\x89rbs";
 const DELTA: [u8; 4] = *b"\x89rbd";
 const FORMAT_AT: usize = 4;
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 const CHECK_AT: usize = 5;
 const CHECK_END: usize = CHECK_AT + CHECK;
 const CHECK: usize = 8;

@@ -27,9 +27,9 @@ const STREAMS4: u8 = 32;
 const STREAMS6: u8 = 64;
 
 /// Every stream of edits but the last one of a zone has so many.
-pub(crate) const STREAM_EDITS: u64 = 1 << 19;
+pub(crate) const STREAM_EDITS: u64 = 1 << 18;
 /// The same, to count items in memory.
-pub(crate) const STREAM_ITEMS: usize = 1 << 19;
+pub(crate) const STREAM_ITEMS: usize = 1 << 18;
 
 /// Streams tell values apart each for itself, so there are several only where there are few values:
 /// learning these anew costs next to nothing.

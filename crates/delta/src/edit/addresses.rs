@@ -29,7 +29,8 @@ use crate::codec::numbers::{Gamma, Gaps, pick};
 use crate::codec::range_coder::{Chance, Coder};
 use crate::codec::value_refs::{Beside, Guesses, Table};
 use crate::edit::base::{Base, Starts};
-use crate::edit::extent::{Extent, Fineness, Range};
+use crate::edit::extent::{Extent, Range};
+use crate::edit::fineness::Fineness;
 use crate::error::Error;
 
 /// How many edits a stream has.

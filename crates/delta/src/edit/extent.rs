@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   room      |low ......................................... high|
-//!   single    .............#......................................   one decision, then which address
+//!   single    .............#......................................   one decision, then which address:
+//!                                                                    behind another edit as a step
 //!   at edges  ##############......................................   two decisions, then the other end
 //!   network   ................########............................   its size in bits, then which one
 //!   other     .....#####..........................................   start, then end: each as how many
@@ -15,6 +16,8 @@ use rblmap_format::Address;
 
 use crate::codec::numbers::{Tree, pick};
 use crate::codec::range_coder::{Chance, Coder};
+use crate::edit::fineness::Fineness;
+use crate::edit::step::Steps;
 use crate::error::Error;
 
 /// Addresses, or numbers of addresses, from `low` to `high`, both included.
@@ -22,15 +25,6 @@ use crate::error::Error;
 pub(crate) struct Range<A> {
     pub(crate) low: A,
     pub(crate) high: A,
-}
-
-/// How many contexts there are for an edit.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Fineness {
-    /// So many positions of bits share a context: few edits do not fill many contexts.
-    pub(crate) grain: u32,
-    /// How far apart edits lie, less than [`DENSITIES`]; 0 for the first one of a run or gap.
-    pub(crate) density: usize,
 }
 
 /// The contexts of extents.
@@ -43,6 +37,7 @@ pub(crate) struct Extent {
     zeros: Tree<128>,
     net_number: RangeBits,
     edge_number: RangeBits,
+    steps: Steps,
 }
 
 impl Extent {
@@ -56,6 +51,7 @@ impl Extent {
             zeros: Tree::new(),
             net_number: RangeBits::new(),
             edge_number: RangeBits::new(),
+            steps: Steps::new(),
         }
     }
 
@@ -72,8 +68,7 @@ impl Extent {
         }
         if coder.bit(&mut self.is_single, given.is_some_and(|g| g.low == g.high)) {
             let low = given.map(|given| given.low);
-            let at = Bits { shift: 0, fineness };
-            let low = self.net_number.code(coder, room, low, at);
+            let low = self.code_single(coder, room, low, fineness);
             return Ok(Range { low, high: low });
         }
         if room.low.next() == Some(room.high) {
@@ -102,6 +97,26 @@ impl Extent {
                 // One address stays on each side.
                 let inner = without_high(without_low(room)?)?;
                 self.code_inner(coder, inner, given, fineness)
+            }
+        }
+    }
+
+    /// One address of a room. Behind another edit it mostly lies near that.
+    fn code_single<A: Address, C: Coder>(
+        &mut self,
+        coder: &mut C,
+        room: Range<A>,
+        given: Option<A>,
+        fineness: Fineness,
+    ) -> A {
+        let before = room.low.previous().filter(|_| fineness.density > 0);
+        match before {
+            Some(before) if A::BITS == 32 => {
+                self.steps.code(coder, (before, room.high), given, fineness)
+            }
+            _ => {
+                let at = Bits { shift: 0, fineness };
+                self.net_number.code(coder, room, given, at)
             }
         }
     }
@@ -305,13 +320,12 @@ struct RangeBits {
     chances: Vec<Chance>,
 }
 
-const DENSITIES: usize = 20;
 const EDGES: usize = 4;
 
 impl RangeBits {
     fn new() -> RangeBits {
         RangeBits {
-            chances: vec![Chance::EVEN; 129 * EDGES * DENSITIES],
+            chances: vec![Chance::EVEN; 129 * EDGES * Fineness::DENSITIES],
         }
     }
 
@@ -331,7 +345,6 @@ impl RangeBits {
         // Whether all bits so far are those of the lowest, of the highest number.
         let (mut on_low, mut on_high) = (true, true);
         let mut zeros = 0u32;
-        let grain = at.fineness.grain;
         for bit in (0..bits).rev() {
             let (low, high) = (range.low.bit(bit), range.high.bit(bit));
             let is_one = if on_low && low {
@@ -345,13 +358,9 @@ impl RangeBits {
                 } else {
                     at.fineness.density
                 };
-                let position = bit + at.shift;
-                let position = if grain == 1 {
-                    position
-                } else {
-                    position / grain
-                } as usize;
-                let context = (position * EDGES + edges) * DENSITIES + near.min(DENSITIES - 1);
+                let place = at.fineness.position(bit + at.shift) * EDGES + edges;
+                let near = near.min(Fineness::DENSITIES - 1);
+                let context = place * Fineness::DENSITIES + near;
                 let given = given.is_some_and(|number| number.bit(bit));
                 coder.bit(pick(&mut self.chances, context), given)
             };
