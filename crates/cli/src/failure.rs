@@ -229,7 +229,7 @@ impl Classify for rblmap_history::Error {
             Error::Write { .. } => Exit::Disk,
             Error::Image(cause) => cause.exit(),
             Error::Foreign { .. }
-            | Error::Newer { .. }
+            | Error::OtherVersion { .. }
             | Error::TooLarge(_)
             | Error::Expression(_) => Exit::BadInput,
             _ => Exit::Damaged,

@@ -10,9 +10,6 @@ use crate::made;
 /// Where the hash is, and from where on it covers the bytes (`docs/history.md`).
 const HASH_AT: usize = 8;
 const HASHED_FROM: usize = 40;
-/// The length of the map, which stands last.
-const MAP_LEN_AT: usize = 120;
-const HEADER_LEN: usize = 128;
 
 /// A good segment, of a few updates.
 fn good() -> &'static [u8] {
@@ -44,8 +41,6 @@ fn good() -> &'static [u8] {
 
 /// The first byte says whether the rest is the file, or changes of a good one: two bytes say where,
 /// one is added to what is there. Then the hash is mended.
-///
-/// The map of keys is left alone: `fst` believes its bytes, which the hash keeps (`docs/security.md`).
 pub(crate) fn segment(input: &[u8]) {
     let Some((how, rest)) = input.split_first() else {
         return;
@@ -64,13 +59,9 @@ pub(crate) fn segment(input: &[u8]) {
 
 fn changed(changes: &[u8]) -> Vec<u8> {
     let mut bytes = good().to_vec();
-    let map_len = bytes[MAP_LEN_AT..HEADER_LEN]
-        .first_chunk()
-        .map_or(0, |len| u64::from_le_bytes(*len));
-    let end = bytes.len() - usize::try_from(map_len).expect("a short map");
     let (changes, _) = changes.as_chunks::<3>();
     for [low, high, add] in changes {
-        let at = usize::from(u16::from_le_bytes([*low, *high])) % end;
+        let at = usize::from(u16::from_le_bytes([*low, *high])) % bytes.len();
         bytes[at] = bytes[at].wrapping_add(*add);
     }
     let hash = blake3::hash(&bytes[HASHED_FROM..]);

@@ -31,9 +31,9 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// A segment of a newer version.
+    /// A segment of another version.
     #[error("{path}: segment of version {found}; this program reads version {known}", path = path.display())]
-    Newer {
+    OtherVersion {
         /// The file.
         path: PathBuf,
         /// Its version.

@@ -1,4 +1,5 @@
-//! Keys of a segment's map: networks and names as bytes whose order is theirs.
+//! Keys of a segment: networks and names as bytes. Networks of one length follow each other, and so do
+//! names of one scope, so that neighbours differ in their last bytes alone.
 
 use std::net::IpAddr;
 
@@ -23,8 +24,6 @@ const SUBZONE: u8 = b'z';
 pub(crate) const V4: u8 = b'4';
 pub(crate) const V6: u8 = b'6';
 pub(crate) const NAME: u8 = b'n';
-/// Closes a name: a label is never empty, so a longer name goes on with something greater.
-const NAME_END: u8 = 0;
 
 /// The bytes before all keys of a zone: none for the base.
 pub(crate) fn prefix_of_zone(zone: &NameKey) -> Vec<u8> {
@@ -40,24 +39,24 @@ pub(crate) fn prefix_of_zone(zone: &NameKey) -> Vec<u8> {
 
 /// The key of a network.
 pub(crate) fn of_network(zone: &[u8], net: &IpNet) -> Vec<u8> {
-    of_prefix(zone, net.network(), net.prefix_len())
+    of_prefix(zone, net.prefix_len(), net.network())
 }
 
-/// The key of the network that begins with this address.
-pub(crate) fn of_prefix(zone: &[u8], address: IpAddr, len: u8) -> Vec<u8> {
-    let mut key = zone.to_vec();
+/// The key that a network of this length and first address would have: the bytes of the address that
+/// the length reaches.
+pub(crate) fn of_prefix(zone: &[u8], len: u8, address: IpAddr) -> Vec<u8> {
+    let of = |tag, address: &[u8]| {
+        let address = address.get(..bytes_of_prefix(len)).unwrap_or(address);
+        [zone, &[tag, len], address].concat()
+    };
     match address {
-        IpAddr::V4(address) => {
-            key.push(V4);
-            key.extend(address.octets());
-        }
-        IpAddr::V6(address) => {
-            key.push(V6);
-            key.extend(address.octets());
-        }
+        IpAddr::V4(address) => of(V4, &address.octets()),
+        IpAddr::V6(address) => of(V6, &address.octets()),
     }
-    key.push(len);
-    key
+}
+
+fn bytes_of_prefix(len: u8) -> usize {
+    usize::from(len).div_ceil(8)
 }
 
 /// The key of a name.
@@ -67,7 +66,7 @@ pub(crate) fn of_name(zone: &[u8], name: &NameKey, scope: Scope) -> Vec<u8> {
         Scope::Below => 2,
         Scope::Both => 3,
     };
-    [zone, &[NAME], name.as_bytes(), &[NAME_END, scope]].concat()
+    [zone, &[NAME, scope], name.as_bytes()].concat()
 }
 
 /// What a key stands for.
@@ -91,20 +90,14 @@ pub(crate) fn decode(key: &[u8]) -> Option<(NameKey, Decoded)> {
     };
     let (tag, rest) = key.split_first()?;
     let decoded = match *tag {
-        V4 => {
-            let (address, len) = rest.split_first_chunk::<4>()?;
-            Decoded::Network(IpNet::new(IpAddr::from(*address), *len.first()?).ok()?)
-        }
-        V6 => {
-            let (address, len) = rest.split_first_chunk::<16>()?;
-            Decoded::Network(IpNet::new(IpAddr::from(*address), *len.first()?).ok()?)
-        }
+        V4 => Decoded::Network(network::<4>(rest)?),
+        V6 => Decoded::Network(network::<16>(rest)?),
         NAME => {
-            let (name, tail) = rest.split_last_chunk::<2>()?;
-            let scope = match tail {
-                [NAME_END, 1] => Scope::Exact,
-                [NAME_END, 2] => Scope::Below,
-                [NAME_END, 3] => Scope::Both,
+            let (scope, name) = rest.split_first()?;
+            let scope = match scope {
+                1 => Scope::Exact,
+                2 => Scope::Below,
+                3 => Scope::Both,
                 _ => return None,
             };
             Decoded::Name(NameKey::from_key(name).ok()?, scope)
@@ -112,4 +105,44 @@ pub(crate) fn decode(key: &[u8]) -> Option<(NameKey, Decoded)> {
         _ => return None,
     };
     Some((zone, decoded))
+}
+
+/// The network whose length and first bytes these are.
+fn network<const BYTES: usize>(key: &[u8]) -> Option<IpNet>
+where
+    IpAddr: From<[u8; BYTES]>,
+{
+    let (&len, bytes) = key.split_first()?;
+    let mut address = [0; BYTES];
+    address.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    let is_whole = bytes.len() == bytes_of_prefix(len);
+    IpNet::new(address.into(), len).ok().filter(|_| is_whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_have_the_bytes_that_their_length_reaches() {
+        let sub = NameKey::parse(b"sub").unwrap();
+        let zone = prefix_of_zone(&sub);
+        for (text, bytes) in [
+            ("0.0.0.0/0", 0),
+            ("128.0.0.0/1", 1),
+            ("10.0.0.0/8", 1),
+            ("10.128.0.0/9", 2),
+            ("192.0.2.1/32", 4),
+            ("::/0", 0),
+            ("2001:db8::/32", 4),
+            ("2001:db8::8000/113", 15),
+            ("2001:db8::1/128", 16),
+        ] {
+            let net: IpNet = text.parse().unwrap();
+            let key = of_network(&zone, &net);
+            assert_eq!(key.len(), zone.len() + 2 + bytes, "{text}");
+            assert_eq!(decode(&key), Some((sub, Decoded::Network(net))));
+            assert_eq!(decode(&[&key, &b"x"[..]].concat()), None);
+        }
+    }
 }

@@ -138,13 +138,13 @@ impl History {
     }
 
     /// What happened to a subject in a zone ([`NameKey::ROOT`] is the base), oldest first. For an
-    /// address this takes some look-ups in each segment's map, a few microseconds each.
+    /// address this takes some look-ups in each segment, a microsecond or two each.
     pub fn events(&self, zone: &NameKey, subject: &Subject) -> Vec<Event<'_>> {
         let zone = key::prefix_of_zone(zone);
         let mut events = Vec::new();
         for segment in &self.segments {
             let begun = events.len();
-            let mut add = |place: Place, steps: Vec<Step>| {
+            let mut add = |place: Place, steps: &[Step]| {
                 events.extend(steps.iter().map(|step| event(segment, place, step)));
             };
             match subject {
@@ -168,7 +168,7 @@ impl History {
     pub fn between<'h>(&'h self, from: u64, to: u64, mut see: impl FnMut(&NameKey, &Event<'h>)) {
         let all = self.segments.iter();
         for segment in all.filter(|s| s.last().serial > from && s.base().serial < to) {
-            segment.each_with_prefix(b"", |key, steps| {
+            segment.each(|key, steps| {
                 let Some((zone, decoded)) = key::decode(key) else {
                     return;
                 };
@@ -176,7 +176,7 @@ impl History {
                     Decoded::Network(net) => Place::Network(net),
                     Decoded::Name(name, scope) => Place::Name(name, scope),
                 };
-                for step in &steps {
+                for step in steps {
                     let event = event(segment, place, step);
                     if event.serial > from && event.serial <= to {
                         see(&zone, &event);
@@ -219,7 +219,7 @@ fn around(
     zone: &[u8],
     address: IpAddr,
     below: Option<u8>,
-    add: &mut impl FnMut(Place, Vec<Step>),
+    add: &mut impl FnMut(Place, &[Step]),
 ) {
     let width = if address.is_ipv4() { 32 } else { 128 };
     let lengths = (0..=width).take_while(|len| below.is_none_or(|below| *len < below));
@@ -230,30 +230,34 @@ fn around(
         let net = net.trunc();
         let steps = segment.steps(&key::of_network(zone, &net));
         if !steps.is_empty() {
-            add(Place::Network(net), steps);
+            add(Place::Network(net), &steps);
         }
     }
 }
 
 /// The networks within one, itself included.
-fn within(segment: &Segment, zone: &[u8], net: &IpNet, add: &mut impl FnMut(Place, Vec<Step>)) {
-    let first = key::of_prefix(zone, net.network(), net.prefix_len());
-    let last = key::of_prefix(zone, net.broadcast(), net.max_prefix_len());
-    segment.each_between(&first, &last, |key, steps| {
-        if let Some((_, Decoded::Network(found))) = key::decode(key)
-            && net.contains(&found)
-        {
-            add(Place::Network(found), steps);
-        }
-    });
+fn within(segment: &Segment, zone: &[u8], net: &IpNet, add: &mut impl FnMut(Place, &[Step])) {
+    let width = net.max_prefix_len();
+    let lengths = net.prefix_len()..=width;
+    for len in lengths.filter(|len| segment.has_length(width, *len)) {
+        let first = key::of_prefix(zone, len, net.network());
+        let last = key::of_prefix(zone, len, net.broadcast());
+        segment.each_between(&first, &last, |key, steps| {
+            if let Some((_, Decoded::Network(found))) = key::decode(key)
+                && net.contains(&found)
+            {
+                add(Place::Network(found), steps);
+            }
+        });
+    }
 }
 
 /// What a name and the names above it say of the name.
-fn of_name(segment: &Segment, zone: &[u8], name: &NameKey, add: &mut impl FnMut(Place, Vec<Step>)) {
+fn of_name(segment: &Segment, zone: &[u8], name: &NameKey, add: &mut impl FnMut(Place, &[Step])) {
     let mut ask = |name: &NameKey, scope| {
         let steps = segment.steps(&key::of_name(zone, name, scope));
         if !steps.is_empty() {
-            add(Place::Name(*name, scope), steps);
+            add(Place::Name(*name, scope), &steps);
         }
     };
     let above = std::iter::successors(name.parent(), NameKey::parent);

@@ -1,6 +1,7 @@
 //! One file of a history: what some updates changed.
 
 mod codec;
+mod entries;
 mod layout;
 mod version;
 mod write;
@@ -8,13 +9,12 @@ mod write;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use fst::{IntoStreamer, Streamer};
 use rblmap::Value;
 
 use crate::error::Error;
 pub(crate) use codec::{Said, Step};
+use entries::Entries;
 use layout::Layout;
 pub use version::Version;
 pub(crate) use write::{Part, Writer, merge};
@@ -25,22 +25,8 @@ pub(crate) use write::{Part, Writer, merge};
 #[derive(Debug)]
 pub struct Segment {
     path: PathBuf,
-    bytes: Arc<Vec<u8>>,
+    bytes: Vec<u8>,
     layout: Layout,
-    map: fst::Map<Slice>,
-}
-
-/// A part of the bytes of a segment.
-#[derive(Debug, Clone)]
-struct Slice {
-    bytes: Arc<Vec<u8>>,
-    range: Range<usize>,
-}
-
-impl AsRef<[u8]> for Slice {
-    fn as_ref(&self) -> &[u8] {
-        self.bytes.get(self.range.clone()).unwrap_or_default()
-    }
 }
 
 impl Segment {
@@ -64,24 +50,10 @@ impl Segment {
 
     pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Segment, Error> {
         let layout = Layout::read(path, &bytes)?;
-        let bytes = Arc::new(bytes);
-        let damaged = |what| Error::Damaged {
-            path: path.to_owned(),
-            what,
-        };
-        let slice = Slice {
-            bytes: Arc::clone(&bytes),
-            range: layout.map.clone(),
-        };
-        let map = fst::Map::new(slice).map_err(|_| damaged("its map cannot be read"))?;
-        if map.len() as u64 != u64::from(layout.keys) {
-            return Err(damaged("its map has another number of keys"));
-        }
         Ok(Segment {
             path: path.to_owned(),
             bytes,
             layout,
-            map,
         })
     }
 
@@ -112,7 +84,7 @@ impl Segment {
 
     /// How many networks and names changed.
     pub fn key_count(&self) -> usize {
-        self.map.len()
+        self.layout.keys
     }
 
     /// How many changes there were.
@@ -133,7 +105,7 @@ impl Segment {
     /// How often each kind of change occurs. Reads all of them.
     pub fn kinds(&self) -> BTreeMap<&'static str, u64> {
         let mut kinds = BTreeMap::new();
-        self.each_with_prefix(b"", |_, steps| {
+        self.each(|_, steps| {
             for step in steps {
                 *kinds.entry(step.word()).or_default() += 1;
             }
@@ -167,10 +139,7 @@ impl Segment {
 
     /// The steps of a key, oldest first.
     pub(crate) fn steps(&self, key: &[u8]) -> Vec<Step> {
-        match self.map.get(key) {
-            Some(rank) => self.steps_of(rank),
-            None => Vec::new(),
-        }
+        self.entries().steps(key)
     }
 
     /// The steps of every key from `first` to `last`, both included.
@@ -178,29 +147,31 @@ impl Segment {
         &self,
         first: &[u8],
         last: &[u8],
-        mut see: impl FnMut(&[u8], Vec<Step>),
+        mut see: impl FnMut(&[u8], &[Step]),
     ) {
-        let mut stream = self.map.range().ge(first).le(last).into_stream();
-        while let Some((key, rank)) = stream.next() {
-            see(key, self.steps_of(rank));
+        let mut cursor = self.entries().seek(first);
+        while let Some((key, steps)) = cursor.entry().filter(|(key, _)| *key <= last) {
+            see(key, steps);
+            cursor.advance();
         }
     }
 
-    /// The steps of every key that begins so.
-    pub(crate) fn each_with_prefix(&self, prefix: &[u8], mut see: impl FnMut(&[u8], Vec<Step>)) {
-        let mut stream = self.map.range().ge(prefix).into_stream();
-        while let Some((key, rank)) = stream.next() {
-            if !key.starts_with(prefix) {
-                break;
-            }
-            see(key, self.steps_of(rank));
+    /// The steps of every key.
+    pub(crate) fn each(&self, mut see: impl FnMut(&[u8], &[Step])) {
+        let mut cursor = self.entries().first();
+        while let Some((key, steps)) = cursor.entry() {
+            see(key, steps);
+            cursor.advance();
         }
     }
 
-    fn steps_of(&self, rank: u64) -> Vec<Step> {
-        let events = self.slice(&self.layout.events);
-        let offsets = self.slice(&self.layout.offsets);
-        codec::steps(events, offsets, rank, self.layout.values)
+    fn entries(&self) -> Entries<'_> {
+        Entries {
+            bytes: self.slice(&self.layout.entries),
+            offsets: self.slice(&self.layout.offsets),
+            keys: self.layout.keys,
+            values: self.layout.values,
+        }
     }
 
     fn slice(&self, range: &Range<usize>) -> &[u8] {
@@ -213,10 +184,9 @@ impl Segment {
     pub(crate) fn part(&self) -> Part<'_> {
         let count = u32::try_from(self.layout.values).unwrap_or(u32::MAX);
         Part {
-            map: self.slice(&self.layout.map),
             versions: self.versions().collect(),
             values: (0..count).map(|id| self.value(id).as_bytes()).collect(),
-            steps: Box::new(|rank| self.steps_of(rank)),
+            entries: self.entries(),
         }
     }
 }

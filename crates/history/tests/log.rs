@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rblmap::{Image, NameKey, Run};
 use rblmap_content::{Draft, Record, ValueBuf};
-use rblmap_history::{Log, Retention, Subject};
+use rblmap_history::{Error, Log, Retention, Segment, Subject};
 use rblmap_image::{Stamp, encode};
 
 const KEEP: Retention = Retention {
@@ -54,7 +54,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn segments_are_merged_by_eight_and_pruned_from_the_oldest() {
+fn segments_are_merged_by_four_and_pruned_from_the_oldest() {
     let dir = tempfile::tempdir().unwrap();
     let log = Log::new(dir.path().join("h"));
     let mut before = None;
@@ -63,9 +63,9 @@ fn segments_are_merged_by_eight_and_pruned_from_the_oldest() {
         log.append(before.as_ref(), &next, time(serial.into()), &KEEP)
             .unwrap();
         before = Some(next);
+        let kept = names(log.folder());
+        assert!(kept.len() <= 16, "{kept:?}");
     }
-    let kept = names(log.folder());
-    assert!(kept.len() <= 16, "{kept:?}");
     let history = log.open().unwrap();
     assert_eq!(history.versions().len(), 650);
     assert!(history.gaps().is_empty());
@@ -112,4 +112,48 @@ fn the_same_update_twice_is_recorded_once() {
     let appended = log.append(Some(&two), &one, 0, &KEEP).unwrap();
     assert!(appended.began_anew);
     assert_eq!(names(log.folder()), ["0000000001-0000000001.rbh"]);
+}
+
+#[test]
+fn a_merge_stays_below_an_eighth_of_what_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = Log::new(dir.path().join("h"));
+    let keep = Retention {
+        seconds: u64::MAX,
+        bytes: 16 << 10,
+    };
+    let mut before = None;
+    for serial in 1..=400u32 {
+        let next = image(serial.into(), (0..50).map(|at| serial * 1000 + at * 7));
+        log.append(before.as_ref(), &next, time(serial.into()), &keep)
+            .unwrap();
+        before = Some(next);
+        let history = log.open().unwrap();
+        let sizes = history.segments().iter().map(Segment::byte_count);
+        assert!(sizes.clone().all(|bytes| bytes <= 2 << 10));
+        let all: u64 = sizes.sum();
+        // What is thrown away is a small part of what was kept.
+        assert!(all <= 16 << 10 && (serial < 100 || all > 13 << 10), "{all}");
+        assert!(history.gaps().is_empty());
+    }
+}
+
+#[test]
+fn a_segment_of_another_version_is_told_and_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = Log::new(dir.path().join("h"));
+    let (one, two) = (image(1, [1]), image(2, [1, 2]));
+    log.append(Some(&one), &two, 0, &KEEP).unwrap();
+    let path = log.folder().join("0000000001-0000000002.rbh");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[7] = 1;
+    std::fs::write(&path, bytes).unwrap();
+    let history = log.open().unwrap();
+    assert!(matches!(
+        history.failed(),
+        [Error::OtherVersion { found: 1, .. }]
+    ));
+    let appended = log.append(Some(&two), &image(3, [1]), 0, &KEEP).unwrap();
+    assert_eq!((appended.failed.len(), appended.changes), (1, 1));
+    assert!(path.exists());
 }

@@ -1,4 +1,6 @@
-//! Events as bytes.
+//! Events as bytes, and numbers as bytes.
+
+use crate::error::Error;
 
 /// What was or is said of a key, with the id of the value in its segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +19,6 @@ pub(crate) struct Step {
     pub(crate) is: Said,
 }
 
-/// So many keys share an offset into the events.
-pub(super) const KEYS_AN_OFFSET: u64 = 64;
 const LAST: u64 = 4;
 /// The kinds of events: from inheriting to a value, back, from value to value, all others.
 const ADDED: u64 = 0;
@@ -52,6 +52,22 @@ impl Step {
             (Said::Value(_), _) => "delisted",
             (_, Said::Value(_)) => "listed",
             _ => "hidden",
+        }
+    }
+
+    /// The step in a segment that has so many updates before, and calls the values so.
+    pub(super) fn moved(&self, before: u32, ids: &[u32]) -> Step {
+        let new = |said| match said {
+            Said::Value(id) => {
+                let found = usize::try_from(id).ok().and_then(|id| ids.get(id));
+                Said::Value(found.copied().unwrap_or(id))
+            }
+            Said::Inherits | Said::Nothing => said,
+        };
+        Step {
+            version: self.version.saturating_add(before),
+            was: new(self.was),
+            is: new(self.is),
         }
     }
 }
@@ -91,35 +107,15 @@ pub(super) fn push_steps(out: &mut Vec<u8>, steps: &[Step], values: usize) {
     }
 }
 
-/// Reads the steps of the key of this rank. Bytes that are none end it early.
-pub(super) fn steps(events: &[u8], offsets: &[u8], rank: u64, values: usize) -> Vec<Step> {
-    let mut found = Vec::new();
-    let Some(mut rest) = place(events, offsets, rank) else {
-        return found;
-    };
-    let mut skip = rank % KEYS_AN_OFFSET;
-    while let Some(is_last) = one(&mut rest, values, &mut found) {
-        if is_last && skip == 0 {
-            break;
-        }
-        if is_last {
-            skip -= 1;
-            found.clear();
-        }
-    }
-    found
-}
-
-fn place<'e>(events: &'e [u8], offsets: &[u8], rank: u64) -> Option<&'e [u8]> {
-    let at = usize::try_from(rank / KEYS_AN_OFFSET)
-        .ok()?
-        .checked_mul(4)?;
-    let offset = offsets.get(at..)?.first_chunk::<4>()?;
-    events.get(usize::try_from(u32::from_le_bytes(*offset)).ok()?..)
+/// Reads the steps of one key into `found`. Bytes that are none give nothing.
+pub(super) fn pull_steps(rest: &mut &[u8], values: usize, found: &mut Vec<Step>) -> Option<()> {
+    found.clear();
+    while !pull_step(rest, values, found)? {}
+    Some(())
 }
 
 /// Reads one step, and whether it is the last of its key.
-fn one(rest: &mut &[u8], values: usize, found: &mut Vec<Step>) -> Option<bool> {
+fn pull_step(rest: &mut &[u8], values: usize, found: &mut Vec<Step>) -> Option<bool> {
     let head = pull(rest)?;
     let mut id = || {
         let id = if values > 1 { pull(rest)? } else { 0 };
@@ -141,7 +137,7 @@ fn one(rest: &mut &[u8], values: usize, found: &mut Vec<Step>) -> Option<bool> {
 }
 
 /// Seven bits a byte from the lowest, the top bit set in all but the last (LEB128).
-fn push(out: &mut Vec<u8>, mut number: u64) {
+pub(super) fn push(out: &mut Vec<u8>, mut number: u64) {
     loop {
         let low = number.to_le_bytes()[0] & 0x7f;
         number >>= 7;
@@ -152,7 +148,7 @@ fn push(out: &mut Vec<u8>, mut number: u64) {
     }
 }
 
-fn pull(rest: &mut &[u8]) -> Option<u64> {
+pub(super) fn pull(rest: &mut &[u8]) -> Option<u64> {
     let mut number = 0u64;
     for shift in (0..64).step_by(7) {
         let (&byte, after) = rest.split_first()?;
@@ -163,4 +159,9 @@ fn pull(rest: &mut &[u8]) -> Option<u64> {
         }
     }
     None
+}
+
+/// A number that a segment holds in 4 bytes.
+pub(super) fn small(number: usize, what: &'static str) -> Result<u32, Error> {
+    u32::try_from(number).map_err(|_| Error::TooLarge(what))
 }

@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::error::Error;
-use crate::segment::codec::KEYS_AN_OFFSET;
+use crate::segment::entries::KEYS_A_GROUP;
 use crate::segment::version::Version;
 
 pub(super) const MAGIC: [u8; 7] = *b"RBLHIST";
-pub(super) const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
 pub(super) const HASH_AT: usize = 8;
 /// The hash is of all that follows it.
 pub(super) const HASHED_FROM: usize = 40;
@@ -22,10 +22,9 @@ pub(super) const V4_LENGTHS_AT: usize = 72;
 pub(super) const V6_LENGTHS_AT: usize = 80;
 pub(super) const ZONE_LEN_AT: usize = 104;
 pub(super) const VALUE_BYTES_AT: usize = 108;
-pub(super) const EVENT_BYTES_AT: usize = 112;
+pub(super) const ENTRY_BYTES_AT: usize = 112;
 const RESERVED_AT: usize = 116;
-pub(super) const MAP_BYTES_AT: usize = 120;
-pub(super) const HEADER_LEN: usize = 128;
+pub(super) const HEADER_LEN: usize = 120;
 
 /// The parts of a segment, inside of its bytes.
 #[derive(Debug, Clone)]
@@ -33,7 +32,7 @@ pub(super) struct Layout {
     pub(super) base: Version,
     pub(super) versions: usize,
     pub(super) values: usize,
-    pub(super) keys: u32,
+    pub(super) keys: usize,
     pub(super) event_count: u32,
     pub(super) v4_lengths: u64,
     pub(super) v6_lengths: [u64; 3],
@@ -42,8 +41,7 @@ pub(super) struct Layout {
     value_ends: Range<usize>,
     value_bytes: Range<usize>,
     pub(super) offsets: Range<usize>,
-    pub(super) events: Range<usize>,
-    pub(super) map: Range<usize>,
+    pub(super) entries: Range<usize>,
 }
 
 impl Layout {
@@ -64,15 +62,15 @@ impl Layout {
             return Err(damaged("its header is cut"));
         }
         let version = bytes.get(MAGIC.len()).copied().unwrap_or_default();
-        if version > VERSION {
-            return Err(Error::Newer {
+        if version != VERSION {
+            return Err(Error::OtherVersion {
                 path: path(),
                 found: version,
                 known: VERSION,
             });
         }
         let hash = blake3::hash(bytes.get(HASHED_FROM..).unwrap_or_default());
-        if bytes.get(HASH_AT..HASHED_FROM) != Some(hash.as_bytes().as_slice()) || version == 0 {
+        if bytes.get(HASH_AT..HASHED_FROM) != Some(hash.as_bytes().as_slice()) {
             return Err(damaged("its hash is another one"));
         }
         Layout::parts(bytes).ok_or_else(|| damaged("its parts do not fit its length"))
@@ -81,8 +79,8 @@ impl Layout {
     fn parts(bytes: &[u8]) -> Option<Layout> {
         let count = |at| usize::try_from(u32_at(bytes, at)).ok();
         let (versions, values) = (count(VERSIONS_AT)?, count(VALUES_AT)?);
-        let keys = u32_at(bytes, KEYS_AT);
-        let groups = usize::try_from(u64::from(keys).div_ceil(KEYS_AN_OFFSET)).ok()?;
+        let keys = count(KEYS_AT)?;
+        let groups = keys.div_ceil(KEYS_A_GROUP);
         let mut end = HEADER_LEN;
         let mut part = |len: usize| {
             let start = end;
@@ -94,8 +92,7 @@ impl Layout {
         let value_ends = part(values.checked_mul(4)?)?;
         let value_bytes = part(count(VALUE_BYTES_AT)?)?;
         let offsets = part(groups.checked_mul(4)?)?;
-        let events = part(count(EVENT_BYTES_AT)?)?;
-        let map = part(usize::try_from(u64_at(bytes, MAP_BYTES_AT)).ok()?)?;
+        let entries = part(count(ENTRY_BYTES_AT)?)?;
         let whole = end == bytes.len() && u32_at(bytes, RESERVED_AT) == 0;
         whole.then(|| Layout {
             base: Version {
@@ -113,8 +110,7 @@ impl Layout {
             value_ends,
             value_bytes,
             offsets,
-            events,
-            map,
+            entries,
         })
     }
 

@@ -2,16 +2,16 @@
 
 use std::net::IpAddr;
 
-use fst::{MapBuilder, Streamer};
 use hashbrown::HashMap;
 
 use crate::error::Error;
 use crate::key::{self, Decoded};
-use crate::segment::codec::{KEYS_AN_OFFSET, Said, Step, push_steps};
+use crate::segment::codec::{Step, small};
+use crate::segment::entries::{Cursor, Entries, EntriesWriter};
 use crate::segment::layout::{
-    BASE_SERIAL_AT, BASE_TIME_AT, EVENT_BYTES_AT, EVENTS_AT, HASH_AT, HASHED_FROM, HEADER_LEN,
-    KEYS_AT, MAGIC, MAP_BYTES_AT, V4_LENGTHS_AT, V6_LENGTHS_AT, VALUE_BYTES_AT, VALUES_AT, VERSION,
-    VERSIONS_AT, ZONE_LEN_AT,
+    BASE_SERIAL_AT, BASE_TIME_AT, ENTRY_BYTES_AT, EVENTS_AT, HASH_AT, HASHED_FROM, HEADER_LEN,
+    KEYS_AT, MAGIC, V4_LENGTHS_AT, V6_LENGTHS_AT, VALUE_BYTES_AT, VALUES_AT, VERSION, VERSIONS_AT,
+    ZONE_LEN_AT,
 };
 use crate::segment::version::Version;
 
@@ -23,21 +23,17 @@ pub(crate) struct Writer<'z> {
     versions: Vec<Version>,
     ids: HashMap<Vec<u8>, u32>,
     values: Vec<Vec<u8>>,
-    map: MapBuilder<Vec<u8>>,
-    offsets: Vec<u8>,
-    events: Vec<u8>,
-    keys: u64,
-    event_count: u64,
+    entries: EntriesWriter,
+    event_count: usize,
     v4_lengths: u64,
     v6_lengths: [u64; 3],
 }
 
 /// A segment to merge: what it holds, in the form that merging reads.
 pub(crate) struct Part<'s> {
-    pub(crate) map: &'s [u8],
     pub(crate) versions: Vec<Version>,
     pub(crate) values: Vec<&'s [u8]>,
-    pub(crate) steps: Box<dyn Fn(u64) -> Vec<Step> + 's>,
+    pub(crate) entries: Entries<'s>,
 }
 
 impl<'z> Writer<'z> {
@@ -48,10 +44,7 @@ impl<'z> Writer<'z> {
             versions,
             ids: HashMap::new(),
             values: Vec::new(),
-            map: MapBuilder::memory(),
-            offsets: Vec::new(),
-            events: Vec::new(),
-            keys: 0,
+            entries: EntriesWriter::default(),
             event_count: 0,
             v4_lengths: 0,
             v6_lengths: [0; 3],
@@ -73,15 +66,8 @@ impl<'z> Writer<'z> {
     /// Adds a key, which must come after those before it, and its steps in order.
     pub(crate) fn push(&mut self, key: &[u8], steps: &[Step]) -> Result<(), Error> {
         self.mark_length(key);
-        if self.keys.is_multiple_of(KEYS_AN_OFFSET) {
-            let offset = small(self.events.len(), "bytes of events")?;
-            self.offsets.extend(offset.to_le_bytes());
-        }
-        let inserted = self.map.insert(key, self.keys);
-        inserted.map_err(|_| Error::TooLarge("two changes of one key"))?;
-        push_steps(&mut self.events, steps, self.values.len());
-        self.keys += 1;
-        self.event_count += steps.len() as u64;
+        self.entries.push(key, steps, self.values.len())?;
+        self.event_count += steps.len();
         Ok(())
     }
 
@@ -98,13 +84,8 @@ impl<'z> Writer<'z> {
             bytes.extend(small(end, "bytes of values")?.to_le_bytes());
         }
         self.values.iter().for_each(|value| bytes.extend(value));
-        bytes.extend(&self.offsets);
-        bytes.extend(&self.events);
-        let before = bytes.len();
-        let map = self.map.into_inner().map_err(|_| Error::TooLarge("keys"))?;
-        bytes.extend(map);
-        let map_len = (bytes.len() - before) as u64;
-        put(&mut bytes, MAP_BYTES_AT, &map_len.to_le_bytes());
+        bytes.extend(self.entries.offsets());
+        bytes.extend(self.entries.bytes());
         let hash = blake3::hash(bytes.get(HASHED_FROM..).unwrap_or_default());
         put(&mut bytes, HASH_AT, hash.as_bytes());
         Ok(bytes)
@@ -121,16 +102,18 @@ impl<'z> Writer<'z> {
         let v6_lengths = self.v6_lengths.map(u64::to_le_bytes);
         put(&mut bytes, V6_LENGTHS_AT, v6_lengths.as_flattened());
         let value_bytes = self.values.iter().map(Vec::len).sum();
-        let keys = usize::try_from(self.keys).unwrap_or(usize::MAX);
-        let events = usize::try_from(self.event_count).unwrap_or(usize::MAX);
         let counts = [
             (VERSIONS_AT, self.versions.len(), "updates"),
             (VALUES_AT, self.values.len(), "values"),
-            (KEYS_AT, keys, "keys"),
-            (EVENTS_AT, events, "events"),
+            (KEYS_AT, self.entries.keys(), "keys"),
+            (EVENTS_AT, self.event_count, "events"),
             (ZONE_LEN_AT, self.zone.len(), "bytes of a name"),
             (VALUE_BYTES_AT, value_bytes, "bytes of values"),
-            (EVENT_BYTES_AT, self.events.len(), "bytes of events"),
+            (
+                ENTRY_BYTES_AT,
+                self.entries.bytes().len(),
+                "bytes of events",
+            ),
         ];
         for (at, count, what) in counts {
             put(&mut bytes, at, &small(count, what)?.to_le_bytes());
@@ -172,42 +155,26 @@ pub(crate) fn merge(zone: &str, base: Version, segments: &[Part<'_>]) -> Result<
         parts.push((ids, before));
         before += small(part.versions.len(), "updates")?;
     }
-    let mut opened = Vec::new();
-    for part in segments {
-        opened.push(fst::Map::new(part.map).map_err(|_| Error::TooLarge("keys"))?);
-    }
-    let mut union = opened.iter().collect::<fst::map::OpBuilder<'_>>().union();
-    let mut steps = Vec::new();
-    while let Some((key, places)) = union.next() {
+    let mut cursors: Vec<Cursor<'_>> = segments.iter().map(|part| part.entries.first()).collect();
+    let (mut key, mut steps) = (Vec::new(), Vec::new());
+    while let Some((least, _)) = cursors
+        .iter()
+        .filter_map(Cursor::entry)
+        .min_by_key(|(key, _)| *key)
+    {
+        key.clear();
+        key.extend(least);
         steps.clear();
-        let mut places = places.to_vec();
-        places.sort_unstable_by_key(|place| place.index);
-        for place in places {
-            let (Some(part), Some((ids, before))) =
-                (segments.get(place.index), parts.get(place.index))
-            else {
+        for (cursor, (ids, before)) in cursors.iter_mut().zip(&parts) {
+            let Some((_, found)) = cursor.entry().filter(|(found, _)| *found == key) else {
                 continue;
             };
-            let new = |said| match said {
-                Said::Value(id) => {
-                    let found = usize::try_from(id).ok().and_then(|id| ids.get(id));
-                    Said::Value(found.copied().unwrap_or(id))
-                }
-                Said::Inherits | Said::Nothing => said,
-            };
-            steps.extend((part.steps)(place.value).into_iter().map(|step| Step {
-                version: step.version + before,
-                was: new(step.was),
-                is: new(step.is),
-            }));
+            steps.extend(found.iter().map(|step| step.moved(*before, ids)));
+            cursor.advance();
         }
-        writer.push(key, &steps)?;
+        writer.push(&key, &steps)?;
     }
     writer.finish()
-}
-
-fn small(number: usize, what: &'static str) -> Result<u32, Error> {
-    u32::try_from(number).map_err(|_| Error::TooLarge(what))
 }
 
 /// Writes a field of the header, which is there.
