@@ -1,5 +1,6 @@
-//! Measures the gates of docs/history.md: a million entries and 2,000 versions. Run by
-//! `scripts/bench-postmaster history`.
+//! Measures what a history costs: of a list at random, a million entries and 2,000 versions, or of
+//! the images that are given, oldest first. `scripts/bench-postmaster history` runs it and holds what
+//! it prints against the gates.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,10 +31,30 @@ const KEEP: Retention = Retention {
 fn main() {
     let dir = tempfile::tempdir().unwrap();
     let log = Log::new(dir.path().join("h"));
+    let images: Vec<String> = std::env::args().skip(1).collect();
+    if images.is_empty() {
+        of_random_list(&log);
+    } else {
+        of_images(&log, &images);
+    }
+}
+
+fn of_images(log: &Log, paths: &[String]) {
+    let (mut events, mut before) = (0, None);
+    for path in paths {
+        let next = Image::read(path).unwrap();
+        let appended = log.append(before.as_ref(), &next, next.created(), &KEEP);
+        events += appended.unwrap().changes;
+        before = Some(next);
+    }
+    tell_size(log, events);
+}
+
+fn of_random_list(log: &Log) {
     let mut list = List::random();
     let mut before = list.image(1);
     log.append(None, &before, time(1), &KEEP).unwrap();
-    let mut events = 0;
+    let (mut events, mut most) = (0, 0);
     let (mut walks, mut appends) = (Vec::new(), Vec::new());
     for serial in 2..=VERSIONS {
         list.change();
@@ -45,11 +66,13 @@ fn main() {
         let appended = log.append(Some(&before), &next, time(serial), &KEEP);
         events += appended.unwrap().changes;
         appends.push((milliseconds(started) - walks[walks.len() - 1]).max(0.0));
+        most = most.max(std::fs::read_dir(log.folder()).unwrap().count());
         before = next;
     }
-    tell_size(&log, events);
+    tell_size(log, events);
+    println!("{most} segments at most, after any update");
     tell_appends(&mut walks, &mut appends);
-    tell_questions(&log, &mut list);
+    tell_questions(log, &mut list);
 }
 
 fn time(serial: u64) -> u64 {
