@@ -16,7 +16,8 @@ use crate::piece::{Piece, Said};
 use crate::spec::Options;
 use crate::warning::Class;
 
-pub(crate) use network::{networks, padded as padded_address, v4_address, v6_address};
+pub(crate) use crate::address4::v4_address;
+pub(crate) use network::{networks, padded as padded_address, v6_address};
 pub(crate) use text::{is_host, is_label};
 
 /// A key of a list. A name has half a kilobyte: it is in a box, since keys go through many hands

@@ -39,13 +39,13 @@ pub(crate) fn read<'t>(text: &'t [u8], rules: &Rules<'_>) -> Piece<'t> {
 
 /// Reads bare addresses as long as there are any.
 fn bare_addresses<'t>(piece: &mut Piece<'t>, text: &'t [u8]) -> &'t [u8] {
-    let Some((address, mut rest)) = address4::bare_line(text) else {
+    let Some((address, mut rest)) = address4::bare(text, b'\n') else {
         return text;
     };
     piece.next_line(&[]);
     let value = piece.default_value();
     piece.push_single(address, value);
-    while let Some((address, after)) = address4::bare_line(rest) {
+    while let Some((address, after)) = address4::bare(rest, b'\n') {
         piece.push_more(address);
         rest = after;
     }

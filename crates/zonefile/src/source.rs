@@ -97,18 +97,24 @@ fn read_unchanged(path: &Path, access: Access, limit: u64) -> Result<SourceText,
     if before.len() > limit {
         return Err(too_large());
     }
+    let len = large::large_len(&before);
     if access == Access::Pieces
-        && let Some(len) = large::large_len(&before)
+        && let Some(len) = len
         && Packing::of(&large::head(&file, MAGIC_BYTES).map_err(fail)?).is_none()
     {
         let large = Large::new(file, len, PIECE_BYTES);
         return Ok(SourceText::Large(large, before));
     }
-    // Not from the size alone: a pipe has none.
-    let size = usize::try_from(before.len()).unwrap_or(0);
-    let mut text = Vec::with_capacity(size.saturating_add(1));
-    let mut limited = (&mut file).take(limit.saturating_add(1));
-    limited.read_to_end(&mut text).map_err(fail)?;
+    let text = match len {
+        Some(len) => large::whole(&file, len).map_err(fail)?,
+        // Not by its length: a pipe has none.
+        None => {
+            let mut text = Vec::new();
+            let mut limited = (&mut file).take(limit.saturating_add(1));
+            limited.read_to_end(&mut text).map_err(fail)?;
+            text
+        }
+    };
     if text.len() as u64 > limit {
         return Err(too_large());
     }

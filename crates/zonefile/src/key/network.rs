@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::{Key, KeyRules};
-use crate::address4::Range;
+use crate::address4::{Range, v4_address};
 use crate::line::digits;
 use crate::warning::Class;
 
@@ -100,31 +100,6 @@ fn prefix_length(text: &[u8], most: u32) -> Result<u32, Class> {
     bits.filter(|_| text.len() <= 3)
         .map(|(bits, _)| bits)
         .ok_or(Class::BadAddress)
-}
-
-/// Four full octets without leading zeros.
-#[inline]
-pub(crate) fn v4_address(text: &[u8]) -> Option<u32> {
-    let (mut address, mut octet, mut digits, mut dots) = (0u32, 0u32, 0u32, 0u32);
-    for &byte in text {
-        match byte {
-            b'0'..=b'9' => {
-                octet = octet * 10 + u32::from(byte - b'0');
-                digits += 1;
-                // Also where a digit follows a leading zero.
-                if octet > 255 || digits > 1 && octet < 10 {
-                    return None;
-                }
-            }
-            b'.' if digits > 0 && dots < 3 => {
-                address = address << 8 | octet;
-                (octet, digits) = (0, 0);
-                dots += 1;
-            }
-            _ => return None,
-        }
-    }
-    (dots == 3 && digits > 0).then_some(address << 8 | octet)
 }
 
 /// Four octets of one to three digits.

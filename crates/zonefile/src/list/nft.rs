@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::add;
 use super::verdict::{is_pass, is_set_of_passes};
 use super::words::text_value;
+use crate::address4;
 use crate::key::{self, Dress, Key, KeyRules};
 use crate::line::{trim, word};
 use crate::piece::Piece;
@@ -34,11 +35,14 @@ pub(crate) fn read<'t>(text: &'t [u8], options: &Options) -> Piece<'t> {
         piece: Piece::default(),
         options,
         elements: false,
-        set: b"",
+        lets_in: false,
     };
     let mut line = 1u32;
     let mut rest = text;
     while !rest.is_empty() {
+        if ruleset.elements && !ruleset.lets_in {
+            (rest, line) = ruleset.bare_addresses(rest, line);
+        }
         let (statement, mark, after) = statement(rest, ruleset.elements);
         let lead = statement.len() - statement.trim_ascii_start().len();
         let taken = rest.get(..rest.len() - after.len()).unwrap_or_default();
@@ -100,11 +104,28 @@ struct Ruleset<'t, 'o> {
     options: &'o Options,
     /// Whether the elements of a set are being read.
     elements: bool,
-    /// The name of the set that is being read.
-    set: &'t [u8],
+    /// Whether the set that is being read is one of those that are let in.
+    lets_in: bool,
 }
 
 impl<'t> Ruleset<'t, '_> {
+    /// Reads elements that are a bare address, as most are; what follows them, and its line.
+    fn bare_addresses(&mut self, text: &'t [u8], line: u32) -> (&'t [u8], u32) {
+        let (mut text, mut line) = (text, line);
+        loop {
+            let element = text.trim_ascii_start();
+            let Some((address, after)) = address4::bare(element, b',') else {
+                return (text, line);
+            };
+            let lead = text.get(..text.len() - element.len()).unwrap_or_default();
+            line = line.saturating_add(breaks(lead));
+            self.piece.at(line, b"");
+            let value = self.piece.default_value();
+            self.piece.push_single(address, value);
+            text = after;
+        }
+    }
+
     fn take(&mut self, statement: &'t [u8], mark: Option<u8>) {
         if self.elements {
             if !statement.is_empty() {
@@ -120,16 +141,14 @@ impl<'t> Ruleset<'t, '_> {
         let is_list = first == b"elements" || first.starts_with(b"elements=");
         if opens && (is_element || is_list) {
             if is_element {
-                self.set = statement
-                    .rsplit(u8::is_ascii_whitespace)
-                    .next()
-                    .unwrap_or_default();
+                let mut words = statement.rsplit(u8::is_ascii_whitespace);
+                self.lets_in = words.next().is_some_and(is_set_of_passes);
             }
             self.elements = true;
             return;
         }
         if opens && matches!(first, b"set" | b"map") {
-            self.set = second;
+            self.lets_in = is_set_of_passes(second);
         }
         let is_about = |word: &[u8]| ABOUT.contains(&word) || word == b"auto-merge";
         let adds_set = matches!(first, b"add" | b"create") && is_about(second);
@@ -142,7 +161,7 @@ impl<'t> Ruleset<'t, '_> {
 
     fn element(&mut self, element: &'t [u8]) {
         let (text, rest) = head(element);
-        if is_set_of_passes(self.set) {
+        if self.lets_in {
             let why = "the name of its set says that it lets in, so it is not listed";
             self.piece.note_about(Class::Unread, element, why);
             return;
@@ -187,4 +206,31 @@ fn comment(rest: &[u8]) -> Option<&[u8]> {
     let at = memchr::memmem::find(rest, b"comment \"")?;
     let text = rest.get(at + b"comment \"".len()..)?;
     text.split(|&byte| byte == b'"').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bare_addresses_and_others_stand_side_by_side() {
+        let text = b"table inet t {\n\tset bl {\n\t\telements = { 192.0.2.1, 192.0.2.2,\n\
+            \t\t\t192.0.2.300, 192.0.2.3 comment \"a, b\", 192.0.2.4,\n\
+            \t\t\t198.51.100.0/24, 203.0.113.1 }\n\t}\n\
+            \tset trusted {\n\t\telements = { 192.0.2.8, 192.0.2.9 }\n\t}\n}\n";
+        let piece = read(text, &Options::default());
+        let first = 0xc000_0201;
+        let singles = [first, first + 1, first + 2, first + 3, 0xcb00_7101];
+        assert_eq!(piece.v4.singles, singles);
+        assert_eq!(piece.v4.nets.len(), 1);
+        let told: Vec<(u32, Class)> = piece
+            .notes
+            .iter()
+            .map(|note| (note.line, note.class))
+            .collect();
+        let let_in = (8, Class::Unread);
+        assert_eq!(told, [(4, Class::BadAddress), let_in, let_in]);
+        assert_eq!(piece.lines, 10);
+        assert_eq!(piece.v4.breaks, [(0, 3), (1, 3), (3, 4)]);
+    }
 }

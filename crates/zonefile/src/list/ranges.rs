@@ -3,7 +3,7 @@
 
 use super::words::bare;
 use super::{add, plain, without_comment};
-use crate::address4::Range;
+use crate::address4::{self, Range};
 use crate::key::{self, Dress, Key, KeyRules, padded_address, v4_address, v6_address};
 use crate::line::{digits, is_space, trim, trim_start, word};
 use crate::piece::Piece;
@@ -19,6 +19,11 @@ pub(super) fn line<'t>(
     line: &'t [u8],
     options: &Options,
 ) -> Result<(), Class> {
+    if let Some(range) = two_addresses(line).filter(|_| options.reading.plain.min_count.is_none()) {
+        let value = piece.default_value();
+        add(piece, (Key::V4(range), Dress::Bare), value);
+        return Ok(());
+    }
     let whole = trim(bare(line));
     let labelled = label(whole);
     let body = if labelled.is_some() {
@@ -53,6 +58,14 @@ pub(super) fn line<'t>(
         add(piece, (parsed.key, Dress::Bare), value);
     }
     Ok(())
+}
+
+/// Reads a line that is `A - B` and nothing else, as those of most lists of ranges are. Whatever
+/// is not is left to the careful way.
+fn two_addresses(line: &[u8]) -> Option<Range> {
+    let (start, rest) = address4::bare(line, b' ')?;
+    let end = v4_address(rest.strip_prefix(b"- ")?)?;
+    (start <= end).then_some(Range { start, end })
 }
 
 /// The line that names the columns of a DShield list.

@@ -44,6 +44,10 @@ fn after(text: &str, mark: char) -> Option<&str> {
 }
 
 fn spaces(text: &str) -> &str {
+    // Nearly always there are none.
+    if text.as_bytes().first().is_some_and(|byte| *byte > b' ') {
+        return text;
+    }
     text.trim_start_matches([' ', '\t', '\r', '\n'])
 }
 

@@ -1,7 +1,7 @@
 //! Owner names of a response policy zone, relative to its apex, and what they trigger on.
 
 use crate::address4::Range;
-use crate::key::{Key, v6_address};
+use crate::key::{Key, v4_address, v6_address};
 use crate::line::digits;
 
 /// The owner of the entry at hand, and what it is relative to.
@@ -109,24 +109,10 @@ pub(super) fn trigger(owner: &[u8]) -> Trigger {
 
 /// A prefix length and an IPv4 address from its end: `24.0.2.0.192.rpz-ip`.
 fn network4(owner: &[u8]) -> Option<Key> {
-    let mut labels = owner.split(|&byte| byte == b'.');
-    let (bits, []) = digits(labels.next()?)? else {
-        return None;
-    };
-    let mut start = 0u32;
-    for _ in 0..4 {
-        let label = labels.next()?;
-        let (octet, []) = digits(label)? else {
-            return None;
-        };
-        let leading_zero = label.len() > 1 && label.first() == Some(&b'0');
-        if octet > 255 || leading_zero {
-            return None;
-        }
-        start = start >> 8 | octet << 24;
-    }
+    let (bits, rest) = digits(owner.strip_suffix(b".rpz-ip")?)?;
+    let start = v4_address(rest.strip_prefix(b".")?)?.swap_bytes();
     let host = u32::MAX.checked_shr(bits).unwrap_or(0);
-    let good = bits <= 32 && start & host == 0 && labels.count() == 1;
+    let good = bits <= 32 && start & host == 0;
     let end = start | host;
     good.then_some(Key::V4(Range { start, end }))
 }
