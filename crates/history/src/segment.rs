@@ -39,7 +39,7 @@ impl Segment {
     /// ```
     ///
     /// # Errors
-    /// A file that cannot be read, is no segment, is of a newer version, or is damaged.
+    /// A file that cannot be read, is no segment, is of another version, or is damaged.
     pub fn read(path: &Path) -> Result<Segment, Error> {
         let bytes = std::fs::read(path).map_err(|source| Error::Read {
             path: path.to_owned(),
