@@ -98,8 +98,8 @@ class Edits:
             return before
         return self.references.read(self.decoder, before if self.grain == 1 else None)
 
-    def read(self, count):
-        runs, room, before, near = [], 0, None, 0
+    def read(self, count, room):
+        runs, before, near = [], None, 0
         top = (1 << self.bits) - 1
         for i in range(count):
             first, last = self.extent(room, top, 1 + near // 2 if i else 0)
@@ -111,11 +111,11 @@ class Edits:
         return runs
 
 
-def read_edits(decoder, counts, bits, references):
-    """The edits of one stream of a snapshot as runs (first, last, number of the value)."""
+def read_edits(decoder, counts, bits, references, begin):
+    """The edits of one stream of a snapshot, from address `begin` on: (first, last, number of the value)."""
     in_runs, in_gaps, further = counts
     if in_runs or further & 1:
         raise ValueError("a snapshot has no base")
     ranks(decoder, in_gaps, 1)
     count = in_gaps + further // 2
-    return Edits(decoder, bits, count, references).read(count)
+    return Edits(decoder, bits, count, references).read(count, begin)

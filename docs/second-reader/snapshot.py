@@ -247,6 +247,8 @@ class Snapshot:
         for i, key in enumerate(keys):
             self.zones.append(self._zone(decoder, key, heads.get(i), references, plain))
         decoder.finish()
+        if self.streams.at < len(self.streams.data):
+            raise ValueError("bytes behind the streams")
 
     def _zone(self, decoder, key, head, references, plain):
         if head is None:
@@ -259,14 +261,17 @@ class Snapshot:
     def _runs(self, decoder, streams, bits, references):
         if not streams:
             return []
-        if len(streams) > 1:
-            raise ValueError("several streams: not read here")
         found = []
-        for first, last, value in read_edits(decoder, streams[0][0], bits, references):
-            value = self.values[value]
-            if found and found[-1][1] + 1 == first and found[-1][2] == value:
-                first = found.pop()[0]
-            found.append((first, last, value))
+        for counts, length, begin in streams:
+            if len(streams) > 1:
+                decoder, references = Decoder(self.streams.take(length)), References(self.values)
+            for first, last, value in read_edits(decoder, counts, bits, references, begin):
+                value = self.values[value]
+                if found and found[-1][1] + 1 == first and found[-1][2] == value:
+                    first = found.pop()[0]
+                found.append((first, last, value))
+            if len(streams) > 1:
+                decoder.finish()
         return found
 
 

@@ -21,11 +21,12 @@
 //! each count against the limits, each decision for being possible, and at the end the root of the
 //! image against the one that the last delta names.
 
-use rayon::prelude::*;
-use rblmap::{Image, NameKey, Run};
+use std::ops::Range;
+
+use rblmap::{Image, NameKey};
 use rblmap_content::{Content, ContentId, Draft, DraftZone, Edit, Facts, edit_runs};
 use rblmap_format::Address;
-use rblmap_image::{EditedContent, Layout, V4Image, V4Source, encode_named};
+use rblmap_image::{EditedContent, Layout, V4Image, V4Lines, V4Source, encode_named};
 
 use crate::codec::range_coder::Decoder;
 use crate::codec::text_model::{MODEL_MAX, TextRoom};
@@ -34,13 +35,14 @@ use crate::container::frame;
 use crate::container::header::{self, Header, Kind};
 use crate::container::ids::{IdPrefix, ImageRoot};
 use crate::container::limits::Limits;
-use crate::container::payload_head::{Head, Part, may_have_streams};
+use crate::container::payload_head::{Head, Part};
 use crate::container::varint::take_uv;
 use crate::edit::addresses::{self, Stream};
 use crate::edit::base::Base;
 use crate::edit::names::NameCounts;
 use crate::edit::{names, values};
 use crate::error::Error;
+use crate::streams::{self, Parts};
 
 /// The bytes of the image that a snapshot was packed from, checked.
 ///
@@ -64,7 +66,9 @@ pub fn unpack(snapshot: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
         return Err(Error::Kind { found, expected });
     }
     let empty = Draft::empty(header.zone.clone()).finish()?;
-    let content = read(empty, body, limits)?;
+    let body = Body::open(body, (empty.zones().len(), 0), limits)?;
+    let lines = body.lines(&empty)?;
+    let content = body.read(empty, &lines, limits)?;
     let layout = Layout::default();
     // Nobody has looked at the content before, and it costs next to nothing beside the rest.
     let (checked, image) = rayon::join(
@@ -141,7 +145,8 @@ pub(crate) fn follow<'a>(
     let mut content = base;
     let mut last = None;
     for (header, body) in chain {
-        content = read(content, body, limits)?;
+        let known = (content.zones().len(), content.values().len());
+        content = Body::open(body, known, limits)?.read(content, &[], limits)?;
         last = Some(header);
     }
     Ok((last.ok_or(Error::NoDelta)?, content))
@@ -176,105 +181,162 @@ pub(crate) fn check_result<V4: V4Source>(
     }
     Err(Error::Result { expected, found })
 }
-/// The content that the frame of a payload, and the streams behind it, make of `old`.
-///
-/// # Errors
-/// Bytes that nobody wrote, as far as that shows: the caller compares root or content id.
-fn read<'a>(
-    old: EditedContent<'a>,
-    body: &[u8],
-    limits: &Limits,
-) -> Result<EditedContent<'a>, Error> {
-    let (payload, streams) = frame::open(body, limits)?;
-    let mut rest = payload.as_slice();
-    let head = Head::read(&mut rest, Some(old.zones().len()), limits)?;
-    check_modelled(&head)?;
-    let bad = || Error::Malformed {
-        what: "length of the decisions",
-    };
-    let len = take_uv(&mut rest).and_then(|len| usize::try_from(len).ok());
-    let (decisions, text) = len
-        .and_then(|len| rest.split_at_checked(len))
-        .ok_or_else(bad)?;
-    let mut decoder = Decoder::new(decisions, text);
-    let added = u32::try_from(head.values).map_err(|_| Error::Malformed {
-        what: "count of values",
-    })?;
-    let mut room = TextRoom::new(limits.payload, head.modelled);
-    let added = values::code(&mut decoder, old.values(), added, &[], &mut room)?;
-    let count = u32::try_from(added.len()).unwrap_or(u32::MAX); // as many as `head.values`
-    let mut reader = ZoneReader {
-        decoder,
-        streams,
-        table: Table::new(&old).with_added(count),
-        room,
-    };
-    let old_zones = old.zones().iter().map(|zone| *zone.name());
-    let zones: Vec<NameKey> = head.zones.unwrap_or_else(|| old_zones.collect());
-    // What the old content says stays, but where the payload says otherwise.
-    let mut draft = old.into_draft();
-    // Behind those of the old content, so that ids are those of the payload.
-    let values = added.iter().map(|bytes| rblmap::Value::new(bytes));
-    if !draft.values.append(values) {
-        return Err(Error::Malformed {
-            what: "added value",
-        });
+
+/// What stands behind a header: a frame, and the streams behind it.
+struct Body<'b> {
+    head: Head,
+    payload: Vec<u8>,
+    /// Where in the payload decisions and text are.
+    decisions: Range<usize>,
+    /// For each zone that changes.
+    streams: Vec<BodyStreams<'b>>,
+}
+
+/// The streams of a zone that has several; none where there is one.
+struct BodyStreams<'b> {
+    v4: Parts<'b, u32>,
+    v6: Parts<'b, u128>,
+}
+
+impl<'b> Body<'b> {
+    /// Reads all that tells how large the rest is. `zones` and `values` are how many the base has.
+    fn open(
+        bytes: &'b [u8],
+        (zones, values): (usize, usize),
+        limits: &Limits,
+    ) -> Result<Body<'b>, Error> {
+        let (payload, mut behind) = frame::open(bytes, limits)?;
+        let mut rest = payload.as_slice();
+        let head = Head::read(&mut rest, Some(zones), limits)?;
+        check_modelled(&head)?;
+        let bad = || Error::Malformed {
+            what: "length of the decisions",
+        };
+        let len = take_uv(&mut rest).and_then(|len| usize::try_from(len).ok());
+        let len = len.filter(|len| *len <= rest.len()).ok_or_else(bad)?;
+        let from = payload.len() - rest.len();
+        let values = values.saturating_add(head.added()? as usize);
+        let mut streams = Vec::with_capacity(head.parts.len());
+        for (_, part) in &head.parts {
+            streams.push(BodyStreams {
+                v4: streams::split(&part.v4, values, &mut behind)?,
+                v6: streams::split(&part.v6, values, &mut behind)?,
+            });
+        }
+        if !behind.is_empty() {
+            return Err(Error::Frame);
+        }
+        Ok(Body {
+            head,
+            decisions: from..from + len,
+            payload,
+            streams,
+        })
     }
-    draft.retain_zones(&zones);
-    for zone in &zones {
-        draft.zone_mut(zone);
+
+    /// The addresses of zones that the base does not have, where they are told in streams: as lines, one
+    /// zone after the other in the order of the payload. They are large, and never held as a list.
+    fn lines(&self, old: &EditedContent<'_>) -> Result<Vec<Option<V4Lines>>, Error> {
+        let table = Table::new(old).with_added(self.head.added()?);
+        let lines = |streams: &BodyStreams<'_>| match streams.v4.is_empty() {
+            true => Ok(None),
+            false => streams::read_lines(&streams.v4, &table).map(Some),
+        };
+        self.streams.iter().map(lines).collect()
     }
-    for (place, part) in &head.parts {
-        let name = zones.get(*place).ok_or(Error::Malformed {
-            what: "number of a zone",
-        })?;
-        reader.zone(part, draft.zone_mut(name))?;
+
+    /// The content that this makes of `old`; `lines` are those of [`Body::lines`], or none.
+    ///
+    /// # Errors
+    /// Bytes that nobody wrote, as far as that shows: the caller compares root or content id.
+    fn read<'a>(
+        &self,
+        old: EditedContent<'a>,
+        lines: &'a [Option<V4Lines>],
+        limits: &Limits,
+    ) -> Result<EditedContent<'a>, Error> {
+        let head = &self.head;
+        let decisions = self.payload.get(self.decisions.clone());
+        let text = self.payload.get(self.decisions.end..);
+        let mut decoder = Decoder::new(decisions.unwrap_or_default(), text.unwrap_or_default());
+        let mut room = TextRoom::new(limits.payload, head.modelled);
+        let count = head.added()?;
+        let added = values::code(&mut decoder, old.values(), count, &[], &mut room)?;
+        let table = Table::new(&old).with_added(count);
+        let mut reader = ZoneReader {
+            decoder,
+            fresh: table.clone(),
+            table,
+            room,
+        };
+        let old_zones = old.zones().iter().map(|zone| *zone.name());
+        let zones: Vec<NameKey> = head.zones.clone().unwrap_or_else(|| old_zones.collect());
+        // What the old content says stays, but where the payload says otherwise.
+        let mut draft = old.into_draft();
+        // Behind those of the old content, so that ids are those of the payload.
+        let values = added.iter().map(|bytes| rblmap::Value::new(bytes));
+        if !draft.values.append(values) {
+            return Err(Error::Malformed {
+                what: "added value",
+            });
+        }
+        draft.retain_zones(&zones);
+        for zone in &zones {
+            draft.zone_mut(zone);
+        }
+        for (nth, ((place, part), streams)) in head.parts.iter().zip(&self.streams).enumerate() {
+            let name = zones.get(*place).ok_or(Error::Malformed {
+                what: "number of a zone",
+            })?;
+            let lines = lines.get(nth).and_then(Option::as_ref);
+            reader.zone(part, streams, lines, draft.zone_mut(name))?;
+        }
+        if !reader.decoder.is_at_end() {
+            return Err(Error::Malformed { what: "length" });
+        }
+        Ok(draft.finish()?)
     }
-    if !reader.streams.is_empty() {
-        return Err(Error::Frame);
-    }
-    if !reader.decoder.is_at_end() {
-        return Err(Error::Malformed { what: "length" });
-    }
-    Ok(draft.finish()?)
 }
 
 /// Reads the parts of one zone after the other.
 struct ZoneReader<'b> {
     decoder: Decoder<'b>,
-    /// Streams of edits that were not read yet.
-    streams: &'b [u8],
     table: Table,
+    /// As it is before anything is read: streams are told whatever else is told.
+    fresh: Table,
     room: TextRoom,
 }
 
 impl ZoneReader<'_> {
     /// Makes the old zone the new one.
-    fn zone(&mut self, part: &Part, zone: &mut DraftZone<V4Image<'_>>) -> Result<(), Error> {
+    fn zone<'a>(
+        &mut self,
+        part: &Part,
+        streams: &BodyStreams<'_>,
+        lines: Option<&'a V4Lines>,
+        zone: &mut DraftZone<V4Image<'a>>,
+    ) -> Result<(), Error> {
         if part.expires.is_some() {
             zone.expires = part.expires.filter(|&expires| expires != 0);
         }
         if let Some(bytes) = &part.facts {
             zone.facts = Facts::decode(bytes).ok_or(Error::Malformed { what: "zone facts" })?;
         }
-        if !part.v4.is_empty() {
-            match &mut zone.v4 {
-                V4Image::List(runs) => {
-                    let edits = self.edits(&runs.as_slice(), &part.v4)?;
-                    *runs = match runs.is_empty() {
-                        true => runs_of(edits),
-                        false => edit_runs(runs, &edits),
-                    };
-                }
-                V4Image::Blocks(blocks) => {
-                    let edits = self.edits(&&**blocks, &part.v4)?;
-                    let done = blocks.edit(&edits);
-                    done.map_err(|_| Error::Malformed { what: "edits" })?;
-                }
+        let bad = || Error::Malformed { what: "edits" };
+        match (&mut zone.v4, lines) {
+            (v4, Some(lines)) => *v4 = lines.runs().ok_or_else(bad)?,
+            _ if part.v4.is_empty() => {}
+            (V4Image::List(runs), None) => {
+                let edits = self.edits(&runs.as_slice(), &part.v4, &streams.v4)?;
+                *runs = edit_runs(runs, &edits);
+            }
+            (V4Image::Blocks(blocks), None) => {
+                let edits = self.edits(&&**blocks, &part.v4, &streams.v4)?;
+                blocks.edit(&edits).map_err(|_| bad())?;
             }
         }
         if !part.v6.is_empty() {
-            let edits = self.edits(&zone.v6.as_slice(), &part.v6)?;
+            let edits = self.edits(&zone.v6.as_slice(), &part.v6, &streams.v6)?;
             zone.v6 = edit_runs(&zone.v6, &edits);
         }
         if part.names != NameCounts::default() {
@@ -289,60 +351,19 @@ impl ZoneReader<'_> {
     fn edits<A: Address, B: Base<A> + Sync>(
         &mut self,
         base: &B,
-        streams: &[Stream<A>],
+        told: &[Stream<A>],
+        parts: &[(Stream<A>, &[u8])],
     ) -> Result<Vec<Edit<A>>, Error> {
-        if let [stream] = streams {
+        if let [stream] = told {
             return addresses::decode(&mut self.decoder, base, stream, &mut self.table);
         }
-        let count = streams.iter().map(|stream| stream.counts.edits).sum();
-        if !may_have_streams(count, self.table.len()) {
-            return Err(Error::Malformed {
-                what: "count of streams",
-            });
-        }
-        let mut parts = Vec::with_capacity(streams.len());
-        for stream in streams {
-            let len = usize::try_from(stream.len).ok();
-            let split = len.and_then(|len| self.streams.split_at_checked(len));
-            let (decisions, rest) = split.ok_or(Error::Malformed {
-                what: "length of a stream",
-            })?;
-            self.streams = rest;
-            parts.push((stream, decisions));
-        }
-        let table = &self.table;
-        let read = |(stream, decisions): &(&Stream<A>, &[u8])| {
-            let (mut decoder, mut table) = (Decoder::new(decisions, &[]), table.clone());
-            let edits = addresses::decode(&mut decoder, base, stream, &mut table)?;
-            match decoder.is_at_end() {
-                true => Ok(edits),
-                false => Err(Error::Malformed { what: "length" }),
-            }
-        };
-        // Some at a time, so that edits are not held twice.
-        let mut edits = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
-        for parts in parts.chunks(2 * rayon::current_num_threads()) {
-            let read: Result<Vec<Vec<Edit<A>>>, Error> = parts.par_iter().map(read).collect();
-            read?.into_iter().for_each(|part| edits.extend(part));
-        }
-        // Each stream rises; each begins behind the end of the one before.
-        let rises = |pair: &[Edit<A>]| matches!(pair, [a, b] if a.end < b.start);
-        match edits.par_windows(2).all(rises) {
-            true => Ok(edits),
-            false => Err(Error::Malformed {
-                what: "order of streams",
-            }),
-        }
+        let mut edits = Vec::new();
+        streams::read(base, parts, &self.fresh, |read| {
+            read.into_iter().for_each(|part| edits.extend(part));
+            Ok(())
+        })?;
+        Ok(edits)
     }
-}
-
-/// Edits of a base that says nothing, as the runs that they make: in the memory that they have.
-fn runs_of(edits: Vec<Edit<u32>>) -> Vec<Run<u32>> {
-    let run = |edit: Edit<u32>| {
-        let (start, end, value) = (edit.start, edit.end, edit.value?);
-        Some(Run { start, end, value })
-    };
-    edits.into_iter().filter_map(run).collect()
 }
 
 /// A model is asked for each byte of text, and learns from names around each added one.

@@ -1,5 +1,5 @@
 //! Edits in streams: few edits of a zone stand among the other decisions, many in streams of their own,
-//! which are written on all cores.
+//! which are written and read on all cores.
 
 use std::borrow::Cow;
 
@@ -7,9 +7,9 @@ use rayon::prelude::*;
 use rblmap::Run;
 use rblmap_content::Edit;
 use rblmap_format::Address;
-use rblmap_image::Blocks;
+use rblmap_image::{Blocks, LineWriter, V4Lines};
 
-use crate::codec::range_coder::Encoder;
+use crate::codec::range_coder::{Decoder, Encoder};
 use crate::codec::value_refs::Table;
 use crate::container::payload_head::{STREAM_EDITS, STREAM_ITEMS, may_have_streams};
 use crate::edit::addresses::{self, Stream};
@@ -136,4 +136,106 @@ fn edit_of<A: Address>(run: &Run<A>) -> Edit<A> {
         end: run.end,
         value: Some(run.value),
     }
+}
+
+/// Streams to be read, each with its decisions.
+pub(crate) type Parts<'b, A> = Vec<(Stream<A>, &'b [u8])>;
+
+/// Takes the decisions of several streams off the bytes behind the frame; none for one stream, which
+/// has its decisions among the others.
+///
+/// # Errors
+/// More streams than there may be for so many values, or longer ones than there are bytes.
+pub(crate) fn split<'b, A: Address>(
+    streams: &[Stream<A>],
+    values: usize,
+    bytes: &mut &'b [u8],
+) -> Result<Parts<'b, A>, Error> {
+    if streams.len() < 2 {
+        return Ok(Vec::new());
+    }
+    let count = streams.iter().map(|stream| stream.counts.edits).sum();
+    if !may_have_streams(count, values) {
+        return Err(Error::Malformed {
+            what: "count of streams",
+        });
+    }
+    let mut parts = Vec::with_capacity(streams.len());
+    for stream in streams {
+        let len = usize::try_from(stream.len).ok();
+        let split = len.and_then(|len| bytes.split_at_checked(len));
+        let (decisions, rest) = split.ok_or(Error::Malformed {
+            what: "length of a stream",
+        })?;
+        *bytes = rest;
+        parts.push((*stream, decisions));
+    }
+    Ok(parts)
+}
+
+/// Reads streams on all cores, and gives `see` the edits of some at a time, in order, so that nobody
+/// needs to hold all.
+///
+/// # Errors
+/// Bytes that nobody wrote, as far as that shows; edits that do not rise; the first error of `see`.
+pub(crate) fn read<A: Address, B: Base<A> + Sync>(
+    base: &B,
+    parts: &[(Stream<A>, &[u8])],
+    table: &Table,
+    mut see: impl FnMut(Vec<Vec<Edit<A>>>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let read = |(stream, decisions): &(Stream<A>, &[u8])| {
+        let (mut decoder, mut table) = (Decoder::new(decisions, &[]), table.clone());
+        let edits = addresses::decode(&mut decoder, base, stream, &mut table)?;
+        match decoder.is_at_end() {
+            true => Ok(edits),
+            false => Err(Error::Malformed { what: "length" }),
+        }
+    };
+    let mut reached: Option<A> = None;
+    for parts in parts.chunks(2 * rayon::current_num_threads()) {
+        let read: Result<Vec<Vec<Edit<A>>>, Error> = parts.par_iter().map(read).collect();
+        let read = read?;
+        // Each stream rises; each begins behind the end of the one before.
+        for edits in &read {
+            let (Some(first), Some(last)) = (edits.first(), edits.last()) else {
+                continue;
+            };
+            let rises = |pair: &[Edit<A>]| matches!(pair, [a, b] if a.end < b.start);
+            if reached.is_some_and(|reached| first.start <= reached)
+                || !edits.par_windows(2).all(rises)
+            {
+                return Err(Error::Malformed {
+                    what: "order of streams",
+                });
+            }
+            reached = Some(last.end);
+        }
+        see(read)?;
+    }
+    Ok(())
+}
+
+/// Reads the streams of a zone that had no address, and holds its runs as lines.
+///
+/// # Errors
+/// As for [`read`].
+pub(crate) fn read_lines(parts: &[(Stream<u32>, &[u8])], table: &Table) -> Result<V4Lines, Error> {
+    let mut writer = LineWriter::new(table.len());
+    read(&&[][..], parts, table, |edits| {
+        for edits in edits {
+            writer.push(&runs_of(edits))?;
+        }
+        Ok(())
+    })?;
+    Ok(writer.finish()?)
+}
+
+/// Edits of a base that says nothing, as the runs that they make: in the memory that they have.
+pub(crate) fn runs_of(edits: Vec<Edit<u32>>) -> Vec<Run<u32>> {
+    let run = |edit: Edit<u32>| {
+        let (start, end, value) = (edit.start, edit.end, edit.value?);
+        Some(Run { start, end, value })
+    };
+    edits.into_iter().filter_map(run).collect()
 }

@@ -12,6 +12,7 @@
 //! | content to image, what may be left out of one | [`encode`], [`encode_with`], [`Layout`] |
 //! | image to content | [`decode`], [`decode_in_place`] |
 //! | an image with edits over it, by /16 | [`edited`], [`Blocks`], [`BlockReader`] |
+//! | runs that come some at a time, as lines | [`LineWriter`] |
 //! | a handful of changes to an image, without its sources | [`Editor`] |
 //! | the same image with another serial and time | [`restamp`] |
 //! | the one way to put a file in its place | [`place`] |
@@ -24,6 +25,7 @@ mod edited;
 mod editor;
 mod encode;
 mod error;
+mod lines;
 mod place;
 mod restamp;
 mod section;
@@ -34,6 +36,7 @@ pub use edited::{Behind, BlockReader, Blocks, RunsBy16, V4Image, V4Source, V4Vie
 pub use editor::{Additions, Editor};
 pub use encode::{Layout, encode, encode_named, encode_with};
 pub use error::Error;
+pub use lines::{LineWriter, V4Lines};
 pub use place::{TEMP_PREFIX, place};
 pub use restamp::restamp;
 pub use stamp::Stamp;

@@ -49,11 +49,7 @@ impl Chance {
         let share = SHARES[usize::from(self.seen)];
         // The shift rounds towards minus infinity for both signs.
         let p = p + (((target - p) * share) >> 16);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it is cut to 16 bits just before"
-        )]
+        #[expect(clippy::cast_sign_loss, reason = "it is cut to 16 bits just before")]
         let p = p.clamp(LEAST, ONE - LEAST) as u16;
         self.p = p;
         self.seen = (self.seen + 1).min(SLOWEST);

@@ -85,6 +85,16 @@ impl Part {
 }
 
 impl Head {
+    /// How many values are added, as ids number them.
+    ///
+    /// # Errors
+    /// More than there are ids.
+    pub(crate) fn added(&self) -> Result<u32, Error> {
+        u32::try_from(self.values).map_err(|_| Error::Malformed {
+            what: "count of values",
+        })
+    }
+
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let flag = |is: bool, flag: u8| if is { flag } else { 0 };
         let is_base = matches!(self.parts.as_slice(), [(0, _)]);

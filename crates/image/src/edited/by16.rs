@@ -70,7 +70,11 @@ impl<'a> Blocks<'a> {
     /// cores. `None` if the zone is small, or damaged: lines that are out of order, or ids that no value
     /// has.
     pub(crate) fn of(zone: &Zone<'a>, values: usize) -> Option<Blocks<'a>> {
-        let image = zone.v4().blocks()?;
+        Blocks::of_16s(zone.v4().blocks()?, values)
+    }
+
+    /// As [`Blocks::of`], of the lines of a zone.
+    pub(crate) fn of_16s(image: Slash16s<'a>, values: usize) -> Option<Blocks<'a>> {
         let tallies = Pool::new();
         let count = |block: u16, walk: &mut V4Walk<'a>| {
             tallies.with(

@@ -63,9 +63,15 @@ pub(crate) fn bits(sections: &V4Sections<'_>, runs: V4View<'_>) -> Vec<u8> {
     bits
 }
 
-fn of_list<'a>(runs: &[Run<u32>], blocks: RangeInclusive<u16>, shape: Shape) -> Sixteens<'a> {
+/// Writes some /16s, which rise one by one.
+pub(crate) fn of_list<'a>(
+    runs: &[Run<u32>],
+    blocks: impl IntoIterator<Item = u16>,
+    shape: Shape,
+) -> Sixteens<'a> {
     let mut out = Sixteens::default();
-    let first = u32::from(*blocks.start()) << 16;
+    let mut blocks = blocks.into_iter().peekable();
+    let first = blocks.peek().map_or(0, |block| u32::from(*block) << 16);
     let mut rest = runs
         .get(runs.partition_point(|run| run.end < first)..)
         .unwrap_or_default();
