@@ -39,6 +39,7 @@ struct Address {
 const MMAP: u32 = 1;
 const INET: u16 = 2;
 
+// SAFETY: the types are those of maxminddb.h, which `Handle` and `Found` have room for.
 #[link(name = "maxminddb")]
 unsafe extern "C" {
     fn MMDB_open(path: *const c_char, flags: u32, handle: *mut Handle) -> c_int;
