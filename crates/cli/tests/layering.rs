@@ -98,6 +98,65 @@ fn readers_tree_stays_small() {
     assert!(tree.is_subset(&allowed), "the reader brings along {tree:?}");
 }
 
+/// Features that a dependency would bring by default are switched off, or somebody said why not.
+#[test]
+fn dependencies_bring_no_features_that_nobody_asked_for() {
+    let metadata = metadata();
+    // The standard library is there; names of temporary files shall not be guessed.
+    let wanted = BTreeSet::from(["std", "getrandom"]);
+    let ours = packages(&metadata).filter(|package| package["source"].is_null());
+    let dependencies = ours
+        .filter(|package| package["name"] != "rblmap-benches")
+        .flat_map(linked_dependencies);
+    let with_default = dependencies.filter(|dependency| {
+        dependency["uses_default_features"] == true && !dependency["source"].is_null()
+    });
+    let names: BTreeSet<&str> = with_default.map(|one| text(&one["name"])).collect();
+    assert!(names.contains("serde"), "the dependencies were not found");
+    for package in packages(&metadata).filter(|package| names.contains(text(&package["name"]))) {
+        let default = package["features"]["default"].as_array();
+        let brought: BTreeSet<&str> = default.into_iter().flatten().map(text).collect();
+        assert!(
+            brought.is_subset(&wanted),
+            "{} brings {brought:?}",
+            package["name"]
+        );
+    }
+}
+
+/// What `scripts/supply-chain` asks of cargo-deny, as far as it can be told without that tool.
+#[test]
+fn licences_and_sources_are_those_that_deny_toml_allows() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deny.toml");
+    let rules: toml::Table = fs::read_to_string(path).unwrap().parse().unwrap();
+    let list = |rules: &toml::Value| -> BTreeSet<String> {
+        let names = rules.as_array().unwrap().iter();
+        names
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect()
+    };
+    let allowed = list(&rules["licenses"]["allow"]);
+    let exceptions = rules["licenses"]["exceptions"].as_array().unwrap();
+    let metadata = metadata();
+    for package in packages(&metadata).filter(|package| !package["source"].is_null()) {
+        let name = text(&package["name"]);
+        assert!(
+            text(&package["source"]).starts_with("registry+"),
+            "{name} is of no registry"
+        );
+        let own = exceptions
+            .iter()
+            .find(|one| one["crate"].as_str() == Some(name));
+        let allowed = own.map_or_else(|| allowed.clone(), |one| list(&one["allow"]));
+        let licence = text(&package["license"]).replace('/', " OR ");
+        let is_allowed = |part: &str| {
+            let mut either = part.trim_matches(['(', ')', ' ']).split(" OR ");
+            either.any(|one| allowed.contains(one.trim()))
+        };
+        assert!(licence.split(" AND ").all(is_allowed), "{name}: {licence}");
+    }
+}
+
 /// The rows of the table: package, and what it uses.
 fn table() -> BTreeMap<String, Row> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/architecture.md");
