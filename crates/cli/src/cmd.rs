@@ -92,6 +92,21 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether a command's work is shared among threads. Those that are called often and do little
+    /// begin none.
+    pub(crate) fn shares_its_work(&self) -> bool {
+        !matches!(
+            self,
+            Command::Lookup(_)
+                | Command::Keygen(_)
+                | Command::Status(_)
+                | Command::Serve(_)
+                | Command::Filter(_)
+                | Command::Completions(_)
+                | Command::Manual(_)
+        )
+    }
+
     pub(crate) fn run(self, output: &Output) -> Result<Exit, Failure> {
         match self {
             Command::Build(args) => build::run(args, output),

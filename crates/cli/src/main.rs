@@ -5,6 +5,7 @@ mod cmd;
 mod exit;
 mod failure;
 mod output;
+mod threads;
 
 use std::process::ExitCode;
 
@@ -54,7 +55,8 @@ fn main() -> ExitCode {
             };
         }
     };
-    match cli.command.run(&cli.output) {
+    let ready = threads::ready(&cli.command);
+    match ready.and_then(|()| cli.command.run(&cli.output)) {
         Ok(exit) => exit.into(),
         Err(failure) => failure.report(),
     }

@@ -70,7 +70,8 @@ pub fn count(logs: &[PathBuf], threads: usize, tally: &Tally, progress: &Progres
     std::thread::scope(|scope| {
         let others = 1..threads.min(tasks.len());
         others.for_each(|_| {
-            scope.spawn(work);
+            // Where none can be had, the others do its share.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
         });
         work();
     });

@@ -175,7 +175,8 @@ fn with_bar<T>(
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
         if !bar.is_hidden() {
-            scope.spawn(|| {
+            // Without a thread for it, nothing is shown.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, || {
                 while !ended.load(Ordering::Relaxed) {
                     bar.set_position(progress.done.load(Ordering::Relaxed));
                     std::thread::sleep(Duration::from_millis(100));

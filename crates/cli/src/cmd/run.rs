@@ -2,9 +2,9 @@
 //! that say how to fetch.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rblmap_feed::{Options, Secret, Source, Stop, notify};
@@ -71,11 +71,17 @@ pub(crate) fn supervised<T: Send>(
     work: impl FnOnce() -> T + Send,
 ) -> Option<T> {
     let (tell, told) = mpsc::channel();
+    let work = Mutex::new(Some(work));
+    let take = || work.lock().ok().and_then(|mut work| work.take());
     std::thread::scope(|scope| {
-        scope.spawn(move || {
+        let begun = std::thread::Builder::new().spawn_scoped(scope, move || {
             // Nobody listens any more once the process ends.
-            let _ = tell.send(work());
+            let _ = take().map(|work| tell.send(work()));
         });
+        if begun.is_err() {
+            // No thread can be had: the work is done here, and a signal waits for its end.
+            return take().map(|work| work());
+        }
         let mut said = Instant::now();
         let mut asked: Option<Instant> = None;
         loop {

@@ -4,7 +4,7 @@
 //! folders are made by us with modes of ours, and what it writes is bounded by us, whatever the
 //! sender claims: each file by a limit of the process, all of them by a look at the spool.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -63,7 +63,15 @@ pub(super) fn fetch(
             failed(what, Reach::Source)
         })?;
     bound(&child, wants);
-    let told = talk(&mut child, wants);
+    let told = match talk(&mut child, wants) {
+        Ok(told) => told,
+        Err(error) => {
+            // It may have ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(failed(format!("no thread: {error}"), Reach::Source));
+        }
+    };
     let ended = watch(&mut child, wants, spool.dir, options);
     let said = told.recv_timeout(LAST_WORDS).unwrap_or_default();
     let said = String::from_utf8_lossy(&said).into_owned();
@@ -174,7 +182,7 @@ fn bound(child: &Child, wants: &[Want]) {
 
 /// Tells rsync the names, and listens to what it says. By threads that nobody has to wait for: an
 /// rsync that is killed may leave a child of its own behind which keeps the pipes open for a while.
-fn talk(child: &mut Child, wants: &[Want]) -> mpsc::Receiver<Vec<u8>> {
+fn talk(child: &mut Child, wants: &[Want]) -> io::Result<mpsc::Receiver<Vec<u8>>> {
     let names: String = wants
         .iter()
         .map(|want| format!("{}\n", want.path))
@@ -182,18 +190,18 @@ fn talk(child: &mut Child, wants: &[Want]) -> mpsc::Receiver<Vec<u8>> {
     let stdin = child.stdin.take();
     let stderr = child.stderr.take();
     let (tell, told) = mpsc::channel();
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         // An rsync that ended early says why itself.
         let _ = stdin.map(|mut stdin| stdin.write_all(names.as_bytes()));
-    });
-    thread::spawn(move || {
+    })?;
+    thread::Builder::new().spawn(move || {
         let mut said = Vec::new();
         let stderr = stderr.map(|stderr| stderr.take(STDERR_LIMIT));
         let _ = stderr.map(|mut stderr| stderr.read_to_end(&mut said));
         // Who gave up does not listen any more.
         let _ = tell.send(said);
-    });
-    told
+    })?;
+    Ok(told)
 }
 
 /// Waits for its end, and brings it about where it stops coming, sends too much or is to stop.
@@ -267,7 +275,7 @@ fn judge(
     if disk.iter().any(|text| said.contains(text)) || (code == 11 && !said.contains("[sender]")) {
         return Err(Error::Write {
             path: spool.path().to_owned(),
-            source: std::io::Error::other(format!("rsync exit code {code}: {first}")),
+            source: io::Error::other(format!("rsync exit code {code}: {first}")),
         });
     }
     // 23 and 24: some files could not be had. Which, the spool shows.

@@ -48,7 +48,11 @@ pub(super) fn count(
     let (full, filled) = sync_channel::<Vec<u8>>(AHEAD);
     let (empty, emptied) = channel::<Vec<u8>>();
     let (read, bytes) = std::thread::scope(|scope| {
-        let reader = scope.spawn(move || unpack(file, packing, &full, &emptied));
+        let unpack = move || unpack(file, packing, &full, &emptied);
+        let reader = match std::thread::Builder::new().spawn_scoped(scope, unpack) {
+            Ok(reader) => reader,
+            Err(error) => return (Err(error), 0),
+        };
         let mut lines = Lines::new(tally.counting(), log, 0);
         for block in filled {
             lines.block(&block);
