@@ -29,6 +29,7 @@ pub(crate) fn prune(
     now: u64,
 ) -> Result<(), Error> {
     let grace = GRACE.max(poll.min(POLL_AT_MOST) * 2);
+    let referenced: BTreeSet<&str> = referenced.iter().map(FeedPath::as_str).collect();
     let mut still = BTreeMap::new();
     for folder in FOLDERS {
         let path = tree.root().join(zone.as_str()).join(folder);
@@ -40,7 +41,7 @@ pub(crate) fn prune(
         for entry in entries {
             let name = entry.map_err(reading(&path))?.file_name();
             let name = format!("{zone}/{folder}/{}", name.to_string_lossy());
-            if referenced.iter().any(|path| path.as_str() == name) {
+            if referenced.contains(name.as_str()) {
                 continue;
             }
             let first = since.get(&name).copied().unwrap_or(now);

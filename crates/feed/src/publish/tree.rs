@@ -246,7 +246,11 @@ fn clean(folder: &Path) -> Result<(), Error> {
     for entry in fs::read_dir(folder).map_err(reading(folder))? {
         let entry = entry.map_err(reading(folder))?;
         let path = entry.path();
-        let kind = fs::metadata(&path).map(|found| found.is_dir());
+        // Only a link has to be followed: a feed has thousands of files.
+        let kind = match entry.file_type() {
+            Ok(kind) if !kind.is_symlink() => Ok(kind.is_dir()),
+            _ => fs::metadata(&path).map(|found| found.is_dir()),
+        };
         let temporary = entry.file_name().to_string_lossy().starts_with(TEMP_PREFIX);
         match kind {
             Ok(false) if temporary => fs::remove_file(&path).map_err(writing(&path))?,
