@@ -250,7 +250,8 @@ impl ZoneHealth {
             Err(error) => health.add(Level::Warning, chain(&error)),
         }
         match status_page::read(dir, &status_name(&health.zone)) {
-            Ok(page) => health.page = page.unwrap_or_default(),
+            Ok(Some(page)) => health.page = page,
+            Ok(None) => health.without_page(),
             Err(error) => health.add(Level::Warning, chain(&error)),
         }
         let path = Folder::new(dir.path()).image(&health.zone);
@@ -273,6 +274,17 @@ impl ZoneHealth {
         health.judge_time(now);
         health.judge_state(now);
         health
+    }
+
+    /// A mirror has run, and its page is gone or says nothing: a cut of the power can do that.
+    fn without_page(&mut self) {
+        if let Some(seen) = &self.state.seen {
+            self.page.serial = seen.serial;
+            self.page.stale_from = seen.expires;
+            let what = "its status page is gone or damaged, and readers learn of no new image and of no \
+                        age until the next run of the mirror";
+            self.add(Level::Warning, what.to_owned());
+        }
     }
 
     fn of_feed(tree: &Tree, home: &Dir, kind: Kind, zone: ZoneName, now: u64) -> ZoneHealth {

@@ -8,6 +8,7 @@
 
 mod world;
 
+use std::fs;
 use std::time::Duration;
 
 use rblmap::StatusPage;
@@ -254,7 +255,7 @@ fn a_signer_cannot_make_days_go_by() {
         created: world.now + 3650 * DAY,
     };
     let content = world::list("ops.example", &list(40_000));
-    std::fs::write(&image, rblmap_image::encode(&content, stamp).unwrap()).unwrap();
+    fs::write(&image, rblmap_image::encode(&content, stamp).unwrap()).unwrap();
     world.now += 60;
     publish(
         &world.feed(),
@@ -265,4 +266,32 @@ fn a_signer_cannot_make_days_go_by() {
     )
     .unwrap();
     assert!(matches!(refusal(&world).0, Refusal::Grows { .. }));
+}
+
+#[test]
+fn a_status_page_that_a_cut_of_the_power_wiped_is_told_until_it_is_made_again() {
+    let mut world = World::new();
+    world.publish(&[1, 2, 3]);
+    world.mirror().unwrap();
+    let page = world.path("mirror/ops.example.status");
+    let whole = fs::read(&page).unwrap();
+    for wiped in [
+        vec![0; whole.len()],
+        whole[..whole.len() / 2].to_vec(),
+        Vec::new(),
+    ] {
+        fs::write(&page, wiped).unwrap();
+        let health = Health::of(&world.folder(), world.now).unwrap();
+        assert_eq!(health.level(), Level::Warning);
+        assert!(
+            health.zones[0].reasons[0].contains("status page"),
+            "{health:?}"
+        );
+        assert_eq!(health.zones[0].page.serial, 1);
+        world.mirror().unwrap();
+        assert_eq!(
+            Health::of(&world.folder(), world.now).unwrap().level(),
+            Level::Ok
+        );
+    }
 }

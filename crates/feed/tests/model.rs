@@ -65,7 +65,7 @@ fn shortest(mut steps: Vec<Step>) -> Vec<Step> {
 
 #[test]
 fn random_lives_serve_and_tell_as_the_model() {
-    let (first, lives) = (number("RBLMAP_SEED", 1), number("RBLMAP_FEED_LIVES", 16));
+    let (first, lives) = (number("RBLMAP_SEED", 1), number("RBLMAP_FEED_LIVES", 8));
     for seed in first..first + lives {
         let mut random = fastrand::Rng::with_seed(seed);
         let steps: Vec<Step> = (0..STEPS).map(|_| Step::random(&mut random)).collect();
