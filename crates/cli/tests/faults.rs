@@ -335,3 +335,48 @@ fn a_daemon_that_wants_a_password_is_told_it_and_nobody_else() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(!(run.stdout + &run.stderr).contains("s3cr3t"));
 }
+
+#[test]
+fn threads_that_cannot_be_had_are_told_and_are_no_panic() {
+    if !may_trace() {
+        return;
+    }
+    let feed = Feed::new();
+    fs::write(feed.path("list"), "127.0.0.2\n192.0.2.1\n").unwrap();
+    let (spec, image) = (
+        format!("ops.example:plain:{}", feed.arg("list")),
+        feed.arg("ops.rbl"),
+    );
+    let (source, folder) = (feed.arg("feed"), feed.arg("mirror"));
+    let (key, public) = (feed.arg("ops.key"), feed.arg("ops.pub"));
+    let commands: [&[&str]; 3] = [
+        &["build", "-q", "-o", &image, &spec],
+        &["publish", "-q", &source, &image, "--key", &key],
+        &["mirror", "-q", &source, &folder, "--key", &public],
+    ];
+    // From the first thread on, from the second, ...: none at all, those for the work and no more.
+    for command in commands {
+        for from in 1..=6 {
+            let inject = format!("inject=clone,clone3:error=EAGAIN:when={from}+");
+            let run = traced(
+                &["-o", "/dev/null", "-e", "trace=clone,clone3", "-e", &inject],
+                command,
+            );
+            assert!(!run.stderr.contains("panicked"), "{from}: {}", run.stderr);
+            match run.code {
+                0 => {}
+                6 => assert!(
+                    run.stderr.contains("no thread can be had"),
+                    "{}",
+                    run.stderr
+                ),
+                code => panic!("{from}: {code}: {}", run.stderr),
+            }
+            assert!(
+                from > 1 || run.code == 6,
+                "{command:?}: no thread was wanted"
+            );
+        }
+        assert_eq!(rblmap(command).code, 0);
+    }
+}
