@@ -137,6 +137,11 @@ impl DatasetType {
         )
     }
 
+    /// Whether what is read of a source refers to no text in it, so that the source need not be kept.
+    pub(crate) fn owns_texts(self) -> bool {
+        self == DatasetType::Csv
+    }
+
     /// Whether sources of the type are read in another way with an option.
     pub fn reads(self, option: SourceOption) -> bool {
         use DatasetType as T;

@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use memmap2::MmapMut;
 use rayon::prelude::*;
 
 use crate::dataset::Rules;
@@ -23,6 +24,7 @@ const FEW_TEXTS: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Large {
     file: File,
+    len: usize,
     /// Bytes of a piece.
     size: usize,
     /// The texts of pieces that other things refer to.
@@ -37,6 +39,7 @@ impl Large {
         let kept = (0..len.div_ceil(size)).map(|_| OnceLock::new());
         Large {
             file,
+            len,
             size,
             kept: kept.collect(),
             keep: AtomicBool::new(false),
@@ -46,6 +49,20 @@ impl Large {
     /// The first bytes, at most so many.
     pub(crate) fn head(&self, len: usize) -> io::Result<Vec<u8>> {
         head(&self.file, len)
+    }
+
+    /// All of it, for a type that reads no pieces, in pages of its own: memory of the allocator would
+    /// not go when the text does. Zeros behind it if the file is shorter by now.
+    pub(crate) fn whole(&self) -> io::Result<MmapMut> {
+        let mut text = MmapMut::map_anon(self.len)?;
+        fill(&self.file, &mut text)?;
+        Ok(text)
+    }
+
+    /// Keeps a text that other things refer to.
+    pub(crate) fn keep(&self, text: &[u8]) -> &[u8] {
+        let kept = self.kept.first();
+        kept.map_or(&[], |kept| kept.get_or_init(|| text.to_vec()))
     }
 
     /// The lines, in pieces.
@@ -123,18 +140,15 @@ pub(crate) fn head(file: &File, len: usize) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// The bytes of a file of this length, read on all cores: giving out the memory takes longer than
-/// the copy. Fewer if the file is shorter by now.
-pub(crate) fn whole(file: &File, len: usize) -> io::Result<Vec<u8>> {
-    let mut text = vec![0; len];
+/// Reads a file into a text of its length, on all cores: giving out the memory takes longer than the
+/// copy. How many bytes, which are fewer if the file is shorter by now.
+pub(crate) fn fill(file: &File, text: &mut [u8]) -> io::Result<usize> {
     let parts = text.par_chunks_mut(PIECE_BYTES).enumerate();
     let read: Vec<usize> = parts
         .map(|(index, part)| read_at(file, part, index * PIECE_BYTES))
         .collect::<io::Result<_>>()?;
     let full = read.iter().take_while(|&&read| read == PIECE_BYTES).count();
-    let last = read.get(full).unwrap_or(&0);
-    text.truncate(full * PIECE_BYTES + last);
-    Ok(text)
+    Ok(full * PIECE_BYTES + read.get(full).unwrap_or(&0))
 }
 
 /// Reads until the buffer is full or the file at its end: how much.

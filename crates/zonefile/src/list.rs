@@ -57,6 +57,13 @@ pub(crate) struct Part<'t> {
 }
 
 impl<'t> Part<'t> {
+    /// The same without its source; none if later lines depend on a text in there.
+    pub(crate) fn into_owned<'s>(self) -> Option<Part<'s>> {
+        let Part { subzone, piece } = self;
+        let piece = piece.into_owned()?;
+        Some(Part { subzone, piece })
+    }
+
     pub(crate) fn of_all(piece: Piece<'t>) -> Vec<Part<'t>> {
         vec![Part {
             subzone: None,

@@ -33,8 +33,8 @@ pub(crate) enum SourceText {
 pub(crate) enum Access {
     /// All of it: what a line means depends on lines far from it.
     Whole,
-    /// Large files are read piece by piece.
-    Pieces,
+    /// Large files are read when their lines are: piece by piece, or at once and not kept.
+    Later,
 }
 
 impl Source {
@@ -47,10 +47,10 @@ impl Source {
         options: &Options,
         warnings: &mut Vec<Warning>,
     ) -> Result<Source, Error> {
-        let access = if kind.reads_whole() {
+        let access = if kind.reads_whole() && !kind.owns_texts() {
             Access::Whole
         } else {
-            Access::Pieces
+            Access::Later
         };
         let limit = options.limits.source_bytes;
         let text = read_unchanged(path, access, limit)?;
@@ -98,7 +98,7 @@ fn read_unchanged(path: &Path, access: Access, limit: u64) -> Result<SourceText,
         return Err(too_large());
     }
     let len = large::large_len(&before);
-    if access == Access::Pieces
+    if access == Access::Later
         && let Some(len) = len
         && Packing::of(&large::head(&file, MAGIC_BYTES).map_err(fail)?).is_none()
     {
@@ -106,7 +106,12 @@ fn read_unchanged(path: &Path, access: Access, limit: u64) -> Result<SourceText,
         return Ok(SourceText::Large(large, before));
     }
     let text = match len {
-        Some(len) => large::whole(&file, len).map_err(fail)?,
+        Some(len) => {
+            let mut text = vec![0; len];
+            let read = large::fill(&file, &mut text).map_err(fail)?;
+            text.truncate(read);
+            text
+        }
         // Not by its length: a pipe has none.
         None => {
             let mut text = Vec::new();

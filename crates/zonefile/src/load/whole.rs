@@ -1,5 +1,6 @@
 //! Sources of one type: what is read of each as a whole, and what is said of one that yields nothing.
 
+use std::fs::Metadata;
 use std::path::Path;
 
 use rblmap::NameKey;
@@ -8,9 +9,10 @@ use super::{Loader, NOTHING, check_text};
 use crate::dataset::Rules;
 use crate::dataset_type::DatasetType;
 use crate::error::Error;
+use crate::large::Large;
 use crate::list::{self, Part};
 use crate::reading;
-use crate::source::{Source, SourceText};
+use crate::source::{Source, SourceText, check_unchanged};
 use crate::warning::{Class, Warning};
 
 /// How much of a large source that yields nothing is looked at, to say what it may be.
@@ -24,6 +26,9 @@ impl<'t> Loader<'t, '_> {
         match &source.text {
             SourceText::Whole(text) if kind.reads_whole() => self.whole(source, text)?,
             SourceText::Whole(text) => self.segment(Some(0), source, text, 0)?,
+            SourceText::Large(large, before) if kind.reads_whole() => {
+                self.large_whole(source, (large, before))?;
+            }
             SourceText::Large(large, before) => self.large(Some(0), source, (large, before))?,
         }
         self.check_yield(kind, source, before);
@@ -65,9 +70,33 @@ impl<'t> Loader<'t, '_> {
     /// Reads a source of a type in which a line may depend on others.
     fn whole(&mut self, source: &Source, text: &'t [u8]) -> Result<(), Error> {
         check_text(source, text)?;
-        let rules = self.rules(Some(0));
+        let parts = parts(text, &source.path, &self.rules(Some(0)))?;
+        self.place_parts(parts, source)
+    }
+
+    /// The same of a large source, which is not kept while its entries are put in order.
+    fn large_whole(
+        &mut self,
+        source: &Source,
+        (large, before): (&'t Large, &Metadata),
+    ) -> Result<(), Error> {
+        let text = large.whole().map_err(|error| Error::Read {
+            path: source.path.to_path_buf(),
+            source: error,
+        })?;
+        check_unchanged(&source.path, before)?;
+        check_text(source, &text)?;
+        let read = parts(&text, &source.path, &self.rules(Some(0)))?;
+        let owned: Option<Vec<Part<'t>>> = read.into_iter().map(Part::into_owned).collect();
+        match owned {
+            Some(parts) => self.place_parts(parts, source),
+            None => self.whole(source, large.keep(&text)),
+        }
+    }
+
+    fn place_parts(&mut self, parts: Vec<Part<'t>>, source: &Source) -> Result<(), Error> {
         let mut lines_before = 0;
-        for part in parts(text, &source.path, &rules)? {
+        for part in parts {
             let Some(subzone) = part.subzone else {
                 let lines = part.piece.lines;
                 self.place_at(Some(0), part.piece, source, lines_before)?;

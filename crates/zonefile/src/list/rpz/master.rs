@@ -76,17 +76,16 @@ impl<'t> Master<'t> {
     }
 
     fn word(&mut self) -> &'t [u8] {
-        let mut escaped = false;
-        let end = self.rest.iter().position(|&byte| {
-            let ends = matches!(
-                byte,
-                b' ' | b'\t' | b'\r' | b'\n' | b'(' | b')' | b';' | b'"'
-            );
-            let ends = ends && !escaped;
-            escaped = byte == b'\\' && !escaped;
-            ends
-        });
-        self.take(end.unwrap_or(self.rest.len()), 0)
+        let mut end = 0;
+        while let Some(&byte) = self.rest.get(end) {
+            match byte {
+                b' ' | b'\t' | b'\r' | b'\n' | b'(' | b')' | b';' | b'"' => break,
+                // What it stands before is a part of the word, whatever it is.
+                b'\\' => end += 2,
+                _ => end += 1,
+            }
+        }
+        self.take(end.min(self.rest.len()), 0)
     }
 
     fn quoted(&mut self) -> &'t [u8] {
