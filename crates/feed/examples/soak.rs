@@ -43,6 +43,8 @@ const ALWAYS: u32 = u32::from_be_bytes([192, 0, 2, 1]);
 const TEST_POINT: u32 = u32::from_be_bytes([127, 0, 0, 2]);
 const NEVER: u32 = u32::from_be_bytes([198, 51, 100, 1]);
 const WINDOWS: u64 = 10;
+/// So many waits are kept.
+const WAITS: usize = 1 << 17;
 
 /// What readers and clients share with the updates.
 #[derive(Default)]
@@ -50,8 +52,9 @@ struct Seen {
     stop: AtomicBool,
     wrong: AtomicU64,
     lookups: AtomicU64,
-    /// Microseconds of each answer of `serve` in this window.
-    waits: Mutex<Vec<u32>>,
+    /// Microseconds of the last answers of `serve`, and how many there were: as much memory from the
+    /// first to the last window.
+    waits: Mutex<(Vec<u32>, usize)>,
 }
 
 /// What a tenth of the updates cost.
@@ -196,15 +199,17 @@ impl Soak {
 
     fn window(&mut self, tenth: u64, updates: u64, server: u32, seen: &Seen) -> Window {
         (self.publish, self.mirror) = (Vec::new(), Vec::new());
-        *seen.waits.lock().unwrap() = Vec::new();
+        *seen.waits.lock().unwrap() = (vec![1; WAITS], 0);
         for number in 0..updates {
             self.update(tenth * updates + number + 1);
         }
         let own = std::process::id();
-        let mut waits = std::mem::take(&mut *seen.waits.lock().unwrap());
+        let memory = [memory(own), memory(server)];
+        let (mut waits, count) = std::mem::take(&mut *seen.waits.lock().unwrap());
+        waits.truncate(count);
         Window {
             updates: (tenth + 1) * updates,
-            memory: [memory(own), memory(server)],
+            memory,
             descriptors: [descriptors(own), descriptors(server)],
             files: [
                 files(&self.dir.join("feed")),
@@ -336,10 +341,12 @@ fn ask(path: &Path, seen: &Seen) {
                 assert!(more > 0, "serve closed a connection");
                 length += more;
             }
-            seen.waits
-                .lock()
-                .unwrap()
-                .push(start.elapsed().as_micros() as u32);
+            let took = start.elapsed().as_micros() as u32;
+            let (waits, count) = &mut *seen.waits.lock().unwrap();
+            if let Some(place) = waits.get_mut(*count % WAITS) {
+                *place = took;
+            }
+            *count += 1;
             let right = answer.starts_with(text.as_bytes());
             seen.wrong.fetch_add(u64::from(!right), Ordering::Relaxed);
             seen.lookups.fetch_add(1, Ordering::Relaxed);

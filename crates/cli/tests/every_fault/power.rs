@@ -386,7 +386,16 @@ impl Mounted<'_> {
 
 impl Drop for Mounted<'_> {
     fn drop(&mut self) {
-        shell("umount", &[self.0.to_str().unwrap()]);
+        // A child that another test is about to start may hold it for a moment.
+        let free = || {
+            Command::new("umount")
+                .arg(self.0)
+                .output()
+                .unwrap()
+                .status
+                .success()
+        };
+        wait_for(free);
     }
 }
 
