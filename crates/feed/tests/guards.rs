@@ -33,7 +33,7 @@ fn refusal(world: &World) -> (Refusal, String) {
 
 fn page(world: &World) -> StatusPage {
     let path = world.folder().status(&zone("ops.example"));
-    StatusPage::read(&std::fs::read(path).unwrap()).unwrap()
+    StatusPage::read(&fs::read(path).unwrap()).unwrap()
 }
 
 #[test]
