@@ -157,7 +157,7 @@ fn a_manifest_that_the_disk_does_not_give_is_not_called_lost() {
 
 /// Whether the history of the mirror has the second content without a gap.
 fn history_is_whole(feed: &Feed) -> bool {
-    let history = ["history", &feed.arg("mirror"), "ops.example", "10.0.6.64"];
+    let history = ["history", &feed.arg("mirror"), "ops.example", "10.0.6.76"];
     let run = rblmap(history);
     run.stdout.contains("\t2\tlisted") && !run.stderr.contains("nothing is known")
 }

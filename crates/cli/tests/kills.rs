@@ -204,7 +204,7 @@ fn a_hook_runs_after_an_update_and_guards_come_from_the_file() {
     assert_eq!(run.code, 8, "{}", run.stderr);
     assert!(
         run.stderr
-            .contains("10.0.6.64 is listed, but nothing of 10.0.6.64/28 must be")
+            .contains("10.0.6.76 is listed, but nothing of 10.0.6.64/28 must be")
     );
     let told = fs::read_to_string(feed.path("told")).unwrap();
     assert_eq!(told, "ops.example 1 updated\nops.example 2 refused\n");

@@ -227,8 +227,11 @@ impl Feed {
 
     /// Builds a list of `count` addresses and publishes it in `feed`.
     pub fn publish(&self, count: u32) -> Run {
-        let lines =
-            (0..count).map(|n| format!("10.{}.{}.{}\n", n >> 12, n >> 4 & 255, n << 4 & 255));
+        // One of every sixteen, and not always the same one: else a snapshot is as short as a delta.
+        let lines = (0..count).map(|n| {
+            let low = n << 4 & 255 | n.wrapping_mul(0x9e37_79b9) >> 28;
+            format!("10.{}.{}.{low}\n", n >> 12, n >> 4 & 255)
+        });
         std::fs::write(self.path("list.txt"), lines.collect::<String>()).unwrap();
         let image = self.arg("built.rbl");
         let spec = format!("ops.example:plain:{}", self.arg("list.txt"));
