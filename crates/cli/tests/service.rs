@@ -25,12 +25,11 @@ use peers::{Feed, rsyncd};
 
 /// Builds a list of `count` addresses of a zone.
 fn image(feed: &Feed, zone: &str, count: u32) -> String {
-    let lines = (0..count).map(|n| format!("10.{}.{}.{}\n", n >> 12, n >> 4 & 255, n << 4 & 255));
     let (list, image) = (
         feed.arg(&format!("{zone}.txt")),
         feed.arg(&format!("{zone}.rbl")),
     );
-    fs::write(&list, lines.collect::<String>()).unwrap();
+    fs::write(&list, peers::list(count)).unwrap();
     let run = rblmap(["build", "-q", "-o", &image, &format!("{zone}:plain:{list}")]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     image

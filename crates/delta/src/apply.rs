@@ -263,9 +263,10 @@ impl<'b> Body<'b> {
         let count = head.added()?;
         let added = values::code(&mut decoder, old.values(), count, &[], &mut room)?;
         let table = Table::new(&old).with_added(count);
+        let is_streamed = |zone: &BodyStreams<'_>| !(zone.v4.is_empty() && zone.v6.is_empty());
         let mut reader = ZoneReader {
             decoder,
-            fresh: table.clone(),
+            fresh: self.streams.iter().any(is_streamed).then(|| table.clone()),
             table,
             room,
         };
@@ -302,8 +303,8 @@ impl<'b> Body<'b> {
 struct ZoneReader<'b> {
     decoder: Decoder<'b>,
     table: Table,
-    /// As it is before anything is read: streams are told whatever else is told.
-    fresh: Table,
+    /// As it is before anything is read, where there are streams: they are told whatever else is told.
+    fresh: Option<Table>,
     room: TextRoom,
 }
 
@@ -357,8 +358,9 @@ impl ZoneReader<'_> {
         if let [stream] = told {
             return addresses::decode(&mut self.decoder, base, stream, &mut self.table);
         }
+        let fresh = self.fresh.as_ref().ok_or(Error::Frame)?;
         let mut edits = Vec::new();
-        streams::read(base, parts, &self.fresh, |read| {
+        streams::read(base, parts, fresh, |read| {
             read.into_iter().for_each(|part| edits.extend(part));
             Ok(())
         })?;

@@ -232,7 +232,7 @@ pub(crate) fn read_lines(parts: &[(Stream<u32>, &[u8])], table: &Table) -> Resul
 }
 
 /// Edits of a base that says nothing, as the runs that they make: in the memory that they have.
-pub(crate) fn runs_of(edits: Vec<Edit<u32>>) -> Vec<Run<u32>> {
+fn runs_of(edits: Vec<Edit<u32>>) -> Vec<Run<u32>> {
     let run = |edit: Edit<u32>| {
         let (start, end, value) = (edit.start, edit.end, edit.value?);
         Some(Run { start, end, value })

@@ -423,49 +423,25 @@ fn print(window: &Window, first: bool) {
 /// What is more at the end than after three tenths, when a day's files have come and gone: by more
 /// than a quarter, times by more than double, since machines differ from minute to minute.
 fn grown(windows: &[Window]) -> Vec<String> {
-    let middle = |of: &dyn Fn(&Window) -> f64, range: &[Window]| {
+    type Measure = fn(&Window) -> f64;
+    let middle = |of: Measure, range: &[Window]| {
         let mut values: Vec<f64> = range.iter().map(of).collect();
         values.sort_by(f64::total_cmp);
         values[values.len() / 2]
     };
-    type Measure = (&'static str, f64, Box<dyn Fn(&Window) -> f64>);
-    let measures: [Measure; 9] = [
-        (
-            "memory here",
-            1.25,
-            Box::new(|window| window.memory[0] as f64),
-        ),
-        (
-            "memory of serve",
-            1.25,
-            Box::new(|window| window.memory[1] as f64),
-        ),
-        (
-            "descriptors here",
-            1.01,
-            Box::new(|window| window.descriptors[0] as f64),
-        ),
-        (
-            "descriptors of serve",
-            1.01,
-            Box::new(|window| window.descriptors[1] as f64),
-        ),
-        (
-            "files of the feed",
-            1.25,
-            Box::new(|window| window.files[0] as f64),
-        ),
-        (
-            "files of the mirror",
-            1.25,
-            Box::new(|window| window.files[1] as f64),
-        ),
-        ("time to publish", 2.0, Box::new(|window| window.publish)),
-        ("time to mirror", 2.0, Box::new(|window| window.mirror[0])),
-        ("time to answer", 2.0, Box::new(|window| window.answer[0])),
+    let measures: [(&str, f64, Measure); 9] = [
+        ("memory here", 1.25, |it| it.memory[0] as f64),
+        ("memory of serve", 1.25, |it| it.memory[1] as f64),
+        ("descriptors here", 1.01, |it| it.descriptors[0] as f64),
+        ("descriptors of serve", 1.01, |it| it.descriptors[1] as f64),
+        ("files of the feed", 1.25, |it| it.files[0] as f64),
+        ("files of the mirror", 1.25, |it| it.files[1] as f64),
+        ("time to publish", 2.0, |it| it.publish),
+        ("time to mirror", 2.0, |it| it.mirror[0]),
+        ("time to answer", 2.0, |it| it.answer[0]),
     ];
     let mut grown = Vec::new();
-    for (what, factor, of) in &measures {
+    for (what, factor, of) in measures {
         let (before, after) = (middle(of, &windows[2..5]), middle(of, &windows[7..]));
         if after > before * factor {
             grown.push(format!("{what}: {before:.1} to {after:.1}"));

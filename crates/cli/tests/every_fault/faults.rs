@@ -4,6 +4,7 @@ use nix::errno::Errno;
 use nix::libc;
 
 use crate::common::Run;
+use crate::record::CHANGING;
 use crate::scenes::{Found, Scene, renew};
 use crate::tracer::{self, Answer, Call, Watch};
 
@@ -40,24 +41,6 @@ const OF_DISK: &[i64] = &[
     libc::SYS_read,
     libc::SYS_pread64,
     libc::SYS_getdents64,
-];
-/// Calls that leave something else on the disk than was there.
-const CHANGING: &[i64] = &[
-    libc::SYS_open,
-    libc::SYS_openat,
-    libc::SYS_write,
-    libc::SYS_pwrite64,
-    libc::SYS_ftruncate,
-    libc::SYS_rename,
-    libc::SYS_renameat,
-    libc::SYS_renameat2,
-    libc::SYS_link,
-    libc::SYS_linkat,
-    libc::SYS_unlink,
-    libc::SYS_unlinkat,
-    libc::SYS_rmdir,
-    libc::SYS_mkdir,
-    libc::SYS_mkdirat,
 ];
 const OPENING: &[i64] = &[libc::SYS_open, libc::SYS_openat];
 const DATA: &[i64] = &[libc::SYS_write, libc::SYS_pwrite64];

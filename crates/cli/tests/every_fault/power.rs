@@ -363,7 +363,7 @@ fn ask(socket: &Path) -> String {
         return String::new();
     };
     stream
-        .write_all(b"request=smtpd_access_policy\nclient_address=10.0.0.16\n\n")
+        .write_all(b"request=smtpd_access_policy\nclient_address=10.0.0.25\n\n")
         .unwrap();
     let mut answer = [0; 512];
     let length = stream.read(&mut answer).unwrap_or(0);

@@ -9,15 +9,13 @@ use nix::libc;
 
 use crate::tracer::{self, Answer, Call, Watch};
 
-/// The calls that change something, or wait until it is on the disk.
-const CHANGING: &[i64] = &[
+/// Calls that leave something else on the disk than was there.
+pub(crate) const CHANGING: &[i64] = &[
     libc::SYS_open,
     libc::SYS_openat,
     libc::SYS_write,
     libc::SYS_pwrite64,
     libc::SYS_ftruncate,
-    libc::SYS_fsync,
-    libc::SYS_fdatasync,
     libc::SYS_rename,
     libc::SYS_renameat,
     libc::SYS_renameat2,
@@ -29,6 +27,8 @@ const CHANGING: &[i64] = &[
     libc::SYS_mkdir,
     libc::SYS_mkdirat,
 ];
+/// Calls that wait until it is there.
+const SYNCING: &[i64] = &[libc::SYS_fsync, libc::SYS_fdatasync];
 /// Calls that would have to be recorded too if a command made them.
 const UNKNOWN: &[i64] = &[
     libc::SYS_writev,
@@ -42,6 +42,10 @@ const UNKNOWN: &[i64] = &[
     libc::SYS_symlink,
     libc::SYS_symlinkat,
 ];
+
+fn is_recorded(number: i64) -> bool {
+    CHANGING.contains(&number) || SYNCING.contains(&number)
+}
 
 /// What a call did.
 #[derive(Debug, Clone)]
@@ -73,7 +77,7 @@ pub(crate) struct Recorder {
 
 impl Watch for Recorder {
     fn wants(&self, number: i64) -> bool {
-        number == libc::SYS_mmap || CHANGING.contains(&number) || UNKNOWN.contains(&number)
+        number == libc::SYS_mmap || is_recorded(number) || UNKNOWN.contains(&number)
     }
 
     fn begins(&mut self, call: &Call) -> Answer {
@@ -145,7 +149,7 @@ pub(crate) struct Before<'a> {
 
 impl Watch for Before<'_> {
     fn wants(&self, number: i64) -> bool {
-        CHANGING.contains(&number)
+        is_recorded(number)
     }
 
     fn begins(&mut self, call: &Call) -> Answer {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::{self, rblmap};
-use crate::peers::Feed;
+use crate::peers::{self, Feed};
 
 /// A command and what it is to do. It works in the folder `work`, which begins as a copy of `before`.
 pub(crate) struct Scene {
@@ -131,10 +131,8 @@ impl Stage {
     }
 
     fn image(&self, name: &str, count: u32) {
-        let lines =
-            (0..count).map(|n| format!("10.{}.{}.{}\n", n >> 12, n >> 4 & 255, n << 4 & 255));
         let list = self.feed.path(&format!("{name}.txt"));
-        fs::write(&list, lines.collect::<String>()).unwrap();
+        fs::write(&list, peers::list(count)).unwrap();
         let image = self.arg(&format!("{name}.rbl"));
         let spec = format!("ops.example:plain:{}", list.display());
         self.run(&["build", "-q", "-o", &image, &spec]);
@@ -212,7 +210,7 @@ fn image(path: &Path, [old, new]: &[String; 2]) -> Result<Found, String> {
 
 /// Whether the history of a folder has the second image, and no gap.
 fn with_history(folder: &str, found: Found) -> Found {
-    let said = rblmap(["history", folder, "ops.example", "10.0.19.80"]);
+    let said = rblmap(["history", folder, "ops.example", "10.0.19.95"]);
     let known = said.stdout.contains("\tlisted") && !said.stderr.contains("nothing is known");
     match found {
         Found::New if !known => {

@@ -205,6 +205,16 @@ pub struct Feed {
     pub dir: tempfile::TempDir,
 }
 
+/// So many addresses, a line each: one of every sixteen, and not always the same one, else a snapshot
+/// is as short as a delta.
+pub fn list(count: u32) -> String {
+    let line = |n: u32| {
+        let low = n << 4 & 255 | n.wrapping_mul(0x9e37_79b9) >> 28;
+        format!("10.{}.{}.{low}\n", n >> 12, n >> 4 & 255)
+    };
+    (0..count).map(line).collect()
+}
+
 impl Feed {
     /// Keys `ops`, no feed yet.
     pub fn new() -> Feed {
@@ -227,12 +237,7 @@ impl Feed {
 
     /// Builds a list of `count` addresses and publishes it in `feed`.
     pub fn publish(&self, count: u32) -> Run {
-        // One of every sixteen, and not always the same one: else a snapshot is as short as a delta.
-        let lines = (0..count).map(|n| {
-            let low = n << 4 & 255 | n.wrapping_mul(0x9e37_79b9) >> 28;
-            format!("10.{}.{}.{low}\n", n >> 12, n >> 4 & 255)
-        });
-        std::fs::write(self.path("list.txt"), lines.collect::<String>()).unwrap();
+        std::fs::write(self.path("list.txt"), list(count)).unwrap();
         let image = self.arg("built.rbl");
         let spec = format!("ops.example:plain:{}", self.arg("list.txt"));
         let built = rblmap(["build", "-q", "-o", &image, &spec]);

@@ -76,30 +76,31 @@ impl<'t> Master<'t> {
     }
 
     fn word(&mut self) -> &'t [u8] {
-        let mut end = 0;
-        while let Some(&byte) = self.rest.get(end) {
-            match byte {
-                b' ' | b'\t' | b'\r' | b'\n' | b'(' | b')' | b';' | b'"' => break,
-                // What it stands before is a part of the word, whatever it is.
-                b'\\' => end += 2,
-                _ => end += 1,
-            }
-        }
-        self.take(end.min(self.rest.len()), 0)
+        let end = self.end_at(|byte| {
+            matches!(
+                byte,
+                b' ' | b'\t' | b'\r' | b'\n' | b'(' | b')' | b';' | b'"'
+            )
+        });
+        self.take(end, 0)
     }
 
     fn quoted(&mut self) -> &'t [u8] {
         self.rest = self.rest.get(1..).unwrap_or_default();
-        let mut escaped = false;
-        let end = self.rest.iter().position(|&byte| {
-            let ends = matches!(byte, b'"' | b'\n') && !escaped;
-            escaped = byte == b'\\' && !escaped;
-            ends
-        });
-        let end = end.unwrap_or(self.rest.len());
+        let end = self.end_at(|byte| matches!(byte, b'"' | b'\n'));
         // A quote that a line end closes is malformed; the line end still ends the entry.
         let mark = usize::from(self.rest.get(end) == Some(&b'"'));
         self.take(end, mark)
+    }
+
+    /// Where the first byte stands that ends a word, or the end of the text. What a backslash stands
+    /// before is a part of the word, whatever it is.
+    fn end_at(&self, ends: impl Fn(u8) -> bool) -> usize {
+        let mut end = 0;
+        while let Some(&byte) = self.rest.get(end).filter(|byte| !ends(**byte)) {
+            end += if byte == b'\\' { 2 } else { 1 };
+        }
+        end.min(self.rest.len())
     }
 
     fn take(&mut self, len: usize, skip: usize) -> &'t [u8] {
