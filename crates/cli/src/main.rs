@@ -5,6 +5,8 @@ mod cmd;
 mod exit;
 mod failure;
 mod output;
+#[cfg(test)]
+mod pages;
 mod threads;
 
 use std::process::ExitCode;

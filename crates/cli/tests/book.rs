@@ -1,5 +1,6 @@
 //! The book in `docs/`: every page is in its summary and says in its first paragraph what it is for,
-//! every link leads somewhere, and every file, script and test that a page names is there.
+//! every link leads somewhere, and every file, script and test that a page names is there. What it says
+//! to the command is read in `src/pages.rs`.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -7,12 +8,8 @@
     reason = "tests may panic, and say what they skip"
 )]
 
-mod common;
-
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-
-use common::rblmap;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -181,7 +178,7 @@ fn every_page_begins_with_a_paragraph() {
     }
 }
 
-/// `scripts/...`, `crates/...` and others that a page names in its text, and tests of commands.
+/// `scripts/...`, `crates/...` and others that a page names in its text.
 #[test]
 fn what_a_page_names_of_the_repository_is_there() {
     let folders = [
@@ -204,86 +201,98 @@ fn what_a_page_names_of_the_repository_is_there() {
                 assert!(there, "{}: `{named}` is not there", page.display());
             }
         }
-        for (at, _) in text.match_indices("cargo test -p ") {
-            let words: Vec<&str> = text[at..].split([' ', '`', '\n', ')']).take(6).collect();
-            let name = words[3].trim_start_matches("rblmap-");
-            let package = if name == "rblmap" { "reader" } else { name };
-            if words[4] == "--test" {
-                count += 1;
-                let tests = root().join("crates").join(package).join("tests");
-                let file = tests.join(format!("{}.rs", words[5]));
-                let folder = tests.join(words[5]).join("main.rs");
-                assert!(
-                    file.exists() || folder.exists(),
-                    "{}: {words:?}",
-                    page.display()
-                );
-            }
-        }
     }
     assert!(count > 60, "{count} names");
 }
 
-/// Commands that a page shows, from its blocks of shell and from its text between backquotes.
-fn commands(text: &str) -> Vec<String> {
-    let joined = text.replace("\\\n", " ");
-    let lines = joined
-        .lines()
-        .map(|line| line.trim().trim_start_matches("$ "));
-    let text = prose(&joined).join("\n");
-    let quoted = text.split('`').skip(1).step_by(2);
-    let mut found = Vec::new();
-    for shown in lines
-        .chain(quoted)
-        .filter(|shown| shown.starts_with("rblmap "))
-    {
-        let command = shown.split(['|', '>', ';', '`']).next().unwrap();
-        let command = command.split(" #").next().unwrap();
-        found.push(command.split("&&").next().unwrap().trim().to_owned());
-    }
-    found
-}
-
-/// The README's commands are run by `scripts/check-readme`, the quick start by `scripts/fresh`, and what
-/// a page shows in blocks by `tests/shown`. Of all others, those within the text, the command and each
-/// of its options must be ones that the program has.
+/// Options of scripts that a page names, and the test that it wants to be run.
 #[test]
-fn every_command_and_option_that_a_page_shows_exists() {
-    let mut help: BTreeMap<String, Option<String>> = BTreeMap::new();
+fn what_a_page_says_to_scripts_and_cargo_is_there() {
     let mut count = 0;
-    for page in pages() {
+    let mut pages = pages();
+    pages.push(root().join("CONTRIBUTING.md"));
+    for page in pages {
         let text = std::fs::read_to_string(&page).unwrap();
-        for shown in commands(&text) {
-            let mut words = shown.split_whitespace().skip(1);
-            let Some(command) = words.next() else {
-                continue;
-            };
-            if !command.bytes().all(|byte| byte.is_ascii_lowercase()) {
-                continue;
-            }
-            let help = help.entry(command.to_owned()).or_insert_with(|| {
-                let run = rblmap([command, "--help"]);
-                (run.code == 0).then_some(run.stdout)
-            });
-            let place = page.display();
-            // `rblmap` also begins a sentence that is told, such as "rblmap serve is ...".
-            let Some(help) = help.as_ref() else {
-                assert!(!shown.contains(" --"), "{place}: no such command: {shown}");
-                continue;
+        for quoted in prose(&text).join(" ").split('`').skip(1).step_by(2) {
+            let words: Vec<&str> = quoted.split_whitespace().collect();
+            let fault = match words.as_slice() {
+                [script, options @ ..] if script.starts_with("scripts/") => {
+                    unknown_option(script, options)
+                }
+                _ => match words.iter().position(|word| *word == "cargo") {
+                    Some(at) if words[at..].starts_with(&["cargo", "test", "-p"]) => {
+                        no_test(words[at + 3], &words[at + 4..])
+                    }
+                    _ => continue,
+                },
             };
             count += 1;
-            for option in words.filter(|word| word.starts_with("--") && word.len() > 2) {
-                let name = option
-                    .trim_end_matches([',', '.', ')'])
-                    .split('=')
-                    .next()
-                    .unwrap();
-                assert!(
-                    help.contains(name),
-                    "{place}: {command} has no {name}: {shown}"
-                );
-            }
+            assert_eq!(fault, None, "{}: `{quoted}`", page.display());
         }
     }
     assert!(count > 60, "{count} commands");
+}
+
+/// The first option of a script that does not stand in it.
+fn unknown_option(script: &str, options: &[&str]) -> Option<String> {
+    let text = std::fs::read_to_string(root().join(script)).unwrap();
+    let mut names = options.iter().filter(|word| word.starts_with("--"));
+    let unknown = names.find(|name| !text.contains(**name))?;
+    Some(format!("{script} has no {unknown}"))
+}
+
+/// What of a `cargo test -p PACKAGE [--test FILE]... [WORD]` is not there.
+fn no_test(package: &str, words: &[&str]) -> Option<String> {
+    let name = match package {
+        "rblmap" => "reader",
+        name => name.strip_prefix("rblmap-").unwrap_or(name),
+    };
+    let folder = root().join("crates").join(name);
+    if !folder.is_dir() {
+        return Some(format!("no package {package}"));
+    }
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match *word {
+            "--test" => {
+                let tests = folder.join("tests");
+                let file = words.next().unwrap();
+                let here = [format!("{file}.rs"), format!("{file}/main.rs")];
+                if !here.iter().any(|path| tests.join(path).exists()) {
+                    return Some(format!("{package} has no test {file}"));
+                }
+            }
+            "--" => {}
+            word => return (!has_function(&folder, word)).then(|| format!("no test with {word}")),
+        }
+    }
+    None
+}
+
+/// Whether a file below a folder has a function with this word in its name.
+fn has_function(folder: &Path, word: &str) -> bool {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().path()).any(|path| {
+        let text = match path.is_dir() {
+            true => return has_function(&path, word),
+            false => std::fs::read_to_string(&path).unwrap_or_default(),
+        };
+        let mut lines = text.lines().map(str::trim_start);
+        lines.any(|line| line.starts_with("fn ") && line.contains(word))
+    })
+}
+
+/// The check itself.
+#[test]
+fn a_script_without_an_option_and_a_test_that_is_gone_are_found() {
+    let options = |words: &[&str]| unknown_option("scripts/bench", words).is_some();
+    assert!(!options(&["--only", "LIST"]) && options(&["--none"]));
+    let gone = |package: &str, words: &[&str]| no_test(package, words).is_some();
+    assert!(!gone(
+        "rblmap-cli",
+        &["--test", "book", "--", "summary_once"]
+    ));
+    assert!(gone("rblmap-cli", &["--test", "books"]));
+    assert!(gone("rblmap-cli", &["--test", "book", "no_such_function"]));
+    assert!(gone("rblmap-none", &[]));
 }

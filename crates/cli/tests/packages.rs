@@ -167,8 +167,15 @@ fn served(dir: &TempDir) -> String {
     answer
 }
 
+/// The words of a page that stand between backquotes, outside of its blocks.
+fn quoted(page: &str) -> String {
+    let prose = page.split("```").step_by(2).collect::<String>();
+    let quoted: Vec<&str> = prose.split('`').skip(1).step_by(2).collect();
+    quoted.join("\n")
+}
+
 #[test]
-fn every_metric_of_dashboard_and_alerts_is_printed() {
+fn every_metric_of_dashboard_alerts_and_pages_is_printed() {
     let dir = TempDir::new().unwrap();
     let mut printed = typed(&served(&dir));
     assert!(printed.contains("rblmap_zone_serial"), "{printed:?}");
@@ -199,10 +206,21 @@ fn every_metric_of_dashboard_and_alerts_is_printed() {
     }
     let status = rblmap(["status", &at("mirror"), "--prometheus"]);
     printed.extend(typed(&status.stdout));
-    for file in ["packaging/grafana.json", "packaging/alerts.yml"] {
-        let text = std::fs::read_to_string(root.join(file)).unwrap();
+    for (file, least) in [
+        ("packaging/grafana.json", 6),
+        ("packaging/alerts.yml", 6),
+        ("docs/isp.md", 1),
+        ("docs/mirror.md", 4),
+        ("docs/mail.md", 12),
+        ("docs/dns.md", 4),
+        ("docs/reliability.md", 3),
+    ] {
+        let mut text = std::fs::read_to_string(root.join(file)).unwrap();
+        if file.ends_with(".md") {
+            text = quoted(&text);
+        }
         let named = metrics(&text);
-        assert!(named.len() > 5, "{file} names {named:?}");
+        assert!(named.len() >= least, "{file} names {named:?}");
         let missing: Vec<&String> = named.difference(&printed).collect();
         assert!(
             missing.is_empty(),
@@ -211,6 +229,24 @@ fn every_metric_of_dashboard_and_alerts_is_printed() {
     }
     let json = std::fs::read_to_string(root.join("packaging/grafana.json")).unwrap();
     serde_json::from_str::<serde_json::Value>(&json).unwrap();
+}
+
+/// Who gets an alarm finds it in the table of docs/isp.md.
+#[test]
+fn every_alarm_is_in_the_guide_and_every_one_there_is_an_alarm() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let rules = std::fs::read_to_string(root.join("packaging/alerts.yml")).unwrap();
+    let alarms = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: "));
+    let alarms: BTreeSet<&str> = alarms.collect();
+    let guide = std::fs::read_to_string(root.join("docs/isp.md")).unwrap();
+    let named = guide
+        .split('`')
+        .filter(|word| word.starts_with("Rblmap"))
+        .collect();
+    assert_eq!(alarms, named);
+    assert!(alarms.len() >= 10, "{alarms:?}");
 }
 
 /// The units are what systemd understands, and as closed as `docs/mail.md` says.

@@ -46,7 +46,7 @@ def rspamd(serve, score):
 
 
 def start_rspamd(where):
-    shutil.copy(os.path.join(SOURCE, "crates/exim/rspamd-rblmap.lua"), RUN + "/rspamd-rblmap.lua")
+    shutil.copy(os.path.join(SOURCE, "crates/capi/plugins/rspamd-rblmap.lua"), RUN + "/rspamd-rblmap.lua")
     write(where + "/etc/rspamd/rspamd.local.lua", 'dofile("%s/rspamd-rblmap.lua")\n' % RUN)
     lists = " ".join('RBLMAP_%s { path = "%s/img/%s.rbl"; score = %s; }' % (name, RUN, image, points) for name, image, points in LISTS)
     write(where + "/etc/rspamd/rspamd.conf.local", 'rblmap { library = "%s"; %s }\n' % (LIBRARY, lists))
@@ -77,7 +77,7 @@ def spamassassin(serve, score):
     if not needs_library("spamassassin"):
         return
     where = root("spamassassin")
-    shutil.copy(os.path.join(SOURCE, "crates/exim/Rblmap.pm"), RUN + "/Rblmap.pm")
+    shutil.copy(os.path.join(SOURCE, "crates/capi/plugins/Rblmap.pm"), RUN + "/Rblmap.pm")
     config = "loadplugin Mail::SpamAssassin::Plugin::Rblmap %s/Rblmap.pm\nrblmap_library %s\nuse_bayes 0\n" % (RUN, LIBRARY)
     for name, image, points in LISTS:
         config += "rblmap_list %s %s/img/%s.rbl\nheader RBLMAP_%s eval:rblmap_listed('%s')\nscore RBLMAP_%s %g\n" % (

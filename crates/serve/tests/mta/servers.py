@@ -16,7 +16,7 @@ from world import (BOX, CLEAN, CLEAN6, DIR, LISTED, LISTED6, RUN, SOURCE, TEXT, 
 def exim(serve, score):
     where = root("exim")
     module = os.path.join(DIR, "exim-rblmap.so")
-    made = sh(os.path.join(SOURCE, "crates/exim/build"), module, DIR)
+    made = sh(os.path.join(SOURCE, "crates/capi/plugins/build-exim"), module, DIR)
     write(where + "/etc/exim4/exim4.conf", conf("exim.conf"))
     log = where + "/var/log/exim4/mainlog"
     write(log, "")
