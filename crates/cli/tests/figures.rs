@@ -73,13 +73,13 @@ impl Block {
 
     /// Whether it continues what the paragraph before it says.
     fn is_led(&self) -> bool {
-        let item = Regex::new(r"^\s*([-*]|\d+\.) |^\|").unwrap();
+        let item = Regex::new(r"^ *([-*]|[0-9]+\.) |^\|").unwrap();
         item.is_match(&self.text)
     }
 }
 
 fn blocks(page: &str) -> Vec<Block> {
-    let begins = Regex::new(r"^(\s*([-*]|\d+\.) |#)").unwrap();
+    let begins = Regex::new(r"^( *([-*]|[0-9]+\.) |#)").unwrap();
     let (mut found, mut open, mut code) = (Vec::<Block>::new(), false, false);
     for (line, number) in page.lines().zip(1..) {
         let fence = line.trim_start().starts_with("```");
@@ -107,7 +107,10 @@ fn blocks(page: &str) -> Vec<Block> {
 fn has_figure(text: &str) -> bool {
     let unit =
         "ns|µs|ms|s|seconds?|minutes?|[kKMG]i?B|bytes|%|times|instructions|a second|a minute";
-    let figure = format!(r"(^|[^\w.`/])(\d[\d,.]* ?({unit})($|[^\w`])|0\.\d+($|[^\w.]))|÷");
+    let word = "0-9A-Za-z_";
+    let figure = format!(
+        r"(^|[^{word}.`/])([0-9][0-9,.]* ?({unit})($|[^{word}`])|0\.[0-9]+($|[^{word}.]))|÷"
+    );
     Regex::new(&figure).unwrap().is_match(text)
 }
 
