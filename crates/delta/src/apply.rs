@@ -26,7 +26,7 @@ use std::ops::Range;
 use rblmap::{Image, NameKey};
 use rblmap_content::{Content, ContentId, Draft, DraftZone, Edit, Facts, edit_runs};
 use rblmap_format::Address;
-use rblmap_image::{EditedContent, Layout, V4Image, V4Lines, V4Source, encode_named};
+use rblmap_image::{AroundLines, EditedContent, Layout, V4Image, V4Lines, V4Source, encode_named};
 
 use crate::codec::range_coder::Decoder;
 use crate::codec::text_model::{MODEL_MAX, TextRoom};
@@ -69,13 +69,16 @@ pub fn unpack(snapshot: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
     let body = Body::open(body, (empty.zones().len(), 0), limits)?;
     let lines = body.lines(&empty)?;
     let content = body.read(empty, &lines, limits)?;
-    let layout = Layout::default();
+    let (name, layout) = ((header.result, header.stamp()), Layout::default());
     // Nobody has looked at the content before, and it costs next to nothing beside the rest.
     let (checked, image) = rayon::join(
         || check_result(&header, &content),
-        || checked_image(&header, &content, layout),
+        || AroundLines::of(&content, &lines, name, layout),
     );
-    checked.and(image)
+    checked?;
+    let image = image?;
+    drop(content);
+    check_image(&header, image.put(lines), layout)
 }
 
 /// The bytes of the image that deltas lead to from `old`, one after the other, checked: they have the
@@ -157,13 +160,18 @@ fn named_root(header: &Header, layout: Layout) -> Option<ImageRoot> {
     header.image.filter(|_| layout == Layout::default())
 }
 
-/// The image of a content, if it is the one that the header names, where it names one.
+/// The image of a content, checked.
 fn checked_image<V4: V4Source>(
     header: &Header,
     content: &Content<V4>,
     layout: Layout,
 ) -> Result<Vec<u8>, Error> {
     let bytes = encode_named(content, header.result, header.stamp(), layout)?;
+    check_image(header, bytes, layout)
+}
+
+/// The bytes of an image, if it is the one that the header names, where it names one.
+fn check_image(header: &Header, bytes: Vec<u8>, layout: Layout) -> Result<Vec<u8>, Error> {
     let found = ImageRoot::in_header(&bytes);
     match named_root(header, layout).filter(|expected| *expected != found) {
         Some(expected) => Err(Error::ResultImage { expected, found }),

@@ -11,6 +11,7 @@ use rblmap_format::{SectionInfo, sorted, v4, v6};
 
 use crate::edited::{V4Source, V4View};
 use crate::error::Error;
+use crate::lines::V4Lines;
 use crate::section::{self, Section};
 use crate::stamp::Stamp;
 
@@ -103,6 +104,15 @@ pub fn encode_named<V4: V4Source>(
     stamp: Stamp,
     layout: Layout,
 ) -> Result<Vec<u8>, Error> {
+    let sections = sections_of(content, id, layout)?;
+    Ok(assemble(content.name(), id, stamp, sections))
+}
+
+fn sections_of<V4: V4Source>(
+    content: &Content<V4>,
+    id: ContentId,
+    layout: Layout,
+) -> Result<Vec<Section<'_>>, Error> {
     let mut sections = vec![Section {
         kind: kind::ZONES,
         zone: 0,
@@ -125,7 +135,87 @@ pub fn encode_named<V4: V4Source>(
         encode_names(number, zone, values, (id, layout), &mut sections)?;
     }
     sections.sort_by_key(|section| (section.zone, section.kind));
-    Ok(assemble(content.name(), id, stamp, sections))
+    Ok(sections)
+}
+
+/// An image to be, of content whose addresses are lines: all of it but these, so that the memory which
+/// has them can become that of the image.
+///
+/// ```
+/// use rblmap_content::Draft;
+/// use rblmap_format::{NameKey, Run};
+/// use rblmap_image::{AroundLines, Layout, LineWriter, Stamp, V4Image, encode};
+/// # use rblmap_content::{Record, ValueBuf};
+///
+/// # let a = Some([127, 0, 0, 2].into());
+/// # let value = ValueBuf::new([Record { a, text: None }]);
+/// let mut draft = Draft::<V4Image<'_>>::empty("ops.example".parse()?);
+/// let value = draft.values.intern(&value).expect("not empty");
+/// let every_other = (0..140_000).map(|n| Run { start: 2 * n, end: 2 * n, value });
+/// let mut writer = LineWriter::new(1);
+/// writer.push(&every_other.collect::<Vec<_>>())?;
+/// let lines = [Some(writer.finish()?)];
+/// let runs = lines[0].as_ref().and_then(|lines| lines.runs());
+/// draft.zone_mut(&NameKey::ROOT).v4 = runs.expect("they are what was written");
+/// let content = draft.finish()?;
+///
+/// let expected = encode(&content, Stamp::default())?;
+/// let id = content.id();
+/// let around = AroundLines::of(&content, &lines, (id, Stamp::default()), Layout::default())?;
+/// drop(content);
+/// assert!(around.put(lines.into()) == expected);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct AroundLines {
+    name: ZoneName,
+    id: ContentId,
+    stamp: Stamp,
+    /// Those that are lines have no bytes, but the number of these lines.
+    sections: Vec<(Section<'static>, Option<usize>)>,
+}
+
+impl AroundLines {
+    /// Makes it, of content with addresses in these lines.
+    ///
+    /// # Errors
+    /// As for [`encode`].
+    pub fn of<V4: V4Source>(
+        content: &Content<V4>,
+        lines: &[Option<V4Lines>],
+        (id, stamp): (ContentId, Stamp),
+        layout: Layout,
+    ) -> Result<AroundLines, Error> {
+        let apart = |section: Section<'_>| {
+            let is_section = |lines: &Option<V4Lines>| {
+                let lines = lines.as_ref().map(V4Lines::as_bytes);
+                lines.is_some_and(|lines| section.is(lines))
+            };
+            match lines.iter().position(is_section) {
+                Some(nth) => (section.without_bytes(), Some(nth)),
+                None => (section.into_owned(), None),
+            }
+        };
+        let sections = sections_of(content, id, layout)?;
+        Ok(AroundLines {
+            name: content.name().clone(),
+            id,
+            stamp,
+            sections: sections.into_iter().map(apart).collect(),
+        })
+    }
+
+    /// The bytes of the image, with the lines that it was made of.
+    pub fn put(self, mut lines: Vec<Option<V4Lines>>) -> Vec<u8> {
+        let whole = |(mut section, nth): (Section<'static>, Option<usize>)| {
+            let lines = nth.and_then(|nth| lines.get_mut(nth)?.take());
+            section
+                .bytes
+                .extend(lines.map(|lines| lines.into_bytes().into()));
+            section
+        };
+        let sections = self.sections.into_iter().map(whole).collect();
+        assemble(&self.name, self.id, self.stamp, sections)
+    }
 }
 
 fn encode_v4<'a>(
@@ -274,8 +364,8 @@ fn assemble(name: &ZoneName, id: ContentId, stamp: Stamp, sections: Vec<Section<
     }
     end = aligned(end, 0);
     let digests_len = (end - table_end).div_ceil(layout::CHUNK) * 32;
-    let mut out = vec![0; end + digests_len];
-    let placed: Vec<(usize, Section<'_>)> = starts.into_iter().zip(sections).collect();
+    let mut placed: Vec<(usize, Section<'_>)> = starts.into_iter().zip(sections).collect();
+    let mut out = room(&mut placed, end + digests_len);
     section::copy_all(&placed, &mut out);
     drop(placed);
     let digests = digests(out.get(table_end..end).unwrap_or_default());
@@ -292,6 +382,31 @@ fn assemble(name: &ZoneName, id: ContentId, stamp: Stamp, sections: Vec<Section<
     if let Some(root) = rblmap::root_digest(&out, table_end, &digests) {
         put_bytes(&mut out, layout::ROOT_AT, &root);
     }
+    out
+}
+
+/// Zeros, with the longest section that is one vector in its place: its memory becomes that of the
+/// image, so that it is not held twice.
+fn room(placed: &mut [(usize, Section<'_>)], len: usize) -> Vec<u8> {
+    let is_vector = |section: &Section<'_>| {
+        section.bytes.len() == 1 && section.bytes.iter().all(Pieces::is_new)
+    };
+    let vectors = placed.iter_mut().filter(|(_, section)| is_vector(section));
+    let Some((start, section)) = vectors.max_by_key(|(_, section)| section.len()) else {
+        return vec![0; len];
+    };
+    let mut out = section
+        .bytes
+        .pop()
+        .map(Pieces::into_vec)
+        .unwrap_or_default();
+    let had = out.len();
+    out.reserve_exact(len - had);
+    out.resize(len, 0);
+    out.copy_within(..had, *start);
+    out.iter_mut()
+        .take(had.min(*start))
+        .for_each(|byte| *byte = 0);
     out
 }
 

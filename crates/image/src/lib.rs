@@ -12,7 +12,7 @@
 //! | content to image, what may be left out of one | [`encode`], [`encode_with`], [`Layout`] |
 //! | image to content | [`decode`], [`decode_in_place`] |
 //! | an image with edits over it, by /16 | [`edited`], [`Blocks`], [`BlockReader`] |
-//! | runs that come some at a time, as lines | [`LineWriter`] |
+//! | runs that come some at a time, as lines, and the image around them | [`LineWriter`], [`AroundLines`] |
 //! | a handful of changes to an image, without its sources | [`Editor`] |
 //! | the same image with another serial and time | [`restamp`] |
 //! | the one way to put a file in its place | [`place`] |
@@ -34,7 +34,7 @@ mod stamp;
 pub use decode::{EditedContent, decode, decode_in_place, edited};
 pub use edited::{Behind, BlockReader, Blocks, RunsBy16, V4Image, V4Source, V4View, block_of};
 pub use editor::{Additions, Editor};
-pub use encode::{Layout, encode, encode_named, encode_with};
+pub use encode::{AroundLines, Layout, encode, encode_named, encode_with};
 pub use error::Error;
 pub use lines::{LineWriter, V4Lines};
 pub use place::{TEMP_PREFIX, place};

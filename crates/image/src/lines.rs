@@ -11,7 +11,6 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 use rblmap::Run;
-use rblmap_format::pieces::Pieces;
 use rblmap_format::sections::id_width;
 use rblmap_format::v4::shape::Shape;
 use rblmap_format::v4::write::{Sixteens, V4Sections, assemble};
@@ -56,8 +55,9 @@ pub struct V4Lines {
 pub struct LineWriter {
     values: usize,
     shape: Shape,
-    /// The /16s that are written.
+    /// The /16s that are written, and their lines.
     parts: Vec<Sixteens<'static>>,
+    lines: Vec<u8>,
     /// The first /16 that is not written.
     next: usize,
     /// Runs of which none ends before that.
@@ -72,6 +72,7 @@ impl LineWriter {
             values,
             shape: Shape::new(width),
             parts: Vec::new(),
+            lines: Vec::new(),
             next: 0,
             rest: Vec::new(),
         }
@@ -112,7 +113,11 @@ impl LineWriter {
                 (*first..(first + PART).min(blocks.end)).filter_map(|it| u16::try_from(it).ok());
             section::v4::of_list(&self.rest, of, self.shape)
         };
-        self.parts.par_extend(starts.par_iter().map(encode));
+        // At once, so that lines are not held twice.
+        let mut parts: Vec<Sixteens<'static>> = starts.par_iter().map(encode).collect();
+        let lines = &mut self.lines;
+        parts.iter_mut().for_each(|part| part.move_lines(lines));
+        self.parts.append(&mut parts);
         self.next = self.next.max(blocks.end);
     }
 
@@ -122,22 +127,25 @@ impl LineWriter {
     /// More lines than an image can hold.
     pub fn finish(mut self) -> Result<V4Lines, Error> {
         self.write(self.next..BLOCKS);
-        let mut sections = assemble(self.parts)?;
-        let parts = std::mem::take(&mut sections.lines);
-        let mut lines = Vec::with_capacity(parts.iter().map(Pieces::len).sum());
-        // Each goes when it is copied, so lines are not held twice.
-        for part in parts {
-            part.iter().for_each(|bytes| lines.extend_from_slice(bytes));
-        }
         Ok(V4Lines {
             values: self.values,
-            sections,
-            lines,
+            sections: assemble(self.parts)?,
+            lines: self.lines,
         })
     }
 }
 
 impl V4Lines {
+    /// The bytes of V4_LINES.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.lines
+    }
+
+    /// The same, and the memory that has them.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.lines
+    }
+
     /// The runs, as those of an image; none if there is an id of no value among them.
     pub fn runs(&self) -> Option<V4Image<'_>> {
         let V4Sections {

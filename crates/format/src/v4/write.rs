@@ -167,6 +167,14 @@ impl<'a> Sixteens<'a> {
         self.count
     }
 
+    /// Moves its lines to the end of `out`, with room for them alone: what is left is where they start
+    /// and how many there are.
+    pub fn move_lines(&mut self, out: &mut Vec<u8>) {
+        let new = std::mem::take(&mut self.new).into_flattened();
+        let pieces = Pieces::new(new, std::mem::take(&mut self.order));
+        pieces.iter().for_each(|bytes| out.extend_from_slice(bytes));
+    }
+
     /// Notes the bits of the /24s of a /16 that was edited.
     pub(super) fn push_edited_bits(&mut self, block: u16, bits: [u8; BITS_OF_16]) {
         self.edited_bits.push((block, bits));

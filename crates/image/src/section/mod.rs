@@ -21,6 +21,37 @@ impl Section<'_> {
     pub(crate) fn len(&self) -> usize {
         self.bytes.iter().map(Pieces::len).sum()
     }
+
+    /// Whether it is these bytes and no copy of them.
+    pub(crate) fn is(&self, bytes: &[u8]) -> bool {
+        let whole = bytes.as_ptr_range();
+        let mut at = whole.start;
+        let follows = |piece: &[u8]| {
+            let piece = piece.as_ptr_range();
+            std::mem::replace(&mut at, piece.end) == piece.start
+        };
+        self.bytes.iter().flat_map(Pieces::iter).all(follows) && at == whole.end
+    }
+
+    /// The same with bytes of its own.
+    pub(crate) fn into_owned(self) -> Section<'static> {
+        let owned = |pieces: Pieces<'_>| pieces.into_vec().into();
+        Section {
+            kind: self.kind,
+            zone: self.zone,
+            parameter: self.parameter,
+            bytes: self.bytes.into_iter().map(owned).collect(),
+        }
+    }
+
+    /// The same without bytes.
+    pub(crate) fn without_bytes(self) -> Section<'static> {
+        Section {
+            bytes: Vec::new(),
+            ..self
+        }
+        .into_owned()
+    }
 }
 
 /// Copies the bytes of sections to where each starts, rising, on all cores: memory that nobody had
