@@ -79,6 +79,27 @@ impl NameKey {
     /// # Errors
     /// A label over 63 bytes, a name over 255 bytes in wire form, a number over 255.
     pub fn parse(text: &[u8]) -> Result<NameKey, NameError> {
+        match NameKey::plain(text) {
+            Some(key) => Ok(key),
+            None => NameKey::escaped(text),
+        }
+    }
+
+    /// A name without escapes, as nearly all are; none for others, and where something is wrong.
+    fn plain(text: &[u8]) -> Option<NameKey> {
+        if text.contains(&b'\\') || cfg!(target_family = "wasm") {
+            return None;
+        }
+        let mut key = NameKey::ROOT;
+        for label in text.rsplit(|&byte| byte == b'.') {
+            if !label.is_empty() {
+                key.push_label(label).ok()?;
+            }
+        }
+        Some(key)
+    }
+
+    fn escaped(text: &[u8]) -> Result<NameKey, NameError> {
         let mut wire = [0u8; MAX_WIRE];
         // Where each label starts in `wire`, and how long it is.
         let mut starts = [(0usize, 0usize); MAX_WIRE / 2 + 1];
@@ -195,14 +216,23 @@ impl NameKey {
         if label.len() > MAX_LABEL {
             return Err(NameError::LabelTooLong);
         }
-        if self.wire_len() + label.len() + 1 > MAX_WIRE {
+        // A key is no shorter than its name in wire form without the root, and most are short.
+        let too_long = |len: usize| len + 1 + label.len() + 1 > MAX_WIRE;
+        if too_long(self.len) && too_long(self.wire_len() - 1) {
             return Err(NameError::NameTooLong);
         }
-        for byte in label {
-            match byte {
-                0 => self.push_bytes(&[1, 1]),
-                1 => self.push_bytes(&[1, 2]),
-                other => self.push_bytes(&[other.to_ascii_lowercase()]),
+        if label.iter().all(|&byte| byte > 1) {
+            let start = self.len;
+            self.push_bytes(label);
+            let pushed = self.bytes.get_mut(start..self.len);
+            pushed.unwrap_or_default().make_ascii_lowercase();
+        } else {
+            for byte in label {
+                match byte {
+                    0 => self.push_bytes(&[1, 1]),
+                    1 => self.push_bytes(&[1, 2]),
+                    other => self.push_bytes(&[other.to_ascii_lowercase()]),
+                }
             }
         }
         self.push_bytes(&[0]);
@@ -450,6 +480,29 @@ mod tests {
         assert_eq!(NameKey::parse(b"\\256"), Err(NameError::BadEscape));
         assert_eq!(NameKey::parse(&[b'a'; 64]), Err(NameError::LabelTooLong));
         assert!(NameKey::parse(&[b'a'; 63]).is_ok());
+    }
+
+    #[test]
+    fn the_short_way_to_read_a_name_reads_it_alike() {
+        let mut state = 1u64;
+        let mut random = |below: u64| {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            usize::try_from((state >> 33) % below).unwrap()
+        };
+        let mut plain = 0;
+        for _ in 0..20_000 {
+            let bytes: &[u8] = [&b"abcXYZ019-_.."[..], b"a.\0\x01\xff.A", b"aB.\\07"][random(3)];
+            let longest = [8, 70, 300][random(3)];
+            let text: Vec<u8> = (0..random(longest))
+                .map(|_| bytes[random(bytes.len() as u64)])
+                .collect();
+            let Some(key) = NameKey::plain(&text) else {
+                continue;
+            };
+            plain += 1;
+            assert_eq!(NameKey::escaped(&text), Ok(key), "{text:?}");
+        }
+        assert!(plain > 10_000, "{plain}");
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub const MODEL_LEN: usize = CODES_AT + SYMBOLS * 4;
 pub const FILTER_BITS: u32 = 3;
 /// More labels no name has.
 pub const LABELS: usize = 128;
+/// Nearly all names have fewer labels.
+pub(crate) const FEW_LABELS: usize = 8;
 
 /// A code of a symbol: its bits, the first one lowest, and their number in the highest byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -132,25 +134,34 @@ pub fn filter_bits(hash: u64) -> [usize; FILTER_BITS as usize] {
     [0, 9, 18].map(|shift| (hash >> shift & 511) as usize)
 }
 
-/// The hashes of a name and of all its suffixes.
+/// The hashes of a name and of all its suffixes; of fewer than `N` labels.
 #[derive(Debug)]
-pub(crate) struct Chain {
-    hashes: [u64; LABELS],
-    ends: [u16; LABELS],
+pub(crate) struct Chain<const N: usize = LABELS> {
+    hashes: [u64; N],
+    ends: [u16; N],
     labels: usize,
 }
 
 impl Chain {
-    /// Hashes a key: from the root, label after label, eight bytes at once.
+    /// The chain of any name.
     #[inline]
     pub(crate) fn new(key: &[u8], with: HashKey) -> Chain {
+        Chain::of(key, with).0
+    }
+}
+
+impl<const N: usize> Chain<N> {
+    /// Hashes a key: from the root, label after label, eight bytes at once. Also gives whether there
+    /// was room for all labels.
+    #[inline]
+    pub(crate) fn of(key: &[u8], with: HashKey) -> (Chain<N>, bool) {
         let mut chain = Chain {
-            hashes: [0; LABELS],
-            ends: [0; LABELS],
+            hashes: [0; N],
+            ends: [0; N],
             labels: 0,
         };
         let (mut hash, mut at) = (with.start, 0usize);
-        while at < key.len() && chain.labels + 1 < LABELS {
+        while at < key.len() && chain.labels + 1 < N {
             let word = match array_at(key, at) {
                 Some(bytes) => u64::from_le_bytes(bytes),
                 None => last_bytes(key, at),
@@ -174,7 +185,7 @@ impl Chain {
                 *end = u16::try_from(at).unwrap_or(u16::MAX);
             }
         }
-        chain
+        (chain, at >= key.len())
     }
 
     /// How many labels the name has.
@@ -209,16 +220,36 @@ fn last_bytes(key: &[u8], at: usize) -> u64 {
 #[derive(Debug, Clone)]
 pub(crate) struct Coder<'a> {
     codes: &'a [[u8; 4]; SYMBOLS],
-    words: [u32; WORDS],
-    /// Bits that are not in `words` yet, and their number, below 32.
+    bytes: [u8; WORDS * 4],
+    end: End,
+}
+
+/// Where bits are added. A value of its own, so that it stays in registers.
+#[derive(Debug, Clone, Copy, Default)]
+struct End {
+    /// Bits of the word that is not full; the bytes have them, too.
     open: u64,
     bits: usize,
 }
 
+impl End {
+    /// Adds at most 32 bits; none where there is no room for them.
+    #[inline(always)]
+    fn push(self, bytes: &mut [u8; WORDS * 4], bits: u32, len: u32) -> Option<End> {
+        let (word, before) = (self.bits / 32, self.bits % 32);
+        let open = self.open | u64::from(bits) << before;
+        let place = bytes.get_mut(word * 4..word * 4 + 8)?;
+        place.copy_from_slice(&open.to_le_bytes());
+        // Whether the word is full is as good as random, so nothing branches on it: there is always
+        // room for the next one.
+        let bits = self.bits + len as usize;
+        let open = open >> (((bits / 32 - word) * 32) & 63);
+        Some(End { open, bits })
+    }
+}
+
 /// Room for the longest code, and for one symbol more.
 const WORDS: usize = CODE_MAX / 4 + 2;
-/// Longer ones are not written.
-const MOST_BITS: usize = CODE_MAX * 8;
 
 /// A code of a whole name, to be compared.
 #[derive(Debug, Clone, Copy)]
@@ -232,6 +263,12 @@ impl NameCode {
     #[inline]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// The first eight bytes, with zeros behind the last one.
+    #[inline]
+    pub(crate) fn first_word(&self) -> u64 {
+        u64_at(&self.bytes, 0)
     }
 }
 
@@ -255,9 +292,8 @@ impl<'a> Coder<'a> {
     ) -> Result<Coder<'a>, NoCode> {
         let mut coder = Coder {
             codes,
-            words: [0; WORDS],
-            open: 0,
-            bits: 0,
+            bytes: [0; WORDS * 4],
+            end: End::default(),
         };
         let suffix = suffix.unwrap_or_else(|| coder.code(BARE));
         coder.push(suffix)?;
@@ -270,10 +306,21 @@ impl<'a> Coder<'a> {
     /// A byte that no name has; a code that has become too long.
     #[inline]
     pub(crate) fn push_key(&mut self, bytes: &[u8]) -> Result<(), NoCode> {
-        for &byte in bytes {
-            self.push(self.code(byte.into()))?;
+        // Two at once: fewer steps for what every lookup does for each byte of a name.
+        let (pairs, rest) = bytes.as_chunks::<2>();
+        let mut end = self.end;
+        for pair in pairs {
+            let [first, second] = pair.map(|byte| self.code(usize::from(byte)));
+            if first.is_empty() | second.is_empty() {
+                return Err(NoCode::NoSymbol);
+            }
+            let bits = first.bits() | second.bits() << first.len();
+            let pushed = end.push(&mut self.bytes, bits, first.len() + second.len());
+            end = pushed.ok_or(NoCode::TooLong)?;
         }
-        Ok(())
+        self.end = end;
+        rest.iter()
+            .try_for_each(|byte| self.push(self.code(usize::from(*byte))))
     }
 
     /// The code if the name ends here.
@@ -281,26 +328,16 @@ impl<'a> Coder<'a> {
     /// # Errors
     /// As for [`Coder::push_key`].
     #[inline]
-    pub(crate) fn end(&self) -> Result<NameCode, NoCode> {
-        let mut whole = self.clone();
-        whole.push(self.code(END))?;
-        let len = whole.bits.div_ceil(8);
+    pub(crate) fn end(mut self) -> Result<NameCode, NoCode> {
+        self.push(self.code(END))?;
+        let len = self.end.bits.div_ceil(8);
         if len > CODE_MAX {
             return Err(NoCode::TooLong);
         }
-        #[expect(clippy::cast_possible_truncation, reason = "below 32 bits")]
-        if let Some(word) = whole.words.get_mut(whole.bits / 32) {
-            *word = whole.open as u32;
-        }
-        let mut code = NameCode {
-            bytes: [0; WORDS * 4],
+        Ok(NameCode {
+            bytes: self.bytes,
             len,
-        };
-        let (places, _) = code.bytes.as_chunks_mut::<4>();
-        for (place, word) in places.iter_mut().zip(whole.words) {
-            *place = word.to_le_bytes();
-        }
-        Ok(code)
+        })
     }
 
     #[inline]
@@ -308,19 +345,8 @@ impl<'a> Coder<'a> {
         if code.is_empty() {
             return Err(NoCode::NoSymbol);
         }
-        let before = self.bits % 32;
-        self.open |= u64::from(code.bits()) << before;
-        self.bits += code.len() as usize;
-        if before + code.len() as usize >= 32 {
-            if self.bits > MOST_BITS + 32 {
-                return Err(NoCode::TooLong);
-            }
-            #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
-            if let Some(word) = self.words.get_mut(self.bits / 32 - 1) {
-                *word = self.open as u32;
-            }
-            self.open >>= 32;
-        }
+        let pushed = self.end.push(&mut self.bytes, code.bits(), code.len());
+        self.end = pushed.ok_or(NoCode::TooLong)?;
         Ok(())
     }
 
@@ -362,9 +388,10 @@ mod tests {
         let mut coder = Coder::new(&codes, None).unwrap();
         assert_eq!(coder.push_key(b"b"), Err(NoCode::NoSymbol));
         coder.push_key(&[b'a'; CODE_MAX / 2 - 2]).unwrap();
-        assert_eq!(coder.end().unwrap().as_bytes(), [1, 0].repeat(CODE_MAX / 2));
+        let code = coder.clone().end().unwrap();
+        assert_eq!(code.as_bytes(), [1, 0].repeat(CODE_MAX / 2));
         coder.push_key(b"a").unwrap();
-        assert_eq!(coder.end().map(|_| ()), Err(NoCode::TooLong));
+        assert_eq!(coder.clone().end().map(|_| ()), Err(NoCode::TooLong));
         assert_eq!(coder.push_key(&[b'a'; 9]), Err(NoCode::TooLong));
     }
 }

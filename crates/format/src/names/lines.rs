@@ -4,10 +4,10 @@
 //! Every access is checked, and no more than six lines are tried for each suffix of a name:
 //! damaged bytes give a wrong answer at worst.
 
-use crate::bytes::{id_at, u32_at};
+use crate::bytes::{id_at, u32_at, u64_at};
 use crate::names::codes::{
-    CODES_AT, COUNT, Chain, Code, Coder, HashKey, LINE, MODEL_LEN, NameCode, NoCode, ROOT_AT,
-    SYMBOLS, WENT_ON, entry, filter_bits, probes, scale,
+    CODES_AT, COUNT, Chain, Code, Coder, FEW_LABELS, HashKey, LABELS, LINE, MODEL_LEN, NameCode,
+    NoCode, ROOT_AT, SYMBOLS, WENT_ON, entry, filter_bits, probes, scale,
 };
 use crate::names::sorted::SortedNames;
 use crate::names::suffixes::CommonSuffixes;
@@ -111,8 +111,7 @@ impl<'a> NameLines<'a> {
     /// Where the entry of a line ends that begins at a byte of it.
     pub(super) fn entry_end(&self, line: &[u8; LINE], from: usize) -> usize {
         let head = line.get(from).copied().unwrap_or(0);
-        let rules = if head & 3 == entry::BOTH { 2 } else { 1 };
-        from + 1 + rules * self.width + usize::from(head >> 2)
+        from + 1 + rule_count(head) * self.width + usize::from(head >> 2)
     }
 
     /// What the empty name says.
@@ -123,10 +122,32 @@ impl<'a> NameLines<'a> {
     /// The value for a name, and the length of the key of the name it is listed under.
     #[inline]
     pub(crate) fn lookup(&self, key: &[u8]) -> Option<(ValueId, usize)> {
-        let chain = Chain::new(key, self.key);
+        // Room for the hashes of many labels takes longer to clear than a name to hash. A page is the
+        // faster the shorter the code that it loads.
+        if cfg!(target_family = "wasm") {
+            return self.lookup_long(key);
+        }
+        match Chain::of(key, self.key) {
+            (chain, true) => self.lookup_chain::<FEW_LABELS>(key, &chain),
+            (_, false) => self.lookup_long(key),
+        }
+    }
+
+    /// The same of a name of many labels: a function of its own, since it is rare.
+    #[inline(never)]
+    fn lookup_long(&self, key: &[u8]) -> Option<(ValueId, usize)> {
+        self.lookup_chain::<LABELS>(key, &Chain::new(key, self.key))
+    }
+
+    #[inline(always)]
+    fn lookup_chain<const N: usize>(
+        &self,
+        key: &[u8],
+        chain: &Chain<N>,
+    ) -> Option<(ValueId, usize)> {
         let labels = chain.labels();
         self.prefetch(chain.hash(labels));
-        let (mut depth, mut above, mut wanted) = (0, None, 0u128);
+        let (mut depth, mut above, mut listed) = (0, None, 0u128);
         while depth < labels {
             let end = chain.end(depth + 1);
             let suffix = key.get(..end).unwrap_or_default();
@@ -134,20 +155,18 @@ impl<'a> NameLines<'a> {
                 break;
             };
             depth += 1;
-            wanted |= u128::from(found.is_listed) << depth;
+            listed |= u128::from(found.is_listed) << depth;
             above = Some(found.code);
         }
+        let mut found = None;
         if depth < labels {
-            // What a name is below is listed with that label more often than not.
-            self.prefetch(chain.hash(depth + 1));
-            wanted |= self.filtered(&chain, depth + 1);
+            found = self.below_common(key, chain, (depth, above));
         }
-        if wanted != 0 {
-            match self.decide(key, &chain, wanted, (depth, above)) {
-                Some((NameRule::Value(id), end)) => return Some((id, end)),
-                Some(_) => return None,
-                None => {}
-            }
+        if found.is_none() && listed != 0 {
+            found = self.among_common(key, chain, listed);
+        }
+        if let Some((rule, end)) = found {
+            return rule.value().map(|id| (id, end));
         }
         let rule = if labels == 0 {
             self.root.0
@@ -157,57 +176,84 @@ impl<'a> NameLines<'a> {
         rule.value().map(|id| (id, 0))
     }
 
-    /// The suffixes that may be listed, one bit each, of those from `from` labels on.
-    #[inline]
-    fn filtered(&self, chain: &Chain, from: usize) -> u128 {
-        let block = scale(chain.hash(from), self.filter.len());
-        let Some(block) = self.filter.get(block) else {
-            return 0;
-        };
-        let is_set = |bit: usize| block.get(bit / 8).copied().unwrap_or(0) >> (bit % 8) & 1;
-        let mut wanted = 0;
-        for labels in from..=chain.labels() {
-            let set = filter_bits(chain.hash(labels)).map(is_set);
-            wanted |= u128::from(set.iter().fold(1, |all, bit| all & bit)) << labels;
-        }
-        wanted
-    }
-
-    /// Asks the wanted suffixes, the longest first: the first rule that says something, and the
-    /// length of its key.
-    fn decide(
+    /// Asks the suffixes of more than `depth` labels that the filter does not deny, the longest
+    /// first: the first rule that says something, and the length of its key.
+    #[inline(always)]
+    fn below_common<const N: usize>(
         &self,
         key: &[u8],
-        chain: &Chain,
-        wanted: u128,
+        chain: &Chain<N>,
         (depth, above): (usize, Option<Code>),
     ) -> Option<(NameRule, usize)> {
-        let mut left = wanted;
-        while left != 0 {
-            let labels = 127 - left.leading_zeros() as usize;
-            left &= !(1 << labels);
+        let block = scale(chain.hash(depth + 1), self.filter.len());
+        prefetch(self.filter.as_ptr().wrapping_add(block));
+        // What a name is below is listed with that label more often than not.
+        self.prefetch(chain.hash(depth + 1));
+        // While filter and lines are on their way: most names that are asked for are listed.
+        let whole = self.code(key, chain.end(depth), above);
+        let block = self.filter.get(block)?;
+        let is_set = |bit: usize| block.get(bit / 8).copied().unwrap_or(0) >> (bit % 8) & 1;
+        for labels in (depth + 1..=chain.labels()).rev() {
+            let set = filter_bits(chain.hash(labels)).map(is_set);
+            if set.iter().fold(1, |all, bit| all & bit) == 0 {
+                continue;
+            }
             let suffix = key.get(..chain.end(labels)).unwrap_or_default();
-            let code = if labels > depth {
-                self.code(suffix, chain.end(depth), above)
+            let code = if labels == chain.labels() {
+                whole
             } else {
-                let own = self.suffixes.find(chain.hash(labels), suffix);
-                self.code(suffix, suffix.len(), own.map(|own| own.code))
+                self.code(suffix, chain.end(depth), above)
             };
-            let rules = match code {
-                Ok(code) => self.find(chain.hash(labels), &code, suffix),
-                Err(NoCode::TooLong) => self.in_overflow(suffix),
-                Err(NoCode::NoSymbol) => None,
-            };
-            let rule = match rules {
-                Some((exact, _)) if labels == chain.labels() => exact,
-                Some((_, below)) => below,
-                None => NameRule::Inherit,
-            };
+            let rule = self.rule(chain, labels, code, suffix);
             if rule != NameRule::Inherit {
                 return Some((rule, suffix.len()));
             }
         }
         None
+    }
+
+    /// The same of common suffixes that are listed, a bit each.
+    #[inline(never)]
+    fn among_common<const N: usize>(
+        &self,
+        key: &[u8],
+        chain: &Chain<N>,
+        listed: u128,
+    ) -> Option<(NameRule, usize)> {
+        let mut left = listed;
+        while left != 0 {
+            let labels = 127 - left.leading_zeros() as usize;
+            left &= !(1 << labels);
+            let suffix = key.get(..chain.end(labels)).unwrap_or_default();
+            let own = self.suffixes.find(chain.hash(labels), suffix);
+            let code = self.code(suffix, suffix.len(), own.map(|own| own.code));
+            let rule = self.rule(chain, labels, code, suffix);
+            if rule != NameRule::Inherit {
+                return Some((rule, suffix.len()));
+            }
+        }
+        None
+    }
+
+    /// What a suffix says of the name: of itself, where it is the whole name, or of those below.
+    #[inline]
+    fn rule<const N: usize>(
+        &self,
+        chain: &Chain<N>,
+        labels: usize,
+        code: Result<NameCode, NoCode>,
+        suffix: &[u8],
+    ) -> NameRule {
+        let rules = match code {
+            Ok(code) => self.find(chain.hash(labels), &code, suffix),
+            Err(NoCode::TooLong) => self.in_overflow(suffix),
+            Err(NoCode::NoSymbol) => None,
+        };
+        match rules {
+            Some((exact, _)) if labels == chain.labels() => exact,
+            Some((_, below)) => below,
+            None => NameRule::Inherit,
+        }
     }
 
     /// The code of a name, of which the first `from` bytes are a common suffix.
@@ -225,17 +271,48 @@ impl<'a> NameLines<'a> {
     fn find(&self, hash: u64, code: &NameCode, name: &[u8]) -> Option<RulePair> {
         for at in probes(hash, self.lines.len()) {
             let line = self.lines.get(at)?;
-            let found = self
-                .entries(line)
-                .find(|entry| entry.code == code.as_bytes());
-            if let Some(found) = found {
-                return Some(found.rules);
+            let found = self.find_in(line, code);
+            if found.is_some() {
+                return found;
             }
             if line.first().copied().unwrap_or(0) & WENT_ON == 0 {
                 return None;
             }
         }
         self.in_overflow(name)
+    }
+
+    /// What the entry of a line with this code says.
+    #[inline]
+    fn find_in(&self, line: &[u8; LINE], code: &NameCode) -> Option<RulePair> {
+        let (len, first) = (code.as_bytes().len(), code.first_word());
+        let mask = u64::MAX >> (64 - 8 * len.clamp(1, 8));
+        let mut at = 1;
+        for _ in 0..line.first().copied().unwrap_or(0) & COUNT {
+            let head = *line.get(at)?;
+            let start = at + 1 + rule_count(head) * self.width;
+            // One branch that is seldom taken: which entry has the code cannot be predicted.
+            let own = usize::from(head >> 2);
+            if (own == len) & (word_at(line, start) & mask == first)
+                && line.get(start..start + own)? == code.as_bytes()
+            {
+                return Some(self.rules(head, line.get(at + 1..)?));
+            }
+            at = start + own;
+        }
+        None
+    }
+
+    /// The rules of an entry with this first byte, and these bytes behind it.
+    #[inline]
+    fn rules(&self, head: u8, behind: &[u8]) -> RulePair {
+        let of = |index| NameRule::from_code(id_at(behind, self.width, index));
+        match head & 3 {
+            entry::BOTH => (of(0), of(1)),
+            entry::EXACT => (of(0), NameRule::Inherit),
+            entry::BELOW => (NameRule::Inherit, of(0)),
+            _ => (of(0), of(0)),
+        }
     }
 
     fn in_overflow(&self, name: &[u8]) -> Option<RulePair> {
@@ -245,21 +322,14 @@ impl<'a> NameLines<'a> {
     /// The entries of a line.
     #[inline]
     pub(crate) fn entries<'b>(&self, line: &'b [u8; LINE]) -> impl Iterator<Item = Entry<'b>> {
-        let width = self.width;
+        let of = *self;
         let mut left = line.first().copied().unwrap_or(0) & COUNT;
         let mut at = 1;
         std::iter::from_fn(move || {
             left = left.checked_sub(1)?;
             let head = *line.get(at)?;
-            let rules = line.get(at + 1..)?;
-            let of = |index| NameRule::from_code(id_at(rules, width, index));
-            let (rules, count) = match head & 3 {
-                entry::BOTH => ((of(0), of(1)), 2),
-                entry::EXACT => ((of(0), NameRule::Inherit), 1),
-                entry::BELOW => ((NameRule::Inherit, of(0)), 1),
-                _ => ((of(0), of(0)), 1),
-            };
-            let start = at + 1 + count * width;
+            let rules = of.rules(head, line.get(at + 1..)?);
+            let start = at + 1 + rule_count(head) * of.width;
             at = start + usize::from(head >> 2);
             let code = line.get(start..at)?;
             Some(Entry { code, rules })
@@ -272,4 +342,18 @@ impl<'a> NameLines<'a> {
         let line = scale(hash, self.lines.len());
         prefetch(self.lines.as_ptr().wrapping_add(line));
     }
+}
+
+/// How many rules an entry with this first byte has.
+#[inline]
+fn rule_count(head: u8) -> usize {
+    if head & 3 == entry::BOTH { 2 } else { 1 }
+}
+
+/// Eight bytes of a line from a place on, with zeros behind its end.
+#[inline]
+fn word_at(line: &[u8; LINE], at: usize) -> u64 {
+    let from = at.min(LINE - 8);
+    let behind = u32::try_from((at - from) * 8).unwrap_or(u32::MAX);
+    u64_at(line, from).checked_shr(behind).unwrap_or(0)
 }

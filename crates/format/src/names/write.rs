@@ -7,19 +7,22 @@
 //! into lines ([`Writer::put_all`]).
 
 use super::codes::{
-    CODE_MAX, COUNT, Chain, Code, Coder, END, ENTRIES, HashKey, IN_OVERFLOW, LINE, ORDER_SHIFT,
-    SYMBOLS, WENT_ON, entry, filter_bits, probes, scale,
+    CODE_MAX, COUNT, Chain, Code, Coder, END, ENTRIES, FEW_LABELS, HashKey, IN_OVERFLOW, LINE,
+    ORDER_SHIFT, SYMBOLS, WENT_ON, entry, filter_bits, probes, scale,
 };
 use super::huffman;
 use super::suffixes::{CommonKey, CommonSuffixes, Suffixes};
 use crate::bytes::{push_id, put_bytes};
 use crate::error::TooLarge;
 use crate::run::{NamePoint, NameRule};
+use crate::simd::prefetch;
 
 /// How full the lines are to be, in percent.
 const FILLED: usize = 76;
 /// Bits of the filter for each name.
 const FILTER_BITS: usize = 10;
+/// Lines are asked for so many names ahead: they lie anywhere.
+const AHEAD: usize = 12;
 
 /// How a list of names is written: its hash key, its common suffixes, and the codes of both.
 ///
@@ -139,11 +142,17 @@ impl Counts {
     /// Counts the symbols of a name. The suffixes of `model` still have their numbers in place of
     /// codes.
     pub fn add(&mut self, model: &Model, key: &[u8]) {
-        let chain = Chain::new(key, model.with);
-        let (depth, number) = common(&chain, key, model.suffixes.table());
+        match Chain::of(key, model.with) {
+            (chain, true) => self.add_chain::<FEW_LABELS>(model, key, &chain),
+            (_, false) => self.add_chain(model, key, &Chain::new(key, model.with)),
+        }
+    }
+
+    fn add_chain<const N: usize>(&mut self, model: &Model, key: &[u8], chain: &Chain<N>) {
+        let (depth, number) = common(chain, key, model.suffixes.table());
         let none = self.suffixes.len() - 1;
         let number = number.map_or(none, |number| number.0 as usize);
-        let bytes = own_bytes(&chain, key, depth).iter();
+        let bytes = own_bytes(chain, key, depth).iter();
         for symbol in bytes.map(|&byte| usize::from(byte)).chain([END]) {
             let count = self.symbols.get_mut(symbol);
             *count.expect("a count for each byte and the end") += 1;
@@ -163,7 +172,11 @@ impl Counts {
 }
 
 /// How many labels of a name are its longest common suffix, and the number of that one.
-fn common(chain: &Chain, key: &[u8], suffixes: CommonSuffixes<'_>) -> (usize, Option<Code>) {
+fn common<const N: usize>(
+    chain: &Chain<N>,
+    key: &[u8],
+    suffixes: CommonSuffixes<'_>,
+) -> (usize, Option<Code>) {
     let (mut depth, mut code) = (0, None);
     while depth < chain.labels() {
         let suffix = key.get(..chain.end(depth + 1)).unwrap_or_default();
@@ -177,7 +190,7 @@ fn common(chain: &Chain, key: &[u8], suffixes: CommonSuffixes<'_>) -> (usize, Op
 }
 
 /// The bytes of a name behind its common suffix, without the one that closes the last label.
-fn own_bytes<'a>(chain: &Chain, key: &'a [u8], depth: usize) -> &'a [u8] {
+fn own_bytes<'a, const N: usize>(chain: &Chain<N>, key: &'a [u8], depth: usize) -> &'a [u8] {
     let range = chain.end(depth)..key.len().saturating_sub(1);
     key.get(range).unwrap_or_default()
 }
@@ -216,10 +229,24 @@ impl Coded {
 
     /// Writes a name in bits. Rules have `width` bytes.
     pub fn add(&mut self, model: &Model, point: &NamePoint<'_>, width: usize) {
+        match Chain::of(point.key, model.with) {
+            (chain, true) => self.add_chain::<FEW_LABELS>(model, point, width, &chain),
+            (_, false) => {
+                self.add_chain(model, point, width, &Chain::new(point.key, model.with));
+            }
+        }
+    }
+
+    fn add_chain<const N: usize>(
+        &mut self,
+        model: &Model,
+        point: &NamePoint<'_>,
+        width: usize,
+        chain: &Chain<N>,
+    ) {
         let start = self.bytes.len();
-        let chain = Chain::new(point.key, model.with);
-        let (depth, code) = common(&chain, point.key, model.suffixes.table());
-        let own = own_bytes(&chain, point.key, depth);
+        let (depth, code) = common(chain, point.key, model.suffixes.table());
+        let own = own_bytes(chain, point.key, depth);
         // The empty name is in the model; names that are too long go into the overflow.
         if !point.key.is_empty() {
             push_entry(&mut self.bytes, point, &model.codes, (code, own), width);
@@ -238,7 +265,7 @@ impl Coded {
     }
 
     /// The names with their entries, empty for those that are in no line.
-    fn iter(&self) -> impl Iterator<Item = (CodedName, &[u8])> {
+    fn iter(&self) -> impl Iterator<Item = (CodedName, &[u8])> + Clone {
         let mut start = 0;
         self.names.iter().map(move |name| {
             let end = start + usize::from(name.len);
@@ -352,7 +379,11 @@ impl Writer {
     ) -> Result<NameSections, TooLarge> {
         let mut writer = Writer::new(coded, names.len())?;
         let all = coded.iter().flat_map(Coded::iter);
+        let mut ahead = all.clone().skip(AHEAD);
         for (index, (point, name)) in names.zip(all).enumerate() {
+            if let Some((later, _)) = ahead.next() {
+                writer.prefetch(&later);
+            }
             if !point.key.is_empty() {
                 writer.put(index, name);
             }
@@ -363,6 +394,14 @@ impl Writer {
             order: writer.order,
             overflow: writer.overflow,
         })
+    }
+
+    /// Asks for what a name that comes soon is written to.
+    fn prefetch(&self, name: &CodedName) {
+        let [first, ..] = probes(name.hash, self.lines.len());
+        prefetch(self.lines.as_ptr().wrapping_add(first));
+        prefetch(self.used.as_ptr().wrapping_add(first));
+        prefetch(self.filter.as_ptr().wrapping_add(name.block as usize));
     }
 
     /// Puts a name into a line, or into the overflow.
