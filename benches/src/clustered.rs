@@ -1,7 +1,7 @@
 //! Synthetic lists of IPv4 addresses. Real ones are clustered: few /16s hold most of the listed
 //! /24s, few /24s most of the addresses, and most of a /24 is listed for the same reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 use rblmap::{NameKey, Run};
@@ -17,7 +17,8 @@ pub struct Entry {
     pub reason: u8,
 }
 
-/// Exactly `count` entries, rising, about seven in each /24 that has any; up to 10 million or so.
+/// Exactly `count` entries, rising: about seven in each /24 that has any, and twenty where there are
+/// over twenty million; at most 250 million or so.
 ///
 /// ```
 /// let list = rblmap_benches::clustered(1000, 1);
@@ -25,30 +26,31 @@ pub struct Entry {
 /// assert_eq!(list, rblmap_benches::clustered(1000, 1));
 /// ```
 pub fn clustered(count: usize, seed: u64) -> Vec<Entry> {
-    clustered_in(count, count.div_ceil(7), seed)
+    let dense = if count > 20_000_000 { 20 } else { 7 };
+    clustered_in(count, count.div_ceil(dense), seed)
 }
 
 /// Exactly `count` entries in `networks` /24s.
-pub(crate) fn clustered_in(count: usize, networks: usize, seed: u64) -> Vec<Entry> {
+fn clustered_in(count: usize, networks: usize, seed: u64) -> Vec<Entry> {
     let rng = &mut Rng::with_seed(seed);
-    let mut blocks: BTreeMap<u32, Block> = occupied(networks, rng);
+    let occupied = occupied(networks, rng);
+    // A place for each /24 there is: of memory that is not written to there are no pages.
+    let mut blocks = vec![Block([0; 4]); NETWORKS];
     let mut total = 0;
-    let mut networks: Vec<u32> = blocks.keys().copied().collect();
+    let mut networks = occupied.clone();
     rng.shuffle(&mut networks);
     for network in &networks {
-        if let Some(block) = blocks.get_mut(network) {
-            let wanted = pareto(1.1, 1.05, 256.0, rng).min(count - total);
-            total += (0..wanted).filter(|_| block.insert(rng)).count();
-        }
+        let wanted = pareto(1.1, 1.05, 256.0, rng).min(count - total);
+        let block = &mut blocks[*network as usize];
+        total += (0..wanted).filter(|_| block.insert(rng)).count();
     }
     while total < count {
         let network = networks[rng.usize(..networks.len())];
-        let block = blocks.get_mut(&network);
-        total += usize::from(block.is_some_and(|block| block.insert(rng)));
+        total += usize::from(blocks[network as usize].insert(rng));
     }
     let mut list = Vec::with_capacity(count);
-    for (network, block) in &blocks {
-        list.extend(block.entries(*network, rng));
+    for network in occupied {
+        list.extend(blocks[network as usize].entries(network, rng));
     }
     list
 }
@@ -58,22 +60,33 @@ pub(crate) fn clustered_in(count: usize, networks: usize, seed: u64) -> Vec<Entr
 /// of rising shares.
 pub fn churn(list: &[Entry], share: f64, seed: u64) -> Vec<Entry> {
     let [going, coming] = &mut [1, 2].map(|part| Rng::with_seed(seed ^ part << 32));
-    let mut entries: BTreeMap<u32, u8> = list.iter().map(|e| (e.address, e.reason)).collect();
     let changes = (list.len() as f64 * share / 2.0).round() as usize;
-    let before = entries.len();
-    while before - entries.len() < changes {
-        entries.remove(&list[going.usize(..list.len())].address);
+    let mut gone = BTreeSet::new();
+    while gone.len() < changes {
+        gone.insert(going.usize(..list.len()));
     }
-    while entries.len() < before {
+    let mut new = BTreeMap::new();
+    while new.len() < changes {
         let near = list[coming.usize(..list.len())];
         let address = near.address & !0xff | coming.u32(..256);
         let known = list.binary_search_by_key(&address, |entry| entry.address);
         if known.is_err() {
-            entries.insert(address, near.reason);
+            new.insert(address, near.reason);
         }
     }
+    let mut entries = Vec::with_capacity(list.len());
     let entry = |(address, reason)| Entry { address, reason };
-    entries.into_iter().map(entry).collect()
+    let mut new = new.into_iter().map(entry).peekable();
+    for (index, old) in list.iter().enumerate() {
+        entries.extend(std::iter::from_fn(|| {
+            new.next_if(|new| new.address < old.address)
+        }));
+        if !gone.contains(&index) {
+            entries.push(*old);
+        }
+    }
+    entries.extend(new);
+    entries
 }
 
 /// The list as content of the zone `bench.example`.
@@ -99,7 +112,11 @@ pub fn content(list: &[Entry]) -> Result<Content, Error> {
     draft.finish()
 }
 
+/// How many /24s there are.
+const NETWORKS: usize = 1 << 24;
+
 /// The addresses of one /24.
+#[derive(Clone)]
 struct Block([u64; 4]);
 
 impl Block {
@@ -131,24 +148,26 @@ pub(crate) fn reason(rng: &mut Rng) -> u8 {
     2 + (63.99 * rng.f64().powi(4)) as u8
 }
 
-/// `count` /24s, gathered in few /16s.
-fn occupied(count: usize, rng: &mut Rng) -> BTreeMap<u32, Block> {
+/// `count` /24s, gathered in few /16s, rising.
+fn occupied(count: usize, rng: &mut Rng) -> Vec<u32> {
     let mut nets: Vec<u32> = (0x0100..0xe000).filter(|&net| is_public(net)).collect();
     rng.shuffle(&mut nets);
-    let mut blocks = BTreeMap::new();
+    let (mut is_occupied, mut total) = (vec![false; NETWORKS], 0);
     let mut scale = (count as f64 / 200_000.0).max(0.3);
-    while blocks.len() < count {
+    while total < count {
         for net in &nets {
-            let wanted = pareto(scale, 1.1, 256.0, rng).min(count - blocks.len());
+            let wanted = pareto(scale, 1.1, 256.0, rng).min(count - total);
             for _ in 0..wanted {
-                blocks
-                    .entry(net << 8 | rng.u32(..256))
-                    .or_insert(Block([0; 4]));
+                let network = net << 8 | rng.u32(..256);
+                let before = std::mem::replace(&mut is_occupied[network as usize], true);
+                total += usize::from(!before);
             }
         }
         scale /= 2.0;
     }
-    blocks
+    let all = (0u32..).zip(is_occupied);
+    all.filter_map(|(network, is)| is.then_some(network))
+        .collect()
 }
 
 /// Whether the /16 may be listed at all.

@@ -9,6 +9,7 @@
 )]
 
 mod clustered;
+pub mod gates;
 pub mod lists;
 pub mod mmdb;
 pub mod opening;

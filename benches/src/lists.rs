@@ -7,7 +7,7 @@ use rblmap::{NameKey, NameRule, Run};
 use rblmap_content::Error;
 use rblmap_content::{Content, Draft, Record, ValueBuf};
 
-use crate::clustered::{clustered_in, is_public, reason};
+use crate::clustered::{clustered, is_public, reason};
 
 /// Addresses of one value, both ends included, and the last byte of its A record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,14 +33,11 @@ pub struct List<A> {
 
 /// Single addresses, clustered; the more there are the denser.
 pub fn singles(name: &'static str, count: usize) -> List<u32> {
-    let dense = if count > 20_000_000 { 20 } else { 7 };
-    let runs = clustered_in(count, count.div_ceil(dense), 10)
-        .into_iter()
-        .map(|entry| Listed {
-            start: entry.address,
-            end: entry.address,
-            reason: entry.reason,
-        });
+    let runs = clustered(count, 10).into_iter().map(|entry| Listed {
+        start: entry.address,
+        end: entry.address,
+        reason: entry.reason,
+    });
     List {
         name,
         entries: count,
@@ -72,7 +69,7 @@ pub fn uniform(name: &'static str, count: usize) -> List<u32> {
 /// Clustered single addresses, and one network for every twenty of them: mostly /24, some of any
 /// length from /8 to /31. The longest prefix decides.
 pub fn with_ranges(name: &'static str, count: usize) -> List<u32> {
-    let singles = clustered_in(count, count.div_ceil(7), 10);
+    let singles = clustered(count, 10);
     let rng = &mut Rng::with_seed(13);
     let mut nets: Vec<(u32, u32, u8)> = (0..count / 20)
         .map(|_| {

@@ -1,6 +1,6 @@
 //! How fast lookups are, beside one random line of the same mapping and beside what else there is:
 //! `speed [--rounds N] [--small | --huge] [--peers] [--only SET] [--json FILE]`. A table a list on
-//! standard output; `scripts/bench` runs it.
+//! standard output, and at the end the gates; `scripts/bench` runs it.
 
 #![allow(clippy::print_stdout, reason = "prints its result")]
 #![allow(
@@ -17,7 +17,7 @@ use fastrand::Rng;
 use rblmap::{Image, ImageSet, NameKey, Zone};
 use rblmap_benches::lists::{self, List, Queries, content_of, find};
 use rblmap_benches::rows::{Figures, How, Row, measure, table};
-use rblmap_benches::{opening, peers};
+use rblmap_benches::{gates, opening, peers};
 use rblmap_content::Content;
 use rblmap_image::{Stamp, encode, place};
 use rblmap_measure::{Effort, Lines, OtherWork, QUERIES, stay};
@@ -80,6 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let (Some(only), true) = (&options.only, tables.is_empty()) {
         return Err(format!("no list has {only:?} in its name").into());
     }
+    println!("{}", gates::table(&tables));
     if let Some(path) = &options.json {
         let all = json!({ "machine": machine(), "rounds": options.rounds, "lists": tables });
         std::fs::write(path, format!("{all:#}\n"))?;
