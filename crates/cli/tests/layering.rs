@@ -157,6 +157,36 @@ fn licences_and_sources_are_those_that_deny_toml_allows() {
     }
 }
 
+/// `crates/fuzz/libfuzzer` is a workspace of its own, so no other test builds with its lock file: it
+/// once lacked what a crate had come to need, and `scripts/fuzz` did not build.
+#[test]
+fn the_lock_file_of_the_fuzzers_does_not_lag_behind() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/libfuzzer/Cargo.lock");
+    let lock: toml::Table = fs::read_to_string(path).unwrap().parse().unwrap();
+    let metadata = metadata();
+    let mut compared = 0;
+    for locked in lock["package"].as_array().unwrap() {
+        let name = locked["name"].as_str().unwrap();
+        let ours = packages(&metadata)
+            .find(|package| package["name"] == name && package["source"].is_null());
+        let Some(package) = ours else { continue };
+        let known = locked.get("dependencies").and_then(toml::Value::as_array);
+        // A version follows the name where there are two.
+        let known: BTreeSet<&str> = known
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one.as_str()?.split(' ').next())
+            .collect();
+        let needed = linked_dependencies(package).filter(|one| one["optional"] == false);
+        for dependency in needed {
+            let wanted = text(&dependency["name"]);
+            assert!(known.contains(wanted), "{name} needs {wanted}: {path}");
+        }
+        compared += 1;
+    }
+    assert!(compared > 10, "{compared} packages");
+}
+
 /// The rows of the table: package, and what it uses.
 fn table() -> BTreeMap<String, Row> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/architecture.md");

@@ -5,7 +5,9 @@
 use std::sync::OnceLock;
 
 use rblmap::Image;
-use rblmap_delta::{Error, Header, Limits, Session, Summary, apply, diff, merge as merged, unpack};
+use rblmap_delta::{
+    Error, Header, Limits, Session, Summary, apply, diff, merge as merged, pack, unpack,
+};
 use rblmap_image::{Layout, Stamp, decode, encode_with};
 
 use crate::made;
@@ -139,6 +141,13 @@ fn is_content(bytes: Vec<u8>, id: &[u8; 32], layout: Layout) -> Image {
     image
 }
 
+/// The number of the format, of a file that was just made: an older one would be refused before
+/// anything is decoded, and nothing behind that would ever be tried.
+fn format() -> u8 {
+    static FORMAT: OnceLock<u8> = OnceLock::new();
+    *FORMAT.get_or_init(|| pack(small(), Session(1)).expect("a snapshot")[4])
+}
+
 /// A snapshot, or the delta from a base (`docs/delta.md`), sealed.
 fn file(base: Option<&Image>, serial: u64, id: &[u8; 32], payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(payload.len() + 200);
@@ -147,7 +156,7 @@ fn file(base: Option<&Image>, serial: u64, id: &[u8; 32], payload: &[u8]) -> Vec
     } else {
         b"\x89rbs"
     });
-    out.push(3);
+    out.push(format());
     out.extend([0; 8]);
     out.push(u8::try_from(made::ZONE.len()).expect("a short name"));
     out.extend(made::ZONE.as_bytes());
@@ -190,7 +199,6 @@ fn frame(payload: &[u8], out: &mut Vec<u8>) {
 /// Inputs of the three targets: payloads of good files.
 #[cfg(test)]
 pub(crate) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
-    use rblmap_delta::pack;
     let payload = |file: Vec<u8>| {
         let start = file
             .windows(4)
@@ -220,4 +228,30 @@ pub(crate) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         seeds.push(("delta", [&[which], there.as_slice()].concat()));
     }
     seeds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_of_good_files_are_read_to_their_end() {
+        let mut read = 0;
+        for (target, seed) in seeds() {
+            let told = match target {
+                "snapshot" => told(
+                    |id| file(None, SERIAL, id, &seed),
+                    |file| unpack(file, &LIMITS),
+                ),
+                "delta" if seed[0] == 0 => told(
+                    |id| file(Some(small()), SERIAL, id, &seed[1..]),
+                    |file| apply(small(), &[file], &LIMITS),
+                ),
+                _ => continue,
+            };
+            assert!(told.is_some(), "{target}: nothing is decoded");
+            read += 1;
+        }
+        assert_eq!(read, 10);
+    }
 }
