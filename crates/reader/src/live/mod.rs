@@ -5,6 +5,12 @@
 //! itself was replaced only the file system knows: it is asked when somebody asks whether answers
 //! count.
 
+mod atomics {
+    //! What the cell is made of; the model in `tests/cell.rs` has its own.
+    pub(super) use std::sync::Arc;
+    pub(super) use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+    pub(super) use std::thread::yield_now;
+}
 mod cell;
 mod folder;
 mod fork;
