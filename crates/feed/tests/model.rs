@@ -25,23 +25,25 @@ fn number(name: &str, default: u64) -> u64 {
     value.map_or(default, |value| value.parse().unwrap())
 }
 
-/// Why a life went wrong, if it did. A panic counts as well.
-fn fault(steps: &[Step]) -> Option<String> {
+/// Lives a life. Gives it, or why it went wrong. A panic counts as well.
+fn lived(steps: &[Step]) -> Result<Life, String> {
     let lived = std::panic::catch_unwind(|| {
         let mut life = Life::new();
         for (at, step) in steps.iter().enumerate() {
             life.take(step)
                 .map_err(|fault| format!("step {at}, {step:?}: {fault}"))?;
         }
-        life.recovers()
+        life.recovers()?;
+        Ok(life)
     });
-    match lived {
-        Ok(lived) => lived.err(),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().cloned();
-            Some(text.unwrap_or_else(|| "a panic".to_owned()))
-        }
-    }
+    lived.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        Err(text.unwrap_or_else(|| "a panic".to_owned()))
+    })
+}
+
+fn fault(steps: &[Step]) -> Option<String> {
+    lived(steps).err()
 }
 
 /// Leaves out steps as long as the life still goes wrong.
@@ -66,15 +68,36 @@ fn shortest(mut steps: Vec<Step>) -> Vec<Step> {
 #[test]
 fn random_lives_serve_and_tell_as_the_model() {
     let (first, lives) = (number("RBLMAP_SEED", 1), number("RBLMAP_FEED_LIVES", 8));
+    let (mut by_announced, mut given_up) = (0, 0);
     for seed in first..first + lives {
         let mut random = fastrand::Rng::with_seed(seed);
         let steps: Vec<Step> = (0..STEPS).map(|_| Step::random(&mut random)).collect();
-        if let Some(fault) = fault(&steps) {
-            let fewest = shortest(steps);
-            panic!("seed {seed}: {fault}\nfewest steps: {fewest:#?}");
+        match lived(&steps) {
+            Ok(life) => {
+                by_announced += life.by_announced;
+                given_up += life.given_up;
+            }
+            Err(fault) => {
+                let fewest = shortest(steps);
+                panic!("seed {seed}: {fault}\nfewest steps: {fewest:#?}");
+            }
         }
     }
     println!("{lives} lives of {STEPS} steps, from seed {first}");
+    println!("{by_announced} times taken by an announced key, {given_up} times given up");
+}
+
+#[test]
+fn an_announced_key_takes_over_and_the_offline_key_gives_up() {
+    let mut steps = vec![Step::Mirror, Step::Announce, Step::Mirror, Step::Week];
+    steps.extend([Step::Mirror, Step::TakeOver, Step::Publish(3), Step::Mirror]);
+    let life = lived(&steps).unwrap();
+    assert!(life.by_announced > 0 && life.given_up == 0);
+    // The online key alone takes no answers away, the offline key does.
+    steps.extend([Step::Retire(false), Step::Mirror, Step::Check]);
+    assert_eq!(lived(&steps).unwrap().given_up, 0);
+    steps.extend([Step::Retire(true), Step::Mirror]);
+    assert_eq!(lived(&steps).unwrap().given_up, 1);
 }
 
 /// Not a test of its own: the mirror that is killed while it works.

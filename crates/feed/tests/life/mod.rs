@@ -1,85 +1,29 @@
-//! The steps of a life, and the model that says what each may lead to.
+//! A life: what each step does, and the model that says what it may lead to.
+
+mod judge;
+mod step;
+mod trust;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rblmap::Image;
+use rblmap::{Image, StatusPage};
 use rblmap_feed::{
-    Class, Folder, KeyChange, Outcome, Published, Role, Settings, SigningKey, Source, change_keys,
-    keygen, mirror, publish, read_public,
+    Class, Folder, KeyChange, Outcome, PublicKey, Published, Role, Settings, SigningKey, Source,
+    change_keys, keygen, mirror, publish, read_public,
 };
 use rblmap_image::{Stamp, encode};
 use serde_json::Value;
 
 use crate::world::{DAY, World, list, zone};
-
-/// Something that happens to the publisher, a source or the mirror. Sources 0 and 1 are copies, the
-/// third is the publisher's own folder.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Step {
-    /// The publisher adds and removes a few addresses.
-    Publish(u32),
-    /// The publisher is killed in the middle of that, and tries again.
-    PublishKilled(u32),
-    Heartbeat,
-    /// The offline key removes the online key and puts the next in its place.
-    Rotate,
-    /// A copy becomes like the publisher's folder.
-    Copy(usize),
-    /// A copy disappears.
-    Drop(usize),
-    /// A byte of a copy's pointer (0), manifest (1), or of all its data (2) is turned over.
-    Tamper(usize, u8),
-    /// Hours go by.
-    Wait(u64),
-    /// More time than a pointer holds.
-    Expire,
-    /// The publisher loses what it remembers.
-    Forget,
-    /// The publisher's folder comes back from a backup; it begins a new session, or does not know.
-    Restore(bool),
-    /// The mirror runs.
-    Mirror,
-    /// The mirror is killed after so many microseconds, then runs.
-    MirrorKilled(u64),
-    /// The mirror loses what it remembers of the zone.
-    MirrorForgets,
-    /// The mirror loses everything.
-    MirrorLost,
-    /// A byte of the mirror's image is turned over.
-    ImageDamaged,
-    /// Not random: the mirror gets an image that nobody published, and what is served is compared.
-    Lie,
-    Check,
-}
-
-impl Step {
-    pub(crate) fn random(random: &mut fastrand::Rng) -> Step {
-        match random.u8(..42) {
-            0..8 => Step::Publish(random.u32(..)),
-            8..9 => Step::PublishKilled(random.u32(..)),
-            9..11 => Step::Heartbeat,
-            11 => Step::Rotate,
-            12..17 => Step::Copy(random.usize(..2)),
-            17 => Step::Drop(random.usize(..2)),
-            18..21 => Step::Tamper(random.usize(..2), random.u8(..3)),
-            21..23 => Step::Wait(random.u64(1..6)),
-            23 => Step::Expire,
-            24 => Step::Forget,
-            25 => Step::Restore(random.bool()),
-            26..29 => Step::MirrorKilled(random.u64(..20_000)),
-            29 => Step::MirrorForgets,
-            30 => Step::MirrorLost,
-            31 => Step::ImageDamaged,
-            _ => Step::Mirror,
-        }
-    }
-}
+use judge::Judged;
+pub(crate) use step::Step;
+use trust::{Heard, OFFLINE, Said};
 
 /// What a folder says, as the model sees it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct View {
     issue: u64,
     session: u32,
@@ -88,10 +32,15 @@ struct View {
     serial: u64,
     content: Vec<u32>,
     expires: u64,
-    /// The online key that signed it, by its number; the offline key counts as the newest.
+    /// The online key that signed it, by its number, or the offline key.
     signer: u32,
     /// How often the offline key has spoken.
-    rotations: u32,
+    statement: usize,
+    /// The key that it announces.
+    announces: Option<u32>,
+    generated: u64,
+    /// Whether it says that the zone is given up.
+    retired: bool,
     broken: Option<u8>,
 }
 
@@ -103,29 +52,32 @@ struct Seen {
     session: u32,
     line: u32,
     serial: u64,
-}
-
-/// What a view may lead to.
-struct Judged {
-    must: bool,
-    may: bool,
-    /// What is told of it if it is not taken.
-    classes: Vec<Class>,
+    signer: u32,
+    retired: bool,
 }
 
 pub(crate) struct Life {
     world: World,
     views: [Option<View>; 3],
     backup: Option<(Files, View)>,
+    /// The key that signs, and its number.
     key: SigningKey,
-    keys: u32,
+    number: u32,
+    /// The key that was announced and does not sign yet.
+    next: Option<(SigningKey, u32)>,
+    /// All online keys that there ever were, by their numbers.
+    keys: Vec<PublicKey>,
+    said: Said,
     lines: u32,
     seen: Option<Seen>,
     /// What the mirror serves: nothing yet, or unknown while its image is damaged.
     served: Option<Vec<u32>>,
     damaged: bool,
-    /// How often the mirror has heard the offline key: at least, at most.
-    heard: (u32, u32),
+    heard: Heard,
+    /// How often the mirror took what a key signed that was only announced, and how often it gave
+    /// the zone up.
+    pub(crate) by_announced: usize,
+    pub(crate) given_up: usize,
 }
 
 type Lived = Result<(), String>;
@@ -141,13 +93,18 @@ impl Life {
             world,
             views: [None, None, None],
             backup: None,
+            keys: vec![key.public().clone()],
             key,
-            keys: 0,
+            number: 0,
+            next: None,
+            said: Said::default(),
             lines: 0,
             seen: None,
             served: None,
             damaged: false,
-            heard: (0, 0),
+            heard: Heard::default(),
+            by_announced: 0,
+            given_up: 0,
         };
         let first: Vec<u32> = (0..1500)
             .map(|n: u32| n.wrapping_mul(0x9e37_79b1) | 1)
@@ -170,6 +127,19 @@ impl Life {
                 self.signed(&[]);
             }
             Step::Rotate => self.rotate(),
+            Step::Announce => self.announce(),
+            Step::TakeOver => {
+                if let Some((key, number)) = self.next.take() {
+                    (self.key, self.number) = (key, number);
+                }
+            }
+            Step::Week => {
+                for _ in 0..7 {
+                    self.world.now += DAY;
+                    self.signed(&[]);
+                }
+            }
+            Step::Retire(offline) => self.retire(*offline),
             Step::Copy(to) => self.copy(*to),
             Step::Drop(which) => {
                 let _ = fs::remove_dir_all(self.folder(*which));
@@ -190,13 +160,13 @@ impl Life {
             Step::MirrorForgets => {
                 let _ = fs::remove_file(self.world.folder().state(&zone("ops.example")));
                 if let Some(seen) = &mut self.seen {
-                    seen.issue = None;
+                    (seen.issue, seen.retired) = (None, false);
                 }
             }
             Step::MirrorLost => {
                 let _ = fs::remove_dir_all(self.world.path("mirror"));
                 (self.seen, self.served, self.damaged) = (None, None, false);
-                self.heard = (0, 0);
+                self.heard = Heard::born(self.world.now);
             }
             Step::ImageDamaged => {
                 let image = self.world.folder().image(&zone("ops.example"));
@@ -216,7 +186,11 @@ impl Life {
     }
 
     /// At the end the publisher speaks, and a mirror that asks hears it.
-    pub(crate) fn recovers(mut self) -> Lived {
+    pub(crate) fn recovers(&mut self) -> Lived {
+        if self.number != self.said.base(self.said.last()) {
+            // No mirror must have waited until it trusts a key that was only announced.
+            self.rotate();
+        }
         self.world.options.new_session = true;
         let next = self.changed(1);
         self.session(true);
@@ -256,6 +230,8 @@ impl Life {
         let view = self.views[2].as_mut().unwrap();
         view.content = content;
         view.serial = published.serial;
+        // What is listed already brings no zone back.
+        view.retired &= !published.new_content;
     }
 
     /// Another line of serials begins, and says so or not.
@@ -274,25 +250,22 @@ impl Life {
         let reports = publish(&self.world.feed(), images, &self.key, options, *now).unwrap();
         let published = reports.into_iter().map(|report| report.result.unwrap());
         let published = published.last().unwrap();
-        self.note(&published, self.keys);
+        self.note(&published, self.number);
         published
     }
 
     fn note(&mut self, published: &Published, signer: u32) {
-        let (session, line, content) = match &self.views[2] {
-            Some(view) => (view.session, view.line, view.content.clone()),
-            None => (0, 0, Vec::new()),
-        };
+        let before = self.views[2].take();
+        let kept = before.unwrap_or_default();
         self.views[2] = Some(View {
             issue: published.issue,
-            session,
-            line,
             serial: published.serial,
-            content,
             expires: self.world.now + 2 * DAY,
             signer,
-            rotations: self.keys,
+            statement: self.said.last(),
+            generated: self.world.now,
             broken: None,
+            ..kept
         });
     }
 
@@ -306,24 +279,74 @@ impl Life {
         self.publish(next);
     }
 
-    fn rotate(&mut self) {
-        let name = format!("key{}", self.keys + 1);
-        let next = keygen(&self.world.path(&name), None).unwrap();
-        let online = read_public(&next.public).unwrap();
+    /// A new key, and its number.
+    fn new_key(&mut self) -> (SigningKey, u32) {
+        let name = format!("key{}", self.keys.len());
+        let files = keygen(&self.world.path(&name), None).unwrap();
+        let online = read_public(&files.public).unwrap();
         let online = online.into_iter().find(|(_, role)| *role == Role::Online);
+        self.keys.push(online.unwrap().0);
+        let number = u32::try_from(self.keys.len() - 1).unwrap();
+        (SigningKey::read(&files.online, None).unwrap(), number)
+    }
+
+    fn offline(&self) -> SigningKey {
+        SigningKey::read(&self.world.keys.offline, None).unwrap()
+    }
+
+    fn rotate(&mut self) {
+        let remove = self.keys.clone();
+        let (key, number) = self.new_key();
         let change = KeyChange {
-            announce: Some(online.unwrap().0),
-            remove: vec![self.key.public().clone()],
+            announce: self.keys.last().cloned(),
+            remove,
         };
-        let offline = SigningKey::read(&self.world.keys.offline, None).unwrap();
+        self.said.replaced_by(number);
+        self.change_keys(&change, OFFLINE);
+        (self.key, self.number, self.next) = (key, number, None);
+        self.views[2].as_mut().unwrap().announces = None;
+    }
+
+    fn announce(&mut self) {
+        let (next, number) = self.new_key();
+        let change = KeyChange {
+            announce: self.keys.last().cloned(),
+            remove: Vec::new(),
+        };
+        self.change_keys(&change, self.number);
+        self.said.announced(number, self.world.now);
+        self.next = Some((next, number));
+        self.views[2].as_mut().unwrap().announces = Some(number);
+    }
+
+    fn change_keys(&mut self, change: &KeyChange, signer: u32) {
         self.world.now += 60;
+        let offline = self.offline();
+        let key = match signer {
+            OFFLINE => &offline,
+            _ => &self.key,
+        };
         let World { options, now, .. } = &self.world;
-        let reports = change_keys(&self.world.feed(), &offline, &change, options, *now).unwrap();
+        let reports = change_keys(&self.world.feed(), key, change, options, *now).unwrap();
         let reports = reports.into_iter().map(|report| report.result.unwrap());
-        let published = reports.last().unwrap();
-        self.keys += 1;
-        self.key = SigningKey::read(&next.online, None).unwrap();
-        self.note(&published, u32::MAX);
+        self.note(&reports.last().unwrap(), signer);
+    }
+
+    fn retire(&mut self, offline: bool) {
+        self.world.now += 60;
+        self.world.options.retire = Some("https://ops.example/closed".to_owned());
+        if offline {
+            self.said.given_up();
+            let offline = self.offline();
+            let key = std::mem::replace(&mut self.key, offline);
+            let number = std::mem::replace(&mut self.number, OFFLINE);
+            self.signed(&[]);
+            (self.key, self.number) = (key, number);
+        } else {
+            self.signed(&[]);
+        }
+        self.world.options.retire = None;
+        self.views[2].as_mut().unwrap().retired = true;
     }
 
     fn folder(&self, source: usize) -> PathBuf {
@@ -382,8 +405,11 @@ impl Life {
     /// A backup that is older than the last word of the offline key is of no use: it is made anew.
     fn restore(&mut self, says: bool) {
         let (files, view) = self.backup.clone().unwrap();
-        if view.rotations == self.keys {
+        if view.statement == self.said.last() {
             self.world.restore(&files);
+            // What was announced since is forgotten.
+            let next = self.next.take();
+            self.next = next.filter(|(_, number)| view.announces == Some(*number));
             self.views[2] = Some(view);
             self.session(says);
             self.world.options.new_session = says;
@@ -392,61 +418,6 @@ impl Life {
             self.world.options.new_session = false;
         }
         self.backup = Some((self.world.save(), self.origin().clone()));
-    }
-
-    fn judge(&self, view: Option<&View>) -> Judged {
-        let no = |classes: &[Class]| Judged {
-            must: false,
-            may: false,
-            classes: classes.to_vec(),
-        };
-        let Some(view) = view else {
-            return no(&[Class::Transport]);
-        };
-        let issue = self.seen.as_ref().and_then(|seen| seen.issue);
-        let unreadable = matches!(view.broken, Some(0 | 1));
-        let mut damage = vec![Class::Signature, Class::Damaged, Class::Transport];
-        if issue.is_some_and(|issue| view.issue < issue) {
-            // The number is compared before the signature: a damaged one may be called old as well.
-            damage.retain(|_| unreadable);
-            damage.push(Class::Behind);
-            return no(&damage);
-        }
-        let loudest = self.views.iter().flatten().map(|view| view.rotations).max();
-        let heard = (
-            self.heard.0.max(view.rotations),
-            self.heard.1.max(loudest.unwrap_or(0)),
-        );
-        let believed =
-            |heard: u32| view.signer >= heard && (view.signer == u32::MAX || view.signer <= heard);
-        let knows = believed(heard.0);
-        if !knows && !believed(heard.1) {
-            return no(&[Class::Signature]);
-        }
-        if view.expires <= self.world.now {
-            damage.retain(|class| unreadable || *class == Class::Signature);
-            damage.push(Class::Expired);
-            return no(&damage);
-        }
-        let needed = self.damaged || self.served.as_ref() != Some(&view.content);
-        if unreadable {
-            // What was verified before is not fetched again, and the pointer only names it.
-            let may = !needed && issue == Some(view.issue);
-            return Judged { may, ..no(&damage) };
-        }
-        if needed && view.broken == Some(2) {
-            return no(&damage);
-        }
-        let plain = self.seen.as_ref().is_none_or(|seen| {
-            seen.issue.is_some()
-                && (view.line == seen.line && view.serial >= seen.serial
-                    || view.session != seen.session)
-        });
-        Judged {
-            must: plain && knows && believed(heard.1),
-            may: true,
-            classes: vec![Class::Signature, Class::Damaged, Class::Behind],
-        }
     }
 
     fn mirror(&mut self) -> Lived {
@@ -458,28 +429,37 @@ impl Life {
         let judged: Vec<Judged> = self
             .views
             .iter()
-            .map(|view| self.judge(view.as_ref()))
+            .map(|view| self.judge(view.as_ref(), killed))
             .collect();
         let reports = mirror(&self.world.folder(), &self.world.settings, self.world.now);
         let mut reports = reports.map_err(|error| format!("the mirror does not run: {error}"))?;
         let report = reports.remove(0);
-        let spoken = self
-            .views
-            .iter()
-            .flatten()
-            .filter(|view| !matches!(view.broken, Some(0 | 1)));
-        let loudest = spoken.map(|view| view.rotations).max().unwrap_or(0);
-        self.heard.1 = self.heard.1.max(loudest);
+        let spoken = self.views.iter().flatten();
+        let spoken = spoken.filter(|view| !matches!(view.broken, Some(0 | 1)));
+        self.heard
+            .may_have_heard(spoken.map(|view| view.statement).max().unwrap_or(0));
+        self.heard.was_shown(
+            &self.said,
+            self.views
+                .iter()
+                .flatten()
+                .map(|view| (view.announces, view.generated)),
+        );
+        let retired = matches!(report.result, Ok(Outcome::Retired { .. }));
         match report.result {
-            Ok(Outcome::Current { .. } | Outcome::Updated(_)) => self.took(&judged, killed),
+            Ok(Outcome::Current { .. } | Outcome::Updated(_) | Outcome::Retired { .. }) => {
+                self.took(&judged, killed, retired)
+            }
             Ok(other) => Err(format!("{other:?}")),
             Err(error) => {
                 // A mirror that was killed had taken something, which is behind nothing now.
-                if judged.iter().any(|one| one.must) {
+                let known = |class| judged.iter().any(|one| one.classes.contains(&class));
+                // What a person has to decide ends the run: other sources are not asked.
+                let guarded = error.class() == Class::Guard && known(Class::Guard);
+                if judged.iter().any(|one| one.must) && !guarded {
                     return Err(format!("nothing is taken: {error}"));
                 }
                 let told = std::iter::once(&error).chain(&report.trouble);
-                let known = |class| judged.iter().any(|one| one.classes.contains(&class));
                 for error in told {
                     if !known(error.class()) && !self.damaged {
                         return Err(format!("tells {:?}: {error}", error.class()));
@@ -491,7 +471,7 @@ impl Life {
     }
 
     /// The mirror took what one of the sources says: which one, its memory tells.
-    fn took(&mut self, judged: &[Judged], killed: bool) -> Lived {
+    fn took(&mut self, judged: &[Judged], killed: bool, retired: bool) -> Lived {
         let state = fs::read(self.world.folder().state(&zone("ops.example")));
         let state: Value = serde_json::from_slice(&state.unwrap()).unwrap();
         let issue = state["seen"]["issue"].as_u64().unwrap();
@@ -508,15 +488,46 @@ impl Life {
             ));
         };
         let view = self.views[*at].clone().unwrap();
-        self.heard.0 = self.heard.0.max(view.rotations);
+        if view.retired != retired {
+            return Err(format!(
+                "takes issue {issue} as one of a zone given up: {retired}"
+            ));
+        }
+        let anew = self.seen.as_ref().and_then(|seen| seen.issue) != Some(issue);
+        self.heard.took(
+            &self.said,
+            view.statement,
+            view.announces,
+            anew && !killed,
+            self.world.now,
+        );
+        if view.signer != OFFLINE && view.signer > self.said.base(view.statement) {
+            self.by_announced += 1;
+        }
+        self.given_up += usize::from(retired);
         self.seen = Some(Seen {
             issue: Some(issue),
             session: view.session,
             line: view.line,
             serial: view.serial,
+            signer: view.signer,
+            retired,
         });
-        (self.served, self.damaged) = (Some(view.content), false);
+        if !retired {
+            (self.served, self.damaged) = (Some(view.content), false);
+        }
+        self.tells(retired)?;
         self.serves()
+    }
+
+    /// The status page says whether the zone is given up.
+    fn tells(&self, retired: bool) -> Lived {
+        let path = self.world.folder().status(&zone("ops.example"));
+        let page = fs::read(path).map_err(|error| format!("no status page: {error}"))?;
+        match StatusPage::read(&page) {
+            Ok(page) if page.retired == retired => Ok(()),
+            other => Err(format!("given up: {retired}, and the page says {other:?}")),
+        }
     }
 
     /// The image answers what was taken last, byte for byte of content.
