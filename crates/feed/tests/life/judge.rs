@@ -39,7 +39,10 @@ impl Life {
         }
         let (knows, may_know) = heard.believes(&self.said, view.signer, self.world.now);
         if !may_know {
-            return no(&[Class::Signature, Class::Behind]);
+            // Damage is seen before anybody asks who signed.
+            damage.retain(|class| unreadable || *class == Class::Signature);
+            damage.push(Class::Behind);
+            return no(&damage);
         }
         if view.expires <= self.world.now {
             damage.retain(|class| unreadable || *class == Class::Signature);
