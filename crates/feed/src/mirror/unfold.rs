@@ -35,6 +35,11 @@ impl<'a> Ways<'a> {
 
     /// Leaves out what made a chain fail; whether that leaves another chain to try.
     pub(super) fn without(&mut self, zone: &ZoneName, chain: &Chain, error: &Error) -> bool {
+        // The delta is as it was published, and the image is not what it is for: it is of another
+        // session, and the zone was given up when this one began.
+        if chain.snapshot.is_none() && is_for_another_base(error) {
+            return self.base.take().is_some();
+        }
         let file = error.file_of_feed();
         let is_it = |path: FeedPath| file == Some(path.as_str());
         if chain
@@ -51,6 +56,13 @@ impl<'a> Ways<'a> {
         // Each file is as it was published, and they lead elsewhere.
         self.base.take().is_some() && chain.snapshot.is_none()
     }
+}
+
+fn is_for_another_base(error: &Error) -> bool {
+    let Error::Delta { source, .. } = error else {
+        return false;
+    };
+    matches!(source, rblmap_delta::Error::Base { .. })
 }
 
 /// The files of a chain, in its order.
