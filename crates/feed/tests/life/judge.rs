@@ -85,11 +85,11 @@ impl Life {
         gave_up: bool,
         killed: bool,
     ) -> Judged {
-        let answers = self.served.is_some() && !self.damaged;
-        let without_asking = !answers || gave_up || view.signer == OFFLINE;
+        let is_empty = self.served.is_none() && !self.damaged;
+        let without_asking = is_empty || gave_up || view.signer == OFFLINE;
         // A mirror that was killed may have got an image, or given the zone up.
         let sure = !killed && (without_asking || self.said.gives_up(heard.least));
-        let may = sure || killed || self.said.gives_up(heard.most);
+        let may = sure || killed || self.damaged || self.said.gives_up(heard.most);
         let mut classes = vec![Class::Signature, Class::Damaged, Class::Behind];
         if !sure {
             classes.push(Class::Guard);

@@ -513,8 +513,10 @@ impl Life {
             signer: view.signer,
             retired,
         });
-        if !retired {
-            (self.served, self.damaged) = (Some(view.content), false);
+        match retired {
+            false => (self.served, self.damaged) = (Some(view.content), false),
+            // What the killed one may have put in place is not known.
+            true => self.damaged |= killed,
         }
         self.tells(retired)?;
         self.serves()
