@@ -456,6 +456,8 @@ impl Life {
                 let known = |class| judged.iter().any(|one| one.classes.contains(&class));
                 // What a person has to decide ends the run: other sources are not asked.
                 let guarded = error.class() == Class::Guard && known(Class::Guard);
+                // What the killed one may have put in place is not known then.
+                self.damaged |= killed && guarded;
                 if judged.iter().any(|one| one.must) && !guarded {
                     return Err(format!("nothing is taken: {error}"));
                 }
