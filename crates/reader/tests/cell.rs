@@ -3,6 +3,10 @@
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "the same sources with other orderings are what is compared"
+)]
 
 use std::cell::Cell as Plain;
 
