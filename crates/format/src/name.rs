@@ -368,10 +368,10 @@ impl NameKey {
     /// How a subzone is called in messages: its name, or `@` for the base.
     ///
     /// ```
-    /// use rblmap::NameKey;
+    /// use rblmap_format::NameKey;
     /// assert_eq!(NameKey::ROOT.or_at().to_string(), "@");
     /// assert_eq!(NameKey::parse(b"proxies")?.or_at().to_string(), "proxies");
-    /// # Ok::<(), rblmap::NameError>(())
+    /// # Ok::<(), rblmap_format::NameError>(())
     /// ```
     pub fn or_at(&self) -> impl fmt::Display {
         OrAt(*self)

@@ -122,16 +122,18 @@ pub struct NamePoint<'a> {
 /// What a list says of one name: the rule for the name itself, and that for the names below it.
 ///
 /// ```
-/// use rblmap_format::{NameRule, NameRules};
-/// # let image = rblmap::Image::read("testdata/three.rbl")?;
-/// for NameRules { key, exact, below } in image.base().names() {
-///     match (exact, below) {
-///         (NameRule::Value(id), _) => println!("{key} is listed with value {}", id.get()),
-///         (_, NameRule::Value(id)) => println!("what is below {key} has value {}", id.get()),
-///         _ => println!("{key} is an exception"),
-///     }
-/// }
-/// # Ok::<(), rblmap::Error>(())
+/// use rblmap_format::{NameKey, NameRule, NameRules, ValueId};
+///
+/// let said = |NameRules { key, exact, below }| match (exact, below) {
+///     (NameRule::Value(id), _) => format!("{key} is listed with value {}", id.get()),
+///     (_, NameRule::Value(id)) => format!("what is below {key} has value {}", id.get()),
+///     _ => format!("{key} is an exception"),
+/// };
+/// let listed = ValueId::from_rank(0).map_or(NameRule::Inherit, NameRule::Value);
+/// let key = NameKey::parse(b"bad.example")?;
+/// let rules = NameRules { key, exact: NameRule::Inherit, below: listed };
+/// assert_eq!(said(rules), "what is below bad.example has value 1");
+/// # Ok::<(), rblmap_format::NameError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NameRules {
