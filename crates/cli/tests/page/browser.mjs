@@ -78,6 +78,15 @@ for (const { hash, says } of plan.links) {
   check(`the link #${hash}: ${says}`, text.includes(says), text);
   await page.context().close();
 }
+// What a list says is text, whatever it looks like; of it only addresses of the web become links.
+{
+  const page = await visit(`${base}#${plan.hostile}`);
+  await answer(page);
+  const made = await page.evaluate(() => [...document.querySelectorAll("#answer blockquote *")].map(one => one.outerHTML));
+  check("a text of a list makes one link and nothing else",
+    made.length === 1 && made[0] === '<a href="http://a.example/?">http://a.example/?</a>', made.join(" "));
+  await page.context().close();
+}
 // Since when, beside `rblmap history`.
 {
   const page = await visit(base);

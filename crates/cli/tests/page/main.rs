@@ -50,6 +50,10 @@ title = "A torn list"
 image = "snapshot"
 "#;
 
+/// A text that a contributor would like to be run, or to be more of a link than it is.
+const HOSTILE: &str = "<img src=x onerror=alert(1)> javascript:alert(1) \
+                       http://a.example/?\"onclick=alert(1) <script>alert(1)</script>";
+
 /// A mirror's folder with a good list, an expired one and one that the site will have cut.
 fn folder() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -57,10 +61,13 @@ fn folder() -> TempDir {
         "--value",
         "127.0.0.2:Open proxy, see https://lists.example/?q=$",
     ];
-    let good = "192.0.2.1\n2001:db8::/32\n.bad.example\n198.51.100.0/24 127.0.0.3\n";
+    let good = format!(
+        "192.0.2.1\n2001:db8::/32\n.bad.example\n198.51.100.0/24 127.0.0.3\n\
+         203.0.113.66 :127.0.0.4:{HOSTILE}\n"
+    );
     let old = "$TIMESTAMP 2001-01-01 2001-02-01\n192.0.2.1\n";
     fs::rename(
-        build(&dir, "good", "plain", good, &text),
+        build(&dir, "good", "plain", &good, &text),
         dir.path().join("ops.example.rbl"),
     )
     .unwrap();
@@ -70,12 +77,12 @@ fn folder() -> TempDir {
     )
     .unwrap();
     fs::rename(
-        build(&dir, "cut", "plain", good, &text),
+        build(&dir, "cut", "plain", &good, &text),
         dir.path().join("cut.example.rbl"),
     )
     .unwrap();
     for name in ["big", "torn"] {
-        let image = build(&dir, name, "plain", good, &text);
+        let image = build(&dir, name, "plain", &good, &text);
         fs::rename(image, dir.path().join(format!("{name}.example.rbl"))).unwrap();
     }
     fs::write(dir.path().join("page.toml"), CONFIG).unwrap();
@@ -255,6 +262,7 @@ fn the_page_answers_by_keyboard_and_tells_nobody() {
             {"key": "2001:db8::5", "says": "2001:db8::5 is listed"},
             {"key": "mail.bad.example", "says": "mail.bad.example is listed"},
             {"key": "good.example", "says": "good.example is not listed"},
+            {"key": "203.0.113.66", "says": HOSTILE},
             {"key": "no such thing", "says": "neither an address nor a name", "status": "bad"},
             {"key": "192.0.2.1", "says": "The copy of An old list on this page is too old", "page": "old.example.html"},
             {"key": "192.0.2.1", "says": "The copy of A cut list on this page is damaged", "page": "cut.example.html"},
@@ -277,6 +285,7 @@ fn the_page_answers_by_keyboard_and_tells_nobody() {
         ],
         "pages": ["index.html#a=192.0.2.1", "lookup.html", "ops.example.html", "providers.html",
                   "de/index.html", "fr/index.html", "es/index.html", "ar/index.html"],
+        "hostile": "a=203.0.113.66&z=ops.example",
         "shot": "#a=192.0.2.1",
         "local": local,
     });
