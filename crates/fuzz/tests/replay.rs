@@ -39,5 +39,5 @@ fn the_corpora_are_those_of_the_targets_and_small() {
             bytes += file.unwrap().metadata().unwrap().len();
         }
     }
-    assert!(bytes < 3 << 19, "{bytes} bytes");
+    assert!(bytes < 1 << 20, "{bytes} bytes");
 }

@@ -404,9 +404,8 @@ fn room(placed: &mut [(usize, Section<'_>)], len: usize) -> Vec<u8> {
     out.reserve_exact(len - had);
     out.resize(len, 0);
     out.copy_within(..had, *start);
-    out.iter_mut()
-        .take(had.min(*start))
-        .for_each(|byte| *byte = 0);
+    let before = out.get_mut(..had.min(*start));
+    before.unwrap_or_default().fill(0);
     out
 }
 

@@ -126,21 +126,25 @@ orderings!(WithoutAcquire: Acquire is Relaxed, Release is Release, AcqRel is Acq
 orderings!(WithoutRelease: Acquire is Acquire, Release is Relaxed, AcqRel is AcqRel, Relaxed is Relaxed);
 orderings!(Relaxed: Acquire is Relaxed, Release is Relaxed, AcqRel is Relaxed, Relaxed is Relaxed);
 
-/// Two threads add one each. All values are kept to the end, so that a weak ordering shows as an
-/// addition that is lost, and not as a use of what was given back.
+/// A thread that adds one.
+fn adding<C: Shared>(cell: &Arc<C>) -> thread::JoinHandle<Arc<Value>> {
+    let cell = Arc::clone(cell);
+    thread::spawn(move || cell.add())
+}
+
+/// Two threads add one each to a new cell. All values are kept to the end, so that a weak ordering shows
+/// as an addition that is lost, and not as a use of what was given back.
+fn add_from_two<C: Shared>(cell: &Arc<C>) {
+    let first = cell.load();
+    let other = adding(cell);
+    let mine = cell.add();
+    let theirs = other.join().unwrap();
+    assert_eq!(cell.load().read(), 2, "an addition is lost");
+    drop((first, mine, theirs));
+}
+
 fn two_additions<C: Shared>() {
-    loom::model(|| {
-        let cell = C::new();
-        let first = cell.load();
-        let other = thread::spawn({
-            let cell = Arc::clone(&cell);
-            move || cell.add()
-        });
-        let mine = cell.add();
-        let theirs = other.join().unwrap();
-        assert_eq!(cell.load().read(), 2, "an addition is lost");
-        drop((first, mine, theirs));
-    });
+    loom::model(|| add_from_two(&C::new()));
 }
 
 /// A thread reads what another puts in place. All values are kept here, too.
@@ -148,10 +152,7 @@ fn one_addition_under_a_reader<C: Shared>() {
     loom::model(|| {
         let cell = C::new();
         let first = cell.load();
-        let other = thread::spawn({
-            let cell = Arc::clone(&cell);
-            move || cell.add()
-        });
+        let other = adding(&cell);
         let seen = cell.load();
         assert!(seen.read() <= 1);
         let theirs = other.join().unwrap();
@@ -243,15 +244,7 @@ fn a_lock_that_a_child_inherited_is_broken_by_one_of_its_threads_at_a_time() {
         // The process is forked while a thread of it is at the cell.
         cell.meanwhile(|| {
             PROCESS.set(2);
-            let first = cell.load();
-            let other = thread::spawn({
-                let cell = Arc::clone(&cell);
-                move || cell.add()
-            });
-            let mine = cell.add();
-            let theirs = other.join().unwrap();
-            assert_eq!(cell.load().read(), 2, "an addition is lost");
-            drop((first, mine, theirs));
+            add_from_two(&cell);
             PROCESS.set(1);
         });
     });
