@@ -484,17 +484,15 @@ mod tests {
 
     #[test]
     fn the_short_way_to_read_a_name_reads_it_alike() {
-        let mut state = 1u64;
-        let mut random = |below: u64| {
-            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-            usize::try_from((state >> 33) % below).unwrap()
-        };
+        let mut random = fastrand::Rng::with_seed(1);
         let mut plain = 0;
         for _ in 0..20_000 {
-            let bytes: &[u8] = [&b"abcXYZ019-_.."[..], b"a.\0\x01\xff.A", b"aB.\\07"][random(3)];
-            let longest = [8, 70, 300][random(3)];
-            let text: Vec<u8> = (0..random(longest))
-                .map(|_| bytes[random(bytes.len() as u64)])
+            let bytes: &[u8] =
+                [&b"abcXYZ019-_.."[..], b"a.\0\x01\xff.A", b"aB.\\07"][random.usize(..3)];
+            let longest = [8, 70, 300][random.usize(..3)];
+            let length = random.usize(..longest);
+            let text: Vec<u8> = (0..length)
+                .map(|_| bytes[random.usize(..bytes.len())])
                 .collect();
             let Some(key) = NameKey::plain(&text) else {
                 continue;
