@@ -35,15 +35,28 @@ fn content(folder: &Path, extra: &str) -> Content {
 #[test]
 fn no_query_is_lost_while_images_are_swapped() {
     let folder = TempDir::new().unwrap();
-    let images = ["11.0.0.1\n", "11.0.0.2\n"].map(|extra| content(folder.path(), extra));
     let path = folder.path().join("image.rbl");
-    write_image(&images[0], 0, &path);
-    let ours = Ours::start(&[(BASE, &path)], "");
+    swap(&folder, &path, &path);
+}
+
+/// The threads that answer share what follows the folder: `scripts/tsan` looks at how.
+#[test]
+fn no_query_is_lost_while_images_of_a_mirror_are_swapped() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join(format!("{BASE}.rbl"));
+    swap(&folder, folder.path(), &path);
+}
+
+/// Answers of an image or a mirror's folder, while its image is replaced.
+fn swap(folder: &TempDir, from: &Path, path: &Path) {
+    let images = ["11.0.0.1\n", "11.0.0.2\n"].map(|extra| content(folder.path(), extra));
+    write_image(&images[0], 0, path);
+    let ours = Ours::start(&[(BASE, from)], "");
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for number in 1..=SWAPS {
-                write_image(&images[(number % 2) as usize], number.into(), &path);
+                write_image(&images[(number % 2) as usize], number.into(), path);
                 ours.shared.policy().look();
                 std::thread::sleep(Duration::from_millis(10));
             }
