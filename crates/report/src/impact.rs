@@ -260,7 +260,7 @@ impl<'q, 'i> Desk<'q, 'i> {
         let masks = std::mem::take(&mut self.masks);
         for (client, &mask) in clients.iter().zip(&masks) {
             if self.question.own.has(client.client) {
-                self.impact.apart.own += client.connections;
+                self.impact.apart.own = self.impact.apart.own.saturating_add(client.connections);
             } else {
                 self.count(client, mask);
             }
@@ -344,9 +344,9 @@ impl<'q, 'i> Desk<'q, 'i> {
     fn add(&mut self, client: &ClientCounts, mask: u64) {
         let impact = &mut self.impact;
         impact.clients += 1;
-        impact.connections += client.connections;
-        impact.accepted += client.accepted;
-        impact.refused += client.refused;
+        impact.connections = impact.connections.saturating_add(client.connections);
+        impact.accepted = impact.accepted.saturating_add(client.accepted);
+        impact.refused = impact.refused.saturating_add(client.refused);
         let width = self.zones.len();
         let lists = |number: usize| mask >> number & 1 == 1;
         for (number, zone) in self.zones.iter_mut().enumerate().filter(|(n, _)| lists(*n)) {
@@ -368,7 +368,7 @@ impl<'q, 'i> Desk<'q, 'i> {
         }
         let network = self.networks.entry(around(client.client)).or_default();
         network.0 += 1;
-        network.1 += client.connections;
+        network.1 = network.1.saturating_add(client.connections);
         if let Some(labels) = &self.question.labels {
             let label = labels
                 .of(client.client)
@@ -415,7 +415,7 @@ impl<'q, 'i> Desk<'q, 'i> {
 impl ZoneCounts {
     fn add(&mut self, client: &ClientCounts) {
         self.clients += 1;
-        self.connections += client.connections;
-        self.accepted += client.accepted;
+        self.connections = self.connections.saturating_add(client.connections);
+        self.accepted = self.accepted.saturating_add(client.accepted);
     }
 }

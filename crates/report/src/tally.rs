@@ -231,7 +231,8 @@ impl Tally {
     /// Counts a session of which no more is to come.
     fn settle(&self, session: Session) {
         if session.authenticated() {
-            lock(&self.totals).authenticated += session.accepted() + 1;
+            let mut totals = lock(&self.totals);
+            totals.authenticated = totals.authenticated.saturating_add(session.accepted() + 1);
         } else if let Some((client, sums)) = session.sums() {
             self.add(client, &sums);
         }
@@ -254,13 +255,14 @@ impl Default for Tally {
 }
 
 impl Totals {
+    /// Partial counts of others may hold any number: a sum that does not fit stays at the largest.
     pub(crate) fn add(&mut self, more: &Totals) {
-        self.lines += more.lines;
-        self.unread += more.unread;
-        self.authenticated += more.authenticated;
-        self.reinjected += more.reinjected;
-        self.no_address += more.no_address;
-        self.unreadable += more.unreadable;
+        self.lines = self.lines.saturating_add(more.lines);
+        self.unread = self.unread.saturating_add(more.unread);
+        self.authenticated = self.authenticated.saturating_add(more.authenticated);
+        self.reinjected = self.reinjected.saturating_add(more.reinjected);
+        self.no_address = self.no_address.saturating_add(more.no_address);
+        self.unreadable = self.unreadable.saturating_add(more.unreadable);
     }
 }
 

@@ -87,9 +87,9 @@ impl Sums {
 
 impl Plain<i64> {
     fn add(&mut self, more: &Plain<i64>) {
-        self.connects += more.connects;
-        self.accepted += more.accepted;
-        self.refused += more.refused;
+        self.connects = self.connects.saturating_add(more.connects);
+        self.accepted = self.accepted.saturating_add(more.accepted);
+        self.refused = self.refused.saturating_add(more.refused);
     }
 }
 
@@ -116,10 +116,10 @@ impl Plain<i32> {
 
 impl Doubled<i64> {
     fn add(&mut self, more: &Doubled<i64>) {
-        self.opened += more.opened;
-        self.implied += more.implied;
-        self.screened += more.screened;
-        self.screen_ended += more.screen_ended;
+        self.opened = self.opened.saturating_add(more.opened);
+        self.implied = self.implied.saturating_add(more.implied);
+        self.screened = self.screened.saturating_add(more.screened);
+        self.screen_ended = self.screen_ended.saturating_add(more.screen_ended);
     }
 }
 
@@ -237,14 +237,17 @@ impl Row {
         } else {
             doubled.implied
         };
-        let sum = |parts: &[i64]| parts.iter().map(|part| part.max(&0).unsigned_abs()).sum();
+        let sum = |parts: &[i64]| {
+            let positive = parts.iter().map(|part| part.max(&0).unsigned_abs());
+            positive.fold(0, u64::saturating_add)
+        };
         let counts = ClientCounts {
             client: self.client,
             connections: sum(&[plain.connects, at_screen, opened]),
             accepted: sum(&[plain.accepted]),
             refused: sum(&[plain.refused]),
         };
-        let any = counts.connections + counts.accepted + counts.refused > 0;
+        let any = [counts.connections, counts.accepted, counts.refused] != [0; 3];
         any.then_some(counts)
     }
 }
