@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rblmap::{Answer, Image, ImageSet, Network, TextBuf, Zone};
 use rblmap_content::Content;
 use rblmap_format::NameKey;
-use rblmap_image::{Layout, Stamp, decode, decode_in_place, encode, encode_with};
+use rblmap_image::{Layout, Stamp, decode, decode_in_place, encode, encode_with, is_written_as};
 
 const V4: [u32; 10] = [
     0,
@@ -190,5 +190,7 @@ pub(crate) fn goes_round(content: &Content) -> Vec<u8> {
     assert!(in_place.id() == content.id(), "another id in place");
     let twice = encode_with(&in_place, stamp, Layout::of(&image)).expect("encoded again");
     assert!(twice == image.as_bytes(), "other bytes");
+    let same = is_written_as(&image, &in_place, in_place.id());
+    assert!(same.expect("encoded again"), "not what it is written as");
     twice
 }

@@ -349,40 +349,139 @@ fn encode_names<V4: V4Runs>(
     Ok(())
 }
 
+/// Where sections stand in the file.
+struct Places {
+    starts: Vec<usize>,
+    /// A row for each section, in their order.
+    table: Vec<u8>,
+    table_end: usize,
+    /// Behind the last section, where the digests begin.
+    end: usize,
+    digests_len: usize,
+}
+
+impl Places {
+    fn of(sections: &[Section<'_>]) -> Places {
+        let count = sections.len() + 1;
+        let table_end = layout::HEADER_LEN + count * SECTION_LEN;
+        let mut table = Vec::with_capacity(count * SECTION_LEN);
+        let mut starts = Vec::with_capacity(sections.len());
+        let mut end = table_end;
+        for section in sections {
+            let start = aligned(end, section.len());
+            push_row(&mut table, section, start);
+            starts.push(start);
+            end = start + section.len();
+        }
+        end = aligned(end, 0);
+        let digests_len = (end - table_end).div_ceil(layout::CHUNK) * 32;
+        let last = SectionInfo {
+            kind: kind::DIGESTS,
+            zone: 0,
+            offset: end as u64,
+            len: digests_len as u64,
+            parameter: 0,
+        };
+        last.write(&mut table);
+        Places {
+            starts,
+            table,
+            table_end,
+            end,
+            digests_len,
+        }
+    }
+
+    fn file_len(&self) -> usize {
+        self.end + self.digests_len
+    }
+
+    /// Writes header, section table and root; the digests are of the sections.
+    fn put_head(
+        &self,
+        out: &mut [u8],
+        (name, id): (&ZoneName, ContentId),
+        stamp: Stamp,
+        digests: &[u8],
+    ) {
+        put_bytes(out, layout::HEADER_LEN, &self.table);
+        put_header(
+            out,
+            (name, id),
+            stamp,
+            (self.starts.len() + 1, self.file_len()),
+        );
+        if let Some(root) = rblmap::root_digest(out, self.table_end, digests) {
+            put_bytes(out, layout::ROOT_AT, &root);
+        }
+    }
+}
+
 /// Gives each section its place, then adds digests, table, header and root.
 fn assemble(name: &ZoneName, id: ContentId, stamp: Stamp, sections: Vec<Section<'_>>) -> Vec<u8> {
-    let count = sections.len() + 1;
-    let table_end = layout::HEADER_LEN + count * SECTION_LEN;
-    let mut table = Vec::with_capacity(count * SECTION_LEN);
-    let mut starts = Vec::with_capacity(sections.len());
-    let mut end = table_end;
-    for section in &sections {
-        let start = aligned(end, section.len());
-        push_row(&mut table, section, start);
-        starts.push(start);
-        end = start + section.len();
-    }
-    end = aligned(end, 0);
-    let digests_len = (end - table_end).div_ceil(layout::CHUNK) * 32;
-    let mut placed: Vec<(usize, Section<'_>)> = starts.into_iter().zip(sections).collect();
-    let mut out = room(&mut placed, end + digests_len);
+    let places = Places::of(&sections);
+    let starts = places.starts.iter().copied();
+    let mut placed: Vec<(usize, Section<'_>)> = starts.zip(sections).collect();
+    let mut out = room(&mut placed, places.file_len());
     section::copy_all(&placed, &mut out);
     drop(placed);
-    let digests = digests(out.get(table_end..end).unwrap_or_default());
-    put_bytes(&mut out, end, &digests);
-    let last = Section {
-        kind: kind::DIGESTS,
-        zone: 0,
-        parameter: 0,
-        bytes: vec![digests.clone().into()],
-    };
-    push_row(&mut table, &last, end);
-    put_bytes(&mut out, layout::HEADER_LEN, &table);
-    put_header(&mut out, (name, id), stamp, count);
-    if let Some(root) = rblmap::root_digest(&out, table_end, &digests) {
-        put_bytes(&mut out, layout::ROOT_AT, &root);
-    }
+    let covered = places.table_end..places.end;
+    let digests = digests(out.get(covered).unwrap_or_default());
+    put_bytes(&mut out, places.end, &digests);
+    places.put_head(&mut out, (name, id), stamp, &digests);
     out
+}
+
+/// Whether an image is what its content is written as, byte for byte. The image is not made once more
+/// for that, so this takes the memory of one. The caller has verified the image: its digests are
+/// believed. `id` is what [`Content::id`] gives.
+///
+/// ```
+/// use rblmap_image::{decode_in_place, is_written_as};
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
+/// image.verify()?;
+/// let content = decode_in_place(&image)?;
+/// assert!(is_written_as(&image, &content, content.id())?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As for [`encode`].
+pub fn is_written_as<V4: V4Source>(
+    image: &Image,
+    content: &Content<V4>,
+    id: ContentId,
+) -> Result<bool, Error> {
+    let sections = sections_of(content, id, Layout::of(image))?;
+    let places = Places::of(&sections);
+    let bytes = image.as_bytes();
+    if bytes.len() != places.file_len() {
+        return Ok(false);
+    }
+    let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    let (mut rest, mut at) = (bytes, 0);
+    // What comes next up to there; nothing more is asked for than the image has.
+    let mut up_to = |end: usize| {
+        let next = rest.split_off(..end - at).unwrap_or_default();
+        at = end;
+        next
+    };
+    let head = up_to(places.table_end);
+    for (start, section) in places.starts.iter().zip(&sections) {
+        let same = is_zero(up_to(*start)) && section.equals(up_to(start + section.len()));
+        if !same {
+            return Ok(false);
+        }
+    }
+    let rest_is_zero = is_zero(up_to(places.end));
+    let stamp = Stamp {
+        serial: image.serial(),
+        created: image.created(),
+    };
+    let mut expected = vec![0; places.table_end];
+    let digests = up_to(places.file_len());
+    places.put_head(&mut expected, (content.name(), id), stamp, digests);
+    Ok(rest_is_zero && head == expected)
 }
 
 /// Zeros, with the longest section that is one vector in its place: its memory becomes that of the
@@ -409,9 +508,14 @@ fn room(placed: &mut [(usize, Section<'_>)], len: usize) -> Vec<u8> {
     out
 }
 
-fn put_header(out: &mut [u8], (name, id): (&ZoneName, ContentId), stamp: Stamp, sections: usize) {
+fn put_header(
+    out: &mut [u8],
+    (name, id): (&ZoneName, ContentId),
+    stamp: Stamp,
+    (sections, file_len): (usize, usize),
+) {
     let name = name.as_str().as_bytes();
-    let file_len = out.len() as u64;
+    let file_len = file_len as u64;
     put_bytes(out, 0, &layout::MAGIC);
     put_bytes(out, layout::FORMAT_AT, &layout::FORMAT.to_le_bytes());
     let sections = u32::try_from(sections).expect("a list has far fewer than 2^32 subzones");

@@ -11,6 +11,7 @@
 //! |---|---|
 //! | content to image, what may be left out of one | [`encode`], [`encode_with`], [`Layout`] |
 //! | image to content | [`decode`], [`decode_in_place`] |
+//! | whether an image is what its content is written as | [`is_written_as`] |
 //! | an image with edits over it, by /16 | [`edited`], [`Blocks`], [`BlockReader`] |
 //! | runs that come some at a time, as lines, and the image around them | [`LineWriter`], [`AroundLines`] |
 //! | a handful of changes to an image, without its sources | [`Editor`] |
@@ -34,7 +35,7 @@ mod stamp;
 pub use decode::{EditedContent, decode, decode_in_place, edited};
 pub use edited::{Behind, BlockReader, Blocks, RunsBy16, V4Image, V4Source, V4View, block_of};
 pub use editor::{Additions, Editor};
-pub use encode::{AroundLines, Layout, encode, encode_named, encode_with};
+pub use encode::{AroundLines, Layout, encode, encode_named, encode_with, is_written_as};
 pub use error::Error;
 pub use lines::{LineWriter, V4Lines};
 pub use place::{TEMP_PREFIX, place};

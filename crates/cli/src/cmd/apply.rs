@@ -32,7 +32,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let old = open::image(&args.old)?;
     let deltas = open::deltas(&args.deltas)?;
-    let deltas: Vec<&[u8]> = deltas.iter().map(Vec::as_slice).collect();
+    let deltas: Vec<&[u8]> = deltas.iter().map(|delta| &**delta).collect();
     let bar = output.working("applying");
     let image = apply(&old, &deltas, &Limits::default())?;
     write::result(&args.output, &image, output)?;

@@ -29,7 +29,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let base = open::image(&args.base)?;
     let deltas = open::deltas(&args.deltas)?;
-    let deltas: Vec<&[u8]> = deltas.iter().map(Vec::as_slice).collect();
+    let deltas: Vec<&[u8]> = deltas.iter().map(|delta| &**delta).collect();
     let bar = output.working("merging");
     let delta = merge(&base, &deltas, &Limits::default())?;
     write::result(&args.output, &delta, output)?;

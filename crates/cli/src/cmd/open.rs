@@ -1,5 +1,8 @@
 //! Opens what a command is given by its path.
 
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use rblmap::{ErrorKind, Image, Zone};
@@ -22,16 +25,53 @@ pub(crate) fn map(path: &Path) -> Result<Image, rblmap::Error> {
     image.map_err(rblmap::Error::without_path)
 }
 
-/// Reads a snapshot or a delta.
-pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| Failure::reading(path, &error))
+/// From this length on a file is mapped: a smaller one takes no memory worth saving, and one that is
+/// read cannot be cut short meanwhile.
+const MAPPED_FROM: u64 = 16 << 20;
+
+/// The bytes of a file.
+pub(crate) enum Bytes {
+    Read(Vec<u8>),
+    /// Of a large one: pages that the system takes back where memory is short.
+    Mapped(memmap2::Mmap),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Bytes::Read(bytes) => bytes,
+            Bytes::Mapped(map) => map,
+        }
+    }
+}
+
+/// Reads or maps a snapshot or a delta.
+pub(crate) fn bytes(path: &Path) -> Result<Bytes, Failure> {
+    read_or_map(path).map_err(|error| Failure::reading(path, &error))
+}
+
+fn read_or_map(path: &Path) -> io::Result<Bytes> {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() < MAPPED_FROM {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        return Ok(Bytes::Read(bytes));
+    }
+    #[expect(unsafe_code, reason = "mapping is a promise about the file")]
+    // SAFETY: as for images, the command's documentation says that a file is replaced by rename only,
+    // as all of its own subcommands do. The mapping is read-only.
+    let map = unsafe { memmap2::Mmap::map(&file) }?;
+    Ok(Bytes::Mapped(map))
 }
 
 /// A file of ours, by its first bytes.
 pub(crate) enum Opened {
     Image(Image),
     /// A snapshot or delta whose check holds, and what its header says.
-    Packed(Vec<u8>, Header),
+    Packed(Bytes, Header),
 }
 
 /// Opens an image, or reads a snapshot or delta.
@@ -54,7 +94,7 @@ pub(crate) fn any(path: &Path) -> Result<Opened, Failure> {
 }
 
 /// Reads deltas in their order.
-pub(crate) fn deltas(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, Failure> {
+pub(crate) fn deltas(paths: &[PathBuf]) -> Result<Vec<Bytes>, Failure> {
     paths.iter().map(|path| bytes(path)).collect()
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rblmap::Image;
 use rblmap_content::ContentId;
 use rblmap_delta::{Kind, Limits, unpack};
-use rblmap_image::{Layout, Stamp, encode_with};
+use rblmap_image::is_written_as;
 
 use crate::cmd::open::{self, Opened};
 use crate::exit::Exit;
@@ -68,14 +68,10 @@ fn verify_image(path: &Path, image: &Image) -> Result<ContentId, Failure> {
         let what = format!("the content is {id}, the header says {claimed}");
         return Err(damaged(path, what));
     }
-    let stamp = Stamp {
-        serial: image.serial(),
-        created: image.created(),
-    };
     // Digests and id can be right over bytes that no build would write.
-    let bytes = encode_with(&content, stamp, Layout::of(image))
-        .map_err(|error| Failure::at(path, error))?;
-    if bytes != image.as_bytes() {
+    let is_written =
+        is_written_as(image, &content, id).map_err(|error| Failure::at(path, error))?;
+    if !is_written {
         return Err(damaged(
             path,
             "not the bytes that this content is written as",

@@ -33,6 +33,13 @@ impl Section<'_> {
         self.bytes.iter().flat_map(Pieces::iter).all(follows) && at == whole.end
     }
 
+    /// Whether it has these bytes.
+    pub(crate) fn equals(&self, bytes: &[u8]) -> bool {
+        let mut rest = bytes;
+        let mut follows = |piece: &[u8]| rest.split_off(..piece.len()) == Some(piece);
+        self.bytes.iter().flat_map(Pieces::iter).all(&mut follows) && rest.is_empty()
+    }
+
     /// The same with bytes of its own.
     pub(crate) fn into_owned(self) -> Section<'static> {
         let owned = |pieces: Pieces<'_>| pieces.into_vec().into();

@@ -67,6 +67,10 @@ impl Temporary {
 
     /// Leaves alone what is added for good.
     pub(super) fn forget(&mut self, zone: &NameKey, added: &Additions<'_>) {
+        // A key has room for a name: those of millions of additions would take gigabytes.
+        if self.entries.is_empty() {
+            return;
+        }
         let keys: Vec<ListedKey> = added.keys().collect();
         self.entries
             .retain(|entry| entry.zone != *zone || !keys.contains(&entry.key));

@@ -36,7 +36,7 @@ pub(super) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
         let bytes = if path.as_os_str() == "-" {
             let mut bytes = Vec::new();
             let read = std::io::stdin().read_to_end(&mut bytes);
-            read.map(|_| bytes)
+            read.map(|_| open::Bytes::Read(bytes))
                 .map_err(|error| Failure::reading(path, &error))
         } else {
             open::bytes(path)
