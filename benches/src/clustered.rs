@@ -17,8 +17,8 @@ pub struct Entry {
     pub reason: u8,
 }
 
-/// Exactly `count` entries, rising: about seven in each /24 that has any, and twenty where there are
-/// over twenty million; at most 250 million or so.
+/// Exactly `count` entries, rising: about seven in each /24 that has any, twenty where there are over
+/// twenty million, and 150 over two hundred million; at most 1.3 billion or so.
 ///
 /// ```
 /// let list = rblmap_benches::clustered(1000, 1);
@@ -26,7 +26,11 @@ pub struct Entry {
 /// assert_eq!(list, rblmap_benches::clustered(1000, 1));
 /// ```
 pub fn clustered(count: usize, seed: u64) -> Vec<Entry> {
-    let dense = if count > 20_000_000 { 20 } else { 7 };
+    let dense = match count {
+        0..=20_000_000 => 7,
+        ..=200_000_000 => 20,
+        _ => 150,
+    };
     clustered_in(count, count.div_ceil(dense), seed)
 }
 
@@ -57,8 +61,8 @@ fn clustered_in(count: usize, networks: usize, seed: u64) -> Vec<Entry> {
 
 /// The list some time later: `share` of its entries changed, half of them gone, half new beside
 /// others. What changes for a small share changes for a larger one too, so that a history is made
-/// of rising shares.
-pub fn churn(list: &[Entry], share: f64, seed: u64) -> Vec<Entry> {
+/// of rising shares. It is told entry by entry: of a billion there is no room for two lists.
+pub fn churn(list: &[Entry], share: f64, seed: u64) -> impl Iterator<Item = Entry> {
     let [going, coming] = &mut [1, 2].map(|part| Rng::with_seed(seed ^ part << 32));
     let changes = (list.len() as f64 * share / 2.0).round() as usize;
     let mut gone = BTreeSet::new();
@@ -74,19 +78,20 @@ pub fn churn(list: &[Entry], share: f64, seed: u64) -> Vec<Entry> {
             new.insert(address, near.reason);
         }
     }
-    let mut entries = Vec::with_capacity(list.len());
-    let entry = |(address, reason)| Entry { address, reason };
-    let mut new = new.into_iter().map(entry).peekable();
-    for (index, old) in list.iter().enumerate() {
-        entries.extend(std::iter::from_fn(|| {
-            new.next_if(|new| new.address < old.address)
-        }));
-        if !gone.contains(&index) {
-            entries.push(*old);
-        }
-    }
-    entries.extend(new);
-    entries
+    let new = new
+        .into_iter()
+        .map(|(address, reason)| Entry { address, reason });
+    let mut new = new.peekable();
+    let mut old = (0..)
+        .zip(list)
+        .filter(move |(index, _)| !gone.contains(index))
+        .map(|(_, entry)| *entry)
+        .peekable();
+    std::iter::from_fn(move || match (old.peek(), new.peek()) {
+        (Some(old), Some(near)) if near.address < old.address => new.next(),
+        (Some(_), _) => old.next(),
+        _ => new.next(),
+    })
 }
 
 /// The list as content of the zone `bench.example`.
@@ -206,12 +211,13 @@ mod tests {
     #[test]
     fn churn_changes_its_share() {
         let old = clustered(100_000, 7);
-        let new = churn(&old, 0.001, 8);
+        let new: Vec<Entry> = churn(&old, 0.001, 8).collect();
         assert_eq!(new.len(), old.len());
         let gone = old.iter().filter(|entry| new.binary_search(entry).is_err());
         assert_eq!(gone.count(), 50);
         // One step of a history changes no more than its share.
-        let later = churn(&old, 0.002, 8);
+        let later: Vec<Entry> = churn(&old, 0.002, 8).collect();
+        assert!(later.is_sorted());
         let gone = new
             .iter()
             .filter(|entry| later.binary_search(entry).is_err());

@@ -1,5 +1,7 @@
 //! What else could hold such a list, behind one interface. Most need the feature `peers`.
 
+#[cfg(feature = "peers")]
+mod filter;
 #[cfg(feature = "libmaxminddb")]
 mod libmaxminddb;
 #[cfg(feature = "peers")]

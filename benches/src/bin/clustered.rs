@@ -6,7 +6,7 @@ use std::error::Error;
 use std::io::{self, BufWriter, Write};
 use std::net::Ipv4Addr;
 
-use rblmap_benches::{churn, clustered, lists};
+use rblmap_benches::{Entry, churn, clustered, lists};
 
 const SEED: u64 = 10;
 
@@ -22,17 +22,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         return Ok(out.flush()?);
     }
-    let mut list = clustered(count.parse()?, SEED);
-    if let Some(share) = arguments.next() {
-        list = churn(&list, share.parse()?, SEED + 1);
+    let list = clustered(count.parse()?, SEED);
+    match arguments.next() {
+        Some(share) => write(out, churn(&list, share.parse()?, SEED + 1)),
+        None => write(out, list.iter().copied()),
     }
+}
+
+fn write(mut out: impl Write, list: impl Iterator<Item = Entry>) -> Result<(), Box<dyn Error>> {
     for entry in list {
-        writeln!(
-            out,
-            "{} 127.0.0.{}",
-            Ipv4Addr::from(entry.address),
-            entry.reason
-        )?;
+        let address = Ipv4Addr::from(entry.address);
+        writeln!(out, "{address} 127.0.0.{}", entry.reason)?;
     }
     Ok(out.flush()?)
 }

@@ -58,7 +58,7 @@ impl Folder {
             writeln!(text, "{address} 127.0.0.{}", entry.reason)?;
         }
         fs::write(self.path("addresses.txt"), text)?;
-        let new = churn(&old, 0.01, SEED + 1);
+        let new: Vec<_> = churn(&old, 0.01, SEED + 1).collect();
         self.put_image("old", &content(&old)?)?;
         self.put_image("new", &content(&new)?)
     }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use heed::types::Bytes;
 use heed::{Database, Env, EnvOpenOptions, RoTxn, WithoutTls};
+use poptrie::Poptrie;
 use prefix_trie::PrefixMap;
 use roaring::RoaringBitmap;
 
@@ -22,11 +23,13 @@ pub(super) fn all(list: &List<u32>) -> Result<Vec<Box<dyn Peer>>, Box<dyn Error>
         Box::new(Lmdb::new(runs)?),
         Box::new(Roaring::new(runs)),
         Box::new(Trie::new(runs)),
+        Box::new(Compressed::new(runs)),
     ];
     // Exact maps hold single addresses only.
     if runs.iter().all(|run| run.start == run.end) {
         all.push(Box::new(Hash::new(runs)));
         all.push(Box::new(Fst::new(runs)?));
+        all.push(Box::new(super::filter::Confirmed::new(runs)?));
     }
     Ok(all)
 }
@@ -184,6 +187,54 @@ impl Peer for Trie {
         self.map
             .get_lpm(&(address, 32))
             .map_or(0, |(_, &reason)| reason.into())
+    }
+}
+
+/// Six bits of the address a step, counted in two bitmaps of 64 bits.
+struct Compressed {
+    trie: Poptrie<(u32, u8), u8>,
+    bytes: usize,
+}
+
+impl Compressed {
+    fn new(runs: &[Listed<u32>]) -> Compressed {
+        let mut networks = Vec::with_capacity(runs.len());
+        for run in runs {
+            mmdb::each_network(run, |address, bits| {
+                networks.push(((address, bits as u8), run.reason));
+            });
+        }
+        let bytes = Compressed::estimate(&networks);
+        let trie = networks.into_iter().collect();
+        Compressed { trie, bytes }
+    }
+
+    /// What lookups may read, and rather too little: 24 bytes a node, and for each network a leaf of
+    /// four and a value of one. What the crate keeps for later insertions is not in it.
+    fn estimate(networks: &[((u32, u8), u8)]) -> usize {
+        let nodes = |depth: u8| {
+            let deep = networks.iter().filter(|((_, bits), _)| *bits >= depth);
+            let mut above: Vec<u32> = deep.map(|((at, _), _)| at >> (32 - depth)).collect();
+            above.dedup();
+            above.len()
+        };
+        let nodes: usize = [6, 12, 18, 24, 30].map(nodes).into_iter().sum();
+        (nodes + 1) * 24 + networks.len() * 5
+    }
+}
+
+impl Peer for Compressed {
+    fn name(&self) -> &'static str {
+        "poptrie"
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn lookup(&self, address: u32) -> u32 {
+        let found = self.trie.lookup(address);
+        found.map_or(0, |&reason| reason.into())
     }
 }
 
