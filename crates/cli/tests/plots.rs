@@ -31,7 +31,23 @@ struct Plot {
     from: Option<f64>,
 }
 
-const PLOTS: [Plot; 5] = [
+const PLOTS: [Plot; 7] = [
+    Plot {
+        file: "scale.svg",
+        title: "Seconds of each step by the number of entries (logarithmic from 1 ms)",
+        section: "By size",
+        names: &["entries"],
+        bars: &["build, s", "unpack, s", "verify, s", "apply, s"],
+        from: Some(0.001),
+    },
+    Plot {
+        file: "rivals.svg",
+        title: "A lookup beside one random line, ten million addresses",
+        section: "Beside other structures",
+        names: &["structure"],
+        bars: &["hit", "miss", "mail"],
+        from: None,
+    },
     Plot {
         file: "builds.svg",
         title: "Seconds from text to image, beside rbldnsd's to load the same file",
