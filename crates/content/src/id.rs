@@ -10,11 +10,11 @@ use std::str::FromStr;
 use blake3::Hasher;
 use rayon::prelude::*;
 use rblmap_format::NamePoint;
-use rblmap_format::{NameRule, Run, ValueId};
+use rblmap_format::{NameRule, Run, ValueId, prefetch};
 
 use crate::content::Content;
 use crate::leaves::{LEAF, split_runs};
-use crate::names::NameTable;
+use crate::names::{NameTable, Point};
 use crate::pool::Pool;
 use crate::v4::V4Runs;
 use crate::values::Values;
@@ -24,6 +24,11 @@ const CONTEXT: &str = "rblmap 2026-11 content id 2";
 /// Values of more bytes stand in leaves as their hash, so that a long text that many leaves use is
 /// hashed once.
 const SHORT: usize = 63;
+
+/// What is known of so many values stays in a core's own cache.
+const NEAR: usize = 1 << 14;
+/// So many values ahead what is known of them is asked for, and so are their bytes.
+const AHEAD: usize = 12;
 
 /// Names a content: equal contents have equal ids, and nobody can make two contents of one id.
 ///
@@ -118,15 +123,13 @@ fn runs_root<A: Address>(runs: &[Run<A>], hasher: &Leaves<'_>) -> [u8; 32] {
 }
 
 fn names_root(names: &NameTable, hasher: &Leaves<'_>) -> [u8; 32] {
-    let points: Vec<NamePoint<'_>> = names.iter().collect();
     let mut leaves = Vec::new();
-    split_keys(
-        &points,
-        &|point, at| point.key.get(at).copied(),
-        0,
-        &mut leaves,
-    );
-    let hash = |points: &&[NamePoint<'_>]| hasher.with(|leaf| leaf.hash_names(points));
+    let byte = |point: &Point, at: usize| names.view(*point).key.get(at).copied();
+    split_keys(names.points(), &byte, 0, &mut leaves);
+    let hash = |points: &&[Point]| {
+        let points = points.iter().map(|point| names.view(*point));
+        hasher.with(|leaf| leaf.hash_names(points))
+    };
     root(&leaves.par_iter().map(hash).collect::<Vec<_>>())
 }
 
@@ -195,7 +198,11 @@ impl<'a> LeafValues<'a> {
         // many at once. Copies of a fixed length need no call, and what is too much goes again.
         spans.clear();
         spans.extend(ranks.iter().map(|rank| self.values.span(*rank as usize)));
-        for (rank, span) in ranks.iter().zip(spans) {
+        let mut ahead = spans.iter().skip(AHEAD);
+        for (rank, span) in ranks.iter().zip(spans.iter()) {
+            if let Some(later) = ahead.next() {
+                prefetch(self.values.as_bytes().as_ptr().wrapping_add(later.start));
+            }
             let len = span.len();
             if len > SHORT {
                 out.push(0);
@@ -260,9 +267,15 @@ impl<'a> Leaf<'a> {
     fn hash_runs<A: Address>(&mut self, runs: &[Run<A>]) -> [u8; 32] {
         self.bytes.clear();
         self.bytes.extend(count_bytes(runs.len()));
+        // Few values are near anyway.
+        let many = self.local.seen.len() > NEAR;
+        let mut ahead = runs.iter().skip(if many { AHEAD } else { runs.len() });
         for runs in runs.chunks(8) {
             let mut singles = 0;
             for (at, run) in runs.iter().enumerate() {
+                if let Some(later) = ahead.next() {
+                    self.local.prefetch(later.value);
+                }
                 run.start.write(&mut self.bytes);
                 if run.start == run.end {
                     singles |= 1 << at;
@@ -283,7 +296,7 @@ impl<'a> Leaf<'a> {
         self.finish()
     }
 
-    fn hash_names(&mut self, points: &[NamePoint<'_>]) -> [u8; 32] {
+    fn hash_names<'p>(&mut self, points: impl ExactSizeIterator<Item = NamePoint<'p>>) -> [u8; 32] {
         self.bytes.clear();
         self.bytes.extend(count_bytes(points.len()));
         for point in points {
@@ -330,6 +343,11 @@ impl LocalValues {
             seen: vec![(u32::MAX, 0); count],
             used: Vec::new(),
         }
+    }
+
+    /// Asks for the place of a value that comes soon: values lie anywhere.
+    fn prefetch(&self, id: ValueId) {
+        prefetch(self.seen.as_ptr().wrapping_add(id.rank() as usize));
     }
 
     fn number(&mut self, id: ValueId) -> u16 {

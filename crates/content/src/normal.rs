@@ -80,37 +80,42 @@ pub(crate) fn without_mapped(runs: &[Run<u128>]) -> Vec<Run<u128>> {
 pub(crate) fn names(
     mut table: NameTable,
     values: &Interner,
-    zone: &dyn Fn() -> String,
+    zone: &(dyn Fn() -> String + Sync),
 ) -> Result<NameTable, Error> {
     table.sort();
-    // The names above the current one that say something about names below: key, labels, slot.
-    let mut above: Vec<(NameKey, NameRule)> = Vec::new();
-    let mut last: Option<&[u8]> = None;
-    table.rewrite(|index, point| {
-        if last == Some(point.key) {
-            return Err(Error::NameOrder {
-                zone: zone(),
-                index,
-            });
+    // On all cores: this is most of the work.
+    let bad = |index| {
+        let key = table.get(index)?.key;
+        let before = index.checked_sub(1).and_then(|before| table.get(before));
+        if before.is_some_and(|before| before.key == key) {
+            let zone = zone();
+            return Some(Error::NameOrder { zone, index });
         }
-        last = Some(point.key);
-        let name = NameKey::from_key(point.key).map_err(|cause| Error::BadName {
-            zone: zone(),
-            index,
-            cause,
-        })?;
-        while above.last().is_some_and(|(key, _)| !name.is_within(key)) {
+        let cause = NameKey::check(key).err()?;
+        let zone = zone();
+        Some(Error::BadName { zone, index, cause })
+    };
+    if let Some(error) = (0..table.len()).into_par_iter().find_map_first(bad) {
+        return Err(error);
+    }
+    // The names above the current one that say something about names below: key, slot.
+    let mut above: Vec<(&[u8], NameRule)> = Vec::new();
+    table.rewrite(|_, point| {
+        while above
+            .last()
+            .is_some_and(|(key, _)| !point.key.starts_with(key))
+        {
             above.pop();
         }
         let from_above = above.last().map_or((NameRule::Nothing, 0), |(key, slot)| {
-            // A name has at most 127 labels.
-            let more = name.label_count() - key.label_count();
-            (*slot, u8::try_from(more).unwrap_or(u8::MAX))
+            // A label ends with the only 00 that it has; a name has at most 127.
+            let more = point.key.iter().skip(key.len()).filter(|byte| **byte == 0);
+            (*slot, u8::try_from(more.count()).unwrap_or(u8::MAX))
         });
         let exact = unless_inherited(point.exact, from_above, values);
         let below = unless_inherited(point.below, from_above, values);
         if below != NameRule::Inherit {
-            above.push((name, below));
+            above.push((point.key, below));
         }
         Ok([exact, below])
     })?;

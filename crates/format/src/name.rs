@@ -99,6 +99,44 @@ impl NameKey {
         Some(key)
     }
 
+    /// Appends the key of a name to others, and returns how many labels it has: for whoever reads millions
+    /// of names, and holds each only in a list. None, and nothing is appended, for a name with a byte that
+    /// is escaped in its text or its key, as few have, and where something is wrong:
+    /// [`NameKey::parse`] then says what.
+    ///
+    /// ```
+    /// use rblmap_format::NameKey;
+    /// let mut keys = Vec::new();
+    /// assert_eq!(NameKey::append_plain(b"Mail.Example.COM", &mut keys), Some(3));
+    /// assert_eq!(NameKey::append_plain(b"\\109ail", &mut keys), None);
+    /// assert_eq!(keys, b"com\0example\0mail\0");
+    /// ```
+    pub fn append_plain(text: &[u8], keys: &mut Vec<u8>) -> Option<usize> {
+        let start = keys.len();
+        let mut labels = 0;
+        for label in text.rsplit(|&byte| byte == b'.') {
+            if label.is_empty() {
+                continue;
+            }
+            let is_plain = label.iter().all(|&byte| byte > 1 && byte != b'\\');
+            // The root has a length byte in wire form.
+            if !is_plain
+                || label.len() > MAX_LABEL
+                || keys.len() - start + label.len() + 2 > MAX_WIRE
+            {
+                keys.truncate(start);
+                return None;
+            }
+            let from = keys.len();
+            keys.extend_from_slice(label);
+            let pushed = keys.get_mut(from..);
+            pushed.unwrap_or_default().make_ascii_lowercase();
+            keys.push(0);
+            labels += 1;
+        }
+        Some(labels)
+    }
+
     fn escaped(text: &[u8]) -> Result<NameKey, NameError> {
         let mut wire = [0u8; MAX_WIRE];
         // Where each label starts in `wire`, and how long it is.
@@ -143,15 +181,36 @@ impl NameKey {
     /// # Errors
     /// [`NameError::BadKey`] for bytes that no name has as its key; lengths as in `parse`.
     pub fn from_key(key: &[u8]) -> Result<NameKey, NameError> {
+        let labels = NameKey::check(key)?;
         let mut name = NameKey::ROOT;
-        let mut label = [0u8; MAX_LABEL];
-        let mut len = 0usize;
-        let mut escaped = false;
+        name.push_bytes(key);
+        // A name has at most 127.
+        name.labels = u8::try_from(labels).unwrap_or(u8::MAX);
+        Ok(name)
+    }
+
+    /// How many labels a key has, which is checked as [`NameKey::from_key`] does.
+    ///
+    /// ```
+    /// use rblmap_format::{NameError, NameKey};
+    /// assert_eq!(NameKey::check(b"com\0example\0"), Ok(2));
+    /// assert_eq!(NameKey::check(b"com"), Err(NameError::BadKey));
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`NameKey::from_key`].
+    pub fn check(key: &[u8]) -> Result<usize, NameError> {
+        // The root has a length byte in wire form.
+        let (mut labels, mut wire, mut len, mut escaped) = (0, 1, 0, false);
         for &byte in key {
-            let plain = match (escaped, byte) {
+            match (escaped, byte) {
                 (false, 0) if len == 0 => return Err(NameError::BadKey),
                 (false, 0) => {
-                    name.push_label(label.get(..len).unwrap_or_default())?;
+                    wire += len + 1;
+                    if wire > MAX_WIRE {
+                        return Err(NameError::NameTooLong);
+                    }
+                    labels += 1;
                     len = 0;
                     continue;
                 }
@@ -160,19 +219,19 @@ impl NameKey {
                     continue;
                 }
                 (false, b'A'..=b'Z') => return Err(NameError::BadKey),
-                (false, other) => other,
-                (true, 1) => 0,
-                (true, 2) => 1,
+                (false, _) | (true, 1 | 2) => {}
                 (true, _) => return Err(NameError::BadKey),
-            };
+            }
             escaped = false;
-            *label.get_mut(len).ok_or(NameError::LabelTooLong)? = plain;
+            if len == MAX_LABEL {
+                return Err(NameError::LabelTooLong);
+            }
             len += 1;
         }
         if len > 0 || escaped {
             return Err(NameError::BadKey);
         }
-        Ok(name)
+        Ok(labels)
     }
 
     /// An address as DNS asks for it: octets or nibbles from the last to the first (RFC 5782
@@ -459,100 +518,4 @@ fn unescape(label: &[u8]) -> impl Iterator<Item = u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_read_by_the_rules_of_zone_files() {
-        let cases: [(&[u8], &str); 8] = [
-            (b"a..b", "a.b"),
-            (b".A.b.", "a.b"),
-            (b"a\\.b.c", "a\\.b.c"),
-            (b"a\\065.b", "aa.b"),
-            (b"a\\6", "a\\006"),
-            (b"x\\", "x"),
-            (b"", ""),
-            (b"\xffz", "\\255z"),
-        ];
-        for (text, shown) in cases {
-            assert_eq!(NameKey::parse(text).unwrap().to_string(), shown);
-        }
-        assert_eq!(NameKey::parse(b"\\256"), Err(NameError::BadEscape));
-        assert_eq!(NameKey::parse(&[b'a'; 64]), Err(NameError::LabelTooLong));
-        assert!(NameKey::parse(&[b'a'; 63]).is_ok());
-    }
-
-    #[test]
-    fn the_short_way_to_read_a_name_reads_it_alike() {
-        let mut random = fastrand::Rng::with_seed(1);
-        let mut plain = 0;
-        for _ in 0..20_000 {
-            let bytes: &[u8] =
-                [&b"abcXYZ019-_.."[..], b"a.\0\x01\xff.A", b"aB.\\07"][random.usize(..3)];
-            let longest = [8, 70, 300][random.usize(..3)];
-            let length = random.usize(..longest);
-            let text: Vec<u8> = (0..length)
-                .map(|_| bytes[random.usize(..bytes.len())])
-                .collect();
-            let Some(key) = NameKey::plain(&text) else {
-                continue;
-            };
-            plain += 1;
-            assert_eq!(NameKey::escaped(&text), Ok(key), "{text:?}");
-        }
-        assert!(plain > 10_000, "{plain}");
-    }
-
-    #[test]
-    fn a_name_holds_255_bytes_on_the_wire() {
-        let label = [b'a'; 63];
-        let name = [&label[..], &label, &label, &[b'a'; 61]].join(&b'.');
-        let key = NameKey::parse(&name).unwrap();
-        assert_eq!(NameKey::from_key(key.as_bytes()), Ok(key));
-        let name = [&label[..], &label, &label, &[b'a'; 62]].join(&b'.');
-        assert_eq!(NameKey::parse(&name), Err(NameError::NameTooLong));
-        // Escaped bytes are longer in the key than on the wire.
-        let low = [1u8; 63];
-        let name = [&low[..], &low, &low, &[0u8; 61]].join(&b'.');
-        let key = NameKey::parse(&name).unwrap();
-        assert_eq!(key.as_bytes().len(), 2 * 250 + 4);
-        assert_eq!(NameKey::from_key(key.as_bytes()), Ok(key));
-    }
-
-    #[test]
-    fn keys_sort_as_the_tree_does() {
-        let names = [
-            "b", "a.b", "z.a.b", "a-x.b", "\\000.b", "\\001.b", "\\002.b",
-        ];
-        let mut keys: Vec<NameKey> = names
-            .iter()
-            .map(|n| NameKey::parse(n.as_bytes()).unwrap())
-            .collect();
-        keys.sort();
-        assert_eq!(keys[0], NameKey::parse(b"b").unwrap());
-        for key in &keys[1..] {
-            assert!(key.is_within(&keys[0]));
-        }
-        for key in &keys {
-            assert_eq!(
-                NameKey::from_key(key.as_bytes()).unwrap().to_string(),
-                key.to_string()
-            );
-        }
-    }
-
-    #[test]
-    fn bytes_that_are_no_key_are_refused() {
-        for bad in [
-            &b"a"[..],
-            b"\0",
-            b"a\0\0",
-            b"a\x01\0",
-            b"\x01\x03\0",
-            b"A\0",
-            b"a\x01",
-        ] {
-            assert_eq!(NameKey::from_key(bad), Err(NameError::BadKey), "{bad:?}");
-        }
-    }
-}
+mod tests;

@@ -322,7 +322,11 @@ fn encode_names<V4: V4Runs>(
     }
     // Whoever adds names to a list cannot know the id that it will have with them.
     let key = id.as_bytes().first_chunk().copied().unwrap_or_default();
-    let (model, lines) = section::names::encode(names, key, width)?;
+    let section::names::Encoded {
+        model,
+        filter,
+        sections: lines,
+    } = section::names::encode(names, key, width)?;
     let (suffixes, places) = model.suffixes();
     push(
         kind::NAMES_MODEL,
@@ -330,8 +334,7 @@ fn encode_names<V4: V4Runs>(
         model.section(names.find(b"")),
     );
     push(kind::NAMES_COMMON_SUFFIXES, places, suffixes.to_vec());
-    let blocks = lines.filter.len() / codes::LINE;
-    push(kind::NAMES_FILTER, blocks, lines.filter);
+    push(kind::NAMES_FILTER, filter.len() / codes::LINE, filter);
     push(
         kind::NAMES_LINES,
         lines.lines.len() / codes::LINE,

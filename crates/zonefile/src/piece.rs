@@ -308,19 +308,26 @@ impl<'t> Piece<'t> {
 
     /// Adds a name.
     pub(crate) fn push_name(&mut self, key: &[u8], scope: NameScope, value: Said) {
-        let start = self.arena.len() as u64;
+        let start = self.arena.len();
+        self.arena.extend_from_slice(key);
+        self.push_name_at(start, scope, value);
+    }
+
+    /// Adds a name whose key is the rest of the arena from a place on.
+    pub(crate) fn push_name_at(&mut self, start: usize, scope: NameScope, value: Said) {
+        let len = self.arena.len() - start;
+        let start = start as u64;
         let [a, b, c, d, high, ..] = start.to_le_bytes();
         debug_assert!(start >> 40 == 0, "a source has less than 2^40 bytes");
         self.names.push(NameEntry {
             start: u32::from_le_bytes([a, b, c, d]),
             start_high: high,
             // A key has at most 510 bytes.
-            len: u16::try_from(key.len()).unwrap_or(u16::MAX),
+            len: u16::try_from(len).unwrap_or(u16::MAX),
             scope,
             value: SaidCode::of(value),
             line: self.lines,
         });
-        self.arena.extend_from_slice(key);
     }
 
     /// What an entry says that leaves all to the default.

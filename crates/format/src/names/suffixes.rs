@@ -120,39 +120,70 @@ pub(crate) struct Suffixes {
     at: Vec<usize>,
 }
 
-/// The keys of the most common suffixes, in their order. With a suffix all above it are there.
-pub fn choose<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Vec<CommonKey> {
-    let mut found: Vec<(u64, CommonKey)> = Vec::new();
-    // Suffixes of the last name: where they end, names below, whether it is a name itself.
-    let mut open: Vec<(usize, u64, bool)> = Vec::new();
-    let mut last: &[u8] = b"";
-    for key in keys.chain([&b""[..]]) {
-        while let Some(&(end, below, is_name)) = open.last() {
-            let suffix = last.get(..end).unwrap_or_default();
-            if key.starts_with(suffix) {
-                break;
+/// How many names are below suffixes, in a part of a list.
+///
+/// See the example of [`Model`](crate::names::write::Model).
+#[derive(Debug)]
+pub struct Below(Vec<(u64, CommonKey)>);
+
+impl Below {
+    /// Counts the names below the suffixes of keys that follow each other in a list. Forgets those that
+    /// are not common, unless the keys before or behind may have names below them, too.
+    pub fn count<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Below {
+        let mut found: Vec<(u64, CommonKey)> = Vec::new();
+        // Suffixes of the last name: where they end, names below, whether it is a name itself.
+        let mut open: Vec<(usize, u64, bool)> = Vec::new();
+        let mut last: &[u8] = b"";
+        let mut first = None;
+        for key in keys.map(Some).chain([None]) {
+            let first: &[u8] = first.get_or_insert(key.unwrap_or_default());
+            while let Some(&(end, below, is_name)) = open.last() {
+                let suffix = last.get(..end).unwrap_or_default();
+                if key.is_some_and(|key| key.starts_with(suffix)) {
+                    break;
+                }
+                open.pop();
+                if let Some(above) = open.last_mut() {
+                    above.1 += below + u64::from(is_name);
+                }
+                let goes_on = key.is_none() || first.starts_with(suffix);
+                if below >= MANY || goes_on {
+                    let key = CommonKey {
+                        key: suffix.to_vec(),
+                        is_listed: is_name,
+                    };
+                    found.push((below, key));
+                }
             }
-            open.pop();
-            if let Some(above) = open.last_mut() {
-                above.1 += below + u64::from(is_name);
-            }
-            if below >= MANY {
-                let key = CommonKey {
-                    key: suffix.to_vec(),
-                    is_listed: is_name,
-                };
-                found.push((below, key));
-            }
+            let key = key.unwrap_or_default();
+            let from = open.last().map_or(0, |(end, ..)| *end);
+            let ends = key
+                .iter()
+                .enumerate()
+                .skip(from)
+                .filter(|(_, byte)| **byte == 0);
+            open.extend(ends.map(|(at, _)| (at + 1, 0, at + 1 == key.len())));
+            last = key;
         }
-        let from = open.last().map_or(0, |(end, ..)| *end);
-        let ends = key
-            .iter()
-            .enumerate()
-            .skip(from)
-            .filter(|(_, byte)| **byte == 0);
-        open.extend(ends.map(|(at, _)| (at + 1, 0, at + 1 == key.len())));
-        last = key;
+        Below(found)
     }
+}
+
+/// The keys of the most common suffixes of a list, in their order; `parts` are what was counted of all
+/// of it, in any order. With a suffix all above it are there.
+pub fn choose(parts: Vec<Below>) -> Vec<CommonKey> {
+    let mut found: Vec<(u64, CommonKey)> = parts.into_iter().flat_map(|part| part.0).collect();
+    found.sort_unstable_by(|a, b| a.1.key.cmp(&b.1.key));
+    // What several parts counted is one.
+    found.dedup_by(|next, kept| {
+        let is_same = next.1.key == kept.1.key;
+        if is_same {
+            kept.0 += next.0;
+            kept.1.is_listed |= next.1.is_listed;
+        }
+        is_same
+    });
+    found.retain(|(below, _)| *below >= MANY);
     // With a suffix comes the one above it: it has no fewer names below, and a lower key.
     found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.key.cmp(&b.1.key)));
     found.truncate(SUFFIX_MAX);
@@ -242,5 +273,70 @@ impl Suffixes {
             let at = at * SUFFIX_LEN + 8;
             put_bytes(&mut self.section, at, &code.0.to_le_bytes());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use fastrand::Rng;
+
+    use super::*;
+
+    /// Names of a few labels each, many below the same ones.
+    fn keys(rng: &mut Rng) -> Vec<Vec<u8>> {
+        let count = rng.usize(..400);
+        let name = |_| -> Vec<u8> {
+            let mut key = Vec::new();
+            for _ in 0..rng.usize(..4) {
+                key.extend([b'a' + rng.u8(..3), 0]);
+            }
+            if rng.bool() {
+                key.extend(format!("{}\0", rng.u8(..)).into_bytes());
+            }
+            key
+        };
+        let names: BTreeSet<Vec<u8>> = (0..count).map(name).collect();
+        names.into_iter().collect()
+    }
+
+    #[test]
+    fn parts_of_a_list_count_what_the_whole_does() {
+        let mut chosen = 0;
+        for seed in 0..300 {
+            let mut rng = Rng::with_seed(seed);
+            let keys = keys(&mut rng);
+            // Each suffix with many names below it, by its definition.
+            let suffixes = keys.iter().flat_map(|key| {
+                let ends = (0..key.len()).filter(|&at| key[at] == 0);
+                ends.map(|at| key[..=at].to_vec())
+            });
+            let below = |suffix: &Vec<u8>| {
+                let names = keys
+                    .iter()
+                    .filter(|key| key.starts_with(suffix) && key != &suffix);
+                names.count() as u64
+            };
+            let suffixes: BTreeSet<Vec<u8>> = suffixes.collect();
+            let common: Vec<CommonKey> = suffixes
+                .into_iter()
+                .filter(|suffix| below(suffix) >= MANY)
+                .map(|key| CommonKey {
+                    is_listed: keys.contains(&key),
+                    key,
+                })
+                .collect();
+            let part = |keys: &[Vec<u8>]| Below::count(keys.iter().map(Vec::as_slice));
+            assert_eq!(choose(vec![part(&keys)]), common, "seed {seed}");
+            let size = rng.usize(1..200);
+            assert_eq!(
+                choose(keys.chunks(size).map(part).collect()),
+                common,
+                "seed {seed}"
+            );
+            chosen += common.len();
+        }
+        assert!(chosen > 500, "{chosen}");
     }
 }

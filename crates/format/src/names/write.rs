@@ -4,7 +4,7 @@
 //! Names are put into lines in the order of their keys, so equal names make equal bytes. The work
 //! has three steps, of which a caller may do the first two for several parts of the names at once:
 //! count symbols ([`Counts::add`]), write each name in bits ([`Coded::add`]), and put the names
-//! into lines ([`Writer::put_all`]).
+//! into lines ([`Writer::put_all`]) and, at the same time, into the filter ([`filter`]).
 
 use super::codes::{
     CODE_MAX, COUNT, Chain, Code, Coder, END, ENTRIES, FEW_LABELS, HashKey, IN_OVERFLOW, LINE,
@@ -28,7 +28,7 @@ const AHEAD: usize = 12;
 ///
 /// ```
 /// use rblmap_format::names::lines::{NameLines, Parts};
-/// use rblmap_format::names::write::{Coded, Counts, Model, Writer};
+/// use rblmap_format::names::write::{Coded, Counts, Model, Writer, filter};
 /// use rblmap_format::names::{Names, suffixes, walk::NameWalk};
 /// use rblmap_format::{NameKey, NamePoint, NameRule, ValueId};
 ///
@@ -37,21 +37,24 @@ const AHEAD: usize = 12;
 /// let keys = [NameKey::parse(b"ham.example")?, NameKey::parse(b"spam.example")?];
 /// let points = keys.each_ref().map(|key| NamePoint { key: key.as_bytes(), exact, below });
 ///
-/// let common = suffixes::choose(points.iter().map(|point| point.key));
+/// let below = suffixes::Below::count(points.iter().map(|point| point.key));
+/// let common = suffixes::choose(vec![below]);
 /// let mut model = Model::new([7; 16], &common)?;
 /// let mut counts: Counts = model.counts();
 /// points.iter().for_each(|point| counts.add(&model, point.key));
 /// model.set_codes(&counts);
 /// let mut coded = Coded::of_list(points.len());
 /// points.iter().for_each(|point| coded.add(&model, point, 1));
-/// let sections = Writer::put_all(points.iter().copied(), &[coded])?;
+/// let coded = [coded];
+/// let sections = Writer::put_all(points.iter().copied(), &coded)?;
+/// let filter = filter(&coded, points.len());
 ///
 /// let (suffixes, places) = model.suffixes();
 /// let parts = Parts {
 ///     model: &model.section(None),
 ///     suffixes,
 ///     suffix_places: places as u64,
-///     filter: &sections.filter,
+///     filter: &filter,
 ///     lines: &sections.lines,
 ///     count: 2,
 ///     overflow: None,
@@ -313,6 +316,30 @@ fn filter_blocks(names: usize) -> usize {
     (names * FILTER_BITS).div_ceil(LINE * 8).max(1)
 }
 
+/// NAMES_FILTER of a list of so many names, which are in these parts.
+///
+/// See the example of [`Model`].
+pub fn filter(coded: &[Coded], names: usize) -> Vec<u8> {
+    let mut blocks = vec![[0; LINE]; filter_blocks(names)];
+    let all = coded.iter().flat_map(|part| &part.names);
+    let mut ahead = all.clone().skip(AHEAD);
+    for name in all {
+        if let Some(later) = ahead.next() {
+            prefetch(blocks.as_ptr().wrapping_add(later.block as usize));
+        }
+        if name.block == NO_BLOCK {
+            continue;
+        }
+        let block = blocks.get_mut(name.block as usize);
+        let block = block.expect("a hash is scaled to the number of blocks");
+        for bit in filter_bits(name.hash) {
+            let byte = block.get_mut(bit / 8);
+            *byte.expect("a block has 512 bits") |= 1 << (bit % 8);
+        }
+    }
+    blocks.into_flattened()
+}
+
 /// Puts names into lines.
 ///
 /// See the example of [`Model`].
@@ -320,7 +347,6 @@ fn filter_blocks(names: usize) -> usize {
 pub struct Writer {
     lines: Vec<[u8; LINE]>,
     used: Vec<u8>,
-    filter: Vec<[u8; LINE]>,
     order: Vec<u8>,
     /// The indices of the names that no line has.
     overflow: Vec<usize>,
@@ -331,8 +357,6 @@ pub struct Writer {
 /// See the example of [`Model`].
 #[derive(Debug)]
 pub struct NameSections {
-    /// NAMES_FILTER.
-    pub filter: Vec<u8>,
     /// NAMES_LINES.
     pub lines: Vec<u8>,
     /// NAMES_ORDER.
@@ -363,7 +387,6 @@ impl Writer {
         Ok(Writer {
             lines: vec![[0; LINE]; lines],
             used: vec![1; lines],
-            filter: vec![[0; LINE]; filter_blocks(names)],
             overflow: Vec::new(),
             order: Vec::with_capacity(names * 4),
         })
@@ -389,7 +412,6 @@ impl Writer {
             }
         }
         Ok(NameSections {
-            filter: writer.filter.into_flattened(),
             lines: writer.lines.into_flattened(),
             order: writer.order,
             overflow: writer.overflow,
@@ -401,19 +423,10 @@ impl Writer {
         let [first, ..] = probes(name.hash, self.lines.len());
         prefetch(self.lines.as_ptr().wrapping_add(first));
         prefetch(self.used.as_ptr().wrapping_add(first));
-        prefetch(self.filter.as_ptr().wrapping_add(name.block as usize));
     }
 
     /// Puts a name into a line, or into the overflow.
     fn put(&mut self, index: usize, (name, entry): (CodedName, &[u8])) {
-        if name.block != NO_BLOCK {
-            let block = self.filter.get_mut(name.block as usize);
-            let block = block.expect("a hash is scaled to the number of blocks");
-            for bit in filter_bits(name.hash) {
-                let byte = block.get_mut(bit / 8);
-                *byte.expect("a block has 512 bits") |= 1 << (bit % 8);
-            }
-        }
         let place = self.put_entry(name.hash, entry).unwrap_or_else(|| {
             self.overflow.push(index);
             (self.overflow.len() - 1) << ORDER_SHIFT | IN_OVERFLOW as usize

@@ -1,5 +1,6 @@
 //! Writes the zone records and the values.
 
+use rayon::prelude::*;
 use rblmap::{NameKey, NameRule};
 use rblmap_content::{Content, NameTable, V4Runs, Values};
 use rblmap_format::NamePoint;
@@ -54,14 +55,12 @@ pub(crate) fn encode_values(values: &Values) -> Result<Pieces<'_>, Error> {
 /// Whether a lookup of an address must also look for a name that spells it backwards.
 fn reach(names: &NameTable) -> u8 {
     let flag = |flag: u8, labels: usize, is_part: fn(&[u8]) -> bool| {
-        if names
-            .iter()
-            .any(|point| could_match(point, labels, is_part))
-        {
-            flag
-        } else {
-            0
-        }
+        let points = (0..names.len()).into_par_iter();
+        let could = |index| {
+            let point = names.get(index);
+            point.is_some_and(|point| could_match(point, labels, is_part))
+        };
+        if points.any(could) { flag } else { 0 }
     };
     flag(NAMES_REACH_V4, 4, is_octet) | flag(NAMES_REACH_V6, 32, is_nibble)
 }
@@ -83,6 +82,9 @@ fn could_match(point: NamePoint<'_>, labels: usize, is_part: fn(&[u8]) -> bool) 
 
 /// A number from 0 to 255 as [`std::net::Ipv4Addr`] prints it.
 fn is_octet(label: &[u8]) -> bool {
+    if !label.iter().all(u8::is_ascii_digit) {
+        return false; // as most labels: no text need be read
+    }
     let number = std::str::from_utf8(label)
         .ok()
         .and_then(|text| text.parse::<u8>().ok());

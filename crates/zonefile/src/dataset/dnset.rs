@@ -24,12 +24,23 @@ pub(super) fn entry<'t>(
         [b'.', name @ ..] => (NameScope::Both, name),
         name => (NameScope::Exact, name),
     };
-    let key = NameKey::parse(name).map_err(|_| Class::BadName)?;
-    let labels = key.label_count();
-    if labels == 0 || scope != NameScope::Exact && labels > most_labels {
-        return Err(Class::BadName);
+    let start = piece.arena.len();
+    let labels = match NameKey::append_plain(name, &mut piece.arena) {
+        Some(labels) => labels,
+        None => {
+            let key = NameKey::parse(name).map_err(|_| Class::BadName)?;
+            piece.arena.extend_from_slice(key.as_bytes());
+            key.label_count()
+        }
+    };
+    let bad = labels == 0 || scope != NameScope::Exact && labels > most_labels;
+    let value = match bad {
+        true => Err(Class::BadName),
+        false => value_of(piece, excluded, rest, tail),
+    };
+    match value {
+        Ok(value) => piece.push_name_at(start, scope, value),
+        Err(_) => piece.arena.truncate(start),
     }
-    let value = value_of(piece, excluded, rest, tail)?;
-    piece.push_name(key.as_bytes(), scope, value);
-    Ok(())
+    value.map(|_| ())
 }

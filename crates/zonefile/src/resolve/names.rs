@@ -97,6 +97,16 @@ impl Names {
         map_values(&mut self.table, new)
     }
 
+    fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Adds the points of others behind these.
+    fn append(&mut self, more: &Names) {
+        self.table.append(&more.table);
+        self.positions.extend_from_slice(&more.positions);
+    }
+
     /// Adds a point behind the others.
     pub(crate) fn push(&mut self, view: View<'_>) {
         self.table
@@ -176,6 +186,9 @@ const RANGE: usize = 1 << 15;
 /// Into so many ranges of keys names are cut at most.
 const RANGES: usize = 256;
 
+/// Keys are asked for so many entries ahead: in order of keys they lie anywhere.
+const AHEAD: usize = 12;
+
 /// Resolves the names of a dataset.
 ///
 /// The names of each piece are put together by ranges of keys, where they lie. Then one range after
@@ -189,25 +202,30 @@ pub(crate) fn resolve(
     let mut resolving = Resolving {
         equal,
         names: Names::default(),
-        values: Vec::new(),
         excepted: None,
     };
     let count = ranges.count;
-    // While one thread resolves a wave of ranges, the others bring the next one into order.
+    // While one thread puts the names of a wave of ranges together, the others bring the next one into
+    // order and copy its keys, which lie anywhere: that takes longest.
     let wave = rayon::current_num_threads() * 2;
-    let sorted = |from: usize| -> Vec<Vec<Entry<'_>>> {
+    let told = |from: usize| -> Vec<Told> {
         let range = from..count.min(from + wave);
-        range.into_par_iter().map(|at| ranges.sorted(at)).collect()
+        let told = |at| Told::of(&ranges.sorted(at), equal);
+        range.into_par_iter().map(told).collect()
     };
-    let mut said = sorted(0);
+    let mut next = told(0);
     let mut from = wave;
-    while !said.is_empty() {
-        let (done, next) = rayon::join(
-            || said.iter().try_for_each(|said| resolving.add(said, unions)),
-            || sorted(from),
+    while !next.is_empty() {
+        let now = next;
+        let (done, after) = rayon::join(
+            || {
+                now.into_iter()
+                    .try_for_each(|told| resolving.add(told, unions))
+            },
+            || told(from),
         );
         done?;
-        said = next;
+        next = after;
         from += wave;
     }
     Ok(resolving.names)
@@ -310,59 +328,96 @@ fn put_together(piece: &mut Piece<'_>, starts: &[Vec<u8>]) -> Vec<usize> {
     places
 }
 
-/// The names of a dataset, as far as they are resolved.
-struct Resolving {
-    equal: Equal,
+/// What a range says, name by name.
+#[derive(Debug, Default)]
+struct Told {
     names: Names,
-    /// The values of one name: memory for the next one.
-    values: Vec<u32>,
-    /// The name that nothing below is listed of.
-    excepted: Option<Vec<u8>>,
+    /// Where several values are one: by the name's index, those for itself and those below it. Names
+    /// have the first of them until then.
+    several: Vec<(usize, [Vec<u32>; 2])>,
 }
 
-impl Resolving {
-    /// Resolves the entries of the names that follow, in order.
-    fn add(&mut self, said: &[Entry<'_>], unions: &mut Unions<'_>) -> Result<(), Error> {
+impl Told {
+    /// Of the entries of a range, in order.
+    fn of(said: &[Entry<'_>], equal: Equal) -> Told {
+        let mut told = Told::default();
+        // The values of one name: memory for the next one.
+        let mut values = [Vec::new(), Vec::new()];
+        let mut ahead = said.iter().skip(AHEAD);
         for group in said.chunk_by(|a, b| a.key == b.key) {
             let Some(first) = group.first() else { continue };
-            let is_excepted = |above: &Vec<u8>| first.key.starts_with(above);
-            if self.excepted.as_ref().is_some_and(is_excepted) {
+            let later = ahead.by_ref().take(group.len());
+            later.for_each(|entry| rblmap_format::prefetch(entry.key.as_ptr()));
+            for (values, below) in values.iter_mut().zip([false, true]) {
+                values.clear();
+                equal.choose(group, below, values);
+                values.dedup();
+                // Not listed, whatever the others say.
+                if values.first() == Some(&0) {
+                    values.truncate(1);
+                }
+            }
+            if values.iter().all(Vec::is_empty) {
                 continue;
             }
-            let (exact, below) = (
-                self.said(group, false, unions)?,
-                self.said(group, true, unions)?,
-            );
-            if self.equal == Equal::Excepted && below == Some(0) {
-                self.excepted = Some(first.key.to_vec());
+            if values.iter().any(|values| values.len() > 1) {
+                told.several.push((told.names.len(), values.clone()));
             }
-            if (exact, below) == (None, None) {
-                continue;
-            }
+            let [exact, below] = values.each_ref().map(|values| values.first().copied());
             let position = group.iter().map(|entry| entry.position).min();
-            self.names.push(View {
+            told.names.push(View {
                 key: first.key,
                 exact,
                 below,
                 position: position.unwrap_or(first.position),
             });
         }
+        told
+    }
+}
+
+/// The names of a dataset, as far as they are resolved.
+struct Resolving {
+    equal: Equal,
+    names: Names,
+    /// The name that nothing below is listed of.
+    excepted: Option<Vec<u8>>,
+}
+
+impl Resolving {
+    /// Adds the names that follow, in order.
+    fn add(&mut self, mut told: Told, unions: &mut Unions<'_>) -> Result<(), Error> {
+        if self.equal == Equal::Excepted {
+            self.except(&mut told);
+        }
+        for (index, values) in &told.several {
+            let [exact, below] = values.each_ref().map(|values| match values.as_slice() {
+                [] => Ok(None),
+                values => unions.of(values).map(Some),
+            });
+            let (exact, below) = (name_rule(exact?), name_rule(below?));
+            told.names.table.set(*index, exact, below);
+        }
+        self.names.append(&told.names);
         Ok(())
     }
 
-    /// What the entries of a name say of itself, or of the names below it.
-    fn said(
-        &mut self,
-        group: &[Entry<'_>],
-        below: bool,
-        unions: &mut Unions<'_>,
-    ) -> Result<Option<u32>, Error> {
-        self.values.clear();
-        self.equal.choose(group, below, &mut self.values);
-        self.values.dedup();
-        match self.values.as_slice() {
-            [] => Ok(None),
-            values => unions.of(values).map(Some),
+    /// Takes the names away that lie below an exception.
+    fn except(&mut self, told: &mut Told) {
+        let all = std::mem::take(told);
+        let mut several = all.several.into_iter().peekable();
+        for (index, view) in all.names.iter().enumerate() {
+            let values = several.next_if(|(of, _)| *of == index);
+            let is_excepted = |above: &Vec<u8>| view.key.starts_with(above);
+            if self.excepted.as_ref().is_some_and(is_excepted) {
+                continue;
+            }
+            if view.below == Some(0) {
+                self.excepted = Some(view.key.to_vec());
+            }
+            let values = values.map(|(_, values)| (told.names.len(), values));
+            told.several.extend(values);
+            told.names.push(view);
         }
     }
 }
