@@ -1,11 +1,12 @@
 //! Content: what a zone says, resolved, in its one normal form.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 use rblmap_format::facts::Facts;
-use rblmap_format::{NameKey, NamePoint, NameRule, Run, Value, ValueId};
+use rblmap_format::{NameKey, NamePoint, NameRule, Run, ValueId};
 
 use crate::error::Error;
 use crate::names::NameTable;
@@ -137,9 +138,9 @@ impl<V4: V4Runs> Draft<V4> {
         }
         let all_used = used.iter().all(|used| used.load(Ordering::Relaxed));
         let is_normal = all_used && values.is_sorted();
-        let mut values = values.into_values();
+        let (mut values, in_order) = values.into_values();
         if !is_normal {
-            let (sorted, ranks) = sort_values(&values, &used);
+            let (sorted, ranks) = sort_values(&values, in_order, &used);
             zones.iter_mut().for_each(|zone| zone.renumber(&ranks));
             values = sorted;
         }
@@ -302,25 +303,46 @@ fn unused(count: usize) -> Vec<AtomicBool> {
     (0..count).map(|_| AtomicBool::new(false)).collect()
 }
 
-/// The used values in byte order, and for each old rank the new id.
-fn sort_values(values: &Values, used: &[AtomicBool]) -> (Values, Vec<Option<ValueId>>) {
-    let ranks = (0u32..)
-        .zip(used)
-        .filter(|(_, used)| used.load(Ordering::Relaxed))
-        .map(|(rank, _)| rank);
-    let mut order: Vec<(ValueId, Value<'_>)> = ranks
-        .filter_map(ValueId::from_rank)
-        .map(|id| (id, values.get(id)))
-        .collect();
-    order.par_sort_unstable_by(|a, b| a.1.as_bytes().cmp(b.1.as_bytes()));
-    let mut sorted = Values::default();
+/// The used values in byte order, and for each old rank the new id. The first `in_order` are in order:
+/// the others are put between them.
+fn sort_values(
+    values: &Values,
+    in_order: usize,
+    used: &[AtomicBool],
+) -> (Values, Vec<Option<ValueId>>) {
+    let is_used = |rank: &usize| {
+        let used = used.get(*rank);
+        used.is_some_and(|used| used.load(Ordering::Relaxed))
+    };
+    let others = (in_order..values.len()).filter(is_used);
+    let mut others: Vec<(usize, &[u8])> =
+        others.map(|rank| (rank, values.bytes_of(rank))).collect();
+    others.par_sort_unstable_by(|a, b| a.1.cmp(b.1));
+    let mut sorted = Values::with_room_of(values);
     let mut ids = vec![None; values.len()];
-    for (rank, (old, value)) in (0u32..).zip(order) {
-        sorted.push(value);
-        if let Some(slot) = ids.get_mut(old.rank() as usize) {
-            *slot = ValueId::from_rank(rank);
+    let mut put = |ranks: Range<usize>| {
+        let first = sorted.len();
+        sorted.extend(values, ranks.clone());
+        let new = (u32::try_from(first).unwrap_or(u32::MAX)..).map(ValueId::from_rank);
+        let slots = ids.get_mut(ranks).unwrap_or_default();
+        slots.iter_mut().zip(new).for_each(|(slot, id)| *slot = id);
+    };
+    let mut put_used = |ranks: Range<usize>| {
+        let mut from = ranks.start;
+        for unused in ranks.clone().filter(|rank| !is_used(rank)) {
+            put(from..unused);
+            from = unused + 1;
         }
+        put(from..ranks.end);
+    };
+    let mut from = 0;
+    for (rank, bytes) in others {
+        let place = values.place_of(bytes, from..in_order);
+        put_used(from..place);
+        put_used(rank..rank + 1);
+        from = place;
     }
+    put_used(from..in_order);
     (sorted, ids)
 }
 

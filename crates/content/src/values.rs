@@ -50,17 +50,51 @@ impl Values {
     pub fn of_sorted<'a>(values: impl IntoIterator<Item = Value<'a>>) -> Result<Values, NotValues> {
         let mut list = Values::default();
         values.into_iter().for_each(|value| list.push(value));
+        list.checked()
+    }
+
+    /// As [`Values::of_sorted`], of values that lie one behind the other: where each ends, and the bytes
+    /// of all. An image has them so.
+    ///
+    /// ```
+    /// use rblmap_content::{Record, ValueBuf, Values};
+    /// let value = |last| ValueBuf::new([Record { a: Some([127, 0, 0, last].into()), text: None }]);
+    /// let (two, three) = (value(2), value(3));
+    /// let (two, three) = (two.as_value(), three.as_value());
+    /// let len = two.as_bytes().len();
+    /// let bytes = [two.as_bytes(), three.as_bytes()].concat();
+    /// let values = Values::of_table([len, bytes.len()].into_iter(), &bytes);
+    /// assert_eq!(values, Values::of_sorted([two, three]));
+    /// ```
+    ///
+    /// # Errors
+    /// Which rule the values break.
+    pub fn of_table(
+        ends: impl ExactSizeIterator<Item = usize>,
+        bytes: &[u8],
+    ) -> Result<Values, NotValues> {
+        let list = Values {
+            ends: ends.collect(),
+            bytes: bytes.to_vec(),
+        };
+        list.checked()
+    }
+
+    /// The list, if its values are canonical, in byte order and none is empty.
+    fn checked(self) -> Result<Values, NotValues> {
         let is_value = |rank| {
-            let bytes = list.bytes_of(rank);
+            let bytes = self.bytes_of(rank);
             !bytes.is_empty() && is_canonical(bytes)
         };
-        if !(0..list.len()).into_par_iter().all(is_value) {
-            return Err(NotValues::Value);
+        let rises = |rank: usize| rank == 0 || self.bytes_of(rank - 1) < self.bytes_of(rank);
+        let ranks = (0..self.len()).into_par_iter();
+        if ranks.clone().all(|rank| is_value(rank) && rises(rank)) {
+            return Ok(self);
         }
-        if !list.are_sorted(0) {
-            return Err(NotValues::Order);
-        }
-        Ok(list)
+        Err(match ranks.into_par_iter().all(is_value) {
+            true => NotValues::Order,
+            false => NotValues::Value,
+        })
     }
 
     /// How many values there are.
@@ -132,6 +166,40 @@ impl Values {
             .into_par_iter()
             .for_each(|(place, part)| place.copy_from_slice(&part.bytes));
         Values { bytes, ends }
+    }
+
+    /// None yet, with room for as many as others are.
+    pub(crate) fn with_room_of(others: &Values) -> Values {
+        Values {
+            bytes: Vec::with_capacity(others.bytes.len()),
+            ends: Vec::with_capacity(others.ends.len()),
+        }
+    }
+
+    /// Adds those of others that have some ranks, behind these.
+    pub(crate) fn extend(&mut self, others: &Values, ranks: Range<usize>) {
+        let end = |rank: usize| others.ends.get(rank).copied().unwrap_or(0);
+        let start = ranks.start.checked_sub(1).map_or(0, end);
+        let (before, ends) = (self.bytes.len(), others.ends.get(ranks).unwrap_or_default());
+        let bytes = start..ends.last().copied().unwrap_or(start);
+        self.bytes
+            .extend_from_slice(others.bytes.get(bytes).unwrap_or_default());
+        self.ends
+            .extend(ends.iter().map(|end| before + (end - start)));
+    }
+
+    /// Before which of some ranks a value belongs, which they are in byte order and do not have.
+    pub(crate) fn place_of(&self, value: &[u8], among: Range<usize>) -> usize {
+        let (mut low, mut high) = (among.start, among.end);
+        while low < high {
+            let mid = low.midpoint(high);
+            if self.bytes_of(mid) < value {
+                low = mid + 1;
+            } else {
+                high = mid;
+            }
+        }
+        low
     }
 
     /// Adds a value behind the others, which has the next rank.
@@ -305,9 +373,9 @@ impl Interner {
         self.values.are_sorted(self.sorted)
     }
 
-    /// The values, by provisional id.
-    pub(crate) fn into_values(self) -> Values {
-        self.values
+    /// The values, by provisional id, and how many of the first are known to be in byte order.
+    pub(crate) fn into_values(self) -> (Values, usize) {
+        (self.values, self.sorted)
     }
 
     fn intern_bytes(&mut self, bytes: &[u8]) -> Option<ValueId> {

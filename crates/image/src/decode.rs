@@ -1,6 +1,6 @@
 //! Image to content.
 
-use rblmap::{Image, NameKey, ValueId, Zone};
+use rblmap::{Image, NameKey, Zone};
 use rblmap_content::{Content, Draft, Facts, Interner, NotValues, V4Runs, Values};
 
 use crate::edited::{V4Image, list_of};
@@ -85,11 +85,9 @@ fn read<'a, V4: V4Runs>(
 }
 
 fn read_values(image: &Image) -> Result<Values, Error> {
-    // An image has fewer values than there are ids: its section counts them in 32 bits.
-    let ids = (0u32..)
-        .take(image.value_count())
-        .filter_map(ValueId::from_rank);
-    Values::of_sorted(ids.map(|id| image.value(id))).map_err(|error| Error::NotNormal {
+    let (ends, bytes) = image.value_table();
+    let ends = ends.iter().map(|end| u32::from_le_bytes(*end) as usize);
+    Values::of_table(ends, bytes).map_err(|error| Error::NotNormal {
         what: match error {
             NotValues::Value => "a value",
             NotValues::Order => "the order of values",

@@ -194,6 +194,23 @@ impl Image {
         Value::new(bytes.unwrap_or_default())
     }
 
+    /// All values: where each ends, as 32 bits in little-endian order, and the bytes of all of them, one
+    /// behind the other.
+    ///
+    /// ```
+    /// let image = rblmap::Image::read("testdata/three.rbl")?;
+    /// let (ends, bytes) = image.value_table();
+    /// assert_eq!(ends.len(), image.value_count());
+    /// assert_eq!(ends.last().map(|end| u32::from_le_bytes(*end) as usize), Some(bytes.len()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn value_table(&self) -> (&[[u8; 4]], &[u8]) {
+        let all = self.as_bytes();
+        let ends = all.get(self.value_ends.clone()).unwrap_or_default();
+        let bytes = all.get(self.value_bytes.clone()).unwrap_or_default();
+        (ends.as_chunks().0, bytes)
+    }
+
     /// Whether an id is of a value with an A record. Asked only where some value has none.
     #[cold]
     #[inline(never)]

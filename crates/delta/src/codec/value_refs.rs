@@ -1,5 +1,7 @@
 //! References to values: those of the base, most frequent ones first, then the added ones.
 
+use std::sync::Arc;
+
 use rblmap::ValueId;
 use rblmap_content::{Content, V4Runs};
 
@@ -36,15 +38,25 @@ impl Beside {
 /// from then on has the next number.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
-    /// Ids by index, most frequent in the old content first; added ones follow when first used.
+    /// Those of the base: there may be millions, and each stream has a table.
+    old: Arc<Old>,
+    /// Added ids in the order in which they were first used; their indices follow those of the base.
     order: Vec<ValueId>,
-    /// The index of each id in `order`.
+    /// The index of each added id, by its place among them.
     index: Vec<Option<u32>>,
     fresh: Fresh,
-    old: u32,
     is_fresh: Chance,
     any: [Gamma; KNOWN + 1],
     instead: [Gamma; KNOWN + 1],
+}
+
+/// The values of the base.
+#[derive(Debug)]
+struct Old {
+    /// Ids by index, most frequent first.
+    order: Vec<ValueId>,
+    /// The index of each id.
+    index: Vec<u32>,
 }
 
 impl Table {
@@ -57,16 +69,16 @@ impl Table {
             .collect();
         let uses = |id: &ValueId| counts.get(id.rank() as usize).copied().unwrap_or(0);
         order.sort_by_key(|id| (std::cmp::Reverse(uses(id)), *id));
-        let mut index = vec![None; order.len()];
+        let mut index = vec![0; order.len()];
         for (at, id) in (0u32..).zip(&order) {
             if let Some(slot) = index.get_mut(id.rank() as usize) {
-                *slot = Some(at);
+                *slot = at;
             }
         }
         Table {
-            old: u32::try_from(order.len()).unwrap_or(u32::MAX),
-            order,
-            index,
+            old: Arc::new(Old { order, index }),
+            order: Vec::new(),
+            index: Vec::new(),
             fresh: Fresh::new(0),
             is_fresh: Chance::EVEN,
             any: std::array::from_fn(|_| Gamma::new()),
@@ -76,21 +88,19 @@ impl Table {
 
     /// The same, with so many added values.
     pub(crate) fn with_added(mut self, added: u32) -> Table {
-        self.index.resize(self.old as usize + added as usize, None);
+        self.index = vec![None; added as usize];
         self.fresh = Fresh::new(added as usize);
         self
     }
 
     /// How many values there are.
     pub(crate) fn len(&self) -> usize {
-        self.index.len()
+        self.old.index.len() + self.index.len()
     }
 
     /// The value, when there is but one: it need not be coded.
     pub(crate) fn only(&self) -> Option<ValueId> {
-        (self.index.len() == 1)
-            .then(|| ValueId::from_rank(0))
-            .flatten()
+        (self.len() == 1).then(|| ValueId::from_rank(0)).flatten()
     }
 
     /// Codes a value; `beside` is a value that makes it likelier or not.
@@ -105,22 +115,19 @@ impl Table {
     ) -> Result<ValueId, Error> {
         let known = given.and_then(|id| self.index_of(id));
         let left = self.fresh.left();
-        let all_fresh = self.order.is_empty();
+        let all_fresh = self.old.order.is_empty() && self.order.is_empty();
         if left > 0 && (all_fresh || coder.bit(&mut self.is_fresh, known.is_none())) {
-            let place = given.and_then(|id| id.rank().checked_sub(self.old));
-            let place = place.map_or(0, |place| self.fresh.count_before(place as usize));
+            let place = given.and_then(|id| self.place_of(id));
+            let place = place.map_or(0, |place| self.fresh.count_before(place));
             let place = uniform(coder, left as u64, place as u64);
             let place = usize::try_from(place)
                 .ok()
                 .and_then(|place| self.fresh.take(place));
-            let rank = place.and_then(|place| u32::try_from(place).ok()?.checked_add(self.old));
-            let rank = rank.ok_or(Error::Malformed {
-                what: "added value",
-            })?;
-            self.append(rank);
-            return ValueId::from_rank(rank).ok_or(Error::Malformed {
-                what: "added value",
-            });
+            return place
+                .and_then(|place| self.append(place))
+                .ok_or(Error::Malformed {
+                    what: "added value",
+                });
         }
         let context = beside
             .value
@@ -135,32 +142,43 @@ impl Table {
             .get_mut(context)
             .ok_or(Error::Malformed { what: "value" })?;
         let index = model.code(coder, known.unwrap_or(0).into());
-        let id = usize::try_from(index)
-            .ok()
-            .and_then(|index| self.order.get(index));
+        let id = usize::try_from(index).ok().and_then(|index| {
+            let added = index.checked_sub(self.old.order.len());
+            added.map_or(self.old.order.get(index), |added| self.order.get(added))
+        });
         id.copied().ok_or(Error::Malformed {
             what: "value number",
         })
     }
 
-    fn index_of(&self, id: ValueId) -> Option<u32> {
-        self.index.get(id.rank() as usize).copied().flatten()
+    /// The place of an id among the added ones.
+    fn place_of(&self, id: ValueId) -> Option<usize> {
+        (id.rank() as usize).checked_sub(self.old.index.len())
     }
 
-    fn append(&mut self, rank: u32) {
-        let index = u32::try_from(self.order.len()).ok();
-        if let (Some(slot), Some(id)) =
-            (self.index.get_mut(rank as usize), ValueId::from_rank(rank))
-        {
-            *slot = index;
-            self.order.push(id);
+    fn index_of(&self, id: ValueId) -> Option<u32> {
+        match self.place_of(id) {
+            Some(place) => self.index.get(place).copied().flatten(),
+            None => self.old.index.get(id.rank() as usize).copied(),
         }
+    }
+
+    /// Gives the added value of a place the next index.
+    fn append(&mut self, place: usize) -> Option<ValueId> {
+        let rank = self.old.order.len() + place;
+        let id = ValueId::from_rank(u32::try_from(rank).ok()?)?;
+        let index = u32::try_from(self.old.order.len() + self.order.len()).ok();
+        *self.index.get_mut(place)? = index;
+        self.order.push(id);
+        Some(id)
     }
 }
 
-/// How many runs and names of the content have each value, by rank.
+/// How many runs and names of the content have each value, by rank, and one more.
 fn count_uses<V4: V4Runs>(content: &Content<V4>) -> Vec<u64> {
-    let mut counts = vec![0u64; content.values().len()];
+    // Zeros would be pages that are given when they are written, after they were read: a stop of all
+    // threads each.
+    let mut counts = vec![1u64; content.values().len()];
     for zone in content.zones() {
         zone.v4_runs().count_uses(&mut counts);
         let mut see = |id: ValueId| {

@@ -92,6 +92,17 @@ impl<'a> Blocks<'a> {
         if tallies.iter().any(|tally| tally.is_damaged) {
             return None;
         }
+        // Summed up in what a thread has counted: in new memory each page would be given when it is
+        // written, after it was read, which stops all threads.
+        let mut parts = tallies.into_iter().map(|tally| tally.uses);
+        let mut uses = parts.next().unwrap_or_else(|| vec![0; values]);
+        for part in parts {
+            let sums = uses.iter_mut().zip(part);
+            sums.for_each(|(sum, more)| *sum += more);
+        }
+        let uses = uses
+            .into_iter()
+            .map(|uses| u64::try_from(uses).unwrap_or(0));
         let mut blocks = Blocks {
             image,
             image_values: values,
@@ -100,9 +111,8 @@ impl<'a> Blocks<'a> {
             edits: vec![Vec::new(); BLOCKS],
             run_counts: run_counts.concat(),
             tops: vec![(0, 0); 256],
-            uses: vec![0; values],
+            uses: uses.collect(),
         };
-        blocks.add_uses(tallies.into_iter().map(|tally| tally.uses).collect());
         for block in 1..=u16::MAX {
             blocks.count_border(block, -1);
         }
@@ -206,11 +216,16 @@ impl<'a> Blocks<'a> {
         )
     }
 
-    pub(super) fn add_uses(&mut self, uses: Vec<Vec<i64>>) {
-        for part in uses {
-            self.uses.resize(self.uses.len().max(part.len()), 0);
-            let sums = self.uses.iter_mut().zip(part);
-            sums.for_each(|(sum, more)| *sum = sum.saturating_add_signed(more));
+    /// Counts runs more or fewer of some values.
+    pub(super) fn add_uses(&mut self, more: impl Iterator<Item = (ValueId, i64)>) {
+        for (id, more) in more {
+            let rank = id.rank() as usize;
+            if self.uses.len() <= rank {
+                self.uses.resize(rank + 1, 0);
+            }
+            if let Some(count) = self.uses.get_mut(rank) {
+                *count = count.saturating_add_signed(more);
+            }
         }
     }
 

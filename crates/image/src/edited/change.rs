@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
-use rblmap::Run;
+use rblmap::{Run, ValueId};
 use rblmap_content::{Edit, Pool, edit_runs_into};
 use rblmap_format::RunCounts;
 
@@ -25,9 +25,7 @@ impl Blocks<'_> {
             from = edit.end.checked_add(1);
         }
         let touched = by_block(edits);
-        let values = self.uses.len();
         let uses = Pool::new();
-        let none_used = || vec![0; values];
         let changed: Vec<(u16, RunCounts, Vec<Edit<u32>>)> = touched
             .into_par_iter()
             .map_init(
@@ -36,10 +34,10 @@ impl Blocks<'_> {
                     let top = u32::from(block) << 16;
                     let edits = edits.get(range).unwrap_or_default();
                     let edits: Vec<Edit<u32>> = cut(edits, (top, top | 0xffff)).collect();
-                    let see = |uses: &mut Vec<i64>| {
+                    let see = |uses: &mut Vec<(ValueId, i64)>| {
                         self.run_counts_with(block, &edits, reader, new, uses)
                     };
-                    let run_counts = uses.with(none_used, see);
+                    let run_counts = uses.with(Vec::new, see);
                     (block, run_counts, edits_over(self.edits(block), &edits))
                 },
             )
@@ -51,7 +49,7 @@ impl Blocks<'_> {
             .collect();
         ends.dedup();
         ends.iter().for_each(|&block| self.count_border(block, 1));
-        self.add_uses(uses.into_all());
+        self.add_uses(uses.into_all().into_iter().flatten());
         for (block, run_counts, edits) in changed {
             let place = usize::from(block);
             if let Some(slot) = self.run_counts.get_mut(place) {
@@ -68,15 +66,15 @@ impl Blocks<'_> {
         Ok(())
     }
 
-    /// What a /16 is made of after more edits. Adds to `uses`, for each value, by how many runs (cut at
-    /// the ends of the /16) it has more or fewer.
+    /// What a /16 is made of after more edits. Adds to `uses` which values have more or fewer runs, cut at
+    /// the ends of the /16.
     fn run_counts_with(
         &self,
         block: u16,
         edits: &[Edit<u32>],
         reader: &mut BlockReader<'_, '_>,
         new: &mut Vec<Run<u32>>,
-        uses: &mut Vec<i64>,
+        uses: &mut Vec<(ValueId, i64)>,
     ) -> RunCounts {
         let mut run_counts = self.run_counts(block);
         let mut rest = edits;

@@ -71,7 +71,8 @@ pub(super) fn edits_over(under: &[Edit<u32>], over: &[Edit<u32>]) -> Vec<Edit<u3
     all
 }
 
-pub(super) fn count_change(uses: &mut Vec<i64>, old: &[Run<u32>], new: &[Run<u32>]) {
+/// Adds to a list how many runs more or fewer a value has.
+pub(super) fn count_change(uses: &mut Vec<(ValueId, i64)>, old: &[Run<u32>], new: &[Run<u32>]) {
     // Most runs are in both lists, one after the other: what begins and ends alike does not count.
     let same = old.iter().zip(new).take_while(|(a, b)| a == b).count();
     let old = old.get(same..).unwrap_or_default();
@@ -79,13 +80,8 @@ pub(super) fn count_change(uses: &mut Vec<i64>, old: &[Run<u32>], new: &[Run<u32
     let pairs = old.iter().rev().zip(new.iter().rev());
     let same = pairs.take_while(|(a, b)| a == b).count();
     for (runs, more) in [(old, -1), (new, 1)] {
-        for run in runs.iter().take(runs.len() - same) {
-            let rank = run.value.rank() as usize;
-            if uses.len() <= rank {
-                uses.resize(rank + 1, 0);
-            }
-            add(uses, run.value, more);
-        }
+        let changed = runs.iter().take(runs.len() - same);
+        uses.extend(changed.map(|run| (run.value, more)));
     }
 }
 
