@@ -259,16 +259,20 @@ mod tests {
             }
             text.truncate(text.len() - rng.usize(..2).min(text.len()));
             // A tab says what a space says, and is left to the careful way.
-            let careful = text.replace(' ', "\t");
+            let careful = text
+                .split_inclusive('\n')
+                .map(|line| match line.as_bytes() {
+                    [b'0'..=b'9', ..] => line.replacen(' ', "\t", 1),
+                    _ => line.to_owned(),
+                });
+            let careful: String = careful.collect();
             for kind in [DatasetType::Ip4set, DatasetType::Ip4trie] {
                 let rules = Rules::of(kind, &options);
-                let (quick, careful) = (
-                    read(text.as_bytes(), &rules),
-                    read(careful.as_bytes(), &rules),
-                );
+                let quick = seen(&read(text.as_bytes(), &rules));
                 assert_eq!(
-                    seen(&quick).replace(' ', "\t"),
-                    seen(&careful).replace(' ', "\t").replace("\\t", "\t")
+                    quick,
+                    seen(&read(careful.as_bytes(), &rules)),
+                    "seed {seed}"
                 );
             }
         }
