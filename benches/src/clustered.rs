@@ -28,7 +28,7 @@ pub struct Entry {
 pub fn clustered(count: usize, seed: u64) -> Vec<Entry> {
     let dense = match count {
         0..=20_000_000 => 7,
-        ..=200_000_000 => 20,
+        20_000_001..=200_000_000 => 20,
         _ => 150,
     };
     clustered_in(count, count.div_ceil(dense), seed)
