@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use rblmap_report::{Tally, partial};
 
 use crate::cmd::impact::Asked;
-use crate::cmd::open;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -36,11 +35,12 @@ pub(super) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
         let bytes = if path.as_os_str() == "-" {
             let mut bytes = Vec::new();
             let read = std::io::stdin().read_to_end(&mut bytes);
-            read.map(|_| open::Bytes::Read(bytes))
-                .map_err(|error| Failure::reading(path, &error))
+            read.map(|_| bytes)
         } else {
-            open::bytes(path)
+            // Not mapped: a shell writes such a file in place, and may do so now.
+            std::fs::read(path)
         };
+        let bytes = bytes.map_err(|error| Failure::reading(path, &error));
         let added = bytes.and_then(|bytes| {
             partial::read(&bytes, &tally).map_err(|error| Failure::at(path, error))
         });
