@@ -159,7 +159,10 @@ impl Tally {
 
     /// Counts a log that could not be read to its end.
     pub fn add_unreadable(&self) {
-        lock(&self.totals).unreadable += 1;
+        self.add_totals(&Totals {
+            unreadable: 1,
+            ..Totals::default()
+        });
     }
 
     /// Gives `see` every client with something to count, IPv4 in order, then IPv6. Sessions that did
@@ -231,8 +234,10 @@ impl Tally {
     /// Counts a session of which no more is to come.
     fn settle(&self, session: Session) {
         if session.authenticated() {
-            let mut totals = lock(&self.totals);
-            totals.authenticated = totals.authenticated.saturating_add(session.accepted() + 1);
+            self.add_totals(&Totals {
+                authenticated: session.accepted() + 1,
+                ..Totals::default()
+            });
         } else if let Some((client, sums)) = session.sums() {
             self.add(client, &sums);
         }
