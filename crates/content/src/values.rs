@@ -86,12 +86,12 @@ impl Values {
             let bytes = self.bytes_of(rank);
             !bytes.is_empty() && is_canonical(bytes)
         };
-        let rises = |rank: usize| rank == 0 || self.bytes_of(rank - 1) < self.bytes_of(rank);
         let ranks = (0..self.len()).into_par_iter();
-        if ranks.clone().all(|rank| is_value(rank) && rises(rank)) {
+        let is_next = |rank| is_value(rank) && (rank == 0 || self.rises(rank));
+        if ranks.clone().all(is_next) {
             return Ok(self);
         }
-        Err(match ranks.into_par_iter().all(is_value) {
+        Err(match ranks.all(is_value) {
             true => NotValues::Order,
             false => NotValues::Value,
         })
@@ -123,16 +123,11 @@ impl Values {
     }
 
     fn find_among(&self, count: usize, value: Value<'_>) -> Option<ValueId> {
-        let (mut low, mut high) = (0, count);
-        while low < high {
-            let mid = low.midpoint(high);
-            match self.bytes_of(mid).cmp(value.as_bytes()) {
-                std::cmp::Ordering::Less => low = mid + 1,
-                std::cmp::Ordering::Greater => high = mid,
-                std::cmp::Ordering::Equal => return ValueId::from_rank(u32::try_from(mid).ok()?),
-            }
+        let place = self.place_of(value.as_bytes(), 0..count);
+        if place == count || self.bytes_of(place) != value.as_bytes() {
+            return None;
         }
-        None
+        ValueId::from_rank(u32::try_from(place).ok()?)
     }
 
     /// All values one after the other.
@@ -142,8 +137,13 @@ impl Values {
 
     /// Whether they are in byte order; of the first `known` that is known.
     pub(crate) fn are_sorted(&self, known: usize) -> bool {
-        let rises = |rank: usize| self.bytes_of(rank - 1) < self.bytes_of(rank);
-        (known.max(1)..self.len()).into_par_iter().all(rises)
+        let ranks = (known.max(1)..self.len()).into_par_iter();
+        ranks.all(|rank| self.rises(rank))
+    }
+
+    /// Whether a value, which is not the first, is behind the one before it.
+    fn rises(&self, rank: usize) -> bool {
+        self.bytes_of(rank - 1) < self.bytes_of(rank)
     }
 
     /// The values of several lists, one after the other.
@@ -178,8 +178,7 @@ impl Values {
 
     /// Adds those of others that have some ranks, behind these.
     pub(crate) fn extend(&mut self, others: &Values, ranks: Range<usize>) {
-        let end = |rank: usize| others.ends.get(rank).copied().unwrap_or(0);
-        let start = ranks.start.checked_sub(1).map_or(0, end);
+        let start = others.span(ranks.start).start;
         let (before, ends) = (self.bytes.len(), others.ends.get(ranks).unwrap_or_default());
         let bytes = start..ends.last().copied().unwrap_or(start);
         self.bytes
@@ -188,7 +187,8 @@ impl Values {
             .extend(ends.iter().map(|end| before + (end - start)));
     }
 
-    /// Before which of some ranks a value belongs, which they are in byte order and do not have.
+    /// The first of some ranks, which are in byte order, whose value is not before this one; their end if
+    /// there is none.
     pub(crate) fn place_of(&self, value: &[u8], among: Range<usize>) -> usize {
         let (mut low, mut high) = (among.start, among.end);
         while low < high {
