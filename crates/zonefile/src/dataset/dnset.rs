@@ -33,14 +33,19 @@ pub(super) fn entry<'t>(
             key.label_count()
         }
     };
-    let bad = labels == 0 || scope != NameScope::Exact && labels > most_labels;
-    let value = match bad {
-        true => Err(Class::BadName),
-        false => value_of(piece, excluded, rest, tail),
+    let value = if labels == 0 || scope != NameScope::Exact && labels > most_labels {
+        Err(Class::BadName)
+    } else {
+        value_of(piece, excluded, rest, tail)
     };
     match value {
-        Ok(value) => piece.push_name_at(start, scope, value),
-        Err(_) => piece.arena.truncate(start),
+        Ok(value) => {
+            piece.push_name_at(start, scope, value);
+            Ok(())
+        }
+        Err(class) => {
+            piece.arena.truncate(start);
+            Err(class)
+        }
     }
-    value.map(|_| ())
 }
