@@ -13,7 +13,7 @@ use crate::reader::{Asked, Asking, Reader};
 use crate::status::Status;
 
 /// Addresses of a batch that are asked at a time.
-const BATCH: usize = 256;
+const BATCH: usize = 1024;
 
 /// Looks an IPv4 address up.
 ///

@@ -167,3 +167,36 @@ fn several_images_expiry_and_few_words_about_bad_keys() {
         2
     );
 }
+
+#[test]
+fn thousands_of_lines_of_all_kinds_keep_their_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let image = image(&dir);
+    let kinds = [
+        ("192.0.2.1\tx\n", "192.0.2.1\tx\tlisted\n"),
+        ("192.0.2.2\n", "192.0.2.2\tnot-listed\n"),
+        ("198.51.100.77\r\n", "198.51.100.77\tlisted\r\n"),
+        ("::ffff:192.0.2.1\n", "::ffff:192.0.2.1\tlisted\n"),
+        ("\n", "\tno-key\n"),
+        (" 192.0.2.1\n", " 192.0.2.1\tlisted\n"),
+        ("192.0.2.01\n", "192.0.2.01\tbad-key\n"),
+        ("mail.example\n", "mail.example\tnot-listed\n"),
+        ("192.0.2.1\n", "192.0.2.1\tlisted\n"),
+    ];
+    // Kinds come in another order each time, and more lines than are read or answered at once.
+    let lines = || (0..60_000_usize).map(|n| kinds[n * (1 + n / 40) % kinds.len()]);
+    let input: String = lines().map(|(asked, _)| asked).collect();
+    let expected: String = lines().map(|(_, answered)| answered).collect();
+    let chunks = format!("60000\n{input}");
+    for (args, input) in [
+        (&[][..], &input),
+        (&["--line-buffered"], &input),
+        (&["--chunk-header"], &chunks),
+    ] {
+        let run = filter(&image, args, input.as_bytes());
+        assert!(run.stdout == expected, "{args:?}: {}", run.stderr);
+    }
+    // What is between addresses may be a part of them.
+    let run = filter(&image, &["--delimiter", "."], b"192.0.2.1\n");
+    assert_eq!(run.stdout, "192.0.2.1.bad-key\n");
+}

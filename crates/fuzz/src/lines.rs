@@ -6,9 +6,9 @@ use std::sync::Arc;
 use rblmap::{Image, NameKey};
 use rblmap_policy::{Decider, Policy, Request, client_address};
 use rblmap_report::{Impact, List, Own, Question, Tally, partial as counts};
-use rblmap_zonefile::{AskedKey, asked_key};
+use rblmap_zonefile::{AskedKey, asked_key, v4_address};
 
-use crate::filter_line::{column, plain_v4};
+use crate::filter_line::column;
 use crate::made;
 
 /// A policy that can be read decides.
@@ -116,7 +116,7 @@ pub(crate) fn filter(input: &[u8]) {
     };
     assert!(!key.contains(delimiter), "a column with a delimiter");
     let slow = asked_key(key);
-    if let Some(address) = plain_v4(key) {
+    if let Some(address) = v4_address(key) {
         let same = matches!(&slow, Ok(AskedKey::Address(std::net::IpAddr::V4(v4))) if v4.to_bits() == address);
         assert!(same, "read in a hurry as {address:#x}, else {slow:?}");
     }

@@ -197,6 +197,41 @@ fn shown(answer: &Answer<'_>) -> Vec<String> {
     answer.records().map(show).collect()
 }
 
+/// A value without an A record lists nothing, whatever its id.
+#[test]
+fn many_addresses_are_told_apart_by_what_their_values_hold() {
+    let mut draft = Draft::new("ops.example".parse().unwrap());
+    let ids: Vec<ValueId> = (0..9)
+        .map(|number| {
+            let text = TemplateBuf::new([TextPart::Literal(vec![b'a' + number])]);
+            let a = (number % 3 > 0).then_some(Ipv4Addr::new(127, 0, 0, number));
+            draft
+                .values
+                .intern(&ValueBuf::new([Record { a, text }]))
+                .unwrap()
+        })
+        .collect();
+    let runs = (0..3000_u32)
+        .zip(ids.iter().cycle())
+        .map(|(place, &value)| {
+            let address = 0x0a00_0000 + place * 2;
+            Run {
+                start: address,
+                end: address,
+                value,
+            }
+        });
+    draft.zone_mut(&NameKey::ROOT).v4 = runs.collect();
+    let bytes = encode(&draft.finish().unwrap(), Stamp::default()).unwrap();
+    let image = Image::from_vec(bytes).unwrap();
+    let addresses: Vec<u32> = (0x0a00_0000..0x0a00_1770).collect();
+    let mut listed = vec![false; addresses.len()];
+    image.base().contains_v4_many(&addresses, &mut listed);
+    for (place, listed) in listed.iter().enumerate() {
+        assert_eq!(*listed, place % 2 == 0 && place / 2 % 3 > 0, "{place}");
+    }
+}
+
 /// A run and a name may both list an address: many at once are told both, as one is.
 #[test]
 fn many_addresses_are_told_what_names_say_too() {

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PyType};
-use rblmap::{Live, LiveSet, Query, TextBuf, Timestamp};
+use rblmap::{Live, LiveSet, Query, TextBuf, Timestamp, Zone};
 
 use crate::arrays::Addresses;
 use crate::errors::raise;
@@ -15,6 +15,8 @@ use crate::key;
 
 /// Readers that are kept for the next lookup.
 const IDLE: usize = 8;
+/// Keys of a list that are read and looked up at a time: a name takes a quarter of a kilobyte.
+const GROUP: usize = 1024;
 
 /// A zone of a list that is followed. Any number of threads may use it, and children after a fork.
 #[pyclass(subclass, frozen, module = "rblmap", name = "_List")]
@@ -96,29 +98,22 @@ impl List {
         py: Python<'py>,
         keys: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyList>> {
-        let mut queries = Vec::with_capacity(keys.len().unwrap_or(0));
-        for key in keys.try_iter()? {
-            let key = key?;
-            queries.push(match key::text(&key)? {
-                Some(query) => query.ok(),
-                None if key.is_none() => None,
-                None => match key::query(&key) {
-                    Ok(query) => Some(query),
-                    // A number that is no address is no key, as such a text is.
-                    Err(error) if error.is_instance_of::<PyValueError>(py) => None,
-                    Err(error) => return Err(error),
-                },
-            });
-        }
-        let listed = self.with(|set| {
+        let mut all = Vec::with_capacity(keys.len().unwrap_or(0));
+        let mut keys = keys.try_iter()?;
+        self.with(|set| {
             let zone = newest(set);
-            let is_listed = |query: &Option<Query>| {
-                let query = query.as_ref()?;
-                Some(zone.is_some_and(|zone| query.lookup(zone).is_listed()))
-            };
-            Ok(py.detach(|| queries.iter().map(is_listed).collect::<Vec<_>>()))
-        })?;
-        PyList::new(py, listed)
+            let mut group = Vec::with_capacity(GROUP);
+            loop {
+                group.clear();
+                for key in keys.by_ref().take(GROUP) {
+                    group.push(query_of(py, &key?)?);
+                }
+                if group.is_empty() {
+                    return PyList::new(py, all);
+                }
+                py.detach(|| look_up(zone, &group, &mut all));
+            }
+        })
     }
 
     /// Whether answers count at a time: 0 fresh to 4 waiting.
@@ -219,8 +214,43 @@ impl List {
     }
 }
 
+/// What one of many keys asks for; none for what is no key.
+fn query_of(py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<Option<Query>> {
+    match key::text(key)? {
+        Some(query) => Ok(query.ok()),
+        None if key.is_none() => Ok(None),
+        None => match key::query(key) {
+            Ok(query) => Ok(Some(query)),
+            // A number that is no address is no key, as such a text is.
+            Err(error) if error.is_instance_of::<PyValueError>(py) => Ok(None),
+            Err(error) => Err(error),
+        },
+    }
+}
+
+/// Looks the keys of a group up, those of IPv4 at once.
+fn look_up(zone: Option<&Zone<'_>>, group: &[Option<Query>], all: &mut Vec<Option<bool>>) {
+    let v4 = |query: &Query| match query {
+        Query::Address(IpAddr::V4(address)) => Some(address.to_bits()),
+        _ => None,
+    };
+    let addresses: Vec<u32> = group.iter().flatten().filter_map(v4).collect();
+    let mut listed = [false; GROUP];
+    if let Some(zone) = zone {
+        zone.contains_v4_many(&addresses, &mut listed);
+    }
+    let mut listed = listed.into_iter();
+    for query in group {
+        let is_listed = |query: &Query| match v4(query) {
+            Some(_) => listed.next().unwrap_or_default(),
+            None => zone.is_some_and(|zone| query.lookup(zone).is_listed()),
+        };
+        all.push(query.as_ref().map(is_listed));
+    }
+}
+
 /// The zone of the newest image; none while there is no image.
-fn newest(set: &mut LiveSet) -> Option<&rblmap::Zone<'_>> {
+fn newest(set: &mut LiveSet) -> Option<&Zone<'_>> {
     set.renew();
     set.zone(0)
 }

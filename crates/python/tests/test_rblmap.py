@@ -97,6 +97,8 @@ class Keys(unittest.TestCase):
         self.assertEqual(self.blocked.lookup([LISTED, FREE, NAME, listed, "no key!", None, -1,
                                               2**128, b"\xff"]),
                          [True, False, True, True, None, None, None, None, None])
+        self.assertEqual(self.blocked.lookup([FREE, LISTED, "no key!", NAME, "::1"] * 700),
+                         [False, True, None, True, False] * 700)
         with self.assertRaises(TypeError):
             self.blocked.lookup([LISTED, 1.5])
         self.assertEqual(self.blocked.lookup(()), [])

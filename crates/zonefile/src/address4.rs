@@ -56,19 +56,34 @@ pub(crate) struct Grammar {
     pub(crate) mask_host_bits: bool,
 }
 
-/// Reads a bare address before a mark, such as the end of its line, at the head of a text; the
-/// address and what follows the mark. Anything unusual, and the end of the text, is left to the
-/// careful way, so this may say no to good addresses.
+/// Reads an IPv4 address before a mark, such as the end of its line, at the head of a text; the
+/// address and what follows the mark. It is the way for who reads very many: anything unusual, and the
+/// end of the text, is left to the careful way, so this may say no to good addresses.
+///
+/// ```
+/// use rblmap_zonefile::v4_before;
+/// let lines = b"192.0.2.1\n198.51.100.7\n";
+/// assert_eq!(v4_before(lines, b'\n'), Some((0xc000_0201, &lines[10..])));
+/// assert_eq!(v4_before(lines, b' '), None);
+/// assert_eq!(v4_before(b"192.0.2.1\n", b'\n'), None); // nothing behind it
+/// ```
 #[inline]
-pub(crate) fn bare(text: &[u8], mark: u8) -> Option<(u32, &[u8])> {
+pub fn v4_before(text: &[u8], mark: u8) -> Option<(u32, &[u8])> {
     let head = u128::from_le_bytes(*text.first_chunk()?);
     let (address, len) = four_octets(head, mark)?;
     Some((address, text.get(len + 1..)?))
 }
 
-/// Reads a text that is an address: four octets without leading zeros.
+/// Reads a text that is an IPv4 address: four octets without leading zeros.
+///
+/// ```
+/// use rblmap_zonefile::v4_address;
+/// assert_eq!(v4_address(b"192.0.2.1"), Some(0xc000_0201));
+/// assert_eq!(v4_address(b"192.0.2.01"), None);
+/// assert_eq!(v4_address(b"192.0.2.1 "), None);
+/// ```
 #[inline]
-pub(crate) fn v4_address(text: &[u8]) -> Option<u32> {
+pub fn v4_address(text: &[u8]) -> Option<u32> {
     let (address, len) = four_octets(short(text)?, 0)?;
     (len == text.len()).then_some(address)
 }
@@ -290,7 +305,7 @@ mod tests {
     fn the_fast_way_agrees_with_the_careful_one() {
         for address in ["0.0.0.0", "1.2.3.4", "255.255.255.255", "10.200.30.1"] {
             let line = format!("{address}\n10.0.0.1\n10.0.0.1\n");
-            let (fast, rest) = bare(line.as_bytes(), b'\n').unwrap();
+            let (fast, rest) = v4_before(line.as_bytes(), b'\n').unwrap();
             assert_eq!(set(address), Ok((fast, fast)));
             assert_eq!(rest, b"10.0.0.1\n10.0.0.1\n");
         }
@@ -305,7 +320,7 @@ mod tests {
             "",
         ] {
             let line = format!("{odd}\n10.0.0.1\n10.0.0.1\n");
-            assert!(bare(line.as_bytes(), b'\n').is_none(), "{odd}");
+            assert!(v4_before(line.as_bytes(), b'\n').is_none(), "{odd}");
         }
     }
 

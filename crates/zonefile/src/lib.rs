@@ -25,7 +25,7 @@
 //! | sources to content | [`build`], [`build_text`], [`Spec`], [`Options`] |
 //! | what was said of their lines | [`Warning`], [`Class`] |
 //! | content to zone files and to other lists | [`zone_files`], [`write_list`] |
-//! | one key as people write it | [`asked_key`], [`listed_key`] |
+//! | one key as people write it | [`asked_key`], [`listed_key`], [`v4_address`], [`v4_before`] |
 //!
 //! What the content becomes is for `rblmap-image`.
 
@@ -56,6 +56,7 @@ mod ttls;
 mod value;
 mod warning;
 
+pub use address4::{v4_address, v4_before};
 pub use build::{Built, Counts, build, build_text};
 pub use dataset_type::{DatasetType, SourceOption};
 pub use dump::{ListFormat, Loss, Omitted, ZoneFile, write_list, zone_files};

@@ -80,7 +80,7 @@ impl<'t> Written<'t> {
     /// Reads a line of an address and a value that is known; what follows the line.
     fn line(&mut self, piece: &mut Piece<'t>, text: &'t [u8]) -> Option<&'t [u8]> {
         self.asked = None;
-        let (address, rest) = address4::bare(text, b' ')?;
+        let (address, rest) = address4::v4_before(text, b' ')?;
         let near = rest.get(..=WRITTEN).unwrap_or(rest);
         let value = rest.get(..near.iter().position(|&byte| byte == b'\n')?)?;
         match self.known.get(place(value)).copied().flatten() {
@@ -122,13 +122,13 @@ fn place(value: &[u8]) -> usize {
 
 /// Reads bare addresses as long as there are any.
 fn bare_addresses<'t>(piece: &mut Piece<'t>, text: &'t [u8]) -> &'t [u8] {
-    let Some((address, mut rest)) = address4::bare(text, b'\n') else {
+    let Some((address, mut rest)) = address4::v4_before(text, b'\n') else {
         return text;
     };
     piece.next_line(&[]);
     let value = piece.default_value();
     piece.push_single(address, value);
-    while let Some((address, after)) = address4::bare(rest, b'\n') {
+    while let Some((address, after)) = address4::v4_before(rest, b'\n') {
         piece.push_more(address);
         rest = after;
     }

@@ -1,18 +1,20 @@
 //! `rblmap lookup --filter`: one line out for each line in, for pipes and engines.
 
+mod group;
 mod line;
 
 use std::collections::BTreeSet;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
+use memchr::memrchr;
 use rblmap::{Answer, Image, NameKey, TextBuf, Zone};
 use rblmap_policy::{Decider, Request};
 use rblmap_zonefile::{AskedKey, asked_key};
 
 use crate::cmd::freshness::is_expired;
-use crate::cmd::lookup_filter::line::{column, plain_v4};
+use crate::cmd::lookup_filter::group::{Ask, Cut, GROUP, Group};
 use crate::cmd::{check, open};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -115,11 +117,15 @@ pub(crate) fn run(
     };
     let mut answerer = Answerer {
         filter,
-        delimiter,
+        cut: Cut {
+            column: filter.column,
+            delimiter,
+            header: filter.header,
+            hurries: filter.append == [Column::State] && decider.is_none(),
+        },
         zones,
         decider,
         now,
-        header: filter.header,
         out: Vec::with_capacity(BLOCK),
         buffer: TextBuf::new(),
         bad: 0,
@@ -215,12 +221,10 @@ fn no_zone(path: &Path, name: &str) -> Failure {
 /// Writes the answers.
 struct Answerer<'f, 'i> {
     filter: &'f Filter,
-    delimiter: u8,
+    cut: Cut,
     zones: Vec<Asked<'i>>,
     decider: Option<Decider>,
     now: u64,
-    /// So many lines still pass as they are.
-    header: u64,
     out: Vec<u8>,
     buffer: TextBuf,
     bad: u64,
@@ -250,63 +254,70 @@ impl Answerer<'_, '_> {
     fn lines(&mut self) -> Result<(), Trouble> {
         let mut input = io::stdin().lock();
         let mut block = vec![0; BLOCK];
-        let mut begun: Vec<u8> = Vec::new();
+        // So many bytes at the head of the block are of a line that goes on.
+        let mut begun = 0;
         loop {
-            let read = match input.read(&mut block) {
+            if begun == block.len() {
+                block.resize(2 * begun, 0);
+            }
+            let free = block.get_mut(begun..).unwrap_or_default();
+            let read = match input.read(free) {
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(Trouble::Reading(error)),
             };
+            let last = memrchr(b'\n', free.get(..read).unwrap_or_default());
+            let whole = last.map_or(0, |last| begun + last + 1);
+            let whole = if read == 0 { begun } else { whole };
+            self.answer(block.get(..whole).unwrap_or_default())?;
             if read == 0 {
-                break;
+                return Ok(());
             }
-            let mut rest = block.get(..read).unwrap_or_default();
-            while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
-                let (line, after) = rest.split_at(end);
-                rest = after.get(1..).unwrap_or_default();
-                if begun.is_empty() {
-                    self.line(line);
-                } else {
-                    begun.extend_from_slice(line);
-                    let line = std::mem::take(&mut begun);
-                    self.line(&line);
-                }
-                if self.filter.line_buffered {
-                    self.flush()?;
-                }
-            }
-            begun.extend_from_slice(rest);
-            self.flush()?;
+            block.copy_within(whole..begun + read, 0);
+            begun = begun + read - whole;
         }
-        if !begun.is_empty() {
-            self.line(&begun);
-        }
-        self.flush()
     }
 
     /// Answers chunks: a line with a number, then so many lines.
     fn chunks(&mut self) -> Result<(), Trouble> {
         let mut input = io::BufReader::new(io::stdin().lock());
-        let mut line = Vec::new();
-        while next_line(&mut input, &mut line)? {
-            let count = std::str::from_utf8(&line)
+        let (mut head, mut text) = (Vec::new(), Vec::new());
+        while next_line(&mut input, &mut head)? {
+            let count = std::str::from_utf8(&head)
                 .ok()
-                .and_then(|line| line.trim().parse::<u64>().ok());
+                .and_then(|head| head.trim().parse::<u64>().ok());
             let Some(count) = count else {
-                return Err(Trouble::NoCount(line));
+                head.truncate(head.trim_ascii_end().len());
+                return Err(Trouble::NoCount(head));
             };
             for _ in 0..count {
-                if !next_line(&mut input, &mut line)? {
+                if !add_line(&mut input, &mut text)? {
                     break;
                 }
-                self.line(&line);
-                if self.out.len() >= BLOCK {
-                    self.flush()?;
+                if text.len() >= BLOCK {
+                    self.answer(&text)?;
+                    text.clear();
                 }
             }
-            self.flush()?;
+            self.answer(&text)?;
+            text.clear();
         }
         Ok(())
+    }
+
+    /// Answers whole lines; the last one may have no end.
+    fn answer(&mut self, mut text: &[u8]) -> Result<(), Trouble> {
+        let most = if self.filter.line_buffered { 1 } else { GROUP };
+        let mut group = Group::default();
+        while !text.is_empty() {
+            text = self.cut.take(text, most, &mut group);
+            self.look_up(&mut group);
+            self.write(&group);
+            if self.filter.line_buffered || self.out.len() >= BLOCK {
+                self.flush()?;
+            }
+        }
+        self.flush()
     }
 
     fn flush(&mut self) -> Result<(), Trouble> {
@@ -316,27 +327,51 @@ impl Answerer<'_, '_> {
         written.map_err(Trouble::Writing)
     }
 
-    /// One line, with what was found before its end.
-    fn line(&mut self, line: &[u8]) {
-        let (text, end) = match line.strip_suffix(b"\r") {
-            Some(text) => (text, &b"\r\n"[..]),
-            None => (line, &b"\n"[..]),
-        };
-        self.out.extend_from_slice(text);
-        if self.header > 0 {
-            self.header -= 1;
-            self.header_names();
-        } else {
-            let key = column(text, self.delimiter, self.filter.column);
-            self.append(key);
+    /// Which addresses of a group are listed.
+    fn look_up(&self, group: &mut Group<'_>) {
+        group.listed.clear();
+        group.listed.resize(group.addresses.len(), false);
+        for asked in self.zones.iter().filter(|asked| !asked.expired) {
+            let mut listed = [false; GROUP];
+            asked.zone.contains_v4_many(&group.addresses, &mut listed);
+            let all = group.listed.iter_mut().zip(listed);
+            all.for_each(|(all, listed)| *all |= listed);
         }
-        self.out.extend_from_slice(end);
+    }
+
+    /// Writes the lines of a group, with what was found before their ends.
+    fn write(&mut self, group: &Group<'_>) {
+        let unlisted = match self.zones.iter().any(|asked| !asked.expired) {
+            true => &b"not-listed"[..],
+            false => &b"expired"[..],
+        };
+        let mut listed = group.listed.iter();
+        for line in &group.lines {
+            self.out.extend_from_slice(line.text);
+            match line.ask {
+                Ask::Header => self.header_names(),
+                Ask::Key => self.append(self.cut.key(line.text)),
+                Ask::Address => {
+                    self.out.push(self.cut.delimiter);
+                    if listed.next() == Some(&true) {
+                        self.listed = true;
+                        self.out.extend_from_slice(b"listed");
+                    } else {
+                        self.out.extend_from_slice(unlisted);
+                    }
+                }
+            }
+            if line.has_return {
+                self.out.push(b'\r');
+            }
+            self.out.push(b'\n');
+        }
     }
 
     /// A header names the columns that are appended.
     fn header_names(&mut self) {
         for column in &self.filter.append {
-            self.out.push(self.delimiter);
+            self.out.push(self.cut.delimiter);
             self.out.extend_from_slice(match column {
                 Column::State => b"state",
                 Column::A => b"a",
@@ -349,18 +384,11 @@ impl Answerer<'_, '_> {
     }
 
     fn append(&mut self, key: Option<&[u8]>) {
-        let only_state = self.filter.append == [Column::State] && self.decider.is_none();
-        if only_state && let Some(address) = key.and_then(plain_v4) {
-            let state = self.state_v4(address);
-            self.out.push(self.delimiter);
-            self.out.extend_from_slice(state.as_bytes());
-            return;
-        }
         let found = self.find(key);
         self.listed |= found.state == "listed";
         let null = self.filter.null.as_bytes();
         for column in &self.filter.append {
-            self.out.push(self.delimiter);
+            self.out.push(self.cut.delimiter);
             let text: Vec<u8> = match column {
                 Column::State => found.state.as_bytes().to_vec(),
                 Column::A => {
@@ -378,22 +406,6 @@ impl Answerer<'_, '_> {
             self.out
                 .extend_from_slice(if text.is_empty() { null } else { &text });
         }
-    }
-
-    /// The way of most lines.
-    fn state_v4(&mut self, address: u32) -> &'static str {
-        let mut any_fresh = false;
-        for asked in &self.zones {
-            if asked.expired {
-                continue;
-            }
-            any_fresh = true;
-            if asked.zone.contains_v4(address) {
-                self.listed = true;
-                return "listed";
-            }
-        }
-        if any_fresh { "not-listed" } else { "expired" }
     }
 
     fn find(&mut self, key: Option<&[u8]>) -> Found {
@@ -500,13 +512,15 @@ fn add(answer: Answer<'_>, name: &str, buffer: &mut TextBuf, found: &mut Found) 
     true
 }
 
-/// Reads a line without its end; nothing at the end of input.
-fn next_line(input: &mut impl io::BufRead, line: &mut Vec<u8>) -> Result<bool, Trouble> {
+/// Reads a line; nothing at the end of input.
+fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, Trouble> {
     line.clear();
-    let read = input.read_until(b'\n', line).map_err(Trouble::Reading)?;
-    if line.last() == Some(&b'\n') {
-        line.pop();
-    }
+    add_line(input, line)
+}
+
+/// Adds a line with its end to a text.
+fn add_line(input: &mut impl BufRead, text: &mut Vec<u8>) -> Result<bool, Trouble> {
+    let read = input.read_until(b'\n', text).map_err(Trouble::Reading)?;
     Ok(read > 0)
 }
 

@@ -30,8 +30,8 @@ impl Avx2 {
     }
 }
 
-/// Asked once a process. The standard library would ask for ten leaves of CPUID, each of which leaves a
-/// virtual machine for some microseconds: a quarter of what a process needs that looks one address up.
+/// Asked once a process. The standard library asks for up to ten leaves of CPUID, each of which leaves a
+/// virtual machine for some microseconds: two fifths of what a process needs that looks one address up.
 /// Three are enough.
 fn has_all() -> bool {
     static KNOWN: AtomicU8 = AtomicU8::new(UNKNOWN);

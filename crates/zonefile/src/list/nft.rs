@@ -114,7 +114,7 @@ impl<'t> Ruleset<'t, '_> {
         let (mut text, mut line) = (text, line);
         loop {
             let element = text.trim_ascii_start();
-            let Some((address, after)) = address4::bare(element, b',') else {
+            let Some((address, after)) = address4::v4_before(element, b',') else {
                 return (text, line);
             };
             let lead = text.get(..text.len() - element.len()).unwrap_or_default();

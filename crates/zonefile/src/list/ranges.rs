@@ -63,7 +63,7 @@ pub(super) fn line<'t>(
 /// Reads a line that is `A - B` and nothing else, as those of most lists of ranges are. Whatever
 /// is not is left to the careful way.
 fn two_addresses(line: &[u8]) -> Option<Range> {
-    let (start, rest) = address4::bare(line, b' ')?;
+    let (start, rest) = address4::v4_before(line, b' ')?;
     let end = v4_address(rest.strip_prefix(b"- ")?)?;
     (start <= end).then_some(Range { start, end })
 }

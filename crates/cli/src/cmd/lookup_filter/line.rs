@@ -1,5 +1,7 @@
 //! The key of a line. `crates/fuzz` takes this file too, since a command is no library.
 
+use memchr::{memchr, memrchr};
+
 /// A line that is longer has no key that could be read.
 const LONGEST: usize = 1 << 20;
 
@@ -11,31 +13,20 @@ pub(crate) fn column(line: &[u8], delimiter: u8, number: i32) -> Option<&[u8]> {
     let place = usize::try_from(number.unsigned_abs())
         .ok()?
         .checked_sub(1)?;
-    if number > 0 {
-        line.split(|&byte| byte == delimiter).nth(place)
+    let (mut line, is_first) = (line, number > 0);
+    let find = if is_first { memchr } else { memrchr };
+    for _ in 0..place {
+        let at = find(delimiter, line)?;
+        let (before, after) = line.split_at_checked(at)?;
+        line = if is_first { after.get(1..)? } else { before };
+    }
+    let Some(at) = find(delimiter, line) else {
+        return Some(line);
+    };
+    let (before, after) = line.split_at_checked(at)?;
+    if is_first {
+        Some(before)
     } else {
-        line.rsplit(|&byte| byte == delimiter).nth(place)
+        after.get(1..)
     }
-}
-
-/// An IPv4 address as nearly all keys write it.
-pub(crate) fn plain_v4(text: &[u8]) -> Option<u32> {
-    let mut address = 0u32;
-    let mut parts = 0;
-    for part in text.split(|&byte| byte == b'.') {
-        let (&first, _) = part.split_first()?;
-        if part.len() > 3 || (part.len() > 1 && first == b'0') {
-            return None;
-        }
-        let mut octet = 0u32;
-        for &byte in part {
-            octet = octet * 10 + u32::from(byte.wrapping_sub(b'0')).min(1000);
-        }
-        if octet > 255 || !part.iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        address = address << 8 | octet;
-        parts += 1;
-    }
-    (parts == 4).then_some(address)
 }
