@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
@@ -9,10 +10,11 @@ use rblmap_format::facts::Facts;
 use rblmap_format::{NameKey, NamePoint, NameRule, Run, ValueId};
 
 use crate::error::Error;
+use crate::interner::Interner;
 use crate::names::NameTable;
 use crate::normal;
 use crate::v4::{V4Runs, mark, mark_runs};
-use crate::values::{Interner, Values, renumbered};
+use crate::values::{Values, renumbered};
 use crate::zone_name::ZoneName;
 
 /// Content that is still being put together: values as they come, runs sorted but not merged.
@@ -138,12 +140,15 @@ impl<V4: V4Runs> Draft<V4> {
         }
         let all_used = used.iter().all(|used| used.load(Ordering::Relaxed));
         let is_normal = all_used && values.is_sorted();
-        let (mut values, in_order) = values.into_values();
-        if !is_normal {
-            let (sorted, ranks) = sort_values(&values, in_order, &used);
+        let (values, in_order) = values.into_values();
+        let values = if is_normal {
+            values
+        } else {
+            let (sorted, ranks) = sort_values(values, in_order, &used);
+            let ranks = Arc::new(ranks);
             zones.iter_mut().for_each(|zone| zone.renumber(&ranks));
-            values = sorted;
-        }
+            sorted
+        };
         Ok(Content {
             name,
             values,
@@ -261,7 +266,7 @@ impl<V4: V4Runs> ZoneContent<V4> {
             .try_for_each(|id| mark(used, id))
     }
 
-    fn renumber(&mut self, ranks: &[Option<ValueId>]) {
+    fn renumber(&mut self, ranks: &Arc<Vec<Option<ValueId>>>) {
         let new = |old: ValueId| renumbered(ranks, old);
         self.v4.renumber(ranks);
         self.v6
@@ -306,7 +311,7 @@ fn unused(count: usize) -> Vec<AtomicBool> {
 /// The used values in byte order, and for each old rank the new id. The first `in_order` are in order:
 /// the others are put between them.
 fn sort_values(
-    values: &Values,
+    values: Values,
     in_order: usize,
     used: &[AtomicBool],
 ) -> (Values, Vec<Option<ValueId>>) {
@@ -318,22 +323,14 @@ fn sort_values(
     let mut others: Vec<(usize, &[u8])> =
         others.map(|rank| (rank, values.bytes_of(rank))).collect();
     others.par_sort_unstable_by(|a, b| a.1.cmp(b.1));
-    let mut sorted = Values::with_room_of(values);
-    let mut ids = vec![None; values.len()];
-    let mut put = |ranks: Range<usize>| {
-        let first = sorted.len();
-        sorted.extend(values, ranks.clone());
-        let new = (u32::try_from(first).unwrap_or(u32::MAX)..).map(ValueId::from_rank);
-        let slots = ids.get_mut(ranks).unwrap_or_default();
-        slots.iter_mut().zip(new).for_each(|(slot, id)| *slot = id);
-    };
+    let mut order: Vec<Range<usize>> = Vec::new();
     let mut put_used = |ranks: Range<usize>| {
         let mut from = ranks.start;
         for unused in ranks.clone().filter(|rank| !is_used(rank)) {
-            put(from..unused);
+            order.push(from..unused);
             from = unused + 1;
         }
-        put(from..ranks.end);
+        order.push(from..ranks.end);
     };
     let mut from = 0;
     for (rank, bytes) in others {
@@ -343,7 +340,15 @@ fn sort_values(
         from = place;
     }
     put_used(from..in_order);
-    (sorted, ids)
+    let mut ids = vec![None; values.len()];
+    let mut new = 0u32..;
+    for ranks in &order {
+        let slots = ids.get_mut(ranks.clone()).unwrap_or_default().iter_mut();
+        slots
+            .zip(&mut new)
+            .for_each(|(slot, rank)| *slot = ValueId::from_rank(rank));
+    }
+    (values.picked(&order), ids)
 }
 
 /// What a name is answered with in a list of points in normal form, and the name that matched. This

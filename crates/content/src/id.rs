@@ -201,7 +201,7 @@ impl<'a> LeafValues<'a> {
         let mut ahead = spans.iter().skip(AHEAD);
         for (rank, span) in ranks.iter().zip(spans.iter()) {
             if let Some(later) = ahead.next() {
-                prefetch(self.values.as_bytes().as_ptr().wrapping_add(later.start));
+                prefetch(self.values.held().as_ptr().wrapping_add(later.start));
             }
             let len = span.len();
             if len > SHORT {
@@ -211,7 +211,7 @@ impl<'a> LeafValues<'a> {
             }
             out.push(u8::try_from(len).unwrap_or(0)); // at most 63
             let end = out.len() + len;
-            let mut rest = self.values.as_bytes().get(span.start..).unwrap_or_default();
+            let mut rest = self.values.held().get(span.start..).unwrap_or_default();
             while let Some((bytes, after)) = rest.split_first_chunk::<16>()
                 && out.len() < end
             {

@@ -5,9 +5,9 @@ use rayon::prelude::*;
 use rblmap_format::{Address, NameKey, NameRule, Run, ValueId};
 
 use crate::error::Error;
+use crate::interner::Interner;
 use crate::names::NameTable;
 use crate::value::{ValueBuf, names_key};
-use crate::values::Interner;
 
 /// Joins neighbours of equal value. The error is the index of the first run that is out of order.
 pub(crate) fn merge_runs<A: Address>(runs: &mut Vec<Run<A>>) -> Result<(), usize> {

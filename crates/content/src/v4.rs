@@ -1,5 +1,6 @@
 //! How a content holds the IPv4 runs of a zone: as a list, or in a form that another crate knows.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
@@ -44,7 +45,7 @@ pub trait V4Runs: Default + Send + Sync {
     fn normalize(&mut self) -> Result<(), usize>;
 
     /// Gives each run the new id of its value, found by the rank of the old one.
-    fn renumber(&mut self, ids: &[Option<ValueId>]);
+    fn renumber(&mut self, ids: &Arc<Vec<Option<ValueId>>>);
 
     /// Marks the ranks of the values in use.
     ///
@@ -69,7 +70,7 @@ impl V4Runs for Vec<Run<u32>> {
         normal::merge_runs(self)
     }
 
-    fn renumber(&mut self, ids: &[Option<ValueId>]) {
+    fn renumber(&mut self, ids: &Arc<Vec<Option<ValueId>>>) {
         self.par_iter_mut()
             .for_each(|run| run.value = renumbered(ids, run.value));
     }

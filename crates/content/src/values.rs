@@ -1,23 +1,31 @@
-//! Lists of values: the one that content has, and the one that grows while sources are read.
+//! The list of values that content has.
 
-use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use hashbrown::HashTable;
 use rayon::prelude::*;
 use rblmap_format::{Value, ValueId};
 
-use crate::value::{self, Record, ValueBuf, is_canonical};
+use crate::order::Order;
+use crate::value::is_canonical;
 
 /// The values of some content: distinct, each used, in byte order; ids are ranks.
 ///
 /// See the example of [`Values::of_sorted`].
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Values {
     bytes: Vec<u8>,
     ends: Vec<usize>,
+    /// Which of those held in `bytes` these are, and in which order; none if all of them, as they lie.
+    order: Option<Order>,
 }
+
+impl PartialEq for Values {
+    fn eq(&self, other: &Values) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Values {}
 
 /// Why a list of byte strings is not the values of a content.
 ///
@@ -63,35 +71,48 @@ impl Values {
     /// let (two, three) = (two.as_value(), three.as_value());
     /// let len = two.as_bytes().len();
     /// let bytes = [two.as_bytes(), three.as_bytes()].concat();
-    /// let values = Values::of_table([len, bytes.len()].into_iter(), &bytes);
+    /// let ends = [len, bytes.len()].map(|end| (end as u32).to_le_bytes());
+    /// let values = Values::of_table(&ends, &bytes);
     /// assert_eq!(values, Values::of_sorted([two, three]));
     /// ```
     ///
     /// # Errors
     /// Which rule the values break.
-    pub fn of_table(
-        ends: impl ExactSizeIterator<Item = usize>,
-        bytes: &[u8],
-    ) -> Result<Values, NotValues> {
+    pub fn of_table(ends: &[[u8; 4]], bytes: &[u8]) -> Result<Values, NotValues> {
+        // On all cores, as memory that nobody had before is slow to write to.
+        let mut copy = vec![0; bytes.len()];
+        let parts = copy.par_chunks_mut(COPIED).zip(bytes.par_chunks(COPIED));
+        parts.for_each(|(place, bytes)| place.copy_from_slice(bytes));
+        let ends = ends.par_iter().with_min_len(COPIED / 8);
         let list = Values {
-            ends: ends.collect(),
-            bytes: bytes.to_vec(),
+            ends: ends.map(|end| u32::from_le_bytes(*end) as usize).collect(),
+            bytes: copy,
+            order: None,
         };
         list.checked()
     }
 
     /// The list, if its values are canonical, in byte order and none is empty.
     fn checked(self) -> Result<Values, NotValues> {
-        let is_value = |rank| {
-            let bytes = self.bytes_of(rank);
+        let is_value = |value: Value<'_>| {
+            let bytes = value.as_bytes();
             !bytes.is_empty() && is_canonical(bytes)
         };
-        let ranks = (0..self.len()).into_par_iter();
-        let is_next = |rank| is_value(rank) && (rank == 0 || self.rises(rank));
-        if ranks.clone().all(is_next) {
+        let parts: Vec<ValuesPart<'_>> = self.parts(CHECKED).collect();
+        let firsts = (0..self.len()).step_by(CHECKED);
+        let rises = firsts.skip(1).all(|rank| self.rises(rank));
+        let are_right = |part: &ValuesPart<'_>| {
+            let mut last: &[u8] = &[];
+            part.values().all(|value| {
+                let bytes = value.as_bytes();
+                is_value(value) && std::mem::replace(&mut last, bytes) < bytes
+            })
+        };
+        if rises && parts.par_iter().all(are_right) {
             return Ok(self);
         }
-        Err(match ranks.all(is_value) {
+        let are_values = |part: &ValuesPart<'_>| part.values().all(is_value);
+        Err(match parts.par_iter().all(are_values) {
             true => NotValues::Order,
             false => NotValues::Value,
         })
@@ -99,12 +120,13 @@ impl Values {
 
     /// How many values there are.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        let ordered = self.order.as_ref().map(Order::len);
+        ordered.unwrap_or(self.ends.len())
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.len() == 0
     }
 
     /// The value of an id; the empty one for an id that is not of this list.
@@ -114,7 +136,7 @@ impl Values {
 
     /// All values in order; the first has rank 0.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Value<'_>> {
-        (0..self.ends.len()).map(|rank| Value::new(self.bytes_of(rank)))
+        (0..self.len()).map(|rank| Value::new(self.bytes_of(rank)))
     }
 
     /// The id of a value.
@@ -122,7 +144,7 @@ impl Values {
         self.find_among(self.len(), value)
     }
 
-    fn find_among(&self, count: usize, value: Value<'_>) -> Option<ValueId> {
+    pub(crate) fn find_among(&self, count: usize, value: Value<'_>) -> Option<ValueId> {
         let place = self.place_of(value.as_bytes(), 0..count);
         if place == count || self.bytes_of(place) != value.as_bytes() {
             return None;
@@ -130,9 +152,68 @@ impl Values {
         ValueId::from_rank(u32::try_from(place).ok()?)
     }
 
-    /// All values one after the other.
-    pub fn as_bytes(&self) -> &[u8] {
+    /// The bytes in which the values lie. Others may lie between them.
+    pub(crate) fn held(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// All values, in parts of neighbours that lie one behind the other, at most `most` in each.
+    ///
+    /// ```
+    /// use rblmap_content::{Record, ValueBuf, Values};
+    /// let value = |last| ValueBuf::new([Record { a: Some([127, 0, 0, last].into()), text: None }]);
+    /// let [two, three, four] = [2, 3, 4].map(value);
+    /// let values = Values::of_sorted([&two, &three, &four].map(|value| value.as_value()))?;
+    /// let parts: Vec<_> = values.parts(2).collect();
+    /// assert_eq!(parts[0].bytes, [two.as_value().as_bytes(), three.as_value().as_bytes()].concat());
+    /// assert_eq!(parts[0].ends().collect::<Vec<_>>(), [2, 4]);
+    /// assert_eq!(parts[1].bytes, four.as_value().as_bytes());
+    /// # Ok::<(), rblmap_content::NotValues>(())
+    /// ```
+    pub fn parts(&self, most: usize) -> impl Iterator<Item = ValuesPart<'_>> {
+        let places = self.places(0..self.len());
+        let pieces = places.flat_map(move |places| {
+            let starts = places.clone().step_by(most.max(1));
+            starts.map(move |start| start..places.end.min(start.saturating_add(most.max(1))))
+        });
+        pieces.map(|places| {
+            let start = self.held_span(places.start).start;
+            let ends = self.ends.get(places).unwrap_or_default();
+            let end = ends.last().copied().unwrap_or(start);
+            ValuesPart {
+                bytes: self.bytes.get(start..end).unwrap_or_default(),
+                start,
+                ends,
+            }
+        })
+    }
+
+    /// Where the values of some ranks are held.
+    fn places(&self, ranks: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let ordered = self.order.iter();
+        let as_they_lie = self.order.is_none().then(|| ranks.clone());
+        let ordered = ordered.flat_map(move |order| order.places(ranks.clone()));
+        as_they_lie.into_iter().chain(ordered)
+    }
+
+    /// These values in another order, or some of them: of some ranks, then of others. What lies one
+    /// behind the other is not moved, as long as that is much.
+    pub(crate) fn picked(self, order: &[Range<usize>]) -> Values {
+        let places = || order.iter().flat_map(|ranks| self.places(ranks.clone()));
+        let count: usize = order.iter().map(Range::len).sum();
+        if places().count() > count / TOGETHER_AT_LEAST {
+            let mut all = Values {
+                bytes: Vec::with_capacity(self.bytes.len()),
+                ends: Vec::with_capacity(count),
+                order: None,
+            };
+            places().for_each(|places| all.extend(&self, places));
+            return all;
+        }
+        let mut picked = Order::default();
+        places().for_each(|places| picked.push(places));
+        let order = Some(picked);
+        Values { order, ..self }
     }
 
     /// Whether they are in byte order; of the first `known` that is known.
@@ -147,7 +228,7 @@ impl Values {
     }
 
     /// The values of several lists, one after the other.
-    fn joined(parts: &[Values]) -> Values {
+    pub(crate) fn joined(parts: &[Values]) -> Values {
         let mut ends = Vec::with_capacity(parts.iter().map(Values::len).sum());
         let mut bytes = vec![0; parts.iter().map(|part| part.bytes.len()).sum()];
         let (mut rest, mut start) = (bytes.as_mut_slice(), 0);
@@ -165,21 +246,20 @@ impl Values {
         copies
             .into_par_iter()
             .for_each(|(place, part)| place.copy_from_slice(&part.bytes));
-        Values { bytes, ends }
-    }
-
-    /// None yet, with room for as many as others are.
-    pub(crate) fn with_room_of(others: &Values) -> Values {
         Values {
-            bytes: Vec::with_capacity(others.bytes.len()),
-            ends: Vec::with_capacity(others.ends.len()),
+            bytes,
+            ends,
+            order: None,
         }
     }
 
-    /// Adds those of others that have some ranks, behind these.
-    pub(crate) fn extend(&mut self, others: &Values, ranks: Range<usize>) {
-        let start = others.span(ranks.start).start;
-        let (before, ends) = (self.bytes.len(), others.ends.get(ranks).unwrap_or_default());
+    /// Adds those of others that are held at some places, behind these.
+    fn extend(&mut self, others: &Values, places: Range<usize>) {
+        let start = others.held_span(places.start).start;
+        let (before, ends) = (
+            self.bytes.len(),
+            others.ends.get(places).unwrap_or_default(),
+        );
         let bytes = start..ends.last().copied().unwrap_or(start);
         self.bytes
             .extend_from_slice(others.bytes.get(bytes).unwrap_or_default());
@@ -204,8 +284,17 @@ impl Values {
 
     /// Adds a value behind the others, which has the next rank.
     pub(crate) fn push(&mut self, value: Value<'_>) {
-        self.bytes.extend_from_slice(value.as_bytes());
+        self.push_written(|bytes| bytes.extend_from_slice(value.as_bytes()));
+    }
+
+    /// Adds a value whose bytes `write` puts behind those that there are.
+    pub(crate) fn push_written(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let place = self.ends.len();
+        write(&mut self.bytes);
         self.ends.push(self.bytes.len());
+        if let Some(order) = &mut self.order {
+            order.push(place..place + 1);
+        }
     }
 
     /// The bytes of the value of a rank; none for a rank that is not of this list.
@@ -213,324 +302,55 @@ impl Values {
         self.bytes.get(self.span(rank)).unwrap_or_default()
     }
 
-    /// Where in [`Values::as_bytes`] they are.
+    /// Where in [`Values::held`] they are.
     pub(crate) fn span(&self, rank: usize) -> Range<usize> {
-        let end = |rank: usize| self.ends.get(rank).copied().unwrap_or(0);
-        rank.checked_sub(1).map_or(0, end)..end(rank)
+        let place = match &self.order {
+            Some(order) => order.place(rank),
+            None => Some(rank),
+        };
+        place.map_or(0..0, |place| self.held_span(place))
+    }
+
+    fn held_span(&self, place: usize) -> Range<usize> {
+        let end = |place: usize| self.ends.get(place).copied().unwrap_or(0);
+        place.checked_sub(1).map_or(0, end)..end(place)
     }
 }
 
-/// Values of one record each, as sources state them: in any order, the same ones again and again.
+/// So many values are checked at once.
+const CHECKED: usize = 1 << 14;
+/// So many bytes are copied at once.
+const COPIED: usize = 1 << 18;
+/// Values in another order stay where they lie if so many of them do one behind the other, on average.
+const TOGETHER_AT_LEAST: usize = 16;
+
+/// Some values that lie one behind the other.
 ///
-/// See the example of [`Interner::intern_all`].
-#[derive(Debug, Clone, Default)]
-pub struct ValueList {
-    values: Values,
-}
-
-impl ValueList {
-    /// Adds the value of a record; the empty one if it says nothing.
-    pub fn push(&mut self, record: &Record) {
-        let Values { bytes, ends } = &mut self.values;
-        let start = bytes.len();
-        value::encode(record, bytes);
-        if bytes.get(start) == Some(&0) {
-            bytes.truncate(start);
-        }
-        ends.push(bytes.len());
-    }
-
-    /// How many values there are.
-    pub fn len(&self) -> usize {
-        self.values.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-
-    /// The values that say something, with their numbers.
-    fn stated(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        let ranks = (0u32..).zip(0..self.len());
-        let all = ranks.map(|(index, rank)| (index, self.values.bytes_of(rank)));
-        all.filter(|(_, bytes)| !bytes.is_empty())
-    }
-}
-
-/// Gives each distinct value a provisional id.
-///
-/// See the example of [`Interner::intern_all`].
-#[derive(Debug, Clone, Default)]
-pub struct Interner {
-    /// Hash and rank of each value: the hash too, so that growing reads no values.
-    ranks: HashTable<(u64, u32)>,
-    /// How many values are in there; the others are put in when one is looked for.
-    hashed: usize,
-    /// Sources choose the values, so the hash has a secret.
-    hasher: RandomState,
-    values: Values,
-    /// So many of the first ones are known to be in byte order.
-    sorted: usize,
-}
-
-/// Values are counted in 32 bits, less what ids need.
-const MAX_VALUES: usize = u32::MAX as usize - 2;
-
-impl Interner {
-    /// One that holds these values, under the ids that they have. They are in byte order.
-    pub fn of_sorted(values: Values) -> Interner {
-        Interner {
-            sorted: values.len(),
-            values,
-            ..Interner::default()
-        }
-    }
-
-    /// The id of a value; `None` for the empty value, and once 2^32 - 3 values are held.
-    pub fn intern(&mut self, value: &ValueBuf) -> Option<ValueId> {
-        self.intern_bytes(value.as_value().as_bytes())
-    }
-
-    /// The ids of the values of lists, 0 for the empty one; `None` once 2^32 - 3 values are held.
-    /// On all cores, and without a hash where these are the first values: `O(n log n)`.
-    ///
-    /// ```
-    /// use rblmap_content::{Interner, Record, ValueList};
-    /// let record = |last| Record { a: Some([127, 0, 0, last].into()), text: None };
-    /// let mut list = ValueList::default();
-    /// [record(2), record(3), record(2), Record::default()].iter().for_each(|r| list.push(r));
-    /// let ids = Interner::default().intern_all(&[list]).expect("few enough");
-    /// assert_eq!(ids, [[1, 2, 1, 0]]);
-    /// ```
-    pub fn intern_all(&mut self, lists: &[ValueList]) -> Option<Vec<Vec<u32>>> {
-        let places = sorted(lists);
-        if self.values.is_empty() {
-            let (values, ids) = number(lists, &places)?;
-            *self = Interner::of_sorted(values);
-            return Some(ids);
-        }
-        let mut ids: Vec<Vec<u32>> = lists.iter().map(|list| vec![0; list.len()]).collect();
-        let mut last: Option<(&[u8], u32)> = None;
-        for place in &places {
-            let bytes = place.bytes(lists);
-            let id = match last {
-                Some((same, id)) if same == bytes => id,
-                _ => self.intern_bytes(bytes)?.get(),
-            };
-            last = Some((bytes, id));
-            let list = ids.get_mut(place.list as usize);
-            if let Some(slot) = list.and_then(|list| list.get_mut(place.index as usize)) {
-                *slot = id;
-            }
-        }
-        Some(ids)
-    }
-
-    /// Holds more values behind those of a content, which are all that were held: values in byte
-    /// order of which the content has none. False if they are not so; some may be held then.
-    /// Without a hash: `O(m log n)`.
-    ///
-    /// ```
-    /// use rblmap_content::{Interner, Record, ValueBuf};
-    /// let value = |last| ValueBuf::new([Record { a: Some([127, 0, 0, last].into()), text: None }]);
-    /// let mut interner = Interner::default();
-    /// assert!(interner.append([value(2), value(4)].iter().map(ValueBuf::as_value)));
-    /// assert!(!interner.append([value(4)].iter().map(ValueBuf::as_value)));
-    /// ```
-    pub fn append<'a>(&mut self, more: impl IntoIterator<Item = Value<'a>>) -> bool {
-        let count = self.values.len();
-        let mut last: &[u8] = &[];
-        for value in more {
-            let rises = value.as_bytes() > last;
-            let is_new = self.values.find_among(count, value).is_none();
-            if self.sorted < count || !rises || !is_new || self.values.len() >= MAX_VALUES {
-                return false;
-            }
-            self.values.push(value);
-            last = value.as_bytes();
-        }
-        true
-    }
-
-    /// The value of an id; the empty one for an id that is not of this list.
-    pub fn get(&self, id: ValueId) -> Value<'_> {
-        self.values.get(id)
-    }
-
-    /// How many values are held.
-    pub fn len(&self) -> usize {
-        self.values.len()
-    }
-
-    /// Whether none is held.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-
-    /// Whether the values are in byte order, so that ids are ranks.
-    pub(crate) fn is_sorted(&self) -> bool {
-        self.values.are_sorted(self.sorted)
-    }
-
-    /// The values, by provisional id, and how many of the first are known to be in byte order.
-    pub(crate) fn into_values(self) -> (Values, usize) {
-        (self.values, self.sorted)
-    }
-
-    fn intern_bytes(&mut self, bytes: &[u8]) -> Option<ValueId> {
-        if bytes.is_empty() {
-            return None;
-        }
-        let Interner {
-            ranks,
-            hashed,
-            hasher,
-            values,
-            ..
-        } = self;
-        for rank in *hashed..values.len() {
-            let hash = hasher.hash_one(values.bytes_of(rank));
-            let rank = u32::try_from(rank).ok()?;
-            ranks.insert_unique(hash, (hash, rank), |(hash, _)| *hash);
-        }
-        *hashed = values.len();
-        let hash = hasher.hash_one(bytes);
-        let same =
-            |(other, rank): &(u64, u32)| *other == hash && values.bytes_of(*rank as usize) == bytes;
-        if let Some((_, rank)) = ranks.find(hash, same) {
-            return ValueId::from_rank(*rank);
-        }
-        if values.len() >= MAX_VALUES {
-            return None;
-        }
-        let rank = u32::try_from(values.len()).ok()?;
-        ranks.insert_unique(hash, (hash, rank), |(hash, _)| *hash);
-        values.push(Value::new(bytes));
-        *hashed = values.len();
-        ValueId::from_rank(rank)
-    }
-}
-
-/// Where a value stands in lists.
+/// See the example of [`Values::parts`].
 #[derive(Debug, Clone, Copy)]
-struct ListPlace {
-    /// The first bytes behind what all values begin with: that decides for nearly all pairs.
-    key: u64,
-    list: u32,
-    index: u32,
+pub struct ValuesPart<'v> {
+    /// Their bytes.
+    pub bytes: &'v [u8],
+    /// Where these begin among others, and where each value ends there.
+    start: usize,
+    ends: &'v [usize],
 }
 
-impl ListPlace {
-    fn bytes(self, lists: &[ValueList]) -> &[u8] {
-        let list = lists.get(self.list as usize);
-        list.map_or(&[], |list| list.values.bytes_of(self.index as usize))
+impl<'v> ValuesPart<'v> {
+    /// Where in the bytes each value ends.
+    pub fn ends(&self) -> impl ExactSizeIterator<Item = usize> + use<'v> {
+        let start = self.start;
+        self.ends.iter().map(move |end| end.saturating_sub(start))
     }
-}
 
-/// How many places are numbered in one go.
-const TOGETHER: usize = 1 << 14;
-
-/// The distinct values of sorted places, and for each list the ids of its values, 0 for the empty
-/// one; `None` if there are too many. On all cores.
-fn number(lists: &[ValueList], places: &[ListPlace]) -> Option<(Values, Vec<Vec<u32>>)> {
-    // Of each part of the places the values that begin in it, and for each place how many have.
-    let parts: Vec<(Values, Vec<u32>)> = places
-        .par_chunks(TOGETHER)
-        .enumerate()
-        .map(|(nth, part)| {
-            let before = (nth * TOGETHER)
-                .checked_sub(1)
-                .and_then(|at| places.get(at));
-            let mut last = before.map(|place| place.bytes(lists));
-            let (mut values, mut begun) = (Values::default(), 0);
-            let number = |place: &ListPlace| {
-                let bytes = place.bytes(lists);
-                if last.replace(bytes) != Some(bytes) {
-                    values.push(Value::new(bytes));
-                    begun += 1;
-                }
-                begun
-            };
-            let numbers = part.iter().map(number).collect();
-            (values, numbers)
+    /// The values.
+    pub fn values(&self) -> impl Iterator<Item = Value<'v>> + use<'v> {
+        let (bytes, mut from) = (self.bytes, 0);
+        self.ends().map(move |end| {
+            let value = bytes.get(std::mem::replace(&mut from, end)..end);
+            Value::new(value.unwrap_or_default())
         })
-        .collect();
-    // How many begin before each part.
-    let starts = parts.iter().scan(0, |sum, (values, _)| {
-        let before = *sum;
-        *sum += values.len();
-        Some(before)
-    });
-    let starts: Vec<usize> = starts.collect();
-    let count: usize = parts.iter().map(|(values, _)| values.len()).sum();
-    if count > MAX_VALUES {
-        return None;
     }
-    let ids: Vec<Vec<AtomicU32>> = lists
-        .par_iter()
-        .map(|list| (0..list.len()).map(|_| AtomicU32::new(0)).collect())
-        .collect();
-    let numbered = places.par_chunks(TOGETHER).zip(&parts).zip(&starts);
-    numbered.for_each(|((places, (_, numbers)), start)| {
-        let start = u32::try_from(*start).unwrap_or(u32::MAX); // at most MAX_VALUES
-        for (place, number) in places.iter().zip(numbers) {
-            let list = ids.get(place.list as usize);
-            if let Some(slot) = list.and_then(|list| list.get(place.index as usize)) {
-                slot.store(start + number, Ordering::Relaxed);
-            }
-        }
-    });
-    let plain = |ids: Vec<AtomicU32>| ids.into_iter().map(AtomicU32::into_inner).collect();
-    let ids = ids.into_par_iter().map(plain).collect();
-    let parts: Vec<Values> = parts.into_iter().map(|(values, _)| values).collect();
-    Some((Values::joined(&parts), ids))
-}
-
-/// The values of lists that are not empty, in byte order.
-fn sorted(lists: &[ValueList]) -> Vec<ListPlace> {
-    let common = common_prefix(lists);
-    let parts: Vec<Vec<ListPlace>> = lists
-        .par_iter()
-        .enumerate()
-        .map(|(list, values)| {
-            // Lists are pieces of sources: never so many.
-            let list = u32::try_from(list).unwrap_or(u32::MAX);
-            let places = values.stated().map(|(index, bytes)| {
-                let key = key_of(bytes.get(common..).unwrap_or_default());
-                ListPlace { key, list, index }
-            });
-            places.collect()
-        })
-        .collect();
-    let mut places = parts.concat();
-    places.par_sort_unstable_by(|a, b| {
-        let whole = || a.bytes(lists).cmp(b.bytes(lists));
-        a.key.cmp(&b.key).then_with(whole)
-    });
-    places
-}
-
-/// The first eight bytes as a number, zeros behind the end.
-fn key_of(bytes: &[u8]) -> u64 {
-    let mut key = [0; 8];
-    let slots = key.iter_mut().zip(bytes);
-    slots.for_each(|(slot, byte)| *slot = *byte);
-    key.iter().fold(0, |key, byte| key << 8 | u64::from(*byte))
-}
-
-/// How many bytes all values begin with that are not empty.
-fn common_prefix(lists: &[ValueList]) -> usize {
-    let Some((_, first)) = lists.iter().flat_map(ValueList::stated).next() else {
-        return 0;
-    };
-    let common = |list: &ValueList| {
-        list.stated().fold(first.len(), |common, (_, bytes)| {
-            let pairs = first.iter().zip(bytes).take(common);
-            pairs.take_while(|(a, b)| a == b).count()
-        })
-    };
-    lists.par_iter().map(common).min().unwrap_or(0)
 }
 
 /// The new id of a value, by the rank of the old one; the old id where there is no new one.

@@ -269,8 +269,11 @@ impl<'b> Body<'b> {
         let mut decoder = Decoder::new(decisions.unwrap_or_default(), text.unwrap_or_default());
         let mut room = TextRoom::new(limits.payload, head.modelled);
         let count = head.added()?;
-        let added = values::code(&mut decoder, old.values(), count, &[], &mut room)?;
-        let table = Table::new(&old).with_added(count);
+        let (added, table) = rayon::join(
+            || values::code(&mut decoder, old.values(), count, &[], &mut room),
+            || Table::new(&old),
+        );
+        let (added, table) = (added?, table.with_added(count));
         let is_streamed = |zone: &BodyStreams<'_>| !(zone.v4.is_empty() && zone.v6.is_empty());
         let mut reader = ZoneReader {
             decoder,

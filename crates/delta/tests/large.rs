@@ -171,6 +171,44 @@ fn many_small_updates_at_once_give_the_image_of_the_last() {
 }
 
 #[test]
+fn lines_are_kept_where_ids_move() {
+    let mut with_lines = 0;
+    // Of so many values each update brings some and takes some away, so that ids of others move.
+    for (seed, values) in [(0u64, 250), (1, 5000), (2, 70_000)] {
+        let mut rng = Rng::with_seed(seed + 900);
+        let mut model = large(&mut rng, values);
+        let mut images = vec![model.image()];
+        let mut steps = Vec::new();
+        for edits in [2, 40, 300] {
+            edit(&mut rng, &mut model, edits);
+            let zone = model.zones.get_mut(&NameKey::ROOT).unwrap();
+            for _ in 0..edits {
+                // Values that no address had, whose texts lie anywhere between the others.
+                let start = rng.u32(..);
+                set(zone, start, start, values + rng.u32(1..values));
+            }
+            model.values = 2 * values;
+            let (old, new) = (images.last().unwrap(), model.image());
+            with_lines += u32::from(has_lines(&new));
+            let delta = diff(old, &new, Session(1)).unwrap();
+            let applied = apply(old, &[&delta], &LIMITS).unwrap();
+            assert!(applied == new.as_bytes(), "{values} values, {edits} edits");
+            let by_id = apply(old, &[&without_root(&delta)], &LIMITS).unwrap();
+            assert!(by_id == applied, "{values} values, by the content id");
+            images.push(new);
+            steps.push(delta);
+        }
+        let steps: Vec<&[u8]> = steps.iter().map(Vec::as_slice).collect();
+        let chained = apply(&images[0], &steps, &LIMITS).unwrap();
+        assert!(
+            chained == images[3].as_bytes(),
+            "{values} values, all at once"
+        );
+    }
+    assert_eq!(with_lines, 9);
+}
+
+#[test]
 fn bits_of_24s_follow_the_paints() {
     const TOP: u32 = 0x0a00_0000;
     let mut rng = Rng::with_seed(11);

@@ -86,7 +86,6 @@ fn read<'a, V4: V4Runs>(
 
 fn read_values(image: &Image) -> Result<Values, Error> {
     let (ends, bytes) = image.value_table();
-    let ends = ends.iter().map(|end| u32::from_le_bytes(*end) as usize);
     Values::of_table(ends, bytes).map_err(|error| Error::NotNormal {
         what: match error {
             NotValues::Value => "a value",

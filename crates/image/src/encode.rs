@@ -1,6 +1,5 @@
 //! Content to image: sections made in parallel, put one after the other, digests and root last.
 
-use rayon::prelude::*;
 use rblmap::Image;
 use rblmap_content::{Content, ContentId, V4Runs, ZoneContent, ZoneName};
 use rblmap_format::bytes::put_bytes;
@@ -426,10 +425,9 @@ fn assemble(name: &ZoneName, id: ContentId, stamp: Stamp, sections: Vec<Section<
     let starts = places.starts.iter().copied();
     let mut placed: Vec<(usize, Section<'_>)> = starts.zip(sections).collect();
     let mut out = room(&mut placed, places.file_len());
-    section::copy_all(&placed, &mut out);
-    drop(placed);
     let covered = places.table_end..places.end;
-    let digests = digests(out.get(covered).unwrap_or_default());
+    let digests = section::copy_all(&placed, &mut out, covered);
+    drop(placed);
     put_bytes(&mut out, places.end, &digests);
     places.put_head(&mut out, (name, id), stamp, &digests);
     out
@@ -487,13 +485,15 @@ pub fn is_written_as<V4: V4Source>(
     Ok(rest_is_zero && head == expected)
 }
 
-/// Zeros, with the longest section that is one vector in its place: its memory becomes that of the
-/// image, so that it is not held twice.
+/// Zeros, with the longest section in its place if it is one vector and at least half of all: its memory
+/// becomes that of the image, so that it is not held twice. Else nothing is written here: the system
+/// gives pages of zeros when they are written to, which takes most of the time.
 fn room(placed: &mut [(usize, Section<'_>)], len: usize) -> Vec<u8> {
     let is_vector = |section: &Section<'_>| {
         section.bytes.len() == 1 && section.bytes.iter().all(Pieces::is_new)
     };
-    let vectors = placed.iter_mut().filter(|(_, section)| is_vector(section));
+    let vectors = placed.iter_mut();
+    let vectors = vectors.filter(|(_, it)| is_vector(it) && it.len() >= len / 2);
     let Some((start, section)) = vectors.max_by_key(|(_, section)| section.len()) else {
         return vec![0; len];
     };
@@ -551,12 +551,4 @@ fn aligned(end: usize, next_len: usize) -> usize {
         layout::BIG_ALIGN
     };
     end.next_multiple_of(align)
-}
-
-fn digests(bytes: &[u8]) -> Vec<u8> {
-    let digests: Vec<[u8; 32]> = bytes
-        .par_chunks(layout::CHUNK)
-        .map(|chunk| *blake3::hash(chunk).as_bytes())
-        .collect();
-    digests.concat()
 }

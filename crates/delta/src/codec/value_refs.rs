@@ -1,6 +1,7 @@
 //! References to values: those of the base, most frequent ones first, then the added ones.
 
-use std::sync::Arc;
+use std::cmp::Reverse;
+use std::sync::{Arc, OnceLock};
 
 use rblmap::ValueId;
 use rblmap_content::{Content, V4Runs};
@@ -53,30 +54,88 @@ pub(crate) struct Table {
 /// The values of the base.
 #[derive(Debug)]
 struct Old {
+    /// How many runs and names have each, by rank, and one more.
+    counts: Vec<u64>,
+    /// The ids with the lowest indices. Nearly always nothing is asked of the others but that they are
+    /// others: where each address has a text of its own, who is added has a new one.
+    first: Vec<ValueId>,
+    all: OnceLock<Indices>,
+}
+
+/// The index of each value of the base.
+#[derive(Debug)]
+struct Indices {
     /// Ids by index, most frequent first.
     order: Vec<ValueId>,
     /// The index of each id.
     index: Vec<u32>,
 }
 
+impl Old {
+    fn new(counts: Vec<u64>) -> Old {
+        // The highest counts so far, the first of equals first.
+        let mut first: Vec<(u64, u32)> = Vec::with_capacity(KNOWN + 1);
+        let mut least = 0;
+        for (rank, count) in (0u32..).zip(&counts) {
+            if *count > least {
+                let place = first.partition_point(|(other, _)| other >= count);
+                first.insert(place, (*count, rank));
+                first.truncate(KNOWN);
+                least = first.get(KNOWN - 1).map_or(0, |last| last.0);
+            }
+        }
+        let ids = first.into_iter().filter_map(|it| ValueId::from_rank(it.1));
+        Old {
+            first: ids.collect(),
+            all: OnceLock::new(),
+            counts,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.counts.len()
+    }
+
+    fn all(&self) -> &Indices {
+        self.all.get_or_init(|| {
+            let ids = (0u32..).take(self.len()).filter_map(ValueId::from_rank);
+            let mut order: Vec<ValueId> = ids.collect();
+            let uses = |id: &ValueId| self.counts.get(id.rank() as usize).copied().unwrap_or(0);
+            order.sort_by_key(|id| (Reverse(uses(id)), *id));
+            let mut index = vec![0; order.len()];
+            for (at, id) in (0u32..).zip(&order) {
+                if let Some(slot) = index.get_mut(id.rank() as usize) {
+                    *slot = at;
+                }
+            }
+            Indices { order, index }
+        })
+    }
+
+    /// The id of an index.
+    fn id(&self, index: usize) -> Option<ValueId> {
+        let first = self.first.get(index).copied();
+        first.or_else(|| self.all().order.get(index).copied())
+    }
+
+    /// The index of an id, if it is one of the first.
+    fn first_index(&self, id: ValueId) -> Option<usize> {
+        self.first.iter().position(|first| *first == id)
+    }
+
+    fn index(&self, id: ValueId) -> Option<u32> {
+        match self.first_index(id) {
+            Some(index) => u32::try_from(index).ok(),
+            None => self.all().index.get(id.rank() as usize).copied(),
+        }
+    }
+}
+
 impl Table {
     /// A table of the values of `old`.
     pub(crate) fn new<V4: V4Runs>(old: &Content<V4>) -> Table {
-        let counts = count_uses(old);
-        let mut order: Vec<ValueId> = (0u32..)
-            .take(counts.len())
-            .filter_map(ValueId::from_rank)
-            .collect();
-        let uses = |id: &ValueId| counts.get(id.rank() as usize).copied().unwrap_or(0);
-        order.sort_by_key(|id| (std::cmp::Reverse(uses(id)), *id));
-        let mut index = vec![0; order.len()];
-        for (at, id) in (0u32..).zip(&order) {
-            if let Some(slot) = index.get_mut(id.rank() as usize) {
-                *slot = at;
-            }
-        }
         Table {
-            old: Arc::new(Old { order, index }),
+            old: Arc::new(Old::new(count_uses(old))),
             order: Vec::new(),
             index: Vec::new(),
             fresh: Fresh::new(0),
@@ -95,7 +154,7 @@ impl Table {
 
     /// How many values there are.
     pub(crate) fn len(&self) -> usize {
-        self.old.index.len() + self.index.len()
+        self.old.len() + self.index.len()
     }
 
     /// The value, when there is but one: it need not be coded.
@@ -115,7 +174,7 @@ impl Table {
     ) -> Result<ValueId, Error> {
         let known = given.and_then(|id| self.index_of(id));
         let left = self.fresh.left();
-        let all_fresh = self.old.order.is_empty() && self.order.is_empty();
+        let all_fresh = self.old.len() == 0 && self.order.is_empty();
         if left > 0 && (all_fresh || coder.bit(&mut self.is_fresh, known.is_none())) {
             let place = given.and_then(|id| self.place_of(id));
             let place = place.map_or(0, |place| self.fresh.count_before(place));
@@ -129,10 +188,7 @@ impl Table {
                     what: "added value",
                 });
         }
-        let context = beside
-            .value
-            .and_then(|id| self.index_of(id))
-            .map_or(0, |index| (index as usize).min(KNOWN - 1) + 1);
+        let context = beside.value.and_then(|id| self.context_of(id)).unwrap_or(0);
         let models = if beside.is_replaced {
             &mut self.instead
         } else {
@@ -142,32 +198,45 @@ impl Table {
             .get_mut(context)
             .ok_or(Error::Malformed { what: "value" })?;
         let index = model.code(coder, known.unwrap_or(0).into());
-        let id = usize::try_from(index).ok().and_then(|index| {
-            let added = index.checked_sub(self.old.order.len());
-            added.map_or(self.old.order.get(index), |added| self.order.get(added))
-        });
-        id.copied().ok_or(Error::Malformed {
+        let id =
+            usize::try_from(index)
+                .ok()
+                .and_then(|index| match index.checked_sub(self.old.len()) {
+                    Some(added) => self.order.get(added).copied(),
+                    None => self.old.id(index),
+                });
+        id.ok_or(Error::Malformed {
             what: "value number",
         })
     }
 
     /// The place of an id among the added ones.
     fn place_of(&self, id: ValueId) -> Option<usize> {
-        (id.rank() as usize).checked_sub(self.old.index.len())
+        (id.rank() as usize).checked_sub(self.old.len())
     }
 
     fn index_of(&self, id: ValueId) -> Option<u32> {
         match self.place_of(id) {
             Some(place) => self.index.get(place).copied().flatten(),
-            None => self.old.index.get(id.rank() as usize).copied(),
+            None => self.old.index(id),
         }
+    }
+
+    /// The context of what stands beside a value that has an index: one more than the index, the last
+    /// one for the many behind the first.
+    fn context_of(&self, id: ValueId) -> Option<usize> {
+        let index = match self.place_of(id) {
+            Some(_) => self.index_of(id)? as usize,
+            None => self.old.first_index(id).unwrap_or(KNOWN),
+        };
+        Some(index.min(KNOWN - 1) + 1)
     }
 
     /// Gives the added value of a place the next index.
     fn append(&mut self, place: usize) -> Option<ValueId> {
-        let rank = self.old.order.len() + place;
+        let rank = self.old.len() + place;
         let id = ValueId::from_rank(u32::try_from(rank).ok()?)?;
-        let index = u32::try_from(self.old.order.len() + self.order.len()).ok();
+        let index = u32::try_from(self.old.len() + self.order.len()).ok();
         *self.index.get_mut(place)? = index;
         self.order.push(id);
         Some(id)

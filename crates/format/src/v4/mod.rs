@@ -12,6 +12,7 @@ mod line;
 pub mod lookup;
 mod many;
 pub mod reencode;
+pub mod renumber;
 mod run_buffer;
 pub mod run_counts;
 pub mod shape;

@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use super::by16::Slash16;
 use super::choose::LOOK_AHEAD;
 use super::entries::Entries;
+use super::renumber::NewIds;
 use super::write::{BITS_OF_16, Sixteens, behind};
 use crate::run::Run;
 use crate::v4::shape::{BLOCK, LINE, Shape};
@@ -23,6 +24,8 @@ pub struct Edited<'a, E> {
     pub starts: &'a [[u8; 2]],
     /// The first and the last address of each edit, rising and disjoint.
     pub edits: E,
+    /// The ids that values have by now, if they are not those of the image.
+    pub ids: Option<NewIds<'a>>,
 }
 
 impl<'a> Sixteens<'a> {
@@ -64,6 +67,7 @@ pub(super) fn reencode<'a, E>(
         lines,
         starts,
         edits,
+        ids,
     } = edited;
     let in_image = Slash16::Lines { lines, starts };
     let first = u32::from(block) << 16;
@@ -83,7 +87,7 @@ pub(super) fn reencode<'a, E>(
                 line = kept.end;
                 at = in_image.start_of(line);
                 let lines = lines.get(kept.clone()).unwrap_or_default();
-                out.copy_lines(lines, starts.get(kept).unwrap_or_default());
+                out.copy_lines(lines, starts.get(kept).unwrap_or_default(), ids);
                 rest = behind(rest, block.into(), at);
                 continue;
             }

@@ -7,6 +7,7 @@
 use super::by16::Slash16;
 use super::choose::Unit;
 use super::entries::Entries;
+use super::renumber::NewIds;
 use crate::error::TooLarge;
 use crate::pieces::{Piece, Pieces};
 use crate::run::{Run, ValueId};
@@ -68,10 +69,10 @@ pub struct V4Sections<'a> {
 /// let mut update = Sixteens::default();
 /// match by_16.block(0) {
 ///     Slash16::Lines { lines, starts } => {
-///         let edited = Edited { lines, starts, edits: [4..=4].into_iter() };
+///         let edited = Edited { lines, starts, edits: [4..=4].into_iter(), ids: None };
 ///         update.reencode(&runs, 0, edited, None, Shape::new(1));
 ///     }
-///     uniform => update.copy(uniform),
+///     uniform => update.copy(uniform, None),
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -115,8 +116,8 @@ impl<'a> Sixteens<'a> {
         }
     }
 
-    /// Takes a /16 of an image over as it is.
-    pub fn copy(&mut self, block: Slash16<'a>) {
+    /// Takes a /16 of an image over as it is, or, if it has lines, with new ids.
+    pub fn copy(&mut self, block: Slash16<'a>, ids: Option<NewIds<'_>>) {
         match block {
             Slash16::Uniform(value) => {
                 let id = value.map_or(0, ValueId::get);
@@ -124,7 +125,7 @@ impl<'a> Sixteens<'a> {
             }
             Slash16::Lines { lines, starts } => {
                 let before = self.count;
-                self.copy_lines(lines, starts);
+                self.copy_lines(lines, starts, ids);
                 self.end_block(before);
             }
         }
@@ -142,10 +143,7 @@ impl<'a> Sixteens<'a> {
         let unit = Unit::new(runs, at, shape);
         let plan = unit.best(entries);
         self.new.push(unit.line(&plan, entries.as_slice()));
-        match self.order.last_mut() {
-            Some(Piece::New(len)) => *len += LINE,
-            _ => self.order.push(Piece::New(LINE)),
-        }
+        self.count_new(1);
         // Of the end of the /16 the low half is left, which is 0.
         let [low, high, ..] = plan.reach.to_le_bytes();
         self.starts.extend([low, high]);
@@ -153,13 +151,34 @@ impl<'a> Sixteens<'a> {
         plan.reach
     }
 
-    /// Takes some lines of a /16 over as they are, with the starts of the lines behind them.
-    pub(super) fn copy_lines(&mut self, lines: &'a [[u8; LINE]], starts: &[[u8; 2]]) {
-        if !lines.is_empty() {
-            self.order.push(Piece::Other(lines.as_flattened()));
-            self.starts.extend_from_slice(starts.as_flattened());
-            self.count += lines.len();
+    /// Notes that the last lines of `new` are the next ones.
+    fn count_new(&mut self, lines: usize) {
+        match self.order.last_mut() {
+            Some(Piece::New(len)) => *len += lines * LINE,
+            _ => self.order.push(Piece::New(lines * LINE)),
         }
+    }
+
+    /// Takes some lines of a /16 over as they are or with new ids, with the starts of the lines behind
+    /// them.
+    pub(super) fn copy_lines(
+        &mut self,
+        lines: &'a [[u8; LINE]],
+        starts: &[[u8; 2]],
+        ids: Option<NewIds<'_>>,
+    ) {
+        if lines.is_empty() {
+            return;
+        }
+        match ids {
+            None => self.order.push(Piece::Other(lines.as_flattened())),
+            Some(ids) => {
+                self.new.extend(lines.iter().map(|line| ids.line(line)));
+                self.count_new(lines.len());
+            }
+        }
+        self.starts.extend_from_slice(starts.as_flattened());
+        self.count += lines.len();
     }
 
     /// How many lines there are so far.

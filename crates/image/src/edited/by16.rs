@@ -1,6 +1,7 @@
 //! IPv4 runs as an image and edits over it, by /16.
 
 use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use rblmap::{ValueId, Zone};
@@ -53,7 +54,7 @@ pub struct Blocks<'a> {
     /// How many values the image has.
     image_values: usize,
     /// The ids of the image's values by rank, if they are no longer those of the image.
-    pub(super) ids: Option<Vec<Option<ValueId>>>,
+    pub(super) ids: Option<Arc<Vec<Option<ValueId>>>>,
     /// Whether lines of the image may be copied.
     may_copy: bool,
     /// The edits of each /16: rising, disjoint.
@@ -61,8 +62,8 @@ pub struct Blocks<'a> {
     pub(super) run_counts: Vec<RunCounts>,
     /// How many runs and gaps begin in each /8.
     pub(super) tops: Vec<(u64, u64)>,
-    /// How many runs have each value, by rank.
-    pub(super) uses: Vec<u64>,
+    /// How many runs have each value, by rank: fewer than there are addresses.
+    pub(super) uses: Vec<u32>,
 }
 
 impl<'a> Blocks<'a> {
@@ -98,11 +99,9 @@ impl<'a> Blocks<'a> {
         let mut uses = parts.next().unwrap_or_else(|| vec![0; values]);
         for part in parts {
             let sums = uses.iter_mut().zip(part);
-            sums.for_each(|(sum, more)| *sum += more);
+            sums.for_each(|(sum, more)| *sum = sum.wrapping_add(more));
         }
-        let uses = uses
-            .into_iter()
-            .map(|uses| u64::try_from(uses).unwrap_or(0));
+        let uses = uses.into_iter().map(i32::cast_unsigned);
         let mut blocks = Blocks {
             image,
             image_values: values,
@@ -224,7 +223,7 @@ impl<'a> Blocks<'a> {
                 self.uses.resize(rank + 1, 0);
             }
             if let Some(count) = self.uses.get_mut(rank) {
-                *count = count.saturating_add_signed(more);
+                *count = count.saturating_add_signed(clamped(more));
             }
         }
     }
@@ -236,7 +235,7 @@ impl<'a> Blocks<'a> {
         if let Some(id) = first.filter(|_| first == before)
             && let Some(count) = self.uses.get_mut(id.rank() as usize)
         {
-            *count = count.saturating_add_signed(more);
+            *count = count.saturating_add_signed(clamped(more));
         }
     }
 
@@ -264,7 +263,7 @@ impl<'a> Blocks<'a> {
     /// Adds to a count for each value, by rank, how many runs have it.
     pub(crate) fn count_uses(&self, counts: &mut [u64]) {
         let sums = counts.iter_mut().zip(&self.uses);
-        sums.for_each(|(sum, uses)| *sum += uses);
+        sums.for_each(|(sum, uses)| *sum += u64::from(*uses));
     }
 
     /// The values that runs have.
@@ -274,7 +273,7 @@ impl<'a> Blocks<'a> {
     }
 
     /// Gives the values new ids, found by the rank of the old.
-    pub(crate) fn renumber(&mut self, ids: &[Option<ValueId>]) {
+    pub(crate) fn renumber(&mut self, ids: &Arc<Vec<Option<ValueId>>>) {
         let new = |old: ValueId| renumbered(ids, old);
         for edit in self.edits.iter_mut().flatten() {
             edit.value = edit.value.map(new);
@@ -283,8 +282,8 @@ impl<'a> Blocks<'a> {
             run_counts.first = run_counts.first.map(new);
             run_counts.last = run_counts.last.map(new);
         }
-        let count = ids.iter().flatten().map(|id| id.rank() as usize + 1).max();
-        let mut uses = vec![0; count.unwrap_or(0)];
+        // Each value that is left has an id.
+        let mut uses = vec![0; ids.iter().flatten().count()];
         for (new, old) in ids.iter().zip(&self.uses) {
             if let Some(slot) = new.and_then(|id| uses.get_mut(id.rank() as usize)) {
                 *slot += old;
@@ -292,21 +291,20 @@ impl<'a> Blocks<'a> {
         }
         self.uses = uses;
         let now = match self.ids.take() {
-            Some(known) => known
-                .into_iter()
-                .map(|id| ids.get(id?.rank() as usize).copied().flatten())
-                .collect(),
-            None => ids
-                .iter()
-                .copied()
-                .take(self.image_values)
-                .collect::<Vec<_>>(),
+            Some(known) => {
+                let new = |id: &Option<ValueId>| *ids.get((*id)?.rank() as usize)?;
+                Arc::new(known.iter().map(new).collect())
+            }
+            None => Arc::clone(ids),
         };
         // A value that is gone is in no line that is copied.
         let is_same = |(rank, id): (u32, &Option<ValueId>)| {
             id.is_none_or(|id| ValueId::from_rank(rank) == Some(id))
         };
-        let same = (0u32..).zip(&now).all(is_same);
+        // Behind those of the image are the added ones.
+        let same = (0u32..)
+            .zip(now.iter().take(self.image_values))
+            .all(is_same);
         self.ids = (!same).then_some(now);
     }
 
@@ -315,10 +313,15 @@ impl<'a> Blocks<'a> {
         self.may_copy = false;
     }
 
-    /// What there is of a /16 in the image, as it can be copied where there are no edits; none if values
-    /// no longer have the ids that they have in the image, or nothing may be copied.
+    /// What there is of a /16 in the image, as it can be copied, with the new ids, where there are no
+    /// edits; none if nothing may be copied.
     pub(crate) fn in_image(&self, block: u16) -> Option<Slash16<'a>> {
-        (self.may_copy && self.ids.is_none()).then(|| self.image.block(block))
+        self.may_copy.then(|| self.image.block(block))
+    }
+
+    /// The ids of the image's values by rank, if they are no longer those of the image.
+    pub(crate) fn new_ids(&self) -> Option<&[Option<ValueId>]> {
+        self.ids.as_ref().map(|ids| ids.as_slice())
     }
 
     /// The bits of its /24s in the image.
@@ -338,10 +341,17 @@ impl<'a> Blocks<'a> {
     }
 }
 
+/// So many runs more or fewer.
+fn clamped(more: i64) -> i32 {
+    i32::try_from(more).unwrap_or(if more < 0 { i32::MIN } else { i32::MAX })
+}
+
 /// What one thread has counted of the lines of an image.
 struct Tally {
-    /// How many runs have each value, by rank, as if each line began a run of its own.
-    uses: Vec<i64>,
+    /// How many runs have each value, by rank, as if each line began a run of its own. Until all are
+    /// counted it may be more or fewer than fit, which comes right in the end: so it takes half the
+    /// memory, of which there is some for each thread.
+    uses: Vec<i32>,
     is_damaged: bool,
 }
 

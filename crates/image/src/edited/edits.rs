@@ -93,9 +93,12 @@ pub fn block_of(address: u32) -> u16 {
 }
 
 /// Adds to the count of a value; false if there is no such value.
-pub(super) fn add(counts: &mut [i64], id: ValueId, more: i64) -> bool {
+pub(super) fn add(counts: &mut [i32], id: ValueId, more: i64) -> bool {
+    let more = i32::try_from(more).unwrap_or(0); // a line has no more entries
     let count = counts.get_mut(id.rank() as usize);
-    count.map(|count| *count += more).is_some()
+    count
+        .map(|count| *count = count.wrapping_add(more))
+        .is_some()
 }
 
 #[cfg(test)]

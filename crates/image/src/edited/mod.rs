@@ -17,6 +17,7 @@ mod rank;
 mod reader;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
@@ -145,7 +146,7 @@ impl V4Runs for V4Image<'_> {
         }
     }
 
-    fn renumber(&mut self, ids: &[Option<ValueId>]) {
+    fn renumber(&mut self, ids: &Arc<Vec<Option<ValueId>>>) {
         match self {
             V4Image::List(runs) => runs.renumber(ids),
             V4Image::Blocks(blocks) => blocks.renumber(ids),

@@ -5,6 +5,8 @@ pub(crate) mod names;
 pub(crate) mod v4;
 pub(crate) mod zones;
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use rblmap_format::pieces::Pieces;
 use rblmap_format::sections::CHUNK;
@@ -61,39 +63,47 @@ impl Section<'_> {
     }
 }
 
-/// Copies the bytes of sections to where each starts, rising, on all cores: memory that nobody had
-/// before is slow to write to.
-pub(crate) fn copy_all(sections: &[(usize, Section<'_>)], out: &mut [u8]) {
-    let (mut rest, mut at) = (out, 0);
-    let mut copies: Vec<Copies<'_, '_>> = Vec::new();
-    // How many bytes the last ones are.
-    let mut len = CHUNK;
+/// Copies the bytes of sections to where each starts, rising, and gives the digest of each chunk of the
+/// range, which has all of them. On all cores: memory that nobody had before is slow to write to. A chunk
+/// is hashed as soon as it is there, while it is near.
+pub(crate) fn copy_all(
+    sections: &[(usize, Section<'_>)],
+    out: &mut [u8],
+    range: Range<usize>,
+) -> Vec<u8> {
+    let mut pieces: Vec<(usize, &[u8])> = Vec::new();
     for (start, section) in sections {
-        let behind = rest.get_mut(start - at..);
-        rest = behind.expect("the file has room for each section");
-        at = *start;
-        let pieces = section.bytes.iter().flat_map(Pieces::iter);
-        for bytes in pieces.flat_map(|bytes| bytes.chunks(CHUNK)) {
-            let parts = rest.split_at_mut_checked(bytes.len());
-            let (place, after) = parts.expect("the file has room for each section");
+        let mut at = *start - range.start;
+        for bytes in section.bytes.iter().flat_map(Pieces::iter) {
+            pieces.push((at, bytes));
             at += bytes.len();
-            rest = after;
-            // Small ones go together.
-            if len >= CHUNK {
-                copies.push(Vec::new());
-                len = 0;
-            }
-            len += bytes.len();
-            if let Some(last) = copies.last_mut() {
-                last.push((place, bytes));
-            }
         }
     }
-    copies
-        .into_par_iter()
-        .flatten_iter()
-        .for_each(|(place, bytes)| place.copy_from_slice(bytes));
+    let out = out.get_mut(range);
+    let chunks = out.expect("the file has room for each section");
+    let chunks = chunks.par_chunks_mut(CHUNK).enumerate();
+    let digests: Vec<[u8; 32]> = chunks
+        .map(|(nth, chunk)| {
+            copy_to(chunk, nth * CHUNK, &pieces);
+            *blake3::hash(chunk).as_bytes()
+        })
+        .collect();
+    digests.concat()
 }
 
-/// Bytes and the places they are copied to, of their length.
-type Copies<'o, 's> = Vec<(&'o mut [u8], &'s [u8])>;
+/// Copies what lies in a chunk which begins at `first`; of all pieces, which rise.
+fn copy_to(chunk: &mut [u8], first: usize, pieces: &[(usize, &[u8])]) {
+    let from = pieces.partition_point(|(at, bytes)| at + bytes.len() <= first);
+    for (at, bytes) in pieces.get(from..).unwrap_or_default() {
+        // Those behind the chunk have no place in it.
+        let Some(place) = chunk.get_mut(at.saturating_sub(first)..) else {
+            return;
+        };
+        let bytes = bytes.get(first.saturating_sub(*at)..).unwrap_or_default();
+        let len = bytes.len().min(place.len());
+        let parts = place.get_mut(..len).zip(bytes.get(..len));
+        parts
+            .into_iter()
+            .for_each(|(place, bytes)| place.copy_from_slice(bytes));
+    }
+}

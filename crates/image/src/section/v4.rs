@@ -7,6 +7,7 @@ use rblmap::Run;
 use rblmap_format::Slash16;
 use rblmap_format::sections::{V4_BITS_LEN, id_width};
 use rblmap_format::v4::reencode::Edited;
+use rblmap_format::v4::renumber::NewIds;
 use rblmap_format::v4::shape::Shape;
 use rblmap_format::v4::write::{BITS_OF_16, Sixteens, V4Sections, assemble, behind_16, set_bits};
 
@@ -83,23 +84,27 @@ pub(crate) fn of_list<'a>(
 }
 
 fn of_blocks<'a>(
-    of: &Blocks<'a>,
+    of: &'a Blocks<'a>,
     reader: &mut BlockReader<'_, '_>,
     blocks: RangeInclusive<u16>,
     shape: Shape,
 ) -> Sixteens<'a> {
     let mut out = Sixteens::default();
     let same_width = id_width(u32::try_from(of.image_values()).unwrap_or(u32::MAX)) == shape.width;
+    let ids = of.new_ids().map(|ids| NewIds::new(ids, shape));
     for block in blocks {
-        let in_image = of.in_image(block).filter(|_| same_width);
+        // Whether a /16 of one value has lines depends on the id.
+        let is_kept = ids.is_none() || !of.run_counts(block).is_uniform();
+        let in_image = of.in_image(block).filter(|_| same_width && is_kept);
         match in_image {
-            Some(in_image) if of.edits(block).is_empty() => out.copy(in_image),
+            Some(in_image) if of.edits(block).is_empty() => out.copy(in_image, ids),
             Some(Slash16::Lines { lines, starts }) if !of.run_counts(block).is_uniform() => {
                 let edits = of.edits(block).iter();
                 let edited = Edited {
                     lines,
                     starts,
                     edits: edits.map(|edit| edit.start..=edit.end),
+                    ids,
                 };
                 let bits = of.bits_in_image(block).and_then(<[u8]>::first_chunk);
                 out.reencode(reader.runs(block), block, edited, bits, shape);

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use rblmap::{NameKey, NameRule};
-use rblmap_content::{Content, NameTable, V4Runs, Values};
+use rblmap_content::{Content, NameTable, V4Runs, Values, ValuesPart};
 use rblmap_format::NamePoint;
 use rblmap_format::error::u32_of;
 use rblmap_format::pieces::{Piece, Pieces};
@@ -32,7 +32,9 @@ pub(crate) fn encode_zones<V4: V4Runs>(content: &Content<V4>) -> Result<Vec<u8>,
 
 /// The number of values, and whether each lists what has it.
 pub(crate) fn values_parameter(values: &Values) -> u64 {
-    let flag = if values.iter().all(|value| value.is_listed()) {
+    let parts: Vec<ValuesPart<'_>> = values.parts(PART).collect();
+    let all_listed = |part: &ValuesPart<'_>| part.values().all(|value| value.is_listed());
+    let flag = if parts.par_iter().all(all_listed) {
         0
     } else {
         SOME_WITHOUT_A
@@ -42,15 +44,28 @@ pub(crate) fn values_parameter(values: &Values) -> u64 {
 
 /// Ends of the values, then the values, which are not copied.
 pub(crate) fn encode_values(values: &Values) -> Result<Pieces<'_>, Error> {
-    let mut ends = Vec::with_capacity(values.len() * 4);
-    let mut end = 0;
-    for value in values.iter() {
-        end += value.as_bytes().len();
-        ends.extend(u32_of("values", end)?.to_le_bytes());
+    let mut ends = vec![0; values.len() * 4];
+    let mut order = vec![Piece::New(ends.len())];
+    let (mut rest, mut start) = (ends.as_mut_slice(), 0);
+    let mut parts = Vec::new();
+    for part in values.parts(PART) {
+        let slots = rest.split_off_mut(..part.ends().len() * 4);
+        parts.push((slots.unwrap_or_default(), start, part));
+        start += part.bytes.len();
+        order.push(Piece::Other(part.bytes));
     }
-    let order = vec![Piece::New(ends.len()), Piece::Other(values.as_bytes())];
+    u32_of("values", start)?;
+    parts.into_par_iter().for_each(|(slots, start, part)| {
+        for (slot, end) in slots.as_chunks_mut().0.iter_mut().zip(part.ends()) {
+            // No value ends behind the last one.
+            *slot = u32::try_from(start + end).unwrap_or(u32::MAX).to_le_bytes();
+        }
+    });
     Ok(Pieces::new(ends, order))
 }
+
+/// How many values one thread takes at once.
+const PART: usize = 1 << 14;
 
 /// Whether a lookup of an address must also look for a name that spells it backwards.
 fn reach(names: &NameTable) -> u8 {
