@@ -192,8 +192,8 @@ impl<'a> Values<'a> {
         new: &'a rblmap_content::Values,
         ids: find::Ids,
     ) -> Values<'a> {
-        let is_added = |id: &ValueId| id.rank() as usize >= old.len();
-        let ranks = (0u32..).zip(ids.all()).filter(|(_, id)| is_added(id));
+        let is_added = |id: ValueId| id.rank() as usize >= old.len();
+        let ranks = (0u32..).zip(ids.all()).filter(|(_, id)| is_added(*id));
         let added = ranks
             .filter_map(|(rank, _)| ValueId::from_rank(rank))
             .collect();

@@ -8,8 +8,12 @@
 //!                                                  streams of edits, if many ──┘
 //! ```
 
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use rayon::prelude::*;
 use rblmap::{Image, NameKey, NameRule, Run, ValueId};
-use rblmap_content::{Content, ContentId, Draft, Edit, NameTable, V4Runs, ZoneContent};
+use rblmap_content::{Content, ContentId, Draft, Edit, NameTable, V4Runs, Values, ZoneContent};
 use rblmap_format::Address;
 use rblmap_image::{Blocks, EditedContent, V4Image, V4Source, V4View};
 
@@ -367,23 +371,43 @@ pub(crate) fn number<V4: V4Runs>(
     old: &Content<V4>,
     new: &Content<V4>,
 ) -> (Vec<ValueId>, Vec<Vec<u8>>) {
+    let parts = (0..new.values().len().div_ceil(NUMBERED)).into_par_iter();
+    let parts: Vec<Vec<Option<ValueId>>> = parts
+        .map(|part| {
+            let ranks = part * NUMBERED..new.values().len().min((part + 1) * NUMBERED);
+            ids_in(old.values(), new.values(), ranks)
+        })
+        .collect();
     let mut ids = Vec::with_capacity(new.values().len());
     let mut added: Vec<Vec<u8>> = Vec::new();
-    let mut old_values = (0u32..).zip(old.values().iter()).peekable();
     let first_added = u32::try_from(old.values().len()).unwrap_or(u32::MAX);
-    for value in new.values().iter() {
-        while old_values
-            .next_if(|(_, old)| old.as_bytes() < value.as_bytes())
-            .is_some()
-        {}
-        let rank = match old_values.peek() {
-            Some((rank, old)) if old.as_bytes() == value.as_bytes() => *rank,
-            _ => {
-                added.push(value.as_bytes().to_vec());
-                first_added.saturating_add(u32::try_from(added.len() - 1).unwrap_or(u32::MAX))
-            }
-        };
-        ids.extend(ValueId::from_rank(rank));
+    for (rank, id) in parts.into_iter().flatten().enumerate() {
+        let id = id.or_else(|| {
+            let behind = u32::try_from(added.len()).unwrap_or(u32::MAX);
+            added.push(new.values().bytes_of(rank).to_vec());
+            ValueId::from_rank(first_added.saturating_add(behind))
+        });
+        ids.extend(id);
     }
     (ids, added)
+}
+
+/// How many values one thread looks for at once.
+const NUMBERED: usize = 1 << 14;
+
+/// The ids that values of some ranks have in another list; none for those that it does not have.
+fn ids_in(list: &Values, of: &Values, ranks: Range<usize>) -> Vec<Option<ValueId>> {
+    let mut values = ranks.map(|rank| of.bytes_of(rank)).peekable();
+    let first = values.peek().copied().unwrap_or_default();
+    let mut rank = values::rank_of(list, first);
+    let id = |value: &[u8]| loop {
+        let id = u32::try_from(rank).ok().and_then(ValueId::from_rank);
+        let id = id.filter(|_| rank < list.len() as u64)?;
+        match list.get(id).as_bytes().cmp(value) {
+            Ordering::Less => rank += 1,
+            Ordering::Equal => return Some(id),
+            Ordering::Greater => return None,
+        }
+    };
+    values.map(id).collect()
 }

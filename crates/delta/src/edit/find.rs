@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 use rblmap::{Run, ValueId};
-use rblmap_content::{Content, Edit, RunOrGap, RunsAndGaps, V4Runs};
-
+use rblmap_content::{Content, Edit, RunOrGap, RunsAndGaps, V4Runs, renumbered};
+use rblmap_format::v4::renumber::NewIds;
+use rblmap_format::v4::shape::Shape;
 use rblmap_format::{Address, sections};
 use rblmap_image::V4View;
 
@@ -54,13 +55,13 @@ pub(crate) struct Difference {
 #[derive(Debug)]
 pub(crate) struct Ids {
     /// By rank in the new content.
-    ids: Vec<ValueId>,
+    ids: Vec<Option<ValueId>>,
     /// How many values both contents have.
     count: usize,
     /// Whether each value has the id in the change that it has in the new content.
     keep: bool,
-    /// Whether images of both contents write ids in as many bytes.
-    same_width: bool,
+    /// The bytes that ids have in images of both contents, if these are as many.
+    width: Option<usize>,
 }
 
 impl Ids {
@@ -74,19 +75,19 @@ impl Ids {
         Ids {
             keep: (0u32..).zip(&ids).all(is_same),
             count: most.unwrap_or(0).max(old.values().len()),
-            same_width: width(old) == width(new),
-            ids,
+            width: Some(width(old)).filter(|old| *old == width(new)),
+            ids: ids.into_iter().map(Some).collect(),
         }
     }
 
     /// The id of a new value.
     pub(crate) fn of(&self, id: ValueId) -> ValueId {
-        self.ids.get(id.rank() as usize).copied().unwrap_or(id)
+        renumbered(&self.ids, id)
     }
 
     /// By rank in the new content.
-    pub(crate) fn all(&self) -> &[ValueId] {
-        &self.ids
+    pub(crate) fn all(&self) -> impl Iterator<Item = ValueId> {
+        self.ids.iter().copied().flatten()
     }
 
     /// How many values both contents have.
@@ -99,9 +100,13 @@ impl Ids {
         self.keep
     }
 
-    /// Whether lines of both images hold the same ids for the same values.
-    fn are_same(&self) -> bool {
-        self.keep && self.same_width
+    /// How lines of both images can be compared; none where ids are too wide for that.
+    fn in_lines(&self) -> Option<NewIds<'_>> {
+        let width = sections::id_width(u32::try_from(self.count).unwrap_or(u32::MAX));
+        (self.width == Some(width)).then(|| match self.keep {
+            true => NewIds::none(Shape::new(width)),
+            false => NewIds::new(&self.ids, Shape::new(width)),
+        })
     }
 }
 
@@ -115,8 +120,8 @@ pub(crate) fn edits4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<Edit<u3
     differences4(old, new, ids).into_iter().map(edit).collect()
 }
 
-/// The differences of IPv4 runs, read by /16 on all cores. Where new values keep their ids, /16s that
-/// are the same bytes in both images are not read.
+/// The differences of IPv4 runs, read by /16 on all cores. /16s that are the same bytes in both images,
+/// but for ids of the same values, are not read.
 pub(crate) fn differences4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<Difference> {
     if let (V4View::List(old), V4View::List(new)) = (old, new) {
         let mut found = Vec::new();
@@ -136,6 +141,7 @@ pub(crate) fn differences4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<D
         });
         return found;
     }
+    let in_lines = ids.in_lines();
     let parts: Vec<Vec<Difference>> = (0u16..256)
         .into_par_iter()
         .map_init(
@@ -144,8 +150,8 @@ pub(crate) fn differences4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<D
                 let mut found = Vec::new();
                 for block in top << 8..=top << 8 | 0xff {
                     if let (V4View::Blocks(old), V4View::Blocks(new)) = (old, new)
-                        && ids.are_same()
-                        && old.is_same(new, block)
+                        && let Some(ids) = in_lines
+                        && old.is_same(new, block, ids)
                     {
                         continue;
                     }

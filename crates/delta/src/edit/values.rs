@@ -139,7 +139,7 @@ fn learn(old: &Values, slots: &[u64], left: u64) -> Texts {
 }
 
 /// How many values stand before this one.
-fn rank_of(values: &Values, value: &[u8]) -> u64 {
+pub(crate) fn rank_of(values: &Values, value: &[u8]) -> u64 {
     let (mut low, mut high) = (0u64, values.len() as u64);
     while low < high {
         let mid = low.midpoint(high);

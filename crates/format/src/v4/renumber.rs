@@ -14,14 +14,37 @@ use crate::run::ValueId;
 /// See the example of [`Sixteens`](crate::v4::write::Sixteens).
 #[derive(Debug, Clone, Copy)]
 pub struct NewIds<'i> {
-    ids: &'i [Option<ValueId>],
+    /// None if each value keeps its own.
+    ids: Option<&'i [Option<ValueId>]>,
     shape: Shape,
 }
 
 impl<'i> NewIds<'i> {
     /// New ids of as many bytes as the old. A value without a new id keeps its own.
     pub fn new(ids: &'i [Option<ValueId>], shape: Shape) -> NewIds<'i> {
+        let ids = Some(ids);
         NewIds { ids, shape }
+    }
+
+    /// Each value keeps its id.
+    pub fn none(shape: Shape) -> NewIds<'i> {
+        NewIds { ids: None, shape }
+    }
+
+    /// The new id of a value.
+    #[inline]
+    pub fn of(&self, id: ValueId) -> ValueId {
+        let new = self.ids.and_then(|ids| *ids.get(id.rank() as usize)?);
+        new.unwrap_or(id)
+    }
+
+    /// Whether some lines, with the new ids, are others.
+    pub fn lead_to(&self, from: &[[u8; LINE]], to: &[[u8; LINE]]) -> bool {
+        if self.ids.is_none() {
+            return from == to;
+        }
+        let mut pairs = from.iter().zip(to);
+        from.len() == to.len() && pairs.all(|(from, to)| self.line(from) == *to)
     }
 
     /// The line with the new ids.
@@ -68,10 +91,9 @@ impl<'i> NewIds<'i> {
             .zip(old)
             .for_each(|(slot, byte)| *slot = *byte);
         let id = ValueId::new(u32::from_le_bytes(id));
-        let renumbered = id.and_then(|id| *self.ids.get(id.rank() as usize)?);
         let place = new.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<WIDTH>);
-        if let (Some(renumbered), Some(place)) = (renumbered, place) {
-            let bytes = renumbered.get().to_le_bytes();
+        if let (Some(id), Some(place)) = (id, place) {
+            let bytes = self.of(id).get().to_le_bytes();
             let (low, high) = bytes.split_at(WIDTH);
             debug_assert!(high.iter().all(|byte| *byte == 0), "ids keep their width");
             place.copy_from_slice(low);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use rblmap::{ValueId, Zone};
+use rblmap_format::v4::renumber::NewIds;
 use rblmap_format::{RunCounts, Slash16, Slash16s, V4Walk};
 
 use rblmap_content::{Edit, Pool, renumbered};
@@ -163,15 +164,15 @@ impl<'a> Blocks<'a> {
         (goes_on && first.is_some(), goes_on && first.is_none())
     }
 
-    /// Whether a /16 is the same bytes in the images of both. If so both have the same runs there, as
-    /// long as their values have the same ids. False where that is not known.
-    pub fn is_same(&self, other: &Blocks<'_>, block: u16) -> bool {
+    /// Whether a /16 is the same bytes in the images of both, once ids of the other one are replaced. If
+    /// so both have the same runs there. False where that is not known.
+    pub fn is_same(&self, other: &Blocks<'_>, block: u16, ids: NewIds<'_>) -> bool {
         let is_edited = |of: &Blocks<'_>| of.ids.is_some() || !of.edits(block).is_empty();
         if is_edited(self) || is_edited(other) {
             return false;
         }
         match (self.image.block(block), other.image.block(block)) {
-            (Slash16::Uniform(one), Slash16::Uniform(two)) => one == two,
+            (Slash16::Uniform(one), Slash16::Uniform(two)) => one == two.map(|id| ids.of(id)),
             (
                 Slash16::Lines { lines, starts },
                 Slash16::Lines {
@@ -181,7 +182,7 @@ impl<'a> Blocks<'a> {
             ) => {
                 // Behind the starts are two bytes that say nothing.
                 let told = lines.len().saturating_sub(1);
-                lines == other_lines && starts.get(..told) == other_starts.get(..told)
+                starts.get(..told) == other_starts.get(..told) && ids.lead_to(other_lines, lines)
             }
             _ => false,
         }
