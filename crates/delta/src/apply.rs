@@ -12,7 +12,7 @@
 //! to the line, and that line alone is read.
 //!
 //! The edits of a chain of deltas are laid over each other, and no intermediate image is made. At the
-//! end a /16 without edits has the lines that it had, as long as its values keep their ids. In a /16
+//! end a /16 without edits has the lines that it had, with the ids that its values have by then. In a /16
 //! with edits, lines that end well before an edit are copied. After an edit, lines are made anew until
 //! one starts where an old line started; from there on they are copied again. So that no damage is
 //! copied with them, the digests of the base are compared first.

@@ -7,8 +7,8 @@
 //!   counts   | 12/13 |  7/8  |  0/1  | 90/91 |    runs and gaps of the result, by /16
 //! ```
 //!
-//! Whoever encodes the result copies the lines of a /16 without edits, and makes only those lines anew
-//! that an edit touches.
+//! Whoever encodes the result copies the lines of a /16 without edits, with new ids where these moved,
+//! and makes only those lines anew that an edit touches.
 
 mod by16;
 mod change;
