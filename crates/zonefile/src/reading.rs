@@ -63,8 +63,9 @@ struct Written<'t> {
     asked: Option<(&'t [u8], usize, usize)>,
 }
 
-/// How many values are known at most.
-const PLACES: usize = 64;
+/// How many values are known at most: several times as many as lists have, since two with one place
+/// replace each other each time.
+const PLACES: usize = 256;
 /// So many bytes a value has at most that is known.
 const WRITTEN: usize = 15;
 
@@ -114,10 +115,12 @@ impl<'t> Written<'t> {
 
 /// Where a value is among the known ones.
 fn place(value: &[u8]) -> usize {
-    let hash = value.iter().fold(0usize, |hash, &byte| {
-        hash.wrapping_mul(31).wrapping_add(usize::from(byte))
+    let hash = value.iter().fold(0u64, |hash, &byte| {
+        hash.wrapping_mul(31).wrapping_add(u64::from(byte))
     });
-    hash % PLACES
+    // The upper bits depend on all bytes, also where values differ in their last digits alone.
+    let upper = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - PLACES.ilog2());
+    usize::try_from(upper).unwrap_or(0)
 }
 
 /// Reads bare addresses as long as there are any.

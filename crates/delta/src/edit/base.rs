@@ -1,10 +1,9 @@
 //! What the coder of addresses needs to know of the runs that edits change.
 
-use rayon::prelude::*;
 use rblmap::{Run, ValueId};
 use rblmap_content::{Edit, RunOrGap, RunsAndGaps, count_runs_and_gaps};
 use rblmap_format::Address;
-use rblmap_image::{Behind, Blocks, block_of};
+use rblmap_image::{Behind, Blocks};
 
 use crate::error::Error;
 
@@ -144,34 +143,9 @@ impl<'b, 'a> Base<u32> for &'b Blocks<'a> {
     }
 
     fn locate(&self, edits: &[Edit<u32>]) -> Starts {
-        let before = self.counts_before();
-        // Of each /16 in which edits start, the ranks of their runs and gaps.
-        let in_one_16: Vec<&[Edit<u32>]> = edits
-            .chunk_by(|a, b| block_of(a.start) == block_of(b.start))
-            .collect();
-        let ranks: Vec<Vec<(bool, u64)>> = in_one_16
-            .par_iter()
-            .map_init(
-                || self.reader(),
-                |reader, edits| {
-                    let block = edits.first().map_or(0, |edit| block_of(edit.start));
-                    let first = u32::from(block) << 16;
-                    let runs = reader.runs(block);
-                    let gaps = gaps_before(runs, first);
-                    // What the /16 begins with may have begun before it.
-                    let (goes_on_run, goes_on_gap) = self.goes_on(block);
-                    let (runs_before, gaps_before) =
-                        before.get(usize::from(block)).copied().unwrap_or_default();
-                    let rank = |edit: &Edit<u32>| match rank_in(runs, &gaps, edit.start) {
-                        (true, rank) => (true, runs_before + rank - u64::from(goes_on_run)),
-                        (false, rank) => (false, gaps_before + rank - u64::from(goes_on_gap)),
-                    };
-                    edits.iter().map(rank).collect()
-                },
-            )
-            .collect();
+        let addresses: Vec<u32> = edits.iter().map(|edit| edit.start).collect();
         let mut starts = Starts::default();
-        for (is_run, rank) in ranks.into_iter().flatten() {
+        for (is_run, rank) in self.ranks(&addresses) {
             starts.push(is_run, rank);
         }
         starts

@@ -6,7 +6,7 @@ use rblmap_content::{Content, Edit, RunOrGap, RunsAndGaps, V4Runs, renumbered};
 use rblmap_format::v4::renumber::NewIds;
 use rblmap_format::v4::shape::Shape;
 use rblmap_format::{Address, sections};
-use rblmap_image::V4View;
+use rblmap_image::{RunsBy16, V4View};
 
 /// Gives `see` each range of addresses on which two lists differ: the run or gap of the old list, cut to
 /// the range, and the new value. Each range lies inside one run or gap of both lists.
@@ -120,7 +120,7 @@ pub(crate) fn edits4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<Edit<u3
     differences4(old, new, ids).into_iter().map(edit).collect()
 }
 
-/// The differences of IPv4 runs, read by /16 on all cores. /16s that are the same bytes in both images,
+/// The differences of IPv4 runs, read by /16 on all cores. Lines that are the same bytes in both images,
 /// but for ids of the same values, are not read.
 pub(crate) fn differences4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<Difference> {
     if let (V4View::List(old), V4View::List(new)) = (old, new) {
@@ -146,27 +146,33 @@ pub(crate) fn differences4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<D
         .into_par_iter()
         .map_init(
             || (old.reader(), new.reader(), Vec::new()),
-            |(old_reader, new_reader, renumbered), top| {
+            |(old, new, renumbered), top| {
                 let mut found = Vec::new();
                 for block in top << 8..=top << 8 | 0xff {
-                    if let (V4View::Blocks(old), V4View::Blocks(new)) = (old, new)
-                        && let Some(ids) = in_lines
-                        && old.is_same(new, block, ids)
-                    {
-                        continue;
+                    match (&mut *old, &mut *new, in_lines) {
+                        (RunsBy16::Blocks(old), RunsBy16::Blocks(new), Some(in_lines)) => {
+                            for (units, of_new) in
+                                old.blocks().unequal_units(new.blocks(), block, in_lines)
+                            {
+                                let ends = old.blocks().ends_of(block, &units);
+                                renumber(new.runs_of(block, of_new), ids, renumbered);
+                                let old = old.runs_of(block, units);
+                                differences_between(old, renumbered, ends, &mut found);
+                            }
+                        }
+                        _ => {
+                            renumber(new.runs(block), ids, renumbered);
+                            let first = u32::from(block) << 16;
+                            let ends = (first, first | 0xffff);
+                            differences_between(old.runs(block), renumbered, ends, &mut found);
+                        }
                     }
-                    renumbered.clear();
-                    renumbered.extend(new_reader.runs(block).iter().map(|run| Run {
-                        value: ids.of(run.value),
-                        ..*run
-                    }));
-                    differences_of_16(old_reader.runs(block), renumbered, block, &mut found);
                 }
                 found
             },
         )
         .collect();
-    // What goes over the end of a /16 in both lists is one difference.
+    // What goes over the end of a /16 or of a line in both lists is one difference.
     let mut found: Vec<Difference> = Vec::with_capacity(parts.iter().map(Vec::len).sum());
     for next in parts.into_iter().flatten() {
         match found.last_mut() {
@@ -182,13 +188,26 @@ pub(crate) fn differences4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<D
     found
 }
 
-/// Appends the differences of two lists of runs of one /16, cut at its ends.
-fn differences_of_16(old: &[Run<u32>], new: &[Run<u32>], block: u16, found: &mut Vec<Difference>) {
+/// Runs of the new content, with the ids of the change.
+fn renumber(runs: &[Run<u32>], ids: &Ids, out: &mut Vec<Run<u32>>) {
+    out.clear();
+    let value = |run: &Run<u32>| ids.of(run.value);
+    out.extend(runs.iter().map(|run| Run {
+        value: value(run),
+        ..*run
+    }));
+}
+
+/// Appends the differences of two lists of runs between two addresses of one /16, at which they are cut.
+fn differences_between(
+    old: &[Run<u32>],
+    new: &[Run<u32>],
+    (first, last): (u32, u32),
+    found: &mut Vec<Difference>,
+) {
     if old == new {
         return;
     }
-    let first = u32::from(block) << 16;
-    let last = first | 0xffff;
     let mut left = RunsAndGaps::from(old, Some(first));
     let mut right = RunsAndGaps::from(new, Some(first));
     let (mut a, mut b) = (left.next(), right.next());

@@ -1,5 +1,6 @@
 //! IPv4 runs as an image and edits over it, by /16.
 
+use std::cmp::Ordering;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use rblmap_format::{RunCounts, Slash16, Slash16s, V4Walk};
 
 use rblmap_content::{Edit, Pool, renumbered};
 
+use super::begun::{Begun, begun_before};
 use super::edits::{add, block_of};
 
 /// The number of /16s.
@@ -61,6 +63,8 @@ pub struct Blocks<'a> {
     /// The edits of each /16: rising, disjoint.
     pub(super) edits: Vec<Vec<Edit<u32>>>,
     pub(super) run_counts: Vec<RunCounts>,
+    /// How many runs and gaps begin before each unit of the image, as long as that may be asked for.
+    pub(super) begun: Option<Begun>,
     /// How many runs and gaps begin in each /8.
     pub(super) tops: Vec<(u64, u64)>,
     /// How many runs have each value, by rank: fewer than there are addresses.
@@ -78,18 +82,24 @@ impl<'a> Blocks<'a> {
     /// As [`Blocks::of`], of the lines of a zone.
     pub(crate) fn of_16s(image: Slash16s<'a>, values: usize) -> Option<Blocks<'a>> {
         let tallies = Pool::new();
-        let count = |block: u16, walk: &mut V4Walk<'a>| {
+        let count = |block: u16, walk: &mut V4Walk<'a>, begun: &mut Vec<[u16; 2]>| {
             tallies.with(
                 || Tally::new(values),
-                |tally| tally.count(&image, walk, block),
+                |tally| tally.count(&image, walk, block, begun),
             )
         };
-        let run_counts: Vec<Vec<RunCounts>> = blocks_by_top()
+        let (run_counts, begun): (Vec<Vec<RunCounts>>, Vec<Vec<[u16; 2]>>) = blocks_by_top()
             .map_init(
                 || image.walk(),
-                |walk, blocks| blocks.map(|block| count(block, walk)).collect(),
+                |walk, blocks| {
+                    let mut begun = Vec::new();
+                    let blocks = blocks.map(|block| count(block, walk, &mut begun));
+                    let run_counts = blocks.collect();
+                    begun.shrink_to_fit();
+                    (run_counts, begun)
+                },
             )
-            .collect();
+            .unzip();
         let tallies = tallies.into_all();
         if tallies.iter().any(|tally| tally.is_damaged) {
             return None;
@@ -110,6 +120,7 @@ impl<'a> Blocks<'a> {
             may_copy: true,
             edits: vec![Vec::new(); BLOCKS],
             run_counts: run_counts.concat(),
+            begun: Some(Begun::new(&image, begun)),
             tops: vec![(0, 0); 256],
             uses: uses.collect(),
         };
@@ -164,28 +175,56 @@ impl<'a> Blocks<'a> {
         (goes_on && first.is_some(), goes_on && first.is_none())
     }
 
-    /// Whether a /16 is the same bytes in the images of both, once ids of the other one are replaced. If
-    /// so both have the same runs there. False where that is not known.
-    pub fn is_same(&self, other: &Blocks<'_>, block: u16, ids: NewIds<'_>) -> bool {
+    /// Where the runs of a /16 may differ from those of another image: units of this image and units of
+    /// the other that answer for the same addresses, in address order. All units where there are edits.
+    ///
+    /// Units between them are the same bytes in both images, once ids of the other one are replaced, and
+    /// answer for the same addresses: so they have the same runs.
+    pub fn unequal_units(
+        &self,
+        other: &Blocks<'_>,
+        block: u16,
+        ids: NewIds<'_>,
+    ) -> Vec<(Range<usize>, Range<usize>)> {
         let is_edited = |of: &Blocks<'_>| of.ids.is_some() || !of.edits(block).is_empty();
+        let (one, two) = (self.image.block(block), other.image.block(block));
         if is_edited(self) || is_edited(other) {
-            return false;
+            return vec![(0..one.units(), 0..two.units())];
         }
-        match (self.image.block(block), other.image.block(block)) {
-            (Slash16::Uniform(one), Slash16::Uniform(two)) => one == two.map(|id| ids.of(id)),
-            (
-                Slash16::Lines { lines, starts },
-                Slash16::Lines {
-                    lines: other_lines,
-                    starts: other_starts,
-                },
-            ) => {
-                // Behind the starts are two bytes that say nothing.
-                let told = lines.len().saturating_sub(1);
-                starts.get(..told) == other_starts.get(..told) && ids.lead_to(other_lines, lines)
+        let same = match (one, two) {
+            (Slash16::Uniform(one), Slash16::Uniform(two)) if one == two.map(|id| ids.of(id)) => {
+                return Vec::new();
             }
-            _ => false,
+            (Slash16::Lines { lines: one, .. }, Slash16::Lines { lines: two, .. }) => {
+                move |at: usize, other_at: usize| {
+                    let one = one.get(at..=at).unwrap_or_default();
+                    ids.lead_to(two.get(other_at..=other_at).unwrap_or_default(), one)
+                }
+            }
+            _ => return vec![(0..one.units(), 0..two.units())],
+        };
+        let mut unequal: Vec<(Range<usize>, Range<usize>)> = Vec::new();
+        // The next units of both, which start at the same address.
+        let (mut at, mut other_at) = (0, 0);
+        while at < one.units() && other_at < two.units() {
+            let (from, other_from) = (at, other_at);
+            (at, other_at) = (from + 1, other_from + 1);
+            loop {
+                match one.start_of(at).cmp(&two.start_of(other_at)) {
+                    Ordering::Less => at += 1,
+                    Ordering::Greater => other_at += 1,
+                    Ordering::Equal => break,
+                }
+            }
+            if (at, other_at) == (from + 1, other_from + 1) && same(from, other_from) {
+                continue;
+            }
+            match unequal.last_mut() {
+                Some(last) if last.0.end == from => (last.0.end, last.1.end) = (at, other_at),
+                _ => unequal.push((from..at, other_from..other_at)),
+            }
         }
+        unequal
     }
 
     /// How many units a /16 has.
@@ -206,7 +245,7 @@ impl<'a> Blocks<'a> {
 
     /// The first and the last address of some units. In a damaged image the last one may be before the
     /// first.
-    pub(super) fn ends_of(&self, block: u16, units: &Range<usize>) -> (u32, u32) {
+    pub fn ends_of(&self, block: u16, units: &Range<usize>) -> (u32, u32) {
         let top = u32::from(block) << 16;
         let of = self.image.block(block);
         let end = of.start_of(units.end);
@@ -309,6 +348,12 @@ impl<'a> Blocks<'a> {
         self.ids = (!same).then_some(now);
     }
 
+    /// Gives back four bytes for each line of the image, for whoever asks for nothing by its rank any
+    /// more. Otherwise units are counted anew.
+    pub fn forget_ranks(&mut self) {
+        self.begun = None;
+    }
+
     /// Lets no line of the image be copied any more.
     pub(crate) fn forbid_copies(&mut self) {
         self.may_copy = false;
@@ -364,13 +409,22 @@ impl Tally {
         }
     }
 
-    /// Counts the runs of a /16, unit by unit.
-    fn count(&mut self, image: &Slash16s<'_>, walk: &mut V4Walk<'_>, block: u16) -> RunCounts {
+    /// Counts the runs of a /16, unit by unit, and adds to `begun` how many runs and gaps begin before
+    /// each.
+    fn count(
+        &mut self,
+        image: &Slash16s<'_>,
+        walk: &mut V4Walk<'_>,
+        block: u16,
+        begun: &mut Vec<[u16; 2]>,
+    ) -> RunCounts {
         let of = image.block(block);
         let starts = (0..=of.units()).map(|unit| of.start_of(unit));
         self.is_damaged |= !starts.is_sorted_by(|a, b| a < b);
         let mut all = self.unit(walk, block, 0);
+        begun.push([0, 0]);
         for unit in 1..of.units() {
+            begun.push(begun_before(all));
             let next = self.unit(walk, block, unit);
             // A run that goes on in the next line is one run.
             if let Some(value) = all.last.filter(|_| all.last == next.first) {

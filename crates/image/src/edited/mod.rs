@@ -10,6 +10,7 @@
 //! Whoever encodes the result copies the lines of a /16 without edits, with new ids where these moved,
 //! and makes only those lines anew that an edit touches.
 
+mod begun;
 mod by16;
 mod change;
 mod edits;

@@ -1,5 +1,6 @@
 //! Edits over the runs of an image by /16: only those units of it are read in which edits lie.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
@@ -8,7 +9,6 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use rblmap::{Run, ValueId};
 use rblmap_content::RunOrGap;
-use rblmap_format::RunCounts;
 
 use super::by16::Blocks;
 use super::edits::block_of;
@@ -60,6 +60,64 @@ impl<'a> Blocks<'a> {
         }
         Ok(())
     }
+}
+
+impl Blocks<'_> {
+    /// For each of some rising addresses whether it lies in a run, and the rank of that run or gap. Reads
+    /// only the units in which they lie.
+    pub fn ranks(&self, addresses: &[u32]) -> Vec<(bool, u64)> {
+        let before = self.counts_before();
+        let in_one_16: Vec<&[u32]> = addresses
+            .chunk_by(|a, b| block_of(*a) == block_of(*b))
+            .collect();
+        let ranks: Vec<Vec<(bool, u64)>> = in_one_16
+            .par_iter()
+            .map_init(
+                || (self.reader(), Vec::new()),
+                |(reader, runs), addresses| {
+                    let block = addresses.first().map_or(0, |address| block_of(*address));
+                    let first = before.get(usize::from(block)).copied();
+                    let units = Units::of(reader, block, first.unwrap_or_default());
+                    ranks_in_16(reader, &units, addresses, runs)
+                },
+            )
+            .collect();
+        ranks.concat()
+    }
+}
+
+/// As [`Blocks::ranks`], of addresses of one /16.
+fn ranks_in_16(
+    reader: &mut BlockReader<'_, '_>,
+    units: &Units<'_>,
+    addresses: &[u32],
+    runs: &mut Vec<Run<u32>>,
+) -> Vec<(bool, u64)> {
+    let mut ranks = Vec::with_capacity(addresses.len());
+    let unit_of = |address: &u32| reader.blocks().unit_of(*address).1;
+    let in_one_unit: Vec<(usize, &[u32])> = addresses
+        .chunk_by(|a, b| unit_of(a) == unit_of(b))
+        .map(|here| (here.first().map_or(0, unit_of), here))
+        .collect();
+    for (unit, here) in in_one_unit {
+        runs.clear();
+        let unit = Unit::read(reader, units, unit, runs);
+        let mut gaps = gaps(unit.ends, runs).peekable();
+        let mut begun = 0;
+        for address in here {
+            let passed = runs.partition_point(|run| run.end < *address);
+            let is_run = runs.get(passed).is_some_and(|run| run.start <= *address);
+            while gaps.next_if(|(from, _)| from <= address).is_some() {
+                begun += 1;
+            }
+            let rank = match is_run {
+                true => unit.in_runs.wrapping_add(passed as u64),
+                false => unit.in_gaps.wrapping_add(begun).wrapping_sub(1),
+            };
+            ranks.push((is_run, rank));
+        }
+    }
+    ranks
 }
 
 /// The /16s in which the runs and gaps of some ranks begin.
@@ -119,32 +177,67 @@ struct Started<'s> {
 impl Started<'_> {
     fn find(&self, reader: &mut BlockReader<'_, '_>) -> Found {
         let (mut in_runs, mut in_gaps) = (self.in_runs, self.in_gaps);
-        let mut before = reader.blocks().run_counts_before(self.block);
-        let mut next = self.first;
+        let units = Units::of(reader, self.block, self.first);
         let mut found = Found::default();
-        for unit in 0..reader.blocks().units(self.block) {
-            if in_runs.is_empty() && in_gaps.is_empty() {
-                break;
-            }
-            let run_counts = reader.run_counts(self.block, unit);
-            let (runs, gaps) = run_counts.starts(before);
-            let first = next;
-            next = (first.0 + u64::from(runs), first.1 + u64::from(gaps));
-            let in_runs = take_before(&mut in_runs, next.0);
-            let in_gaps = take_before(&mut in_gaps, next.1);
-            if !in_runs.is_empty() || !in_gaps.is_empty() {
-                let beside = Beside {
-                    before,
-                    begins_with: run_counts.first,
-                    in_runs: first.0,
-                    in_gaps: first.1,
-                };
-                found.read(reader, self.block, unit);
-                found.find(&beside, in_runs, in_gaps);
-            }
-            before = Some(run_counts);
+        while let Some(unit) = units.first_of(in_runs, in_gaps) {
+            let (runs, gaps) = units.begin(unit + 1);
+            let in_runs = take_before(&mut in_runs, runs);
+            let in_gaps = take_before(&mut in_gaps, gaps);
+            found.read(reader, &units, unit);
+            found.find(in_runs, in_gaps);
         }
         found
+    }
+}
+
+/// The units of a /16, by the ranks of what begins in them.
+struct Units<'b> {
+    block: u16,
+    /// The ranks of the first run and of the first gap that begin in the /16.
+    first: (u64, u64),
+    /// How many runs and gaps begin before each unit, with the rests of one from the /16 before.
+    begun: Cow<'b, [[u16; 2]]>,
+    /// How many such rests there are.
+    rests: (u64, u64),
+}
+
+impl<'b> Units<'b> {
+    fn of(reader: &mut BlockReader<'b, '_>, block: u16, first: (u64, u64)) -> Units<'b> {
+        let (run, gap) = reader.blocks().goes_on(block);
+        Units {
+            block,
+            first,
+            begun: reader.begun(block),
+            rests: (run.into(), gap.into()),
+        }
+    }
+
+    /// The ranks of the first run and of the first gap that begin in a unit or behind it; behind the last
+    /// unit there is none.
+    fn begin(&self, unit: usize) -> (u64, u64) {
+        match self.begun.get(unit) {
+            None => (u64::MAX, u64::MAX),
+            Some(_) if unit == 0 => self.first,
+            Some([runs, gaps]) => (
+                self.first.0 + u64::from(*runs) - self.rests.0,
+                self.first.1 + u64::from(*gaps) - self.rests.1,
+            ),
+        }
+    }
+
+    /// The first unit in which a run or gap of these ranks begins.
+    fn first_of(&self, in_runs: &[u64], in_gaps: &[u64]) -> Option<usize> {
+        let (rests, first) = (self.rests, self.first);
+        let of_run = in_runs.first().map(|rank| {
+            let passed = (rank + rests.0).saturating_sub(first.0);
+            self.begun.partition_point(|it| u64::from(it[0]) <= passed)
+        });
+        let of_gap = in_gaps.first().map(|rank| {
+            let passed = (rank + rests.1).saturating_sub(first.1);
+            self.begun.partition_point(|it| u64::from(it[1]) <= passed)
+        });
+        let behind = of_run.into_iter().chain(of_gap).min()?;
+        behind.checked_sub(1)
     }
 }
 
@@ -153,66 +246,89 @@ impl Started<'_> {
 struct Found {
     /// The runs of the units in which they do, one after the other.
     runs: Vec<Run<u32>>,
-    /// The last of these units: its first and last address, and where its runs begin.
-    first: u32,
-    last: u32,
+    /// The last of these units, and where its runs begin.
+    unit: Unit,
     from: usize,
     starts: Vec<Start>,
 }
 
 /// What there is to know of a unit beside its runs.
-struct Beside {
-    /// The unit before.
-    before: Option<RunCounts>,
-    /// What its first address says.
-    begins_with: Option<ValueId>,
-    /// The ranks of the first run and of the first gap that begin in it.
+#[derive(Default)]
+struct Unit {
+    /// Its first and its last address.
+    ends: (u32, u32),
+    /// What the address before has; none before the first one.
+    before: Option<Option<ValueId>>,
+    /// The ranks of the first run and of the first gap in it, which may begin before.
     in_runs: u64,
     in_gaps: u64,
 }
 
+impl Unit {
+    /// Reads a unit, and adds its runs to `runs`.
+    fn read(
+        reader: &mut BlockReader<'_, '_>,
+        units: &Units<'_>,
+        unit: usize,
+        runs: &mut Vec<Run<u32>>,
+    ) -> Unit {
+        let block = units.block;
+        let before = match unit.checked_sub(1) {
+            Some(before) => Some(reader.run_counts(block, before).last),
+            None => reader
+                .blocks()
+                .run_counts_before(block)
+                .map(|before| before.last),
+        };
+        let ends = reader.blocks().ends(block, unit);
+        let read = reader.runs_of(block, unit..unit + 1);
+        let at_start = read.first().filter(|run| run.start == ends.0);
+        let begins_with = at_start.map(|run| run.value);
+        let goes_on = u64::from(before == Some(begins_with));
+        let (run, gap) = begins_with.map_or((0, goes_on), |_| (goes_on, 0));
+        runs.extend_from_slice(read);
+        let (in_runs, in_gaps) = units.begin(unit);
+        Unit {
+            ends,
+            before,
+            in_runs: in_runs.wrapping_sub(run),
+            in_gaps: in_gaps.wrapping_sub(gap),
+        }
+    }
+}
+
 impl Found {
     /// Reads a unit.
-    fn read(&mut self, reader: &mut BlockReader<'_, '_>, block: u16, unit: usize) {
-        (self.first, self.last) = reader.blocks().ends(block, unit);
+    fn read(&mut self, reader: &mut BlockReader<'_, '_>, units: &Units<'_>, unit: usize) {
         self.from = self.runs.len();
-        self.runs
-            .extend_from_slice(reader.runs_of(block, unit..unit + 1));
+        self.unit = Unit::read(reader, units, unit, &mut self.runs);
     }
 
     /// Finds where in the last unit the runs and gaps of some ranks begin.
-    fn find(&mut self, beside: &Beside, in_runs: &[u64], in_gaps: &[u64]) {
+    fn find(&mut self, in_runs: &[u64], in_gaps: &[u64]) {
         let runs = self.runs.get(self.from..).unwrap_or_default();
-        // What the unit begins with may have begun in the one before.
-        let goes_on = beside
-            .before
-            .is_some_and(|it| it.last == beside.begins_with);
-        let goes_on = u64::from(goes_on);
-        let (skip_run, skip_gap) = beside.begins_with.map_or((0, goes_on), |_| (goes_on, 0));
+        let unit = &self.unit;
         let start = |from: u32, passed: usize| Start {
-            ends: (self.first, self.last),
+            ends: unit.ends,
             runs: self.from..self.runs.len(),
             from,
             passed,
             left: match passed.checked_sub(1).and_then(|at| runs.get(at)) {
                 Some(run) => (run.end.checked_add(1) == Some(from)).then_some(run.value),
-                None => beside
-                    .before
-                    .and_then(|before| before.last)
-                    .filter(|_| from == self.first),
+                None => unit.before.flatten().filter(|_| from == unit.ends.0),
             },
         };
         let known = self.starts.len();
         let in_runs = in_runs.iter().filter_map(|rank| {
-            let passed = usize::try_from(rank - beside.in_runs + skip_run).ok()?;
+            let passed = usize::try_from(rank.wrapping_sub(unit.in_runs)).ok()?;
             Some(start(runs.get(passed)?.start, passed))
         });
         self.starts.extend(in_runs);
         let mut in_gaps = in_gaps
             .iter()
-            .map(|rank| rank - beside.in_gaps + skip_gap)
+            .map(|rank| rank.wrapping_sub(unit.in_gaps))
             .peekable();
-        for (number, (from, passed)) in (0..).zip(gaps((self.first, self.last), runs)) {
+        for (number, (from, passed)) in (0..).zip(gaps(unit.ends, runs)) {
             if in_gaps.peek().is_none() {
                 break;
             }
