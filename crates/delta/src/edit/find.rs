@@ -149,24 +149,8 @@ pub(crate) fn differences4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<D
             |(old, new, renumbered), top| {
                 let mut found = Vec::new();
                 for block in top << 8..=top << 8 | 0xff {
-                    match (&mut *old, &mut *new, in_lines) {
-                        (RunsBy16::Blocks(old), RunsBy16::Blocks(new), Some(in_lines)) => {
-                            for (units, of_new) in
-                                old.blocks().unequal_units(new.blocks(), block, in_lines)
-                            {
-                                let ends = old.blocks().ends_of(block, &units);
-                                renumber(new.runs_of(block, of_new), ids, renumbered);
-                                let old = old.runs_of(block, units);
-                                differences_between(old, renumbered, ends, &mut found);
-                            }
-                        }
-                        _ => {
-                            renumber(new.runs(block), ids, renumbered);
-                            let first = u32::from(block) << 16;
-                            let ends = (first, first | 0xffff);
-                            differences_between(old.runs(block), renumbered, ends, &mut found);
-                        }
-                    }
+                    let both = (&mut *old, &mut *new);
+                    differences_of_16(both, block, (ids, in_lines), renumbered, &mut found);
                 }
                 found
             },
@@ -186,6 +170,32 @@ pub(crate) fn differences4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<D
         }
     }
     found
+}
+
+/// Appends the differences of a /16. `in_lines` says how lines of both images are compared.
+fn differences_of_16(
+    both: (&mut RunsBy16<'_>, &mut RunsBy16<'_>),
+    block: u16,
+    (ids, in_lines): (&Ids, Option<NewIds<'_>>),
+    renumbered: &mut Vec<Run<u32>>,
+    found: &mut Vec<Difference>,
+) {
+    match (both, in_lines) {
+        ((RunsBy16::Blocks(old), RunsBy16::Blocks(new)), Some(in_lines)) => {
+            let unequal = old.blocks().unequal_units(new.blocks(), block, in_lines);
+            for (of_old, of_new) in unequal {
+                let ends = old.blocks().ends_of(block, &of_old);
+                renumber(new.runs_of(block, of_new), ids, renumbered);
+                differences_between(old.runs_of(block, of_old), renumbered, ends, found);
+            }
+        }
+        ((old, new), _) => {
+            renumber(new.runs(block), ids, renumbered);
+            let first = u32::from(block) << 16;
+            let ends = (first, first | 0xffff);
+            differences_between(old.runs(block), renumbered, ends, found);
+        }
+    }
 }
 
 /// Runs of the new content, with the ids of the change.

@@ -1,12 +1,7 @@
 //! How many runs and gaps begin before each unit, so that a rank leads to its unit, and a unit to ranks,
 //! without a look at the units before.
 
-use std::borrow::Cow;
-
 use rblmap_format::{RunCounts, Slash16s};
-
-use super::by16::{BLOCKS, top_of};
-use super::reader::BlockReader;
 
 /// For each unit of an image how many runs, and how many gaps, begin before it in its /16, where they are
 /// cut. Takes four bytes a line.
@@ -26,7 +21,7 @@ pub(super) fn begun_before(so_far: RunCounts) -> [u16; 2] {
 
 impl Begun {
     pub(super) fn new(image: &Slash16s<'_>, tops: Vec<Vec<[u16; 2]>>) -> Begun {
-        let mut first = Vec::with_capacity(BLOCKS);
+        let mut first = Vec::with_capacity(1 << 16);
         let mut next = 0;
         for block in 0..=u16::MAX {
             if block & 0xff == 0 {
@@ -39,32 +34,10 @@ impl Begun {
     }
 
     /// Of a /16 with so many units.
-    fn of(&self, block: u16, units: usize) -> &[[u16; 2]] {
-        let top = self.tops.get(usize::from(top_of(block)));
+    pub(super) fn of(&self, block: u16, units: usize) -> &[[u16; 2]] {
+        let top = self.tops.get(usize::from(block >> 8));
         let first = self.first.get(usize::from(block)).copied().unwrap_or(0) as usize;
         top.and_then(|top| top.get(first..first + units))
             .unwrap_or_default()
-    }
-}
-
-impl<'b> BlockReader<'b, '_> {
-    /// For each unit of a /16 how many runs, and how many gaps, begin before it in the /16, where they are
-    /// cut. Where there are edits, or that was forgotten, all units are counted.
-    pub(super) fn begun(&mut self, block: u16) -> Cow<'b, [[u16; 2]]> {
-        let blocks = self.blocks();
-        let units = blocks.units(block);
-        if let Some(begun) = &blocks.begun
-            && blocks.edits(block).is_empty()
-        {
-            return begun.of(block, units).into();
-        }
-        let mut so_far: Option<RunCounts> = None;
-        let count = |unit| {
-            let before = so_far.map_or([0, 0], begun_before);
-            let next = self.run_counts(block, unit);
-            so_far = Some(so_far.map_or(next, |so_far| so_far.then(next)));
-            before
-        };
-        (0..units).map(count).collect::<Vec<_>>().into()
     }
 }

@@ -40,6 +40,7 @@ pub(crate) const BLOCKS: usize = 65_536;
 ///     panic!("the zone is large, so its runs stay in the image");
 /// };
 /// assert_eq!(blocks.counts(), (140_000, 140_000));
+/// assert_eq!(blocks.ranks(&[0, 1, 4]), [(true, 0), (false, 0), (true, 2)]);
 /// blocks.edit(&[Edit { start: 4, end: 4, value: None }]).expect("it rises");
 /// assert_eq!(blocks.counts().0, 139_999);
 /// assert_eq!(blocks.reader().runs(block_of(4))[2].start, 6);

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use rblmap::{Run, ValueId};
 use rblmap_content::RunOrGap;
+use rblmap_format::RunCounts;
 
+use super::begun::begun_before;
 use super::by16::Blocks;
 use super::edits::block_of;
 use super::reader::BlockReader;
@@ -238,6 +240,28 @@ impl<'b> Units<'b> {
         });
         let behind = of_run.into_iter().chain(of_gap).min()?;
         behind.checked_sub(1)
+    }
+}
+
+impl<'b> BlockReader<'b, '_> {
+    /// For each unit of a /16 how many runs, and how many gaps, begin before it in the /16, where they are
+    /// cut. Where there are edits, or that was forgotten, all units are counted.
+    fn begun(&mut self, block: u16) -> Cow<'b, [[u16; 2]]> {
+        let blocks = self.blocks();
+        let units = blocks.units(block);
+        if let Some(begun) = &blocks.begun
+            && blocks.edits(block).is_empty()
+        {
+            return begun.of(block, units).into();
+        }
+        let mut so_far: Option<RunCounts> = None;
+        let count = |unit| {
+            let before = so_far.map_or([0, 0], begun_before);
+            let next = self.run_counts(block, unit);
+            so_far = Some(so_far.map_or(next, |so_far| so_far.then(next)));
+            before
+        };
+        (0..units).map(count).collect::<Vec<_>>().into()
     }
 }
 
