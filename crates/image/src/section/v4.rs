@@ -21,7 +21,9 @@ pub(crate) fn encode(runs: V4View<'_>, width: usize) -> Result<V4Sections<'_>, E
         V4View::List(runs) => blocks_by_top()
             .map(|blocks| of_list(runs, blocks, shape))
             .collect(),
-        V4View::Blocks(of) if runs.len() >= MANY => return in_turn(of, shape),
+        V4View::Blocks(of) if runs.len() >= MANY && of.has_new_lines() => {
+            return in_turn(of, shape);
+        }
         V4View::Blocks(of) => part_by_part(of, 0..256, shape),
     };
     Ok(assemble(parts)?)
