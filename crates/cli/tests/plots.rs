@@ -69,7 +69,7 @@ const PLOTS: [Plot; 7] = [
         title: "Time of apply, in copies of the image with fsync, ten million entries",
         section: "Apply",
         names: &["churn"],
-        bars: &["÷ copy"],
+        bars: &["Xeon, ÷ copy", "EPYC, ÷ copy"],
         from: None,
     },
     Plot {
