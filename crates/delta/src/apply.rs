@@ -68,7 +68,7 @@ pub fn unpack(snapshot: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
     let empty = Draft::empty(header.zone.clone()).finish()?;
     let body = Body::open(body, (empty.zones().len(), 0), limits)?;
     let lines = body.lines(&empty)?;
-    let content = body.read(empty, &lines, limits, true)?;
+    let content = body.read(empty, &lines, limits)?;
     let (name, layout) = ((header.result, header.stamp()), Layout::default());
     // Nobody has looked at the content before, and it costs next to nothing beside the rest.
     let (checked, image) = rayon::join(
@@ -147,11 +147,9 @@ pub(crate) fn follow<'a>(
     }
     let mut content = base;
     let mut last = None;
-    let mut chain = chain.into_iter().peekable();
-    while let Some((header, body)) = chain.next() {
+    for (header, body) in chain {
         let known = (content.zones().len(), content.values().len());
-        let is_last = chain.peek().is_none();
-        content = Body::open(body, known, limits)?.read(content, &[], limits, is_last)?;
+        content = Body::open(body, known, limits)?.read(content, &[], limits)?;
         last = Some(header);
     }
     Ok((last.ok_or(Error::NoDelta)?, content))
@@ -255,8 +253,7 @@ impl<'b> Body<'b> {
         self.streams.iter().map(lines).collect()
     }
 
-    /// The content that this makes of `old`; `lines` are those of [`Body::lines`], or none. No other
-    /// change is told by its ranks if this is the last.
+    /// The content that this makes of `old`; `lines` are those of [`Body::lines`], or none.
     ///
     /// # Errors
     /// Bytes that nobody wrote, as far as that shows: the caller compares root or content id.
@@ -265,7 +262,6 @@ impl<'b> Body<'b> {
         old: EditedContent<'a>,
         lines: &'a [Option<V4Lines>],
         limits: &Limits,
-        is_last: bool,
     ) -> Result<EditedContent<'a>, Error> {
         let head = &self.head;
         let decisions = self.payload.get(self.decisions.clone());
@@ -309,11 +305,6 @@ impl<'b> Body<'b> {
         }
         if !reader.decoder.is_at_end() {
             return Err(Error::Malformed { what: "length" });
-        }
-        for zone in zones.iter().filter(|_| is_last) {
-            if let V4Image::Blocks(blocks) = &mut draft.zone_mut(zone).v4 {
-                blocks.forget_ranks();
-            }
         }
         Ok(draft.finish()?)
     }

@@ -4,7 +4,7 @@ use rblmap::{NameKey, NameRule, Value, ValueId};
 use rblmap_content::{Content, NameTable, ZoneContent};
 use rblmap_image::{V4Source, V4View};
 
-use crate::diff::{number, renumbered, runs6};
+use crate::diff::{number, runs6};
 use crate::edit::find;
 
 /// One difference between two contents.
@@ -123,7 +123,7 @@ pub fn changes<'a, V4: V4Source>(
             let what = Changed::V4(it.start, it.end);
             see(what, values.says(it.was), values.says(it.is));
         }
-        let runs = renumbered(runs6(to), |id| values.common(id));
+        let runs: Vec<_> = find::with_ids(runs6(to), |id| values.common(id)).collect();
         find::differences(runs6(from), &runs, |was, is| {
             let what = Changed::V6(was.start, was.end);
             see(what, values.says(was.value), values.says(is));

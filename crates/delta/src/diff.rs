@@ -342,7 +342,10 @@ fn zone_change<'a>(
             V4View::Blocks(blocks) if all => Edits4::All(blocks),
             _ => Edits4::List(find::edits4(was, is, ids)),
         },
-        v6: find::edits_between(runs6(zone), &renumbered(new.v6(), map)),
+        v6: find::edits_between(
+            runs6(zone),
+            &find::with_ids(new.v6(), map).collect::<Vec<_>>(),
+        ),
         names,
         expires: (zone.and_then(ZoneContent::expires).unwrap_or(0) != expires).then_some(expires),
         facts: (zone.map(|zone| zone.facts().encode()).unwrap_or_default() != facts)
@@ -352,18 +355,6 @@ fn zone_change<'a>(
 
 pub(crate) fn runs6<V4: V4Runs>(zone: Option<&ZoneContent<V4>>) -> &[Run<u128>] {
     zone.map_or(&[], ZoneContent::v6)
-}
-
-pub(crate) fn renumbered<A: Address>(
-    runs: &[Run<A>],
-    map: impl Fn(ValueId) -> ValueId,
-) -> Vec<Run<A>> {
-    runs.iter()
-        .map(|run| Run {
-            value: map(run.value),
-            ..*run
-        })
-        .collect()
 }
 
 /// The id of each new value: its rank in the old list, or behind that its place among the added.

@@ -103,10 +103,8 @@ impl Ids {
     /// How lines of both images can be compared; none where ids are too wide for that.
     fn in_lines(&self) -> Option<NewIds<'_>> {
         let width = sections::id_width(u32::try_from(self.count).unwrap_or(u32::MAX));
-        (self.width == Some(width)).then(|| match self.keep {
-            true => NewIds::none(Shape::new(width)),
-            false => NewIds::new(&self.ids, Shape::new(width)),
-        })
+        let ids = (!self.keep).then_some(self.ids.as_slice());
+        (self.width == Some(width)).then(|| NewIds::new(ids, Shape::new(width)))
     }
 }
 
@@ -125,11 +123,7 @@ pub(crate) fn edits4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<Edit<u3
 pub(crate) fn differences4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<Difference> {
     if let (V4View::List(old), V4View::List(new)) = (old, new) {
         let mut found = Vec::new();
-        let renumbered = |run: &Run<u32>| Run {
-            value: ids.of(run.value),
-            ..*run
-        };
-        let new: Vec<Run<u32>> = new.iter().map(renumbered).collect();
+        let new: Vec<Run<u32>> = with_ids(new, |id| ids.of(id)).collect();
         differences(old, &new, |was, is| {
             let (start, end, was) = (was.start, was.end, was.value);
             found.push(Difference {
@@ -198,14 +192,21 @@ fn differences_of_16(
     }
 }
 
-/// Runs of the new content, with the ids of the change.
+/// Runs with other ids of their values.
+pub(crate) fn with_ids<A: Address>(
+    runs: &[Run<A>],
+    id: impl Fn(ValueId) -> ValueId,
+) -> impl Iterator<Item = Run<A>> {
+    runs.iter().map(move |run| Run {
+        value: id(run.value),
+        ..*run
+    })
+}
+
+/// Puts runs of the new content, with the ids of the change, in place of others.
 fn renumber(runs: &[Run<u32>], ids: &Ids, out: &mut Vec<Run<u32>>) {
     out.clear();
-    let value = |run: &Run<u32>| ids.of(run.value);
-    out.extend(runs.iter().map(|run| Run {
-        value: value(run),
-        ..*run
-    }));
+    out.extend(with_ids(runs, |id| ids.of(id)));
 }
 
 /// Appends the differences of two lists of runs between two addresses of one /16, at which they are cut.

@@ -14,7 +14,7 @@ use std::arch::x86_64::{
     _xgetbv, CpuidResult,
 };
 use std::hint::select_unpredictable;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::LazyLock;
 
 use super::compare::{Compare, Keys, Task, Window};
 
@@ -26,25 +26,14 @@ pub(crate) struct Avx2(());
 impl Avx2 {
     /// `Some` where the machine has AVX2, BMI1, BMI2, LZCNT and POPCNT.
     pub(super) fn detect() -> Option<Avx2> {
-        has_all().then_some(Avx2(()))
+        HAS_ALL.then_some(Avx2(()))
     }
 }
 
 /// Asked once a process. The standard library asks for up to ten leaves of CPUID, each of which leaves a
 /// virtual machine for some microseconds: two fifths of what a process needs that looks one address up.
 /// Three are enough.
-fn has_all() -> bool {
-    static KNOWN: AtomicU8 = AtomicU8::new(UNKNOWN);
-    const UNKNOWN: u8 = 2;
-    match KNOWN.load(Ordering::Relaxed) {
-        UNKNOWN => {
-            let has = ask();
-            KNOWN.store(has.into(), Ordering::Relaxed);
-            has
-        }
-        known => known != 0,
-    }
-}
+static HAS_ALL: LazyLock<bool> = LazyLock::new(ask);
 
 /// What the processor says, and whether the system keeps the wide registers of a program.
 #[cold]
@@ -283,6 +272,6 @@ mod tests {
             && is_x86_feature_detected!("lzcnt")
             && is_x86_feature_detected!("popcnt");
         assert_eq!(super::ask(), known);
-        assert_eq!([super::has_all(), super::has_all()], [known; 2]);
+        assert_eq!(*super::HAS_ALL, known);
     }
 }

@@ -24,8 +24,8 @@ pub struct Edited<'a, E> {
     pub starts: &'a [[u8; 2]],
     /// The first and the last address of each edit, rising and disjoint.
     pub edits: E,
-    /// The ids that values have by now, if they are not those of the image.
-    pub ids: Option<NewIds<'a>>,
+    /// The ids that values have by now.
+    pub ids: NewIds<'a>,
 }
 
 impl<'a> Sixteens<'a> {

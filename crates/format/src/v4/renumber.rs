@@ -20,15 +20,14 @@ pub struct NewIds<'i> {
 }
 
 impl<'i> NewIds<'i> {
-    /// New ids of as many bytes as the old. A value without a new id keeps its own.
-    pub fn new(ids: &'i [Option<ValueId>], shape: Shape) -> NewIds<'i> {
-        let ids = Some(ids);
+    /// New ids of as many bytes as the old, or none. A value without a new id keeps its own.
+    pub fn new(ids: Option<&'i [Option<ValueId>]>, shape: Shape) -> NewIds<'i> {
         NewIds { ids, shape }
     }
 
-    /// Each value keeps its id.
-    pub fn none(shape: Shape) -> NewIds<'i> {
-        NewIds { ids: None, shape }
+    /// Whether each value keeps its id.
+    pub fn are_none(&self) -> bool {
+        self.ids.is_none()
     }
 
     /// The new id of a value.
@@ -38,17 +37,16 @@ impl<'i> NewIds<'i> {
         new.unwrap_or(id)
     }
 
-    /// Whether some lines, with the new ids, are others.
-    pub fn lead_to(&self, from: &[[u8; LINE]], to: &[[u8; LINE]]) -> bool {
-        if self.ids.is_none() {
-            return from == to;
-        }
-        let mut pairs = from.iter().zip(to);
-        from.len() == to.len() && pairs.all(|(from, to)| self.line(from) == *to)
+    /// Whether a line, with the new ids, is this other line.
+    pub fn lead_to(&self, from: &[u8; LINE], to: &[u8; LINE]) -> bool {
+        self.line(from) == *to
     }
 
     /// The line with the new ids.
     pub(super) fn line(&self, line: &[u8; LINE]) -> [u8; LINE] {
+        if self.are_none() {
+            return *line;
+        }
         match self.shape.width {
             1 => self.line_of::<1>(line),
             2 => self.line_of::<2>(line),
@@ -161,7 +159,7 @@ mod tests {
                 ..*run
             });
             let expected = lines(&renumbered.collect::<Vec<_>>(), shape);
-            let ids = NewIds::new(&new, shape);
+            let ids = NewIds::new(Some(&new), shape);
             let old = lines(&runs, shape);
             for (line, expected) in old.as_chunks().0.iter().zip(expected.as_chunks().0) {
                 assert_eq!(ids.line(line), *expected, "seed {seed}");
@@ -178,7 +176,7 @@ mod tests {
         let mut rng = Rng::with_seed(1);
         for _ in 0..20_000 {
             let line: [u8; LINE] = std::array::from_fn(|_| rng.u8(..));
-            let ids = NewIds::new(&ids, Shape::new(rng.usize(1..5)));
+            let ids = NewIds::new(Some(&ids), Shape::new(rng.usize(1..5)));
             // Each value keeps its id.
             assert_eq!(ids.line(&line), line);
         }

@@ -42,6 +42,7 @@ pub struct V4Sections<'a> {
 /// ```
 /// use rblmap_format::pieces::Pieces;
 /// use rblmap_format::v4::reencode::Edited;
+/// use rblmap_format::v4::renumber::NewIds;
 /// use rblmap_format::v4::shape::Shape;
 /// use rblmap_format::v4::write::{Sixteens, V4Sections, assemble, behind_16};
 /// use rblmap_format::v4::{Lines, V4};
@@ -67,12 +68,13 @@ pub struct V4Sections<'a> {
 /// // An update without 192.0.2.4 copies the lines that it does not touch.
 /// runs.remove(2);
 /// let mut update = Sixteens::default();
+/// let ids = NewIds::new(None, Shape::new(1));
 /// match by_16.block(0) {
 ///     Slash16::Lines { lines, starts } => {
-///         let edited = Edited { lines, starts, edits: [4..=4].into_iter(), ids: None };
+///         let edited = Edited { lines, starts, edits: [4..=4].into_iter(), ids };
 ///         update.reencode(&runs, 0, edited, None, Shape::new(1));
 ///     }
-///     uniform => update.copy(uniform, None),
+///     uniform => update.copy(uniform, ids),
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -117,7 +119,7 @@ impl<'a> Sixteens<'a> {
     }
 
     /// Takes a /16 of an image over as it is, or, if it has lines, with new ids.
-    pub fn copy(&mut self, block: Slash16<'a>, ids: Option<NewIds<'_>>) {
+    pub fn copy(&mut self, block: Slash16<'a>, ids: NewIds<'_>) {
         match block {
             Slash16::Uniform(value) => {
                 let id = value.map_or(0, ValueId::get);
@@ -165,17 +167,16 @@ impl<'a> Sixteens<'a> {
         &mut self,
         lines: &'a [[u8; LINE]],
         starts: &[[u8; 2]],
-        ids: Option<NewIds<'_>>,
+        ids: NewIds<'_>,
     ) {
         if lines.is_empty() {
             return;
         }
-        match ids {
-            None => self.order.push(Piece::Other(lines.as_flattened())),
-            Some(ids) => {
-                self.new.extend(lines.iter().map(|line| ids.line(line)));
-                self.count_new(lines.len());
-            }
+        if ids.are_none() {
+            self.order.push(Piece::Other(lines.as_flattened()));
+        } else {
+            self.new.extend(lines.iter().map(|line| ids.line(line)));
+            self.count_new(lines.len());
         }
         self.starts.extend_from_slice(starts.as_flattened());
         self.count += lines.len();

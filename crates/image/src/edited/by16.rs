@@ -64,8 +64,8 @@ pub struct Blocks<'a> {
     /// The edits of each /16: rising, disjoint.
     pub(super) edits: Vec<Vec<Edit<u32>>>,
     pub(super) run_counts: Vec<RunCounts>,
-    /// How many runs and gaps begin before each unit of the image, as long as that may be asked for.
-    pub(super) begun: Option<Begun>,
+    /// How many runs and gaps begin before each unit of the image.
+    pub(super) begun: Begun,
     /// How many runs and gaps begin in each /8.
     pub(super) tops: Vec<(u64, u64)>,
     /// How many runs have each value, by rank: fewer than there are addresses.
@@ -121,7 +121,7 @@ impl<'a> Blocks<'a> {
             may_copy: true,
             edits: vec![Vec::new(); BLOCKS],
             run_counts: run_counts.concat(),
-            begun: Some(Begun::new(&image, begun)),
+            begun: Begun::new(&image, begun),
             tops: vec![(0, 0); 256],
             uses: uses.collect(),
         };
@@ -198,8 +198,8 @@ impl<'a> Blocks<'a> {
             }
             (Slash16::Lines { lines: one, .. }, Slash16::Lines { lines: two, .. }) => {
                 move |at: usize, other_at: usize| {
-                    let one = one.get(at..=at).unwrap_or_default();
-                    ids.lead_to(two.get(other_at..=other_at).unwrap_or_default(), one)
+                    let both = one.get(at).zip(two.get(other_at));
+                    both.is_some_and(|(one, two)| ids.lead_to(two, one))
                 }
             }
             _ => return vec![(0..one.units(), 0..two.units())],
@@ -347,12 +347,6 @@ impl<'a> Blocks<'a> {
             .zip(now.iter().take(self.image_values))
             .all(is_same);
         self.ids = (!same).then_some(now);
-    }
-
-    /// Gives back four bytes for each line of the image, for whoever asks for nothing by its rank any
-    /// more. Otherwise units are counted anew.
-    pub fn forget_ranks(&mut self) {
-        self.begun = None;
     }
 
     /// Lets no line of the image be copied any more.

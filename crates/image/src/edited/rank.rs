@@ -229,30 +229,27 @@ impl<'b> Units<'b> {
 
     /// The first unit in which a run or gap of these ranks begins.
     fn first_of(&self, in_runs: &[u64], in_gaps: &[u64]) -> Option<usize> {
-        let (rests, first) = (self.rests, self.first);
-        let of_run = in_runs.first().map(|rank| {
-            let passed = (rank + rests.0).saturating_sub(first.0);
-            self.begun.partition_point(|it| u64::from(it[0]) <= passed)
-        });
-        let of_gap = in_gaps.first().map(|rank| {
-            let passed = (rank + rests.1).saturating_sub(first.1);
-            self.begun.partition_point(|it| u64::from(it[1]) <= passed)
-        });
-        let behind = of_run.into_iter().chain(of_gap).min()?;
-        behind.checked_sub(1)
+        let behind = |ranks: &[u64], first: u64, rest: u64, begun: fn(&[u16; 2]) -> u16| {
+            let passed = (ranks.first()? + rest).saturating_sub(first);
+            Some(
+                self.begun
+                    .partition_point(|it| u64::from(begun(it)) <= passed),
+            )
+        };
+        let of_run = behind(in_runs, self.first.0, self.rests.0, |it| it[0]);
+        let of_gap = behind(in_gaps, self.first.1, self.rests.1, |it| it[1]);
+        of_run.into_iter().chain(of_gap).min()?.checked_sub(1)
     }
 }
 
 impl<'b> BlockReader<'b, '_> {
     /// For each unit of a /16 how many runs, and how many gaps, begin before it in the /16, where they are
-    /// cut. Where there are edits, or that was forgotten, all units are counted.
+    /// cut. Where there are edits, all units are counted.
     fn begun(&mut self, block: u16) -> Cow<'b, [[u16; 2]]> {
         let blocks = self.blocks();
         let units = blocks.units(block);
-        if let Some(begun) = &blocks.begun
-            && blocks.edits(block).is_empty()
-        {
-            return begun.of(block, units).into();
+        if blocks.edits(block).is_empty() {
+            return blocks.begun.of(block, units).into();
         }
         let mut so_far: Option<RunCounts> = None;
         let count = |unit| {

@@ -120,10 +120,10 @@ fn of_blocks<'a>(
 ) -> Sixteens<'a> {
     let mut out = Sixteens::default();
     let same_width = id_width(u32::try_from(of.image_values()).unwrap_or(u32::MAX)) == shape.width;
-    let ids = of.new_ids().map(|ids| NewIds::new(ids, shape));
+    let ids = NewIds::new(of.new_ids(), shape);
     for block in blocks {
         // Whether a /16 of one value has lines depends on the id.
-        let is_kept = ids.is_none() || !of.run_counts(block).is_uniform();
+        let is_kept = ids.are_none() || !of.run_counts(block).is_uniform();
         let in_image = of.in_image(block).filter(|_| same_width && is_kept);
         match in_image {
             Some(in_image) if of.edits(block).is_empty() => out.copy(in_image, ids),
