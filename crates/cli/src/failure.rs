@@ -121,6 +121,7 @@ impl Classify for rblmap_image::Error {
                 Exit::BadInput
             }
             rblmap_image::Error::Image(cause) => cause.exit(),
+            rblmap_image::Error::Write(_) => Exit::Disk,
             // Content that is not in normal form.
             _ => Exit::Damaged,
         }

@@ -53,8 +53,8 @@ pub trait V4Runs: Default + Send + Sync {
     /// The first id for which `used` has no place.
     fn mark_values(&self, used: &[AtomicBool]) -> Result<(), ValueId>;
 
-    /// Adds to each value's count, by rank, how many runs have the value.
-    fn count_uses(&self, counts: &mut [u64]);
+    /// Adds to each value's count, by rank, how many runs have the value; no further than a count goes.
+    fn count_uses(&self, counts: &mut [u32]);
 
     /// Gives `work` each leaf of the content id's hash tree, on all cores, and returns its results
     /// in address order. [`leaves`] says what a leaf is.
@@ -79,10 +79,10 @@ impl V4Runs for Vec<Run<u32>> {
         mark_runs(self, used)
     }
 
-    fn count_uses(&self, counts: &mut [u64]) {
+    fn count_uses(&self, counts: &mut [u32]) {
         for run in self {
             if let Some(count) = counts.get_mut(run.value.rank() as usize) {
-                *count += 1;
+                *count = count.saturating_add(1);
             }
         }
     }

@@ -21,12 +21,13 @@
 //! each count against the limits, each decision for being possible, and at the end the root of the
 //! image against the one that the last delta names.
 
+use std::io;
 use std::ops::Range;
 
 use rblmap::{Image, NameKey};
 use rblmap_content::{Content, ContentId, Draft, DraftZone, Edit, Facts, edit_runs};
 use rblmap_format::Address;
-use rblmap_image::{AroundLines, EditedContent, Layout, V4Image, V4Lines, V4Source, encode_named};
+use rblmap_image::{EditedContent, Layout, V4Image, V4Lines, V4Source, encode_named, encode_to};
 
 use crate::codec::range_coder::Decoder;
 use crate::codec::text_model::{MODEL_MAX, TextRoom};
@@ -60,6 +61,52 @@ use crate::streams::{self, Parts};
 /// Bytes that are no snapshot, are damaged, ask for more than the limits, or make another content
 /// than they name.
 pub fn unpack(snapshot: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
+    unpacked(snapshot, limits, |header, content| {
+        let (id, layout) = (header.result, Layout::default());
+        let bytes = encode_named(content, id, header.stamp(), layout)?;
+        let root = ImageRoot::in_header(&bytes);
+        Ok((bytes, root))
+    })
+}
+
+/// As [`unpack`], to wherever `put` brings the bytes, as [`rblmap_image::encode_to`] gives them. That takes
+/// the memory of one image, [`unpack`] that of two. They are checked when all are there: if this fails, what
+/// `put` was given is of no use.
+///
+/// ```
+/// # use rblmap_delta::{Session, Limits, pack, unpack_to};
+/// # use rblmap_image::NewFile;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("three.rbl");
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
+/// let snapshot = pack(&image, Session(0))?;
+/// let new = NewFile::beside(&path)?;
+/// unpack_to(&snapshot, &Limits::default(), |offset, part| new.put(offset, part))?;
+/// new.place()?;
+/// assert_eq!(std::fs::read(&path)?, image.as_bytes());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As for [`unpack`], and what `put` says.
+pub fn unpack_to(
+    snapshot: &[u8],
+    limits: &Limits,
+    put: impl Fn(u64, &[u8]) -> io::Result<()> + Sync,
+) -> Result<(), Error> {
+    unpacked(snapshot, limits, |header, content| {
+        let (id, layout) = (header.result, Layout::default());
+        let root = encode_to(content, id, header.stamp(), layout, &put)?;
+        Ok(((), ImageRoot::from_root(&root)))
+    })
+}
+
+/// What `encode` makes of the content of a snapshot, checked by the root that it gives.
+fn unpacked<T: Send>(
+    snapshot: &[u8],
+    limits: &Limits,
+    encode: impl FnOnce(&Header, &EditedContent<'_>) -> Result<(T, ImageRoot), Error> + Send,
+) -> Result<T, Error> {
     let (header, body) = header::split(snapshot)?;
     if header.kind != Kind::Snapshot {
         let (found, expected) = ("a delta", "a snapshot");
@@ -69,16 +116,15 @@ pub fn unpack(snapshot: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
     let body = Body::open(body, (empty.zones().len(), 0), limits)?;
     let lines = body.lines(&empty)?;
     let content = body.read(empty, &lines, limits)?;
-    let (name, layout) = ((header.result, header.stamp()), Layout::default());
     // Nobody has looked at the content before, and it costs next to nothing beside the rest.
-    let (checked, image) = rayon::join(
+    let (checked, made) = rayon::join(
         || check_result(&header, &content),
-        || AroundLines::of(&content, &lines, name, layout),
+        || encode(&header, &content),
     );
     checked?;
-    let image = image?;
-    drop(content);
-    check_image(&header, image.put(lines), layout)
+    let (made, root) = made?;
+    check_root(&header, Layout::default(), root)?;
+    Ok(made)
 }
 
 /// The bytes of the image that deltas lead to from `old`, one after the other, checked: they have the
@@ -101,6 +147,51 @@ pub fn unpack(snapshot: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
 /// zone or content than the one it meets; a result that is not the content which the last one
 /// names.
 pub fn apply(old: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, Error> {
+    applied(old, deltas, limits, |header, content, layout| {
+        let bytes = encode_named(content, header.result, header.stamp(), layout)?;
+        let root = ImageRoot::in_header(&bytes);
+        Ok((bytes, root))
+    })
+}
+
+/// As [`apply`], to wherever `put` brings the bytes, as [`rblmap_image::encode_to`] gives them: no image is
+/// held. They are checked when all are there: if this fails, what `put` was given is of no use.
+///
+/// ```
+/// # use rblmap_delta::{Session, Limits, apply_to, diff};
+/// # use rblmap_image::NewFile;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("three.rbl");
+/// let image = rblmap::Image::read("testdata/three.rbl")?;
+/// let nothing = diff(&image, &image, Session(0))?;
+/// let new = NewFile::beside(&path)?;
+/// apply_to(&image, &[&nothing], &Limits::default(), |offset, part| new.put(offset, part))?;
+/// new.place()?;
+/// assert_eq!(std::fs::read(&path)?, image.as_bytes());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As for [`apply`], and what `put` says.
+pub fn apply_to(
+    old: &Image,
+    deltas: &[&[u8]],
+    limits: &Limits,
+    put: impl Fn(u64, &[u8]) -> io::Result<()> + Sync,
+) -> Result<(), Error> {
+    applied(old, deltas, limits, |header, content, layout| {
+        let root = encode_to(content, header.result, header.stamp(), layout, &put)?;
+        Ok(((), ImageRoot::from_root(&root)))
+    })
+}
+
+/// What `encode` makes of the content at the end of deltas, checked by the root that it gives.
+fn applied<T>(
+    old: &Image,
+    deltas: &[&[u8]],
+    limits: &Limits,
+    encode: impl FnOnce(&Header, &EditedContent<'_>, Layout) -> Result<(T, ImageRoot), Error>,
+) -> Result<T, Error> {
     let base = rblmap_image::edited(old)?;
     // Lines of the old image are copied to the new one, where nobody would see that they are damaged.
     let (whole, followed) = rayon::join(|| old.verify(), || follow(base, old, deltas, limits));
@@ -111,7 +202,9 @@ pub fn apply(old: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, 
     if named_root(&last, layout).is_none() {
         check_result(&last, &content)?;
     }
-    checked_image(&last, &content, layout)
+    let (made, root) = encode(&last, &content, layout)?;
+    check_root(&last, layout, root)?;
+    Ok(made)
 }
 
 /// The content at the end of a chain of deltas, and the header of the last.
@@ -160,22 +253,11 @@ fn named_root(header: &Header, layout: Layout) -> Option<ImageRoot> {
     header.image.filter(|_| layout == Layout::default())
 }
 
-/// The image of a content, checked.
-fn checked_image<V4: V4Source>(
-    header: &Header,
-    content: &Content<V4>,
-    layout: Layout,
-) -> Result<Vec<u8>, Error> {
-    let bytes = encode_named(content, header.result, header.stamp(), layout)?;
-    check_image(header, bytes, layout)
-}
-
-/// The bytes of an image, if it is the one that the header names, where it names one.
-fn check_image(header: &Header, bytes: Vec<u8>, layout: Layout) -> Result<Vec<u8>, Error> {
-    let found = ImageRoot::in_header(&bytes);
+/// An image is the one that the header names, where it names one.
+fn check_root(header: &Header, layout: Layout, found: ImageRoot) -> Result<(), Error> {
     match named_root(header, layout).filter(|expected| *expected != found) {
         Some(expected) => Err(Error::ResultImage { expected, found }),
-        None => Ok(bytes),
+        None => Ok(()),
     }
 }
 

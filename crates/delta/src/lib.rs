@@ -33,7 +33,7 @@ mod error;
 mod merge;
 mod streams;
 
-pub use apply::{apply, unpack};
+pub use apply::{apply, apply_to, unpack, unpack_to};
 pub use changes::{Change, Changed, Says, Scope, changes};
 pub use container::header::{Header, Kind};
 pub use container::ids::{IdPrefix, ImageRoot, Session};

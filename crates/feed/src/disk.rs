@@ -8,29 +8,21 @@
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rblmap_image::TEMP_PREFIX;
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, RawDir, Uid, XattrFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir};
 
+use crate::access::{Access, PRIVATE, PRIVATE_FOLDER, PUBLIC, PUBLIC_FOLDER, set_mode};
 use crate::error::{Error, reading, writing};
 
-/// The mode of files that others may read.
-pub(crate) const PUBLIC: u32 = 0o644;
-/// The mode of folders that others may look into.
-pub(crate) const PUBLIC_FOLDER: u32 = 0o755;
-/// The mode of files and folders that concern nobody else.
-pub(crate) const PRIVATE: u32 = 0o600;
-const PRIVATE_FOLDER: u32 = 0o700;
 /// The lock of a folder: of a mirror's shared by runs for different feeds, alone for what people
 /// decide.
 pub(crate) const LOCK: &str = ".lock";
-const ACL: &str = "system.posix_acl_access";
-/// No access control list is longer.
-const ACL_LIMIT: usize = 64 << 10;
 /// How long a lock is tried before it counts as held: a child that another thread has just started
 /// holds a copy of the descriptor until it executes its program.
 const LOCK_PATIENCE: Duration = Duration::from_millis(200);
@@ -41,14 +33,6 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 pub(crate) struct Dir {
     fd: OwnedFd,
     path: PathBuf,
-}
-
-/// Who may read a file that replaces another.
-#[derive(Debug, Clone)]
-pub(crate) struct Access {
-    mode: u32,
-    owner: Option<(Uid, Gid)>,
-    acl: Option<Vec<u8>>,
 }
 
 /// Whether a lock can be shared.
@@ -70,6 +54,45 @@ impl Drop for Lock {
     /// An explicit unlock releases the copies too that children of other threads may hold.
     fn drop(&mut self) {
         let _ = self.file.unlock();
+    }
+}
+
+/// A file that is not in its place yet, which is in this folder or another of the file system. Dropped
+/// before it is there, nothing is left of it.
+#[derive(Debug)]
+pub(crate) struct NewFile<'d> {
+    dir: &'d Dir,
+    name: String,
+    file: File,
+}
+
+impl NewFile<'_> {
+    pub(crate) fn path(&self) -> PathBuf {
+        self.dir.at(&self.name)
+    }
+
+    /// Writes bytes, the first of them at an offset. Several threads may.
+    pub(crate) fn put(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, offset)
+    }
+
+    /// Syncs the file, renames it into its place and syncs the folder there: whoever opens it sees the
+    /// old one or the new one, also after a loss of power.
+    pub(crate) fn place(self, to: &Dir, name: &str, access: &Access) -> Result<(), Error> {
+        let put = || -> io::Result<()> {
+            access.give(&self.file)?;
+            self.file.sync_all()?;
+            self.dir.rename(&self.name, to, name)?;
+            to.sync()
+        };
+        put().map_err(writing(to.at(name)))
+    }
+}
+
+impl Drop for NewFile<'_> {
+    fn drop(&mut self) {
+        // No file has this name any more if it is in its place.
+        let _ = self.dir.remove(&self.name);
     }
 }
 
@@ -220,33 +243,23 @@ impl Dir {
     /// Who may read a file that is there.
     pub(crate) fn access(&self, name: &str) -> Option<Access> {
         let stat = self.stat(name)?;
-        let mut acl = vec![0; ACL_LIMIT];
         let file = self.open_read(name).ok();
-        let len = file.and_then(|file| rustix::fs::fgetxattr(&file, ACL, &mut acl[..]).ok());
-        acl.truncate(len.unwrap_or(0));
-        Some(Access {
-            mode: stat.st_mode & 0o7777,
-            owner: Some((Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid))),
-            acl: (!acl.is_empty()).then_some(acl),
-        })
+        Some(Access::of(&stat, file.as_ref()))
     }
 
-    /// Writes a file beside its place, syncs it, renames it into place and syncs the folder: whoever
-    /// opens it sees the old one or the new one, also after a loss of power.
+    /// Begins a file that gets its place once it is whole.
+    pub(crate) fn new_file(&self) -> Result<NewFile<'_>, Error> {
+        let name = format!("{TEMP_PREFIX}{:016x}", fastrand::u64(..));
+        let file = self.create(&name).map_err(writing(self.at(&name)))?;
+        let dir = self;
+        Ok(NewFile { dir, name, file })
+    }
+
+    /// Writes a file and puts it in place.
     pub(crate) fn place(&self, name: &str, bytes: &[u8], access: &Access) -> Result<(), Error> {
-        let temporary = format!("{TEMP_PREFIX}{:016x}", fastrand::u64(..));
-        let put = || -> io::Result<()> {
-            let mut file = self.create(&temporary)?;
-            file.write_all(bytes)?;
-            access.give(&file)?;
-            file.sync_all()?;
-            rustix::fs::renameat(&self.fd, &temporary, &self.fd, name)?;
-            self.sync()
-        };
-        put().map_err(|error| {
-            let _ = self.remove(&temporary);
-            writing(self.at(name))(error)
-        })
+        let new = self.new_file()?;
+        new.put(0, bytes).map_err(writing(self.at(name)))?;
+        new.place(self, name, access)
     }
 
     /// Syncs the folder: its names last.
@@ -413,52 +426,6 @@ impl Dir {
     }
 }
 
-impl Access {
-    /// Everybody may read it.
-    pub(crate) fn public() -> Access {
-        Access {
-            mode: PUBLIC,
-            owner: None,
-            acl: None,
-        }
-    }
-
-    /// Nobody else may.
-    pub(crate) fn private() -> Access {
-        Access {
-            mode: PRIVATE,
-            ..Access::public()
-        }
-    }
-
-    /// Sets it on a file that is not in place yet. A group or owner that we may not give is left
-    /// out, and with it what it alone could do.
-    fn give(&self, file: &File) -> io::Result<()> {
-        if let Some((owner, group)) = self.owner {
-            let both = rustix::fs::fchown(file.as_fd(), Some(owner), Some(group));
-            if both.is_err() {
-                let _ = rustix::fs::fchown(file.as_fd(), None, Some(group));
-            }
-        }
-        set_mode(file, self.mode)?;
-        if let Some(acl) = &self.acl {
-            // A file system without access control lists has none to keep.
-            let _ = rustix::fs::fsetxattr(file, ACL, acl, XattrFlags::empty());
-        }
-        Ok(())
-    }
-}
-
-/// Sets a mode, whatever the umask.
-pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
-    match rustix::fs::fchmod(file, Mode::from_raw_mode(mode)) {
-        Ok(()) => Ok(()),
-        // vfat and its kin have one mode for all.
-        Err(rustix::io::Errno::PERM) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// Makes a folder and those above it that are missing, readable for all, and syncs their parents: a
 /// folder that is named after a loss of power must be there.
 pub(crate) fn make_folders(path: &Path) -> Result<(), Error> {
@@ -564,6 +531,22 @@ mod tests {
         drop(lock);
         inside.lock("l", Hold::Alone, Duration::ZERO).unwrap();
         drop(copy);
+    }
+
+    #[test]
+    fn a_file_that_gets_no_place_leaves_nothing_and_another_folder_may_have_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let inside = Dir::open(dir.path()).unwrap();
+        let spool = inside.make_child("spool").unwrap();
+        let dropped = spool.new_file().unwrap();
+        dropped.put(0, b"x").unwrap();
+        drop(dropped);
+        let new = spool.new_file().unwrap();
+        new.put(3, b"behind").unwrap();
+        new.put(0, b"in").unwrap();
+        new.place(&inside, "a", &Access::public()).unwrap();
+        assert!(spool.names().unwrap().is_empty());
+        assert_eq!(inside.read("a", 99).unwrap().unwrap(), b"in\0behind");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use rblmap_content::ZoneName;
 use rblmap_history::{Appended, Log, Retention};
 
-use crate::disk::{Dir, PUBLIC, set_mode};
+use crate::access::{PUBLIC, set_mode};
+use crate::disk::Dir;
 use crate::error::{Error, chain, writing};
 use crate::folder::{Folder, map_image, map_image_if_there};
 use crate::mirror::{Outcome, Report, Settings};

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use minisign::{KeyPair, SecretKeyBox};
 
-use crate::disk::{PRIVATE, PUBLIC, set_mode};
+use crate::access::{PRIVATE, PUBLIC, set_mode};
 use crate::error::{Error, reading, writing};
 
 /// What a key may do.

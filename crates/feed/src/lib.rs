@@ -36,10 +36,11 @@
 //! | which keys count, and what an offline key says about them | `keyset.rs`, `trust.rs`, `key.rs` |
 //! | how far an update may go | `guard.rs` |
 //! | rsync, HTTP, a folder; how fast, how much | `transport/`, `fetcher.rs`, `network.rs` |
-//! | what is remembered, and on which disk | `state.rs`, `folder.rs`, `disk.rs` |
+//! | what is remembered, and on which disk; who may read it | `state.rs`, `folder.rs`, `disk.rs`, `access.rs` |
 //! | deltas from the content in use to the newest | `chain.rs`, `delta_file.rs` |
 //! | a relay; the way back; a mirror that waits | `relay.rs`, `rollback.rs`, `watch.rs` |
 
+mod access;
 mod chain;
 mod check;
 mod counts;

@@ -9,11 +9,12 @@ use rblmap_content::ZoneName;
 use rblmap_image::TEMP_PREFIX;
 use serde::{Deserialize, Serialize};
 
+use crate::access::Access;
 use crate::chain;
 use crate::check::{self, Checked, Look};
 use crate::delta_file::DeltaFile;
 use crate::digest::FileHash;
-use crate::disk::{Access, Dir};
+use crate::disk::Dir;
 use crate::error::Error;
 use crate::fetcher::{Fetcher, Pointers};
 use crate::ids::Zone;

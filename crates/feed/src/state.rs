@@ -4,10 +4,11 @@
 use rblmap_content::ZoneName;
 use serde::{Deserialize, Serialize};
 
+use crate::access::Access;
 use crate::counts::Counts;
 use crate::delta_file::DeltaFile;
 use crate::digest::FileHash;
-use crate::disk::{Access, Dir};
+use crate::disk::Dir;
 use crate::error::Error;
 use crate::guard::Measured;
 use crate::ids::Id;

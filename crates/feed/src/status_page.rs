@@ -11,7 +11,8 @@ use rblmap::status_layout::{
     STALE_FROM_AT, VERSION, VERSION_AT,
 };
 
-use crate::disk::{Access, Dir};
+use crate::access::Access;
+use crate::disk::Dir;
 use crate::error::{Error, writing};
 
 /// Reads a page; none if there is none, or it is no page of a version that is known.

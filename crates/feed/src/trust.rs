@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::Access;
 use crate::digest::FileHash;
-use crate::disk::{Access, Dir};
+use crate::disk::Dir;
 use crate::error::Error;
 use crate::ids::Zone;
 use crate::key::{PublicKey, Role};

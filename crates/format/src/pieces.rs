@@ -44,21 +44,6 @@ impl<'a> Pieces<'a> {
         self.len() == 0
     }
 
-    /// Whether all are new.
-    pub fn is_new(&self) -> bool {
-        self.order
-            .iter()
-            .all(|piece| matches!(piece, Piece::New(_)))
-    }
-
-    /// All bytes in one vector: if all are new, the one that has them.
-    pub fn into_vec(self) -> Vec<u8> {
-        match self.is_new() {
-            true => self.new,
-            false => self.iter().collect::<Vec<_>>().concat(),
-        }
-    }
-
     /// The bytes, in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let mut new = self.new.as_slice();

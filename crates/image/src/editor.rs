@@ -1,6 +1,7 @@
 //! A handful of changes to an image, without the sources that it was built from.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use rblmap::{Image, NameKey, NameRule, Run, ValueId};
 use rblmap_content::{
@@ -11,7 +12,7 @@ use rblmap_format::Address;
 
 use crate::decode::edited;
 use crate::edited::{V4Image, block_of};
-use crate::encode::{Layout, encode_with};
+use crate::encode::{Layout, encode_to, encode_with};
 use crate::error::Error;
 use crate::stamp::Stamp;
 
@@ -137,6 +138,21 @@ impl<'i> Editor<'i> {
     pub fn finish(self, stamp: Stamp) -> Result<Vec<u8>, Error> {
         let content = self.draft.finish()?;
         encode_with(&content, stamp, Layout::of(self.image))
+    }
+
+    /// As [`Editor::finish`], to wherever `put` brings the bytes, as [`encode_to`] gives them: see its
+    /// example.
+    ///
+    /// # Errors
+    /// As for [`Editor::finish`], and what `put` says.
+    pub fn finish_to(
+        self,
+        stamp: Stamp,
+        put: impl Fn(u64, &[u8]) -> io::Result<()> + Sync,
+    ) -> Result<(), Error> {
+        let content = self.draft.finish()?;
+        let layout = Layout::of(self.image);
+        encode_to(&content, content.id(), stamp, layout, put).map(|_root| ())
     }
 
     /// Takes a key out of a zone: whatever listed it, it is not listed any more. Says whether anything

@@ -35,4 +35,7 @@ pub enum Error {
     /// The image could not be read.
     #[error(transparent)]
     Image(#[from] rblmap::Error),
+    /// The image could not be written to where it shall be.
+    #[error("cannot be written: {0}")]
+    Write(#[source] std::io::Error),
 }

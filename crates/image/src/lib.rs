@@ -9,18 +9,19 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | content to image, what may be left out of one | [`encode`], [`encode_with`], [`Layout`] |
+//! | content to image, what may be left out of one | [`encode`], [`encode_with`], [`encode_to`], [`Layout`] |
 //! | image to content | [`decode`], [`decode_in_place`] |
 //! | whether an image is what its content is written as | [`is_written_as`] |
 //! | an image with edits over it, by /16 | [`edited`], [`Blocks`], [`BlockReader`] |
-//! | runs that come some at a time, as lines, and the image around them | [`LineWriter`], [`AroundLines`] |
+//! | runs that come some at a time, as lines | [`LineWriter`] |
 //! | a handful of changes to an image, without its sources | [`Editor`] |
 //! | the same image with another serial and time | [`restamp`] |
-//! | the one way to put a file in its place | [`place`] |
+//! | the one way to put a file in its place | [`place`], [`NewFile`] |
 //!
 //! `rblmap-content` has content itself, `rblmap` looks up in an image, and `rblmap-delta` has the
 //! changes between images. `docs/format.md` describes every byte of an image.
 
+mod assembly;
 mod decode;
 mod edited;
 mod editor;
@@ -35,9 +36,9 @@ mod stamp;
 pub use decode::{EditedContent, decode, decode_in_place, edited};
 pub use edited::{Behind, BlockReader, Blocks, RunsBy16, V4Image, V4Source, V4View, block_of};
 pub use editor::{Additions, Editor};
-pub use encode::{AroundLines, Layout, encode, encode_named, encode_with, is_written_as};
+pub use encode::{Layout, encode, encode_named, encode_to, encode_with, is_written_as};
 pub use error::Error;
 pub use lines::{LineWriter, V4Lines};
-pub use place::{TEMP_PREFIX, place};
+pub use place::{NewFile, TEMP_PREFIX, place};
 pub use restamp::restamp;
 pub use stamp::Stamp;

@@ -136,16 +136,6 @@ impl LineWriter {
 }
 
 impl V4Lines {
-    /// The bytes of V4_LINES.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.lines
-    }
-
-    /// The same, and the memory that has them.
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.lines
-    }
-
     /// The runs, as those of an image; none if there is an id of no value among them.
     pub fn runs(&self) -> Option<V4Image<'_>> {
         let V4Sections {

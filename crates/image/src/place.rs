@@ -1,23 +1,18 @@
 //! Puts final files in place, whole or not at all.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
 
 /// Names of temporary files begin like this; what a killed run left behind may be removed.
 pub const TEMP_PREFIX: &str = ".rblmap-";
-/// After it, a temporary file of [`place`] has so many letters, and no other file of ours has.
+/// After it, a [`NewFile`] that is not in place has so many letters, and no other file of ours has.
 const RANDOM: usize = 9;
 
-/// Writes `bytes` to a file beside `path`, syncs it, renames it to `path` and syncs the folder:
-/// whoever opens `path` sees the old file or the new one, also after a loss of power. The mode is
-/// that of a new file (0666 less the umask). An old file that is mapped stays as it is.
-///
-/// What earlier calls left in the folder because they were killed is removed: a temporary file is
-/// locked as long as somebody writes it.
+/// Writes `bytes` to a [`NewFile`] and puts it in place.
 ///
 /// ```
 /// let folder = tempfile::tempdir()?;
@@ -28,19 +23,75 @@ const RANDOM: usize = 9;
 /// # Errors
 /// Whatever the file system says; then `path` is what it was and nothing is left beside it.
 pub fn place(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    if path.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
+    let new = NewFile::beside(path)?;
+    new.put(0, bytes)?;
+    new.place().map(|_len| ())
+}
+
+/// A file that is written beside its place, synced and renamed: whoever opens the path sees the old file
+/// or the new one, also after a loss of power. The mode is that of a new file (0666 less the umask). An
+/// old file that is mapped stays as it is. Dropped before it is in place, nothing is left of it.
+///
+/// ```
+/// # use rblmap_content::Draft;
+/// # use rblmap_image::{Layout, NewFile, Stamp, encode_to};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("ops.rbl");
+/// let content = Draft::new("ops.example".parse()?).finish()?;
+/// let new = NewFile::beside(&path)?;
+/// let put = |offset, part: &[u8]| new.put(offset, part);
+/// encode_to(&content, content.id(), Stamp::default(), Layout::default(), put)?;
+/// new.place()?;
+/// rblmap::Image::read(&path)?.verify()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct NewFile<'p> {
+    path: &'p Path,
+    folder: &'p Path,
+    file: NamedTempFile,
+}
+
+impl<'p> NewFile<'p> {
+    /// Begins the file that shall be at `path`. What earlier ones left in the folder because their
+    /// process was killed is removed: a temporary file is locked as long as somebody writes it.
+    ///
+    /// # Errors
+    /// Whatever the file system says, and a `path` that is a folder.
+    pub fn beside(path: &'p Path) -> io::Result<NewFile<'p>> {
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        if path.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        remove_strays(folder);
+        let file = temporary(folder)?;
+        Ok(NewFile { path, folder, file })
     }
-    remove_strays(folder);
-    let mut file = temporary(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|failed| failed.error)?;
-    File::open(folder)?.sync_all()
+
+    /// Writes bytes, the first of them at an offset. Several threads may.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn put(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.as_file().write_all_at(bytes, offset)
+    }
+
+    /// Puts the file in place, and gives its length.
+    ///
+    /// # Errors
+    /// Whatever the file system says; then the path is what it was.
+    pub fn place(self) -> io::Result<u64> {
+        let len = self.file.as_file().metadata()?.len();
+        self.file.as_file().sync_all()?;
+        self.file
+            .persist(self.path)
+            .map_err(|failed| failed.error)?;
+        File::open(self.folder)?.sync_all()?;
+        Ok(len)
+    }
 }
 
 /// A temporary file that is ours: locked, and not removed by somebody who locked it first.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rblmap_delta::{Limits, apply};
+use rblmap_delta::{Limits, apply_to};
 
 use crate::cmd::{open, write};
 use crate::exit::Exit;
@@ -13,7 +13,7 @@ use crate::output::Output;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The deltas are applied at once, and the content that comes of them is checked against the id that
-the last one names before anything is written. OLD may be written over: it is replaced by rename.
+the last one names before it is put in place. OLD may be written over: it is replaced by rename.
 
 Examples:
   rblmap apply monday.rbl tuesday.rbd -o tuesday.rbl
@@ -34,8 +34,9 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let deltas = open::deltas(&args.deltas)?;
     let deltas: Vec<&[u8]> = deltas.iter().map(|delta| &**delta).collect();
     let bar = output.working("applying");
-    let image = apply(&old, &deltas, &Limits::default())?;
-    write::result(&args.output, &image, output)?;
+    write::image(&args.output, output, |put| {
+        Ok(apply_to(&old, &deltas, &Limits::default(), put)?)
+    })?;
     bar.finish_and_clear();
     Ok(Exit::Done)
 }

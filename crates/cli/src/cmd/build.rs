@@ -5,7 +5,7 @@ mod tell;
 
 use std::path::{Path, PathBuf};
 
-use rblmap_image::{Layout, Stamp, encode_with};
+use rblmap_image::{Layout, Stamp, encode_to};
 use rblmap_zonefile::{Built, Check, Limits, Mask, Options, Spec, build};
 
 use crate::cmd::source_args::SourceArgs;
@@ -229,13 +229,15 @@ impl Job {
             name_index: !args.no_name_index,
         };
         let bar = output.working("writing");
-        let image = encode_with(&built.content, stamp, layout)?;
-        write::file(path, &image)?;
+        write::image(path, output, |put| {
+            let content = &built.content;
+            encode_to(content, content.id(), stamp, layout, put)?;
+            Ok(())
+        })?;
         bar.finish_and_clear();
-        output.detail(format_args!("{}: {} bytes", path.display(), image.len()));
         if args.config.is_none() {
             // The process ends: its memory goes back at once, faster than part by part.
-            std::mem::forget((built, image));
+            std::mem::forget(built);
         }
         Ok(())
     }

@@ -101,10 +101,11 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
         serial: args.serial,
         created: args.created,
     };
-    let bytes = editor.finish(stamp)?;
-    // What is kept for later comes first: an entry too much there does no harm.
-    temporary.write(&args.output)?;
-    write::result(&args.output, &bytes, output)?;
+    write::image(&args.output, output, |put| {
+        editor.finish_to(stamp, put)?;
+        // What is kept for later comes first: an entry too much there does no harm.
+        temporary.write(&args.output)
+    })?;
     Ok(Exit::Done)
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rblmap_delta::{Limits, unpack};
+use rblmap_delta::{Limits, unpack_to};
 
 use crate::cmd::{open, write};
 use crate::exit::Exit;
@@ -12,7 +12,7 @@ use crate::output::Output;
 /// Unpack a snapshot into the image it was packed from
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The content is checked against the id that the snapshot names before anything is written.
+The content is checked against the id that the snapshot names before the image is put in place.
 
 Examples:
   rblmap unpack ops.example.rbs -o ops.example.rbl")]
@@ -27,9 +27,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let snapshot = open::bytes(&args.snapshot)?;
     let bar = output.working("unpacking");
-    let image = unpack(&snapshot, &Limits::default());
-    let image = image.map_err(|error| Failure::at(&args.snapshot, error))?;
-    write::result(&args.output, &image, output)?;
+    write::image(&args.output, output, |put| {
+        let unpacked = unpack_to(&snapshot, &Limits::default(), put);
+        unpacked.map_err(|error| Failure::at(&args.snapshot, error))
+    })?;
     bar.finish_and_clear();
     Ok(Exit::Done)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rblmap::Image;
 use rblmap_content::ContentId;
-use rblmap_delta::{Kind, Limits, unpack};
+use rblmap_delta::{Kind, Limits, unpack_to};
 use rblmap_image::is_written_as;
 
 use crate::cmd::open::{self, Opened};
@@ -51,7 +51,8 @@ fn verify(path: &Path, output: &Output) -> Result<String, Failure> {
         Opened::Image(image) => verify_image(path, &image)?.to_string(),
         Opened::Packed(bytes, header) => {
             if header.kind == Kind::Snapshot {
-                unpack(&bytes, &Limits::default()).map_err(|error| Failure::at(path, error))?;
+                unpack_to(&bytes, &Limits::default(), |_, _| Ok(()))
+                    .map_err(|error| Failure::at(path, error))?;
             }
             header.result.to_string()
         }

@@ -55,7 +55,7 @@ pub(crate) struct Table {
 #[derive(Debug)]
 struct Old {
     /// How many runs and names have each, by rank, and one more.
-    counts: Vec<u64>,
+    counts: Vec<u32>,
     /// The ids with the lowest indices. Nearly always nothing is asked of the others but that they are
     /// others: where each address has a text of its own, who is added has a new one.
     first: Vec<ValueId>,
@@ -72,9 +72,9 @@ struct Indices {
 }
 
 impl Old {
-    fn new(counts: Vec<u64>) -> Old {
+    fn new(counts: Vec<u32>) -> Old {
         // The highest counts so far, the first of equals first.
-        let mut first: Vec<(u64, u32)> = Vec::with_capacity(KNOWN + 1);
+        let mut first: Vec<(u32, u32)> = Vec::with_capacity(KNOWN + 1);
         let mut least = 0;
         for (rank, count) in (0u32..).zip(&counts) {
             if *count > least {
@@ -243,16 +243,17 @@ impl Table {
     }
 }
 
-/// How many runs and names of the content have each value, by rank, and one more.
-fn count_uses<V4: V4Runs>(content: &Content<V4>) -> Vec<u64> {
+/// How many runs and names of the content have each value, by rank, and one more: no content has as many
+/// as do not fit.
+fn count_uses<V4: V4Runs>(content: &Content<V4>) -> Vec<u32> {
     // Zeros would be pages that are given when they are written, after they were read: a stop of all
     // threads each.
-    let mut counts = vec![1u64; content.values().len()];
+    let mut counts = vec![1u32; content.values().len()];
     for zone in content.zones() {
         zone.v4_runs().count_uses(&mut counts);
         let mut see = |id: ValueId| {
             if let Some(count) = counts.get_mut(id.rank() as usize) {
-                *count += 1;
+                *count = count.saturating_add(1);
             }
         };
         zone.v6().iter().for_each(|run| see(run.value));

@@ -78,6 +78,11 @@ impl ImageRoot {
         ImageRoot(root.first_chunk().copied().unwrap_or_default())
     }
 
+    /// That of an image with this root.
+    pub(crate) fn from_root(root: &[u8; 32]) -> ImageRoot {
+        ImageRoot(root.first_chunk().copied().unwrap_or_default())
+    }
+
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0

@@ -4,13 +4,14 @@
 use rblmap::{Image, StatusPage};
 use rblmap_content::ZoneName;
 
-use crate::disk::Access;
+use crate::access::Access;
 use crate::error::Error;
 use crate::folder::{image_name, log_name, previous_name, status_name};
 use crate::state::State;
 use crate::status_page;
 
 use super::running::whole;
+use super::unfold::Unplaced;
 use super::{Run, Update};
 
 /// What changes with a run.
@@ -29,7 +30,7 @@ pub(super) fn install(
     zone: &ZoneName,
     state: &mut State,
     old: Option<&Image>,
-    image: &Image,
+    new: Unplaced<'_>,
     update: &Update,
 ) -> Result<(), Error> {
     let name = image_name(zone);
@@ -38,10 +39,10 @@ pub(super) fn install(
         run.dir.second_name(&name, &previous_name(zone))?;
     }
     let access = run.dir.access(&name).unwrap_or_else(Access::public);
-    run.dir.place(&name, image.as_bytes(), &access)?;
+    new.file.place(run.dir, &name, &access)?;
     state.whole = run.dir.stat(&name).map(|stat| whole(&stat, run.now));
     let settled = Settled {
-        running: Some(image),
+        running: Some(&new.image),
         swapped: true,
     };
     settle(run, zone, state, settled)?;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{Access, Dir};
+use crate::access::Access;
+use crate::disk::Dir;
 use crate::error::{Class, Error, Reach};
 use crate::fetcher::{Fetcher, Pointers};
 use crate::path::FeedPath;

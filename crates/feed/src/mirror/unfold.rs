@@ -1,6 +1,8 @@
 //! The files of a chain: which they are, whether they are those that were published, and what comes
 //! of them.
 
+use std::io;
+
 use rblmap::Image;
 use rblmap_content::ZoneName;
 use rblmap_delta::Limits;
@@ -8,7 +10,9 @@ use rblmap_delta::Limits;
 use crate::chain::Chain;
 use crate::delta_file::DeltaFile;
 use crate::digest::FileHash;
-use crate::error::Error;
+use crate::disk::{Dir, NewFile};
+use crate::error::{Error, writing};
+use crate::folder::map_image;
 use crate::manifest::{Manifest, Snapshot};
 use crate::path::FeedPath;
 use crate::transport::{Want, WantKind};
@@ -83,15 +87,22 @@ fn want(path: FeedPath, limit: u64) -> Want {
     Want { path, limit, kind }
 }
 
-/// Snapshot and deltas to the bytes of an image.
-pub(super) fn unfold(
+/// An image that is written and mapped, and not in its place yet.
+pub(super) struct Unplaced<'d> {
+    pub(super) image: Image,
+    pub(super) file: NewFile<'d>,
+}
+
+/// Snapshot and deltas to an image, in the spool of the run: no other run removes it there.
+pub(super) fn unfold<'d>(
+    spool: &'d Dir,
     limits: &Limits,
     zone: &ZoneName,
     running: Option<&Image>,
     chain: &Chain,
     files: &[Vec<u8>],
     wants: &[(Want, FileHash)],
-) -> Result<Vec<u8>, Error> {
+) -> Result<Unplaced<'d>, Error> {
     let named = |index: usize| {
         wants
             .get(index)
@@ -100,25 +111,47 @@ pub(super) fn unfold(
     let unpacked;
     let (base, deltas) = match (chain.snapshot, running, files.split_first()) {
         (Some(_), _, Some((snapshot, deltas))) => {
-            let bytes = rblmap_delta::unpack(snapshot, limits);
-            let bytes = bytes.map_err(|source| Error::Delta {
-                path: named(0),
-                source,
+            let image = write(spool, zone, &named(0), |put| {
+                rblmap_delta::unpack_to(snapshot, limits, put)
             })?;
             if deltas.is_empty() {
-                return Ok(bytes);
+                return Ok(image);
             }
-            unpacked = Image::from_vec(bytes).map_err(|error| result(zone, &error))?;
-            (&unpacked, deltas)
+            unpacked = image;
+            (&unpacked.image, deltas)
         }
         (None, Some(image), _) => (image, files),
         _ => return Err(result(zone, &"nothing to begin from")),
     };
     let deltas: Vec<&[u8]> = deltas.iter().map(Vec::as_slice).collect();
-    rblmap_delta::apply(base, &deltas, limits).map_err(|source| Error::Delta {
-        path: named(wants.len().saturating_sub(1)),
-        source,
+    let last = named(wants.len().saturating_sub(1));
+    write(spool, zone, &last, |put| {
+        rblmap_delta::apply_to(base, &deltas, limits, put)
     })
+}
+
+/// Where the parts of an image go, each with its offset.
+type Put<'p> = dyn Fn(u64, &[u8]) -> io::Result<()> + Sync + 'p;
+
+/// Writes what comes of a file of the feed: no image is held in memory.
+fn write<'d>(
+    spool: &'d Dir,
+    zone: &ZoneName,
+    path: &str,
+    make: impl FnOnce(&Put<'_>) -> Result<(), rblmap_delta::Error>,
+) -> Result<Unplaced<'d>, Error> {
+    let file = spool.new_file()?;
+    make(&|offset, part| file.put(offset, part)).map_err(|error| match error {
+        rblmap_delta::Error::Image(rblmap_image::Error::Write(source)) => {
+            writing(file.path())(source)
+        }
+        source => Error::Delta {
+            path: path.to_owned(),
+            source,
+        },
+    })?;
+    let image = map_image(&file.path()).map_err(|error| result(zone, &error))?;
+    Ok(Unplaced { image, file })
 }
 
 /// The bytes have the length and the hash that were published.

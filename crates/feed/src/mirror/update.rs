@@ -22,7 +22,7 @@ use crate::trust::Trust;
 use super::audit::{content_of, false_content, hash_of};
 use super::install::{self, Settled};
 use super::running::running;
-use super::unfold::{Ways, result, same_bytes, unfold, wants};
+use super::unfold::{Unplaced, Ways, result, same_bytes, unfold, wants};
 use super::{Outcome, Run, Update, events};
 
 /// Room that is left beside what an update needs, bytes.
@@ -150,8 +150,8 @@ impl Follow<'_> {
         let same_session = before.is_none_or(|seen| seen.session == manifest.session);
         let mut next = state.clone();
         let base = self.running.filter(|_| same_session);
-        let (image, chain) = self.fetch(base, &mut next, trouble)?;
-        let size = self.guard(state, &image)?;
+        let (new, chain) = self.fetch(base, &mut next, trouble)?;
+        let size = self.guard(state, &new.image)?;
         let update = update(self.run, self.fetcher, manifest, &chain, self.running);
         next.event = Some(events::updated(&update, &manifest.content.0.short()));
         next.seen = Some(Seen {
@@ -168,7 +168,7 @@ impl Follow<'_> {
         next.held = None;
         next.totals.updates += 1;
         let (run, zone, old) = (self.run, self.zone, self.running);
-        install::install(run, zone, &mut next, old, &image, &update)?;
+        install::install(run, zone, &mut next, old, new, &update)?;
         *state = next;
         Ok(Outcome::Updated(update))
     }
@@ -260,7 +260,7 @@ impl Follow<'_> {
         base: Option<&Image>,
         next: &mut State,
         trouble: &mut Vec<Error>,
-    ) -> Result<(Image, Chain), Error> {
+    ) -> Result<(Unplaced<'_>, Chain), Error> {
         let mut ways = Ways::new(base, &self.checked.document);
         let mut failed = None;
         for _ in 0..WAYS {
@@ -269,12 +269,12 @@ impl Follow<'_> {
                 Err(error) => return Err(failed.unwrap_or(error)),
             };
             let error = match self.make(ways.base, &chain) {
-                Ok(image) => {
+                Ok(made) => {
                     let snapshot = chain.snapshot.map_or(0, |snapshot| snapshot.bytes);
                     next.totals.snapshot_bytes += snapshot;
                     next.totals.delta_bytes += chain.bytes() - snapshot;
                     trouble.extend(failed);
-                    return Ok((image, chain));
+                    return Ok((made, chain));
                 }
                 Err(error) => error,
             };
@@ -325,10 +325,10 @@ impl Follow<'_> {
         })
     }
 
-    fn make(&self, base: Option<&Image>, chain: &Chain) -> Result<Image, Error> {
+    fn make(&self, base: Option<&Image>, chain: &Chain) -> Result<Unplaced<'_>, Error> {
         let manifest = &self.checked.document;
         let zone = self.zone;
-        room(self.run, chain.bytes(), manifest)?;
+        room(self.run, chain, manifest)?;
         let wants = wants(zone, chain);
         let plain: Vec<Want> = wants.iter().map(|(want, _)| want.clone()).collect();
         let remarks = self.fetcher.fetch(&plain)?;
@@ -346,10 +346,17 @@ impl Follow<'_> {
             });
         }
         let limits = self.limits(base);
-        let bytes = unfold(&limits, zone, base, chain, &files, &wants)?;
-        let image = Image::from_vec(bytes).map_err(|error| result(zone, &error))?;
-        check_result(manifest, &image)?;
-        Ok(image)
+        let made = unfold(
+            self.fetcher.spool,
+            &limits,
+            zone,
+            base,
+            chain,
+            &files,
+            &wants,
+        )?;
+        check_result(manifest, &made.image)?;
+        Ok(made)
     }
 
     /// Fetches a file once more, from its beginning.
@@ -503,9 +510,15 @@ fn check_result(manifest: &Manifest, image: &Image) -> Result<(), Error> {
 }
 
 /// Refuses early what would fill the disk: the files, the image, and the one before it.
-fn room(run: &Run<'_>, files: u64, manifest: &Manifest) -> Result<(), Error> {
-    let needed = files
-        .saturating_add(manifest.counts.image)
+fn room(run: &Run<'_>, chain: &Chain, manifest: &Manifest) -> Result<(), Error> {
+    // Deltas from a snapshot lead from the image that is unpacked to another one.
+    let images = match chain.snapshot.is_some() && !chain.deltas.is_empty() {
+        true => 2,
+        false => 1,
+    };
+    let needed = chain
+        .bytes()
+        .saturating_add(manifest.counts.image.saturating_mul(images))
         .saturating_add(MARGIN);
     let free = run.dir.free_space()?;
     if free >= needed {

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::manifest::Manifest;
 use crate::path::FeedPath;
 
+use super::compared::Compared;
 use super::kept::{Kept, Memory};
 use super::tree::Tree;
 
@@ -51,8 +52,10 @@ pub(super) fn make(
     // Within what a mirror allows.
     let larger = old.as_bytes().len().max(new.as_bytes().len());
     let limits = rblmap_delta::Limits::for_image(larger as u64);
-    let again = rblmap_delta::apply(old, &[&bytes], &limits).map_err(failed)?;
-    if again != new.as_bytes() {
+    let again = Compared::with(new.as_bytes());
+    let put = |offset, part: &[u8]| again.put(offset, part);
+    rblmap_delta::apply_to(old, &[&bytes], &limits, put).map_err(failed)?;
+    if again.differs() {
         return Err(Error::Result {
             zone: zone.clone(),
             what: format!("delta from {from} to {to} makes another image"),

@@ -10,8 +10,9 @@ use rblmap_content::ZoneName;
 use rblmap_delta::Limits;
 use serde::{Deserialize, Serialize};
 
+use crate::access::Access;
 use crate::delta_file::DeltaFile;
-use crate::disk::{Access, Dir};
+use crate::disk::Dir;
 use crate::error::{Error, reading, writing};
 use crate::folder::{map_image, map_image_if_there};
 use crate::manifest::Manifest;

@@ -4,6 +4,7 @@
 //! move. A run that is killed leaves files that nobody refers to; a later run removes them. A zone
 //! that cannot be published does not keep the others.
 
+mod compared;
 mod config;
 mod content;
 mod critical;

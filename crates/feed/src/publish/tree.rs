@@ -9,9 +9,10 @@ use std::time::Duration;
 use rblmap_content::ZoneName;
 use rblmap_image::TEMP_PREFIX;
 
+use crate::access::{Access, PUBLIC, PUBLIC_FOLDER, set_mode};
 use crate::delta_file::DeltaFile;
 use crate::digest::FileHash;
-use crate::disk::{Access, Dir, Hold, LOCK, Lock, PUBLIC, PUBLIC_FOLDER, make_folders, set_mode};
+use crate::disk::{Dir, Hold, LOCK, Lock, make_folders};
 use crate::error::{Error, reading, writing};
 use crate::manifest::{DeltaIndex, INDEX_LIMIT, Index, MANIFEST_LIMIT, Manifest};
 use crate::path::FeedPath;

@@ -12,6 +12,7 @@ use crate::path::FeedPath;
 use crate::pointer::Pointer;
 use crate::time::DAY;
 
+use super::compared::Compared;
 use super::content::{Prepared, lost};
 use super::kept::{Kept, Memory};
 use super::tree::{Tree, referenced};
@@ -225,8 +226,10 @@ fn snapshot(tree: &Tree, manifest: &Manifest, image: &Image) -> Result<Snapshot,
     let bytes = rblmap_delta::pack(image, Session(manifest.session)).map_err(failed)?;
     // Within what a mirror allows.
     let limits = Limits::for_image(image.as_bytes().len() as u64);
-    let again = rblmap_delta::unpack(&bytes, &limits).map_err(failed)?;
-    if again != image.as_bytes() {
+    let again = Compared::with(image.as_bytes());
+    let put = |offset, part: &[u8]| again.put(offset, part);
+    rblmap_delta::unpack_to(&bytes, &limits, put).map_err(failed)?;
+    if again.differs() {
         return Err(Error::Result {
             zone: zone.clone(),
             what: format!("snapshot {serial} makes another image"),

@@ -17,8 +17,9 @@ use ureq::{Agent, Body};
 use super::pace::Pace;
 use super::source::{Remote, encoded};
 use super::{Options, Partials, Remarks, Spool, Want, WantKind, make_parent};
+use crate::access::Access;
 use crate::digest::FileHash;
-use crate::disk::{Access, Dir};
+use crate::disk::Dir;
 use crate::error::{Error, Reach, writing};
 
 /// Connections that live as long as the options that hold them.

@@ -302,15 +302,16 @@ impl<'a> Blocks<'a> {
     }
 
     /// Adds to a count for each value, by rank, how many runs have it.
-    pub(crate) fn count_uses(&self, counts: &mut [u64]) {
+    pub(crate) fn count_uses(&self, counts: &mut [u32]) {
         let sums = counts.iter_mut().zip(&self.uses);
-        sums.for_each(|(sum, uses)| *sum += u64::from(*uses));
+        sums.for_each(|(sum, uses)| *sum = sum.saturating_add(*uses));
     }
 
     /// The values that runs have.
-    pub(crate) fn used(&self) -> impl Iterator<Item = ValueId> {
-        let ranks = (0u32..).zip(&self.uses).filter(|(_, uses)| **uses > 0);
-        ranks.filter_map(|(rank, _)| ValueId::from_rank(rank))
+    pub(crate) fn used(&self) -> impl ParallelIterator<Item = ValueId> {
+        let uses = self.uses.par_iter().with_min_len(MARKED).enumerate();
+        let ranks = uses.filter(|(_, uses)| **uses > 0).map(|(rank, _)| rank);
+        ranks.filter_map(|rank| ValueId::from_rank(u32::try_from(rank).ok()?))
     }
 
     /// Gives the values new ids, found by the rank of the old.
@@ -386,6 +387,9 @@ impl<'a> Blocks<'a> {
         self.image_values
     }
 }
+
+/// So many values one thread looks at, at least.
+const MARKED: usize = 1 << 14;
 
 /// So many runs more or fewer.
 fn clamped(more: i64) -> i32 {

@@ -161,7 +161,7 @@ impl V4Runs for V4Image<'_> {
         }
     }
 
-    fn count_uses(&self, counts: &mut [u64]) {
+    fn count_uses(&self, counts: &mut [u32]) {
         match self {
             V4Image::List(runs) => runs.count_uses(counts),
             V4Image::Blocks(blocks) => blocks.count_uses(counts),
