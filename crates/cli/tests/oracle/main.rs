@@ -28,8 +28,10 @@ use rblmap_zonefile::{
 use server::{BASE, Server, Told};
 use tempfile::TempDir;
 
-/// `RBLMAP_ORACLE_ROUNDS` and `RBLMAP_ORACLE_SEED` ask for more, or for the same again.
+/// `RBLMAP_ORACLE_ROUNDS` and `RBLMAP_ORACLE_SEED` ask for more, or for others.
 const ROUNDS: u64 = 60;
+/// The same on every machine: a change is to blame if this fails.
+const SEED: u64 = 1;
 const QUESTIONS: usize = 150;
 
 #[test]
@@ -42,7 +44,7 @@ fn random_zones_are_answered_as_rbldnsd_does() {
             .ok()
             .map(|text: String| text.parse().unwrap())
     };
-    let seed = number("RBLMAP_ORACLE_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));
+    let seed = number("RBLMAP_ORACLE_SEED").unwrap_or(SEED);
     let rounds = number("RBLMAP_ORACLE_ROUNDS").unwrap_or(ROUNDS);
     let mut counts = Counts::default();
     let mut before = None;
@@ -101,7 +103,12 @@ impl Round {
         let folder = TempDir::new().unwrap();
         let mut specs: Vec<Spec> = Vec::new();
         for number in 0..rng.usize(1..4) {
-            let dataset = sources::dataset(&mut rng);
+            let dataset = loop {
+                let dataset = sources::dataset(&mut rng);
+                if !dataset.has_ipv6_in_ip4trie() {
+                    break dataset;
+                }
+            };
             let zone = match rng.u8(..5) {
                 0 if number > 0 => format!("sub.{BASE}"),
                 _ => BASE.to_owned(),

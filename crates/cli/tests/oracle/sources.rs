@@ -65,6 +65,32 @@ fn damage(rng: &mut Rng, line: &mut Vec<u8>) {
     }
 }
 
+impl Dataset {
+    /// Whether lines that look like IPv6 addresses are in an `ip4trie`: a damaged line of `$DATASET` can
+    /// leave them there. We take them, this rbldnsd does not (`docs/zonefile.md`).
+    pub fn has_ipv6_in_ip4trie(&self) -> bool {
+        let is_ipv6 = |line: &[u8]| {
+            let key = line.trim_ascii_start();
+            let key = key.strip_prefix(b"!").unwrap_or(key).trim_ascii_start();
+            let end = key.iter().position(|byte| !byte.is_ascii_hexdigit());
+            end.is_some_and(|end| key[end] == b':' && (end > 0 || key.starts_with(b"::")))
+        };
+        // A dataset goes on in the next file.
+        let mut kind = self.kind.as_bytes();
+        let mut lines = self
+            .files
+            .iter()
+            .flat_map(|text| text.split(|byte| *byte == b'\n'));
+        lines.any(|line| {
+            if let Some(rest) = line.strip_prefix(b"$DATASET ") {
+                let name = rest.split(|byte| *byte == b':').next();
+                kind = name.unwrap_or_default();
+            }
+            kind == b"ip4trie" && is_ipv6(line)
+        })
+    }
+}
+
 fn combined(rng: &mut Rng, out: &mut Vec<Vec<u8>>) {
     for _ in 0..rng.usize(..3) {
         let line = directive(rng);
