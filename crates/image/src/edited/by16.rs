@@ -355,11 +355,6 @@ impl<'a> Blocks<'a> {
         self.may_copy = false;
     }
 
-    /// Whether some lines are not those of the image.
-    pub(crate) fn has_new_lines(&self) -> bool {
-        !self.may_copy || self.ids.is_some() || self.edits.iter().any(|edits| !edits.is_empty())
-    }
-
     /// What there is of a /16 in the image, as it can be copied, with the new ids, where there are no
     /// edits; none if nothing may be copied.
     pub(crate) fn in_image(&self, block: u16) -> Option<Slash16<'a>> {

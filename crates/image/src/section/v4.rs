@@ -1,6 +1,6 @@
 //! Writes the IPv4 lines of a zone on all cores, each thread some /16s at a time.
 
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 
 use rayon::prelude::*;
 use rblmap::Run;
@@ -21,43 +21,14 @@ pub(crate) fn encode(runs: V4View<'_>, width: usize) -> Result<V4Sections<'_>, E
         V4View::List(runs) => blocks_by_top()
             .map(|blocks| of_list(runs, blocks, shape))
             .collect(),
-        V4View::Blocks(of) if runs.len() >= MANY && of.has_new_lines() => {
-            return in_turn(of, shape);
-        }
-        V4View::Blocks(of) => part_by_part(of, 0..256, shape),
+        V4View::Blocks(of) => blocks_by_top()
+            .map_init(
+                || of.reader(),
+                |reader, blocks| of_blocks(of, reader, blocks, shape),
+            )
+            .collect(),
     };
     Ok(assemble(parts)?)
-}
-
-/// From so many runs on lines are put in one place while they are made: the new lines of a change of
-/// 0.1 % alone are a third of the image.
-const MANY: usize = 25_000_000;
-
-/// The lines of an image with edits, some /8s after the other.
-fn in_turn<'a>(of: &'a Blocks<'a>, shape: Shape) -> Result<V4Sections<'a>, Error> {
-    const AT_ONCE: usize = 16;
-    let mut parts: Vec<Sixteens<'a>> = Vec::with_capacity(256);
-    let mut lines = Vec::new();
-    for top in (0..256).step_by(AT_ONCE) {
-        let mut next = part_by_part(of, top..top + AT_ONCE, shape);
-        next.iter_mut().for_each(|part| part.move_lines(&mut lines));
-        parts.append(&mut next);
-    }
-    let sections = assemble(parts)?;
-    Ok(V4Sections {
-        lines: vec![lines.into()],
-        ..sections
-    })
-}
-
-/// The lines of some /8s of an image with edits, a part each.
-fn part_by_part<'a>(of: &'a Blocks<'a>, tops: Range<usize>, shape: Shape) -> Vec<Sixteens<'a>> {
-    let blocks = blocks_by_top().skip(tops.start).take(tops.len());
-    let parts = blocks.map_init(
-        || of.reader(),
-        |reader, blocks| of_blocks(of, reader, blocks, shape),
-    );
-    parts.collect()
 }
 
 /// One bit for every /24, set if an address of it has a value.
@@ -142,54 +113,4 @@ fn of_blocks<'a>(
         }
     }
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use rblmap_content::{Draft, Edit, Record, ValueBuf};
-    use rblmap_format::pieces::Pieces;
-    use rblmap_format::{NameKey, Run};
-
-    use super::*;
-    use crate::edited::V4Image;
-    use crate::{Stamp, edited, encode as encode_image};
-
-    #[test]
-    fn lines_that_are_made_in_turn_are_those_that_are_made_at_once() {
-        let mut draft = Draft::new("ops.example".parse().unwrap());
-        let a = Some([127, 0, 0, 2].into());
-        let value = ValueBuf::new([Record { a, text: None }]);
-        let value = draft.values.intern(&value).unwrap();
-        let single = |at: u32| Run {
-            start: at,
-            end: at,
-            value,
-        };
-        draft.zone_mut(&NameKey::ROOT).v4 = (0..200_000).map(|n| single(n * 20_001)).collect();
-        let bytes = encode_image(&draft.finish().unwrap(), Stamp::default()).unwrap();
-        let image = rblmap::Image::from_vec(bytes).unwrap();
-        let mut draft = edited(&image).unwrap().into_draft();
-        let V4Image::Blocks(blocks) = &mut draft.zone_mut(&NameKey::ROOT).v4 else {
-            panic!("the list is large");
-        };
-        let edit = |start: u32| Edit {
-            start,
-            end: start + 3,
-            value: Some(value),
-        };
-        let edits: Vec<Edit<u32>> = (0..500).map(|n| edit(n * 8_000_000)).collect();
-        blocks.edit(&edits).unwrap();
-
-        let shape = Shape::new(1);
-        let at_once = assemble(part_by_part(blocks, 0..256, shape)).unwrap();
-        let in_turn = in_turn(blocks, shape).unwrap();
-        let lines = |sections: &V4Sections<'_>| {
-            let pieces = sections.lines.iter().flat_map(Pieces::iter);
-            pieces.collect::<Vec<_>>().concat()
-        };
-        assert!(lines(&at_once) == lines(&in_turn));
-        assert_eq!(at_once.starts, in_turn.starts);
-        assert_eq!((at_once.top, at_once.counts), (in_turn.top, in_turn.counts));
-        assert_eq!(at_once.edited_bits, in_turn.edited_bits);
-    }
 }
