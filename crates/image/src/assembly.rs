@@ -9,7 +9,7 @@
 use std::io;
 
 use rayon::prelude::*;
-use rblmap_content::{ContentId, ZoneName};
+use rblmap_content::{ContentId, Pool, ZoneName};
 use rblmap_format::SectionInfo;
 use rblmap_format::bytes::put_bytes;
 use rblmap_format::pieces::Pieces;
@@ -21,6 +21,11 @@ use crate::stamp::Stamp;
 /// So many bytes are copied, hashed and written at once, in memory that is used again: it stays in a
 /// core's own cache, and each write costs the system far more than its call.
 const PART: usize = 16 * CHUNK;
+
+/// Where the parts of an image go, each with the offset of its first byte.
+///
+/// See the example of [`encode_to`](crate::encode_to).
+pub type Put<'p> = dyn Fn(u64, &[u8]) -> io::Result<()> + Sync + 'p;
 
 /// An image to be: sections and where each starts.
 pub(crate) struct Assembly<'a> {
@@ -98,30 +103,28 @@ impl<'a> Assembly<'a> {
     }
 
     /// Gives `put` all bytes, each part with its offset, and gives the root. On all cores.
-    pub(crate) fn write(
-        &self,
-        put: &(impl Fn(u64, &[u8]) -> io::Result<()> + Sync),
-    ) -> io::Result<[u8; 32]> {
+    pub(crate) fn write(&self, put: &Put<'_>) -> io::Result<[u8; 32]> {
         let pieces = self.pieces();
         let len = self.end - self.table_end;
         let parts = (0..len.div_ceil(PART)).into_par_iter();
-        let parts = parts.map_init(
-            || vec![0; PART.min(len)],
-            |memory, nth| {
+        let memory = Pool::new();
+        let write = |nth: usize| {
+            let new = || vec![0; PART.min(len)];
+            memory.with(new, |memory| {
                 let first = nth * PART;
                 let part = memory.get_mut(..PART.min(len - first)).unwrap_or_default();
                 part.fill(0);
                 let digests = copied(&pieces, nth, part);
                 put((self.table_end + first) as u64, part)?;
                 Ok(digests)
-            },
-        );
-        let digests = parts.collect::<io::Result<Vec<_>>>()?.concat();
+            })
+        };
+        let digests = parts.map(write).collect::<io::Result<Vec<_>>>()?.concat();
         put(self.end as u64, &digests)?;
         let mut head = vec![0; self.table_end];
-        self.put_head(&mut head, &digests);
+        let root = self.put_head(&mut head, &digests);
         put(0, &head)?;
-        Ok(root_in(&head))
+        Ok(root)
     }
 
     /// Whether these are all bytes; digests among them are believed.
@@ -163,13 +166,14 @@ impl<'a> Assembly<'a> {
         pieces
     }
 
-    /// Writes header, section table and root; the digests are of the sections.
-    fn put_head(&self, out: &mut [u8], digests: &[u8]) {
+    /// Writes header, section table and root, and gives the root; the digests are of the sections.
+    fn put_head(&self, out: &mut [u8], digests: &[u8]) -> [u8; 32] {
         put_bytes(out, layout::HEADER_LEN, &self.table);
         self.put_header(out);
-        if let Some(root) = rblmap::root_digest(out, self.table_end, digests) {
-            put_bytes(out, layout::ROOT_AT, &root);
-        }
+        let root = rblmap::root_digest(out, self.table_end, digests);
+        let root = root.expect("the head ends with the table");
+        put_bytes(out, layout::ROOT_AT, &root);
+        root
     }
 
     fn put_header(&self, out: &mut [u8]) {
@@ -188,11 +192,6 @@ impl<'a> Assembly<'a> {
         put_bytes(out, layout::NAME_AT + 1, name);
         put_bytes(out, layout::CONTENT_ID_AT, self.id.as_bytes());
     }
-}
-
-fn root_in(head: &[u8]) -> [u8; 32] {
-    let root = head.get(layout::ROOT_AT..).unwrap_or_default();
-    root.first_chunk().copied().unwrap_or_default()
 }
 
 /// Copies what lies in the `nth` part, which is zeros, and gives the digest of each of its chunks. A

@@ -33,6 +33,7 @@ mod restamp;
 mod section;
 mod stamp;
 
+pub use assembly::Put;
 pub use decode::{EditedContent, decode, decode_in_place, edited};
 pub use edited::{Behind, BlockReader, Blocks, RunsBy16, V4Image, V4Source, V4View, block_of};
 pub use editor::{Additions, Editor};

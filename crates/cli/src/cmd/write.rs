@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use rblmap_image::{NewFile, place};
+use rblmap_image::{NewFile, Put, place};
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -20,9 +20,6 @@ pub(crate) fn result(path: &Path, bytes: &[u8], output: &Output) -> Result<(), F
     output.detail(format_args!("{}: {} bytes", path.display(), bytes.len()));
     Ok(())
 }
-
-/// Where the parts of an image go, each with its offset.
-pub(crate) type Put<'p> = dyn Fn(u64, &[u8]) -> io::Result<()> + Sync + 'p;
 
 /// Puts an image in place that `make` writes, and tells its length to those who ask for more.
 pub(crate) fn image(

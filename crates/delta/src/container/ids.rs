@@ -74,8 +74,8 @@ impl ImageRoot {
 
     /// That which the header of an image says.
     pub(crate) fn in_header(image: &[u8]) -> ImageRoot {
-        let root = image.get(layout::ROOT_AT..).unwrap_or_default();
-        ImageRoot(root.first_chunk().copied().unwrap_or_default())
+        let root = image.get(layout::ROOT_AT..).and_then(<[u8]>::first_chunk);
+        ImageRoot::from_root(root.unwrap_or(&[0; 32]))
     }
 
     /// That of an image with this root.

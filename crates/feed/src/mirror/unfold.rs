@@ -1,11 +1,10 @@
 //! The files of a chain: which they are, whether they are those that were published, and what comes
 //! of them.
 
-use std::io;
-
 use rblmap::Image;
 use rblmap_content::ZoneName;
 use rblmap_delta::Limits;
+use rblmap_image::Put;
 
 use crate::chain::Chain;
 use crate::delta_file::DeltaFile;
@@ -129,9 +128,6 @@ pub(super) fn unfold<'d>(
         rblmap_delta::apply_to(base, &deltas, limits, put)
     })
 }
-
-/// Where the parts of an image go, each with its offset.
-type Put<'p> = dyn Fn(u64, &[u8]) -> io::Result<()> + Sync + 'p;
 
 /// Writes what comes of a file of the feed: no image is held in memory.
 fn write<'d>(
