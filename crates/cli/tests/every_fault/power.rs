@@ -321,18 +321,19 @@ pub(crate) fn reload(scene: &Scene) {
     let mut recorder = Recorder::default();
     let (first, work) = (Arc::clone(&recorder.first), scene.work());
     let operator = std::thread::spawn(move || {
+        let server = || Pid::from_raw(first.load(Ordering::Relaxed));
+        let _ended = Ended(&server);
         let socket = work.join("policy");
-        wait_for(|| socket.exists());
+        // It has its name before anybody listens.
+        wait_for(|| UnixStream::connect(&socket).is_ok());
         assert!(ask(&socket).starts_with("action=550 "));
         let config = work.join("mail.toml");
         let text = fs::read_to_string(&config)
             .unwrap()
             .replace("reject", "defer");
         fs::write(&config, text).unwrap();
-        let server = Pid::from_raw(first.load(Ordering::Relaxed));
-        kill(server, Signal::SIGHUP).unwrap();
+        kill(server(), Signal::SIGHUP).unwrap();
         wait_for(|| ask(&socket).starts_with("action=450 "));
-        kill(server, Signal::SIGTERM).unwrap();
     });
     let run = tracer::run(&scene.args, &scene.work(), &mut recorder);
     operator.join().unwrap();
@@ -345,6 +346,18 @@ pub(crate) fn reload(scene: &Scene) {
         .filter(|event| !of_socket(event))
         .collect();
     assert!(others.is_empty(), "{others:?}");
+}
+
+/// Ends the server when the operator is done, or has found something wrong: else it would run for ever.
+struct Ended<'s>(&'s dyn Fn() -> Pid);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        // 0 would be the group of this process.
+        if (self.0)().as_raw() > 0 {
+            let _ = kill((self.0)(), Signal::SIGTERM);
+        }
+    }
 }
 
 fn wait_for(mut there: impl FnMut() -> bool) {
