@@ -102,9 +102,7 @@ pub(crate) fn mark_runs<A: Sync>(runs: &[Run<A>], used: &[AtomicBool]) -> Result
 ///
 /// # Errors
 /// The id, if `used` has no place for it.
-///
-/// [`V4Runs::mark_values`] is made of it. See the example of [`V4Runs`].
-pub fn mark(used: &[AtomicBool], id: ValueId) -> Result<(), ValueId> {
+pub(crate) fn mark(used: &[AtomicBool], id: ValueId) -> Result<(), ValueId> {
     let slot = used.get(id.rank() as usize).ok_or(id)?;
     // The mark is read first: cores that all write to one place wait for each other.
     if !slot.load(Ordering::Relaxed) {

@@ -62,6 +62,10 @@ pub trait Address:
     fn read(list: &[u8], index: usize) -> Option<Self>;
     /// Appends the little-endian bytes.
     fn write(self, out: &mut Vec<u8>);
+    /// Puts the little-endian bytes in a place of [`Address::LEN`] bytes; in another, nothing.
+    fn put(self, place: &mut [u8]);
+    /// Appends the little-endian bytes of many.
+    fn write_all(all: impl ExactSizeIterator<Item = Self>, out: &mut Vec<u8>);
     /// The low bits of a number; those that an address does not have are dropped.
     fn truncate(bits: u128) -> Self;
     /// The address as the standard library has it.
@@ -129,6 +133,24 @@ impl Address for u32 {
     }
 
     #[inline]
+    fn put(self, place: &mut [u8]) {
+        if place.len() == Self::LEN {
+            place.copy_from_slice(&self.to_le_bytes());
+        }
+    }
+
+    #[inline]
+    fn write_all(all: impl ExactSizeIterator<Item = u32>, out: &mut Vec<u8>) {
+        let from = out.len();
+        out.resize(from + Self::LEN * all.len(), 0);
+        let places = out.get_mut(from..).unwrap_or_default();
+        let (places, _) = places.as_chunks_mut();
+        for (place, address) in places.iter_mut().zip(all) {
+            *place = address.to_le_bytes();
+        }
+    }
+
+    #[inline]
     fn write(self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.to_le_bytes());
     }
@@ -181,6 +203,24 @@ impl Address for u128 {
     fn read(list: &[u8], index: usize) -> Option<u128> {
         let bytes = list.get(index.checked_mul(16)?..)?.first_chunk()?;
         Some(u128::from_le_bytes(*bytes))
+    }
+
+    #[inline]
+    fn put(self, place: &mut [u8]) {
+        if place.len() == Self::LEN {
+            place.copy_from_slice(&self.to_le_bytes());
+        }
+    }
+
+    #[inline]
+    fn write_all(all: impl ExactSizeIterator<Item = u128>, out: &mut Vec<u8>) {
+        let from = out.len();
+        out.resize(from + Self::LEN * all.len(), 0);
+        let places = out.get_mut(from..).unwrap_or_default();
+        let (places, _) = places.as_chunks_mut();
+        for (place, address) in places.iter_mut().zip(all) {
+            *place = address.to_le_bytes();
+        }
     }
 
     #[inline]

@@ -188,7 +188,7 @@ fn units_are_counted_as_they_are_walked() {
                     assert_eq!(of.unit_of(address), unit);
                 }
                 let mut uses = BTreeMap::new();
-                let mut see = |id: ValueId, more| *uses.entry(id).or_insert(0) += more;
+                let mut see = |id: ValueId, more| *uses.entry(id).or_insert(0) += i64::from(more);
                 let counted = walk.run_counts(block, unit, &mut see);
                 let runs = walk.runs_of(block, unit..unit + 1);
                 assert_eq!(

@@ -316,6 +316,7 @@ impl EditCoder {
         }
     }
 
+    #[inline]
     fn edit<A: Address, C: Coder, B: Iterator<Item = RunOrGap<A>> + Clone>(
         &mut self,
         coder: &mut C,

@@ -110,26 +110,42 @@ impl<'a, A: Address> Base<A> for &'a [Run<A>] {
         mut see: impl FnMut(Option<ValueId>, RunOrGap<A>, RunsAndGaps<'a, A>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let old = *self;
-        let mut in_runs = in_runs.iter().copied().peekable();
-        let mut in_gaps = in_gaps.iter().copied().peekable();
-        let (mut run_rank, mut gap_rank) = (0u64, 0u64);
-        let mut before: Option<RunOrGap<A>> = None;
-        let mut ranges = RunsAndGaps::new(old);
-        while in_runs.peek().is_some() || in_gaps.peek().is_some() {
-            let Some(range) = ranges.next() else { break };
-            let is_started = match range.value {
-                Some(_) => in_runs.next_if_eq(&run_rank).is_some(),
-                None => in_gaps.next_if_eq(&gap_rank).is_some(),
+        let gaps = gaps_before(old, A::FIRST);
+        // The run behind a gap: the last one before which there are no more gaps.
+        let behind = |gap: u64| gaps.partition_point(|before| *before <= gap) - 1;
+        let mut in_runs = in_runs
+            .iter()
+            .map(|rank| usize::try_from(*rank).unwrap_or(usize::MAX));
+        let mut in_gaps = in_gaps.iter().map(|gap| behind(*gap));
+        let (mut run, mut gap) = (in_runs.next(), in_gaps.next());
+        loop {
+            let (left, range, next) = match (run, gap) {
+                (Some(at), behind) if behind.is_none_or(|behind| behind > at) => {
+                    run = in_runs.next();
+                    let Some(found) = old.get(at) else { break };
+                    let before = at.checked_sub(1).and_then(|at| old.get(at));
+                    let before = before.filter(|run| run.end.next() == Some(found.start));
+                    let (start, end, value) = (found.start, found.end, Some(found.value));
+                    (before, RunOrGap { start, end, value }, at + 1)
+                }
+                (_, Some(at)) => {
+                    gap = in_gaps.next();
+                    let before = at.checked_sub(1).and_then(|at| old.get(at));
+                    let start = before.map_or(Some(A::FIRST), |run| run.end.next());
+                    let end = old
+                        .get(at)
+                        .map_or(Some(A::LAST), |run| run.start.previous());
+                    let Some((start, end)) = start.zip(end) else {
+                        break;
+                    };
+                    let value = None;
+                    (before, RunOrGap { start, end, value }, at)
+                }
+                _ => break,
             };
-            if is_started {
-                let left = before.and_then(|before| before.value);
-                see(left, range, ranges.clone())?;
-            }
-            match range.value {
-                Some(_) => run_rank += 1,
-                None => gap_rank += 1,
-            }
-            before = Some(range);
+            let rest = old.get(next..).unwrap_or_default();
+            let rest = RunsAndGaps::from(rest, range.end.next());
+            see(left.map(|run| run.value), range, rest)?;
         }
         Ok(())
     }

@@ -211,24 +211,26 @@ fn renumber(runs: &[Run<u32>], ids: &Ids, out: &mut Vec<Run<u32>>) {
 
 /// Appends the differences of two lists of runs between two addresses of one /16, at which they are cut.
 fn differences_between(
-    old: &[Run<u32>],
-    new: &[Run<u32>],
+    mut old: &[Run<u32>],
+    mut new: &[Run<u32>],
     (first, last): (u32, u32),
     found: &mut Vec<Difference>,
 ) {
-    if old == new {
-        return;
-    }
-    let mut left = RunsAndGaps::from(old, Some(first));
-    let mut right = RunsAndGaps::from(new, Some(first));
-    let (mut a, mut b) = (left.next(), right.next());
-    while let (Some(was), Some(is)) = (a, b) {
-        let (start, end) = (was.start.max(is.start), was.end.min(is.end).min(last));
-        if start > last {
-            break;
+    let mut start = first;
+    loop {
+        // Most runs are in both.
+        let same = old.iter().zip(new).take_while(|(was, is)| was == is);
+        let count = same.count();
+        if let Some(run) = count.checked_sub(1).and_then(|at| old.get(at)) {
+            (old, new) = (behind(old, count), behind(new, count));
+            let Some(next) = run.end.next().filter(|next| *next <= last) else {
+                return;
+            };
+            start = next;
         }
-        if was.value != is.value {
-            let (was, is) = (was.value, is.value);
+        let ((was_end, was), (is_end, is)) = (at(old, start, last), at(new, start, last));
+        let end = was_end.min(is_end).min(last);
+        if was != is {
             found.push(Difference {
                 start,
                 end,
@@ -236,16 +238,29 @@ fn differences_between(
                 is,
             });
         }
-        if was.end <= end {
-            a = left.next();
-        }
-        if is.end <= end {
-            b = right.next();
-        }
         if end == last {
-            break;
+            return;
         }
+        let ends_here = |runs: &[Run<u32>]| runs.first().is_some_and(|run| run.end == end);
+        old = behind(old, usize::from(ends_here(old)));
+        new = behind(new, usize::from(ends_here(new)));
+        start = end + 1;
     }
+}
+
+/// Up to where the first of some runs, or the gap before it, goes on from an address, and its value. Behind
+/// them is a gap up to `last`.
+fn at(runs: &[Run<u32>], address: u32, last: u32) -> (u32, Option<ValueId>) {
+    match runs.first() {
+        Some(run) if run.start <= address => (run.end, Some(run.value)),
+        Some(run) => (run.start - 1, None),
+        None => (last, None),
+    }
+}
+
+/// What is behind the first so many.
+fn behind(runs: &[Run<u32>], count: usize) -> &[Run<u32>] {
+    runs.get(count..).unwrap_or_default()
 }
 
 /// Whether neighbouring edits have one value.

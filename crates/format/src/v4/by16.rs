@@ -151,33 +151,26 @@ impl<'a> V4Walk<'a> {
     }
 
     /// The run counts of a unit of a /16. Tells `see` how many runs, cut at the ends of the unit, each value
-    /// has: the numbers for one value add up to its count. Most units are counted without making
-    /// their runs, which costs less.
+    /// has: the numbers for one value add up to its count. Runs are not made.
     pub fn run_counts(
         &mut self,
         block: u16,
         unit: usize,
-        see: &mut impl FnMut(ValueId, i64),
+        see: &mut impl FnMut(ValueId, u32),
     ) -> RunCounts {
         let of = self.block(block);
-        let (start, end) = (of.start_of(unit), of.start_of(unit + 1));
-        if let Slash16::Lines { lines, .. } = of
-            && let Some(line) = lines.get(unit)
-        {
-            let mut see = |id, more| {
-                if let Some(value) = ValueId::new(id) {
-                    see(value, more);
-                }
-            };
-            if let Some(run_counts) = self.lines.tally(line, (start, end), &mut see) {
-                return run_counts;
+        let ends = (of.start_of(unit), of.start_of(unit + 1));
+        match of {
+            Slash16::Lines { lines, .. } => match lines.get(unit).filter(|_| ends.0 < ends.1) {
+                Some(line) => self.lines.tally(line, ends, &mut self.found, see),
+                // Only in damaged images.
+                None => RunCounts::FREE,
+            },
+            Slash16::Uniform(value) => {
+                value.into_iter().for_each(|value| see(value, 1));
+                RunCounts::uniform(value)
             }
         }
-        let first = u32::from(block) << 16;
-        let ends = (first | start, first | (end.wrapping_sub(1) & 0xffff));
-        let runs = self.runs_of(block, unit..unit + 1);
-        runs.iter().for_each(|run| see(run.value, 1));
-        RunCounts::of(runs, ends)
     }
 
     /// As [`Slash16s::block`].

@@ -1,77 +1,118 @@
 //! Counts what a line holds without making its runs.
 
-use super::kind::{
-    Kind, LIST, RAW, SHORT, TURNS, form_of, ids, long_keys, palette, short_keys, turns,
-};
 use super::lookup::Lines;
+use super::run_buffer::RunBuffer;
 use super::run_counts::RunCounts;
+use super::unfolded::Unfolded;
+use crate::run::ValueId;
 use crate::simd::compare::{Compare, Task};
 use crate::v4::shape::LINE;
 
 impl Lines<'_> {
-    /// The run counts of a line that answers for the addresses from `start` to before `end`. Tells `see` by
-    /// how many more or fewer runs each id is to be counted. `None` for lines that have to be walked:
-    /// those that hold more than single addresses.
-    pub(crate) fn tally(
+    /// The run counts of a line that answers for the addresses from `start` to before `end`, of which there
+    /// is one. Tells `see` how many runs each id has: the numbers for one id add up to its count.
+    pub(super) fn tally(
         &self,
         line: &[u8; LINE],
         ends: (u32, u32),
-        see: &mut impl FnMut(u32, i64),
-    ) -> Option<RunCounts> {
-        let number = line[0] & 7;
-        if !matches!(number, RAW | LIST | SHORT | TURNS) || self.read_default(line) != 0 {
-            return None;
-        }
-        let kind = self.kinds.get(usize::from(number))?;
+        found: &mut RunBuffer,
+        see: &mut impl FnMut(ValueId, u32),
+    ) -> RunCounts {
         self.level.run(Tally {
             lines: self,
             line,
-            kind,
             ends,
+            found,
             see,
         })
     }
 }
 
-/// Counts one line of single addresses.
+/// Counts one line.
 struct Tally<'l, 'a, S> {
     lines: &'l Lines<'a>,
     line: &'l [u8; LINE],
-    kind: &'l Kind,
     ends: (u32, u32),
+    found: &'l mut RunBuffer,
     see: &'l mut S,
 }
 
-impl<S: FnMut(u32, i64)> Task for Tally<'_, '_, S> {
-    type Output = Option<RunCounts>;
+impl<S: FnMut(ValueId, u32)> Task for Tally<'_, '_, S> {
+    type Output = RunCounts;
 
     #[inline(always)]
-    fn run(self, compare: impl Compare) -> Option<RunCounts> {
+    fn run(self, compare: impl Compare) -> RunCounts {
         let Tally {
             lines,
             line,
-            kind,
             ends,
+            found,
             see,
         } = self;
-        let window = |form| short_keys::window(line, kind, form, 0);
-        match line[0] & 7 {
-            LIST => {
-                let keys = long_keys::count(line, kind.keys, ends.1, compare)?;
-                palette::count(lines, line, kind, &keys, ends, see)
-            }
-            SHORT => {
-                let keys = short_keys::count(line, &window(const { form_of(SHORT) }), compare)?;
-                palette::count(lines, line, kind, &keys, ends, see)
-            }
-            TURNS => {
-                let keys = short_keys::count(line, &window(const { form_of(TURNS) }), compare)?;
-                turns::count(lines, line, kind, &keys, ends, see)
-            }
-            _ => {
-                let keys = long_keys::count(line, kind.keys, ends.1, compare)?;
-                ids::count(lines, line, kind, &keys, ends, see)
+        let mut entries = Unfolded::NONE;
+        if let Some(same) = lines.read_entries(line, ends, &mut entries, compare) {
+            return count_singles(&entries, same, ends, see, compare);
+        }
+        let turns = found.turns((ends.0, 0), |turns| {
+            lines.tell_turns(line, &entries, ends, turns);
+        });
+        // The first one says what was before, if another begins at the same address.
+        let turns = match turns {
+            [first, rest @ ..] if rest.first().is_some_and(|next| next.0 == first.0) => rest,
+            all => all,
+        };
+        let mut runs = 0;
+        for (_, id) in turns {
+            runs += u32::from(*id != 0);
+            if let Some(value) = ValueId::new(*id) {
+                see(value, 1);
             }
         }
+        let all = u32::try_from(turns.len()).unwrap_or(u32::MAX); // at most 256
+        let value = |turn: Option<&(u32, u32)>| ValueId::new(turn?.1);
+        RunCounts {
+            runs,
+            gaps: all - runs,
+            first: value(turns.first()),
+            last: value(turns.last()),
+        }
+    }
+}
+
+/// Counts a line of single addresses; `same` has a bit for each whose next address has the same value.
+#[inline(always)]
+fn count_singles(
+    entries: &Unfolded,
+    same: u64,
+    (start, end): (u32, u32),
+    see: &mut impl FnMut(ValueId, u32),
+    compare: impl Compare,
+) -> RunCounts {
+    let all = entries.all();
+    let last = 63 - all.leading_zeros();
+    // Neighbours with one id are told together.
+    let (ends, mut rest) = (all & !same, all & !entries.same_ids(compare));
+    let mut told = 0;
+    for nth in 0.. {
+        if rest == 0 {
+            break;
+        }
+        // Up to the last of these neighbours.
+        let so_far = rest ^ (rest - 1);
+        let ended = (ends & so_far).count_ones();
+        if let Some(value) = ValueId::new(entries.nth_id(nth, rest.trailing_zeros())) {
+            see(value, ended - told);
+        }
+        told = ended;
+        rest &= rest - 1;
+    }
+    let at_ends = (entries.low(0) == start, entries.low(last) + 1 == end);
+    let groups = (all & !entries.beside).count_ones();
+    let value = |entry: u32| ValueId::new(entries.id(entry));
+    RunCounts {
+        runs: ends.count_ones(),
+        gaps: groups + 1 - u32::from(at_ends.0) - u32::from(at_ends.1),
+        first: value(0).filter(|_| at_ends.0),
+        last: value(last).filter(|_| at_ends.1),
     }
 }

@@ -17,7 +17,8 @@ mod run_buffer;
 pub mod run_counts;
 pub mod shape;
 mod trace;
-mod values;
+mod unfold;
+mod unfolded;
 mod walk;
 pub mod write;
 

@@ -27,6 +27,16 @@ impl RunCounts {
         last: None,
     };
 
+    /// A range of which all has one value, or none.
+    pub(crate) fn uniform(value: Option<ValueId>) -> RunCounts {
+        RunCounts {
+            runs: value.map_or(0, |_| 1),
+            gaps: value.map_or(1, |_| 0),
+            first: value,
+            last: value,
+        }
+    }
+
     /// The run counts of the addresses from `first` to `last`, of which these are the runs, cut at its ends.
     ///
     /// ```

@@ -2,14 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use super::kind::ids::Ids;
-use super::kind::palette::PaletteIds;
-use super::kind::turns::TurnIds;
-use super::kind::{
-    DIRECT2, Kind, LIST, MIXED, SHORT, TURNS, entry_bytes, form_of, long_keys, name, short_keys,
-};
+use super::kind::{DIRECT2, Kind, MIXED, TURNS, entry_bytes, form_of, name};
 use super::lookup::{BlockLines, Lines};
-use super::values::Values;
+use super::unfolded::Unfolded;
 use crate::bytes::u16_at;
 use crate::sections::kind::{V4_BITS, V4_LINES, V4_STARTS, V4_TOP};
 use crate::trace::{Step, value};
@@ -164,33 +159,27 @@ impl Lines<'_> {
             return;
         }
         let keys_at = usize::from(kind.keys.at());
-        let (lows, key): (Vec<u32>, (usize, usize)) = if form.windows {
-            let lows = short_keys::lows(line, kind, form).collect();
-            (lows, (keys_at + MAP + entry_bytes(form), 1))
+        let (from, len) = if form.windows {
+            (keys_at + MAP + entry_bytes(form), 1)
         } else {
-            (long_keys::lows(line, kind).collect(), (keys_at, 2))
+            (keys_at, 2)
         };
-        let mut palette = PaletteIds::new(self, line, kind);
-        let mut turns = TurnIds::<false>::new(self, line, kind);
-        let mut mixed = TurnIds::<true>::new(self, line, kind);
-        let mut ids = Ids::new(self, line, kind);
-        let mut next = |index| match number {
-            LIST | SHORT => palette.next(index),
-            TURNS => turns.next(index),
-            MIXED => mixed.next(index),
-            _ => ids.next(index),
-        };
+        let mut entries = Unfolded::NONE;
+        self.unfold(line, kind, &mut entries);
         let mut before = None;
-        for (index, low) in lows.into_iter().enumerate() {
+        for (entry, low) in (0..).zip(entries.lows.iter().take(entries.count)) {
             // Unused places repeat the last key.
             if before.replace(low) == Some(low) {
                 break;
             }
-            let (id, only) = next(index);
-            let address = Ipv4Addr::from_bits(address & !0xffff | low & 0xffff);
+            let address = Ipv4Addr::from_bits(address & !0xffff | u32::from(*low));
+            let only = entries.only >> entry & 1 != 0;
             let holds = if only { "only" } else { "and on" };
-            let what = format!("entry {index}: {address} {holds}: {}", value(id));
-            push(key.0 + key.1 * index, key.1, what);
+            let what = format!(
+                "entry {entry}: {address} {holds}: {}",
+                value(entries.id(entry))
+            );
+            push(from + len * entry as usize, len, what);
         }
     }
 }

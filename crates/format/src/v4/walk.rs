@@ -2,15 +2,10 @@
 
 use std::hint::select_unpredictable;
 
-use super::kind::ids::Ids;
-use super::kind::palette::PaletteIds;
-use super::kind::turns::TurnIds;
-use super::kind::{
-    DIRECT, DIRECT2, LIST, MIXED, SHORT, TURNS, direct, form_of, long_keys, short_keys,
-};
+use super::kind::{DIRECT, DIRECT2, MIXED, direct, form_of};
 use super::lookup::{BlockLines, Lines};
-use super::run_buffer::RunBuffer;
-use super::values::Values;
+use super::run_buffer::{RunBuffer, Turns};
+use super::unfolded::Unfolded;
 use crate::run::Run;
 use crate::simd::compare::{Compare, Task};
 use crate::v4::shape::{BLOCK, LINE};
@@ -60,81 +55,90 @@ impl Lines<'_> {
         });
     }
 
-    /// Finds where values change in a line that answers for the addresses from `start` to before `end`.
+    /// Adds the runs of a line that answers for the addresses from `start` to before `end`.
     #[inline(always)]
-    fn walk_line(&self, line: &[u8; LINE], ends: (u32, u32), found: &mut RunBuffer) {
+    fn walk_line(
+        &self,
+        line: &[u8; LINE],
+        ends: (u32, u32),
+        (found, out): (&mut RunBuffer, &mut Vec<Run<u32>>),
+        compare: impl Compare,
+    ) {
+        let mut entries = Unfolded::NONE;
+        match self.read_entries(line, ends, &mut entries, compare) {
+            Some(same) => found.singles(ends, &entries, same, out),
+            None => found.line(|turns| self.tell_turns(line, &entries, ends, turns), out),
+        }
+    }
+
+    /// Reads the entries of a line that answers for the addresses from `start` to before `end`, if there
+    /// are such. Where each has a value and is of its own address only, with no value between them: a bit
+    /// for each whose next address has the same value.
+    #[inline(always)]
+    pub(super) fn read_entries(
+        &self,
+        line: &[u8; LINE],
+        ends: (u32, u32),
+        entries: &mut Unfolded,
+        compare: impl Compare,
+    ) -> Option<u64> {
+        let number = line[0] & 7;
+        let kind = self.kinds.get(usize::from(number))?;
+        if matches!(number, DIRECT2 | DIRECT) {
+            return None;
+        }
+        self.unfold(line, kind, entries);
+        entries.cut(ends, compare);
+        if entries.count == 0 || self.read_default(line) != 0 {
+            return None;
+        }
+        entries.same_in_singles(compare)
+    }
+
+    /// Tells where values change in a line that answers for the addresses from `start` to before `end`. Its
+    /// entries are read, if it has such.
+    #[inline(always)]
+    pub(super) fn tell_turns(
+        &self,
+        line: &[u8; LINE],
+        entries: &Unfolded,
+        ends: (u32, u32),
+        turns: &mut Turns<'_>,
+    ) {
         let number = line[0] & 7;
         let Some(kind) = self.kinds.get(usize::from(number)) else {
             return;
         };
         match number {
-            LIST => {
-                let keys = long_keys::lows(line, kind);
-                self.walk_keys(line, keys, PaletteIds::new(self, line, kind), ends, found);
-            }
-            SHORT => {
-                let keys = short_keys::lows(line, kind, const { form_of(SHORT) });
-                self.walk_keys(line, keys, PaletteIds::new(self, line, kind), ends, found);
-            }
-            TURNS => {
-                let keys = short_keys::lows(line, kind, const { form_of(TURNS) });
-                let ids = TurnIds::<false>::new(self, line, kind);
-                self.walk_keys(line, keys, ids, ends, found);
-            }
-            MIXED => {
-                let keys = short_keys::lows(line, kind, const { form_of(MIXED) });
-                let ids = TurnIds::<true>::new(self, line, kind);
-                self.walk_keys(line, keys, ids, ends, found);
-            }
-            DIRECT2 => direct::walk(self, line, (kind, const { form_of(DIRECT2) }), ends, found),
-            DIRECT => direct::walk(self, line, (kind, const { form_of(DIRECT) }), ends, found),
-            _ => {
-                let keys = long_keys::lows(line, kind);
-                self.walk_keys(line, keys, Ids::new(self, line, kind), ends, found);
-            }
+            DIRECT2 => direct::walk(self, line, (kind, const { form_of(DIRECT2) }), ends, turns),
+            DIRECT => direct::walk(self, line, (kind, const { form_of(DIRECT) }), ends, turns),
+            _ => walk_entries(entries, (number, self.read_default(line)), ends, turns),
         }
     }
+}
 
-    /// Walks the entries of a line with these keys and ids.
-    #[inline(always)]
-    fn walk_keys<V: Values>(
-        &self,
-        line: &[u8; LINE],
-        lows: impl Iterator<Item = u32>,
-        mut ids: V,
-        (start, end): (u32, u32),
-        found: &mut RunBuffer,
-    ) {
-        let default = self.read_default(line);
-        found.push(start, default, true);
-        // Unused places repeat the last key, and damaged bytes hold any.
-        let mut next = start;
-        if default == 0 && ids.are_single() {
-            let mut singles = found.begin_singles(start);
-            for (index, low) in lows.enumerate() {
-                if low < next || low >= end {
-                    break;
-                }
-                let (id, _) = ids.next(index);
-                found.push_single(&mut singles, low, id, low == next);
-                next = low + 1;
-            }
-            found.end_singles(&singles, next);
-            return;
-        }
-        let mut around = default;
-        for (index, low) in lows.enumerate() {
-            if low < next || low >= end {
-                break;
-            }
-            let (id, only) = ids.next(index);
-            found.push(low, id, true);
-            next = low + 1;
-            if V::GO_ON {
-                around = select_unpredictable(only, around, id);
-            }
-            found.push(next, around, only & (next < end));
-        }
+/// Tells where values change, from the entries of a line of this kind and with this default.
+#[inline(always)]
+fn walk_entries(
+    entries: &Unfolded,
+    (kind, default): (u8, u32),
+    (start, end): (u32, u32),
+    turns: &mut Turns<'_>,
+) {
+    let at_start = entries.count > 0 && entries.low(0) == start;
+    turns.add(start, default, !at_start);
+    // Entries that change what is around those of their own address only.
+    let mut changes = if kind == MIXED { !entries.only } else { 0 };
+    // Where an entry is of its own address only and the next one has none, what is around holds again.
+    let mut ends_here = entries.only & !entries.beside;
+    let mut around = default;
+    for entry in 0..64 - entries.all().leading_zeros() {
+        let (low, id) = (entries.low(entry), entries.id(entry));
+        turns.add(low, id, true);
+        around = select_unpredictable(changes & 1 != 0, id, around);
+        // Where the next line starts, that one says what holds.
+        turns.add(low + 1, around, (ends_here & 1 != 0) & (low + 1 < end));
+        (changes, ends_here) = (changes >> 1, ends_here >> 1);
     }
 }
 
@@ -156,9 +160,9 @@ impl Task for Walk<'_, '_, '_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self, _: impl Compare) {
+    fn run(self, compare: impl Compare) {
         let found = self.found;
-        found.first = self.first;
+        found.begin(self.first);
         let mut start = self.start;
         // What is stored for a line is where the next one starts.
         let ends = self.starts.iter();
@@ -168,8 +172,8 @@ impl Task for Walk<'_, '_, '_, '_> {
         for (line, end) in self.lines.iter().zip(ends) {
             // Damaged starts need not rise.
             let end = end.max(start);
-            self.reader.walk_line(line, (start, end), found);
-            found.flush(self.out);
+            let into = (&mut *found, &mut *self.out);
+            self.reader.walk_line(line, (start, end), into, compare);
             start = end;
         }
         found.finish(self.end, self.out);

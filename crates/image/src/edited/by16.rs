@@ -1,8 +1,9 @@
 //! IPv4 runs as an image and edits over it, by /16.
 
-use std::cmp::Ordering;
+use std::cmp;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 use rblmap::{ValueId, Zone};
@@ -12,7 +13,7 @@ use rblmap_format::{RunCounts, Slash16, Slash16s, V4Walk};
 use rblmap_content::{Edit, Pool, renumbered};
 
 use super::begun::{Begun, begun_before};
-use super::edits::{add, block_of};
+use super::edits::block_of;
 
 /// The number of /16s.
 pub(crate) const BLOCKS: usize = 65_536;
@@ -212,9 +213,9 @@ impl<'a> Blocks<'a> {
             (at, other_at) = (from + 1, other_from + 1);
             loop {
                 match one.start_of(at).cmp(&two.start_of(other_at)) {
-                    Ordering::Less => at += 1,
-                    Ordering::Greater => other_at += 1,
-                    Ordering::Equal => break,
+                    cmp::Ordering::Less => at += 1,
+                    cmp::Ordering::Greater => other_at += 1,
+                    cmp::Ordering::Equal => break,
                 }
             }
             if (at, other_at) == (from + 1, other_from + 1) && same(from, other_from) {
@@ -307,11 +308,26 @@ impl<'a> Blocks<'a> {
         sums.for_each(|(sum, uses)| *sum = sum.saturating_add(*uses));
     }
 
-    /// The values that runs have.
-    pub(crate) fn used(&self) -> impl ParallelIterator<Item = ValueId> {
-        let uses = self.uses.par_iter().with_min_len(MARKED).enumerate();
-        let ranks = uses.filter(|(_, uses)| **uses > 0).map(|(rank, _)| rank);
-        ranks.filter_map(|rank| ValueId::from_rank(u32::try_from(rank).ok()?))
+    /// Marks the ranks of the values that runs have.
+    ///
+    /// # Errors
+    /// The first value for which there is no place.
+    pub(crate) fn mark_values(&self, marks: &[AtomicBool]) -> Result<(), ValueId> {
+        let parts = self.uses.par_chunks(MARKED).zip(marks.par_chunks(MARKED));
+        parts.for_each(|(uses, marks)| {
+            for (uses, mark) in uses.iter().zip(marks) {
+                if *uses > 0 {
+                    mark.store(true, Ordering::Relaxed);
+                }
+            }
+        });
+        let without = self.uses.get(marks.len()..).unwrap_or_default();
+        let without = without.iter().position(|uses| *uses > 0);
+        let rank = without.and_then(|behind| u32::try_from(marks.len() + behind).ok());
+        match rank.and_then(ValueId::from_rank) {
+            Some(id) => Err(id),
+            None => Ok(()),
+        }
     }
 
     /// Gives the values new ids, found by the rank of the old.
@@ -383,7 +399,7 @@ impl<'a> Blocks<'a> {
     }
 }
 
-/// So many values one thread looks at, at least.
+/// So many values one thread looks at.
 const MARKED: usize = 1 << 14;
 
 /// So many runs more or fewer.
@@ -435,11 +451,16 @@ impl Tally {
     }
 
     fn unit(&mut self, walk: &mut V4Walk<'_>, block: u16, unit: usize) -> RunCounts {
-        walk.run_counts(block, unit, &mut |value, more| self.add(value, more))
+        walk.run_counts(block, unit, &mut |value, more| {
+            self.add(value, more.cast_signed());
+        })
     }
 
-    fn add(&mut self, value: ValueId, more: i64) {
-        self.is_damaged |= !add(&mut self.uses, value, more);
+    fn add(&mut self, value: ValueId, more: i32) {
+        match self.uses.get_mut(value.rank() as usize) {
+            Some(uses) => *uses = uses.wrapping_add(more),
+            None => self.is_damaged = true,
+        }
     }
 }
 

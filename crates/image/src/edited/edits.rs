@@ -92,15 +92,6 @@ pub fn block_of(address: u32) -> u16 {
     u16::try_from(address >> 16).unwrap_or(u16::MAX) // 16 bits are left
 }
 
-/// Adds to the count of a value; false if there is no such value.
-pub(super) fn add(counts: &mut [i32], id: ValueId, more: i64) -> bool {
-    let more = i32::try_from(more).unwrap_or(0); // a line has no more entries
-    let count = counts.get_mut(id.rank() as usize);
-    count
-        .map(|count| *count = count.wrapping_add(more))
-        .is_some()
-}
-
 #[cfg(test)]
 mod tests {
     use fastrand::Rng;

@@ -23,7 +23,7 @@ use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 use rblmap::{Run, ValueId, Zone};
-use rblmap_content::{V4Runs, leaves, mark};
+use rblmap_content::{V4Runs, leaves};
 
 pub use by16::Blocks;
 pub(crate) use by16::blocks_by_top;
@@ -157,7 +157,7 @@ impl V4Runs for V4Image<'_> {
     fn mark_values(&self, used: &[AtomicBool]) -> Result<(), ValueId> {
         match self {
             V4Image::List(runs) => runs.mark_values(used),
-            V4Image::Blocks(blocks) => blocks.used().try_for_each(|id| mark(used, id)),
+            V4Image::Blocks(blocks) => blocks.mark_values(used),
         }
     }
 

@@ -7,7 +7,7 @@ use super::palette::short_u64_at;
 use super::{Form, Kind};
 use crate::bytes::{u16_at, u64_at};
 use crate::v4::lookup::Lines;
-use crate::v4::run_buffer::RunBuffer;
+use crate::v4::run_buffer::Turns;
 use crate::v4::shape::LINE;
 
 /// Finds where values change in a line that answers for the addresses from
@@ -18,7 +18,7 @@ pub(in crate::v4) fn walk(
     line: &[u8; LINE],
     (kind, form): (&Kind, Form),
     (start, end): (u32, u32),
-    found: &mut RunBuffer,
+    found: &mut Turns<'_>,
 ) {
     let base = u32::from(u16_at(line, 2));
     let count = u32::from(kind.keys.count());
@@ -27,7 +27,7 @@ pub(in crate::v4) fn walk(
     let mut see = |index: u32| {
         let low = base + index;
         let (at, _) = lines.place(line, kind, form, index as usize);
-        found.push(low, lines.read_id(line, at), low >= start && low < last);
+        found.add(low, lines.read_id(line, at), low >= start && low < last);
     };
     if form.four {
         // Of 32 places only those are looked at that differ from the one before.
@@ -46,5 +46,5 @@ pub(in crate::v4) fn walk(
     } else {
         (0..count).for_each(&mut see);
     }
-    found.push(last, lines.read_default(line), true);
+    found.add(last, lines.read_default(line), last < end);
 }

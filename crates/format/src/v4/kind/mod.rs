@@ -31,7 +31,6 @@ pub(super) mod ids;
 pub(super) mod long_keys;
 pub(super) mod palette;
 pub(super) mod short_keys;
-pub(super) mod singles;
 pub(super) mod turns;
 
 use crate::simd::compare::Keys;

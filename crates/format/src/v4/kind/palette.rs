@@ -6,57 +6,34 @@
 //! only; otherwise an entry holds from its key to the next.
 
 use super::Kind;
-use super::singles::SingleKeys;
 use crate::bytes::{put_id, u64_at};
 use crate::v4::entries::Entry;
 use crate::v4::lookup::Lines;
-use crate::v4::run_counts::RunCounts;
 use crate::v4::shape::{LINE, PALETTE, Shape};
-use crate::v4::values::Values;
+use crate::v4::unfolded::Unfolded;
 
-/// The ids of a line, for a walk.
-pub(in crate::v4) struct PaletteIds<'l> {
-    line: &'l [u8; LINE],
-    at: usize,
-    /// The ids, and whether each is of its key only.
-    palette: [(u32, bool); PALETTE],
-    are_single: bool,
-}
-
-impl<'l> PaletteIds<'l> {
-    #[inline(always)]
-    pub(in crate::v4) fn new(
-        lines: &Lines<'_>,
-        line: &'l [u8; LINE],
-        kind: &Kind,
-    ) -> PaletteIds<'l> {
-        let flags = line[0] >> 4;
-        let ids = ids(lines, line);
-        let palette = std::array::from_fn(|place| {
-            let id = ids.get(place).copied().unwrap_or(0);
-            (id, flags >> place & 1 != 0)
-        });
-        PaletteIds {
-            line,
-            at: kind.at.into(),
-            palette,
-            are_single: palette.iter().all(|(id, only)| *id == 0 || *only),
-        }
+/// Reads the ids of a line's entries.
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "two bits say one of four")]
+pub(in crate::v4) fn unfold(
+    lines: &Lines<'_>,
+    line: &[u8; LINE],
+    kind: &Kind,
+    entries: &mut Unfolded,
+) {
+    let palette = ids(lines, line);
+    let flags = line[0] >> 4;
+    let places = line.get(kind.at.into()..).unwrap_or_default();
+    let of_four = places
+        .iter()
+        .flat_map(|byte| [0, 2, 4, 6].map(|at| byte >> at & 3));
+    let mut only = 0;
+    for (number, (id, place)) in (0..).zip(entries.ids.iter_mut().take(entries.count).zip(of_four))
+    {
+        *id = palette[usize::from(place)];
+        only |= u64::from(flags >> place & 1) << number;
     }
-}
-
-impl Values for PaletteIds<'_> {
-    #[inline(always)]
-    fn are_single(&self) -> bool {
-        self.are_single
-    }
-
-    #[inline(always)]
-    #[expect(clippy::indexing_slicing, reason = "cut to the length of the array")]
-    fn next(&mut self, index: usize) -> (u32, bool) {
-        let byte = self.line[(self.at + index / 4) % LINE];
-        self.palette[usize::from(byte >> (2 * (index % 4)) & 3)]
-    }
+    entries.only = only;
 }
 
 /// The four ids of a line's palette.
@@ -64,54 +41,6 @@ impl Values for PaletteIds<'_> {
 fn ids(lines: &Lines<'_>, line: &[u8; LINE]) -> [u32; PALETTE] {
     let (from, width) = (usize::from(lines.palette_at), usize::from(lines.width));
     std::array::from_fn(|place| lines.read_id(line, from + place * width))
-}
-
-/// Counts a line of single addresses with these keys.
-#[inline(always)]
-pub(in crate::v4) fn count(
-    lines: &Lines<'_>,
-    line: &[u8; LINE],
-    kind: &Kind,
-    keys: &SingleKeys,
-    ends: (u32, u32),
-    see: &mut impl FnMut(u32, i64),
-) -> Option<RunCounts> {
-    const LOW: u64 = 0x5555_5555_5555_5555;
-    let palette = ids(lines, line);
-    let only = line[0] >> 4;
-    // Two bits an entry, in two numbers of 32 entries each.
-    let at = usize::from(kind.at);
-    let mut places = [short_u64_at(line, at), short_u64_at(line, at + 8)];
-    let mut counts = [0u32; PALETTE];
-    let mut left = keys.count;
-    for places in &mut places {
-        let here = left.min(32);
-        left -= here;
-        *places &= u64::MAX.checked_shr(64 - 2 * here).unwrap_or(0);
-        let (low, high) = (*places & LOW, *places >> 1 & LOW);
-        counts[1] += (low & !high).count_ones();
-        counts[2] += (high & !low).count_ones();
-        counts[3] += (high & low).count_ones();
-    }
-    counts[0] = keys.count - counts[1] - counts[2] - counts[3];
-    for (place, (id, count)) in palette.iter().zip(counts).enumerate() {
-        let is_single = *id != 0 && only >> place & 1 != 0;
-        if count > 0 && !is_single {
-            return None;
-        }
-    }
-    let id = |entry: u32| {
-        let places = if entry < 32 { places[0] } else { places[1] };
-        let place = places >> (2 * (entry % 32)) & 3;
-        palette.get(place as usize).copied().unwrap_or(0)
-    };
-    let run_counts = keys.run_counts(line, ends, id, see)?;
-    for (id, count) in palette.iter().zip(counts) {
-        if count > 0 {
-            see(*id, count.into());
-        }
-    }
-    Some(run_counts)
 }
 
 /// Up to eight bytes from a place of a line on; bytes beyond its end are zero.

@@ -15,12 +15,12 @@
 //! A lookup turns the number of a window into a range of keys with two bit instructions, and
 //! compares all keys at once ([`Compare::window`](crate::simd::compare::Compare::window)).
 
-use super::singles::SingleKeys;
 use super::{Form, Kind, entry_bytes, small};
 use crate::bytes::{put_bytes, u16_at, u64_at};
-use crate::simd::compare::{Compare, Window};
+use crate::simd::compare::Window;
 use crate::v4::entries::Entry;
 use crate::v4::shape::{LINE, MAP};
+use crate::v4::unfolded::{Unfolded, add_keys};
 
 /// Most entries of a line with short keys.
 const MOST: u32 = 40;
@@ -38,31 +38,42 @@ pub(in crate::v4) fn window(line: &[u8; LINE], kind: &Kind, form: Form, x: u16) 
     }
 }
 
-/// The addresses of the entries, as offsets in the /16.
+/// Reads how many entries there are, and their addresses.
 #[inline(always)]
-pub(in crate::v4) fn lows(line: &[u8; LINE], kind: &Kind, form: Form) -> impl Iterator<Item = u32> {
-    let base = u32::from(u16_at(line, 2));
+pub(in crate::v4) fn unfold(line: &[u8; LINE], kind: &Kind, form: Form, entries: &mut Unfolded) {
     let Window { map, keys_at, .. } = window(line, kind, form, 0);
+    let most = u32::from(kind.keys.count()).min(MOST);
+    entries.count = map.count_ones().min(most) as usize;
+    put_windows(map, u16_at(line, 2), &mut entries.lows);
     let keys = line.get(keys_at as usize..).unwrap_or_default();
-    let keys = keys.iter().take(kind.keys.count().into());
-    let lows = windows(map).zip(keys);
-    lows.map(move |(window, low)| base + (window << 8 | u32::from(*low)))
+    add_keys(&mut entries.lows, keys, entries.count, |[low]: [u8; 1]| {
+        low.into()
+    });
 }
 
-/// The number of the window of each key, from the map of windows.
+/// Puts in the place of each entry the first address of its window, from the map of windows. The line
+/// starts at `base`.
 #[inline(always)]
-fn windows(map: u64) -> impl Iterator<Item = u32> {
-    let (mut map, mut keys) = (map, 0);
-    std::iter::from_fn(move || {
-        if map == 0 {
-            return None;
+fn put_windows(map: u64, base: u16, lows: &mut [u16; LINE]) {
+    const PART: usize = 16;
+    let (mut rest, mut first) = (map, base);
+    let mut at = 0;
+    while rest != 0 {
+        let skipped = rest.trailing_zeros();
+        rest >>= skipped;
+        first = first.wrapping_add(u16::from(small(skipped as usize)) << 8);
+        let here = rest.trailing_ones();
+        rest = rest.checked_shr(here).unwrap_or(0);
+        let behind = at + here as usize;
+        // More than are in this window: the next ones overwrite them.
+        while at < behind {
+            if let Some(part) = lows.get_mut(at..at + PART) {
+                part.fill(first);
+            }
+            at += PART;
         }
-        // The number of a window is how many clear bits lie before it.
-        let window = map.trailing_zeros() - keys;
-        map &= map - 1;
-        keys += 1;
-        Some(window)
-    })
+        at = behind;
+    }
 }
 
 /// Writes map and keys of entries. `at` is where the map lies, `base` where the line starts, and
@@ -82,61 +93,4 @@ pub(in crate::v4) fn write(
         put_bytes(line, at + MAP + bits + number as usize, &[low]);
     }
     put_bytes(line, at, &map.to_le_bytes());
-}
-
-/// The keys of a line of single addresses, for counting. `None` for damaged lines.
-#[inline(always)]
-pub(in crate::v4) fn count(
-    line: &[u8; LINE],
-    window: &Window,
-    compare: impl Compare,
-) -> Option<SingleKeys> {
-    let map = window.map;
-    let count = map.count_ones();
-    let mut keys = [0u8; LINE];
-    let held = line.get(window.keys_at as usize..)?;
-    keys.get_mut(..held.len())?.copy_from_slice(held);
-    if count > MOST || count as usize > held.len() {
-        return None;
-    }
-    let Some(last_entry) = count.checked_sub(1) else {
-        return Some(SingleKeys::NONE);
-    };
-    let key = |entry: u32| u32::from(keys.get(entry as usize).copied().unwrap_or(0));
-    let mut steps = [0u8; LINE];
-    let pairs = keys.iter().zip(keys.iter().skip(1));
-    for (step, (key, next)) in steps.iter_mut().zip(pairs) {
-        *step = next.wrapping_sub(*key);
-    }
-    let beside = compare.equal(&steps, 1) & ((1 << last_entry) - 1);
-    let at = |bit: u32, entry: u32| 256 * (bit - entry);
-    Some(SingleKeys {
-        count,
-        first: at(map.trailing_zeros(), 0) + key(0),
-        last: at(63 - map.leading_zeros(), last_entry) + key(last_entry),
-        beside: beside & !apart(map, key),
-    })
-}
-
-/// A bit for each last entry of a window that has no neighbour in the next one: the next window
-/// that has entries is another than the next, or its first entry is not its first address. (The
-/// step from key 255 to key 0 looks like any other step of one, so only these have to go.)
-#[inline(always)]
-fn apart(map: u64, key: impl Fn(u32) -> u32) -> u64 {
-    let mut apart = 0;
-    let mut rest = map >> map.trailing_zeros();
-    let mut entry = 0;
-    loop {
-        let here = rest.trailing_ones();
-        entry += here;
-        rest = rest.checked_shr(here).unwrap_or(0);
-        if rest == 0 {
-            return apart;
-        }
-        let skipped = rest.trailing_zeros();
-        rest >>= skipped;
-        if skipped > 1 || key(entry) != 0 {
-            apart |= 1 << (entry - 1);
-        }
-    }
 }
