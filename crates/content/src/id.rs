@@ -244,6 +244,8 @@ struct Leaf<'a> {
     bytes: Vec<u8>,
     local: LocalValues,
     spans: Vec<Range<usize>>,
+    /// The ends of runs that have more than one address.
+    ends: Vec<u8>,
 }
 
 impl<'a> Leaf<'a> {
@@ -253,6 +255,7 @@ impl<'a> Leaf<'a> {
             bytes: Vec::new(),
             local: LocalValues::new(values.values.len()),
             spans: Vec::new(),
+            ends: Vec::new(),
         }
     }
 
@@ -269,26 +272,27 @@ impl<'a> Leaf<'a> {
     }
 
     /// Appends where runs start, a bit for each that says whether it has one address, and the ends of the
-    /// others. Each is a pass of its own over few bytes, which takes less time than one of all.
+    /// others.
     fn put_addresses<A: Address>(&mut self, runs: &[Run<A>]) {
         A::write_all(runs.iter().map(|run| run.start), &mut self.bytes);
-        let is_single = |(at, run): (usize, &Run<A>)| u8::from(run.start == run.end) << at;
-        let singles = runs.chunks(8).map(|runs| {
-            let bits = runs.iter().enumerate().map(is_single);
-            bits.fold(0, |all, bit| all | bit)
-        });
-        self.bytes.extend(singles);
-        let ends = self.bytes.len();
-        self.bytes.resize(ends + A::LEN * runs.len(), 0);
-        let mut behind = ends;
-        for run in runs {
-            if let Some(place) = self.bytes.get_mut(behind..behind + A::LEN) {
-                run.end.put(place);
-            }
+        self.ends.clear();
+        for runs in runs.chunks(8) {
+            let mut singles = 0;
             // The next one takes the place of one that says nothing.
-            behind += A::LEN * usize::from(run.start != run.end);
+            let (mut ends, mut count) = ([A::FIRST; 8], 0);
+            for (at, run) in runs.iter().enumerate() {
+                let is_single = run.start == run.end;
+                singles |= u8::from(is_single) << at;
+                if let Some(place) = ends.get_mut(count) {
+                    *place = run.end;
+                }
+                count += usize::from(!is_single);
+            }
+            self.bytes.push(singles);
+            let ends = ends.iter().take(count);
+            ends.for_each(|end| end.write(&mut self.ends));
         }
-        self.bytes.truncate(behind);
+        self.bytes.extend_from_slice(&self.ends);
     }
 
     /// Appends the numbers that the values of runs have in this leaf.
