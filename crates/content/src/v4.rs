@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 use rblmap_format::{Run, ValueId};
 
+use crate::leaf_hasher::LeafHasher;
 use crate::leaves::leaves;
 use crate::normal;
 use crate::values::renumbered;
@@ -59,6 +60,11 @@ pub trait V4Runs: Default + Send + Sync {
     /// Gives `work` each leaf of the content id's hash tree, on all cores, and returns its results
     /// in address order. [`leaves`] says what a leaf is.
     fn map_leaves<R: Send>(&self, work: impl Fn(&[Run<u32>]) -> R + Sync) -> Vec<R>;
+
+    /// The hashes of these leaves.
+    fn leaf_hashes(&self, hasher: &LeafHasher<'_>) -> Vec<[u8; 32]> {
+        self.map_leaves(|runs| hasher.hash(runs))
+    }
 }
 
 impl V4Runs for Vec<Run<u32>> {

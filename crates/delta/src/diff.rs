@@ -43,7 +43,7 @@ use crate::streams::{Edits, Told, ZoneStreams};
 /// # Errors
 /// An image that is damaged, or that holds no content in normal form.
 pub fn pack(image: &Image, session: Session) -> Result<Vec<u8>, Error> {
-    let (whole, content) = rayon::join(|| image.verify(), || rblmap_image::edited(image));
+    let (whole, content) = rayon::join(|| image.verify(), || rblmap_image::edited_with_id(image));
     whole.map_err(rblmap_image::Error::from)?;
     let content = content?;
     let empty = Draft::empty(content.name().clone()).finish()?;
@@ -73,12 +73,15 @@ pub fn pack(image: &Image, session: Session) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// Images of different zones, that are damaged, or that hold no content in normal form.
 pub fn diff(old: &Image, new: &Image, session: Session) -> Result<Vec<u8>, Error> {
-    let verified = |which, image| {
-        let (whole, content) = rayon::join(|| Image::verify(image), || rblmap_image::edited(image));
+    let verified = |which, image, content: fn(_) -> _| {
+        let (whole, content) = rayon::join(|| Image::verify(image), || content(image));
         let content = whole.map_err(rblmap_image::Error::from).and(content);
         content.map_err(|source| Error::Side { which, source })
     };
-    let (from, to) = rayon::join(|| verified("old", old), || verified("new", new));
+    let (from, to) = rayon::join(
+        || verified("old", old, rblmap_image::edited),
+        || verified("new", new, rblmap_image::edited_with_id),
+    );
     let (from, to) = (from?, to?);
     if from.name() != to.name() {
         return Err(Error::Zone {

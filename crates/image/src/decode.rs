@@ -1,7 +1,7 @@
 //! Image to content.
 
 use rblmap::{Image, NameKey, Zone};
-use rblmap_content::{Content, Draft, Facts, Interner, NotValues, V4Runs, Values};
+use rblmap_content::{Content, Draft, Facts, Interner, LeafHasher, NotValues, V4Runs, Values};
 
 use crate::edited::{V4Image, list_of};
 use crate::error::Error;
@@ -25,7 +25,7 @@ pub type EditedContent<'a> = Content<V4Image<'a>>;
 /// Sections that do not fit together, values that are not canonical, runs or names that do not rise:
 /// an image that [`crate::encode`] did not write.
 pub fn decode(image: &Image) -> Result<Content, Error> {
-    read(image, list_of)
+    read(image, false, |zone, _| list_of(zone))
 }
 
 /// As [`decode`], but the IPv4 runs of large zones stay in the image: for updates, which change few of
@@ -42,7 +42,26 @@ pub fn decode(image: &Image) -> Result<Content, Error> {
 /// # Errors
 /// As for [`decode`].
 pub fn edited(image: &Image) -> Result<EditedContent<'_>, Error> {
-    read(image, |zone| V4Image::of(zone, image.value_count()))
+    read(image, false, |zone, _| {
+        V4Image::of(zone, image.value_count(), None)
+    })
+}
+
+/// As [`edited`], for whoever asks for the content id next: it is prepared while the runs are counted.
+///
+/// ```
+/// # let image = rblmap::Image::read("testdata/three.rbl")?;
+/// let content = rblmap_image::edited_with_id(&image)?;
+/// assert_eq!(content.id().as_bytes(), &image.content_id());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As for [`decode`].
+pub fn edited_with_id(image: &Image) -> Result<EditedContent<'_>, Error> {
+    read(image, true, |zone, hasher| {
+        V4Image::of(zone, image.value_count(), hasher)
+    })
 }
 
 /// As [`edited`], but nothing is copied from the image when the content is encoded: for whoever wants
@@ -60,27 +79,35 @@ pub fn edited(image: &Image) -> Result<EditedContent<'_>, Error> {
 /// # Errors
 /// As for [`decode`].
 pub fn decode_in_place(image: &Image) -> Result<EditedContent<'_>, Error> {
-    read(image, |zone| match V4Image::of(zone, image.value_count()) {
-        V4Image::Blocks(mut blocks) => {
-            blocks.forbid_copies();
-            V4Image::Blocks(blocks)
+    read(image, true, |zone, hasher| {
+        match V4Image::of(zone, image.value_count(), hasher) {
+            V4Image::Blocks(mut blocks) => {
+                blocks.forbid_copies();
+                V4Image::Blocks(blocks)
+            }
+            list => list,
         }
-        list => list,
     })
 }
 
+/// What an image says. `v4` reads the IPv4 runs of a zone; it is given what hashes leaves if these are to be
+/// hashed.
 fn read<'a, V4: V4Runs>(
     image: &'a Image,
-    v4: impl Fn(&Zone<'a>) -> V4,
+    is_hashed: bool,
+    v4: impl Fn(&Zone<'a>, Option<&LeafHasher<'_>>) -> V4,
 ) -> Result<Content<V4>, Error> {
     let bad = |what| Error::NotNormal { what };
     let name = image.name().parse().map_err(|_| bad("a zone name"))?;
     let mut draft = Draft::<V4>::empty(name);
-    // The n-th value gets the n-th id, so ids of the image are ids of the draft.
-    draft.values = Interner::of_sorted(read_values(image)?);
+    let values = read_values(image)?;
+    let hasher = is_hashed.then(|| LeafHasher::new(&values));
     for zone in image.zones() {
-        read_zone(&zone?, &mut draft, &v4)?;
+        read_zone(&zone?, &mut draft, |zone| v4(zone, hasher.as_ref()))?;
     }
+    drop(hasher);
+    // The n-th value gets the n-th id, so ids of the image are ids of the draft.
+    draft.values = Interner::of_sorted(values);
     Ok(draft.finish()?)
 }
 

@@ -146,7 +146,7 @@ impl V4Lines {
         } = &self.sections;
         let width = id_width(u32::try_from(self.values).unwrap_or(u32::MAX));
         let lines = Lines::new(top, starts, counts, None, &self.lines, width)?;
-        let blocks = Blocks::of_16s(V4::Lines(lines).blocks()?, self.values)?;
+        let blocks = Blocks::of_16s(V4::Lines(lines).blocks()?, self.values, None)?;
         Some(V4Image::Blocks(Box::new(blocks)))
     }
 }

@@ -8,12 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 use rblmap::{ValueId, Zone};
 use rblmap_format::v4::renumber::NewIds;
-use rblmap_format::{RunCounts, Slash16, Slash16s, V4Walk};
+use rblmap_format::{RunCounts, Slash16, Slash16s};
 
-use rblmap_content::{Edit, Pool, renumbered};
+use rblmap_content::{Edit, LeafHasher, Pool, renumbered};
 
-use super::begun::{Begun, begun_before};
+use super::begun::Begun;
+use super::counted::{Counted, Hashed};
 use super::edits::block_of;
+use super::hashed;
+use super::tally::Tally;
 
 /// The number of /16s.
 pub(crate) const BLOCKS: usize = 65_536;
@@ -65,43 +68,50 @@ pub struct Blocks<'a> {
     /// The edits of each /16: rising, disjoint.
     pub(super) edits: Vec<Vec<Edit<u32>>>,
     pub(super) run_counts: Vec<RunCounts>,
-    /// How many runs and gaps begin before each unit of the image.
-    pub(super) begun: Begun,
+    /// How many runs and gaps begin before each unit of the image; none where they are counted when someone
+    /// asks, since that is not expected.
+    pub(super) begun: Option<Begun>,
     /// How many runs and gaps begin in each /8.
     pub(super) tops: Vec<(u64, u64)>,
     /// How many runs have each value, by rank: fewer than there are addresses.
     pub(super) uses: Vec<u32>,
+    /// Hashes of leaves, as long as there are no edits.
+    pub(super) hashed: Vec<Hashed>,
 }
 
 impl<'a> Blocks<'a> {
     /// The runs of a zone of an image of so many values, without edits. They are counted once, on all
     /// cores. `None` if the zone is small, or damaged: lines that are out of order, or ids that no value
-    /// has.
-    pub(crate) fn of(zone: &Zone<'a>, values: usize) -> Option<Blocks<'a>> {
-        Blocks::of_16s(zone.v4().blocks()?, values)
+    /// has. With a hasher of these values they are hashed, too.
+    pub(crate) fn of(
+        zone: &Zone<'a>,
+        values: usize,
+        hasher: Option<&LeafHasher<'_>>,
+    ) -> Option<Blocks<'a>> {
+        Blocks::of_16s(zone.v4().blocks()?, values, hasher)
     }
 
     /// As [`Blocks::of`], of the lines of a zone.
-    pub(crate) fn of_16s(image: Slash16s<'a>, values: usize) -> Option<Blocks<'a>> {
+    pub(crate) fn of_16s(
+        image: Slash16s<'a>,
+        values: usize,
+        hasher: Option<&LeafHasher<'_>>,
+    ) -> Option<Blocks<'a>> {
         let tallies = Pool::new();
-        let count = |block: u16, walk: &mut V4Walk<'a>, begun: &mut Vec<[u16; 2]>| {
-            tallies.with(
-                || Tally::new(values),
-                |tally| tally.count(&image, walk, block, begun),
-            )
-        };
-        let (run_counts, begun): (Vec<Vec<RunCounts>>, Vec<Vec<[u16; 2]>>) = blocks_by_top()
+        let new_tally = || Tally::new(values);
+        let tops: Vec<Counted> = blocks_by_top()
             .map_init(
-                || image.walk(),
-                |walk, blocks| {
-                    let mut begun = Vec::new();
-                    let blocks = blocks.map(|block| count(block, walk, &mut begun));
-                    let run_counts = blocks.collect();
-                    begun.shrink_to_fit();
-                    (run_counts, begun)
+                || (image.walk(), Vec::new()),
+                |(walk, held), blocks| match hasher {
+                    None => Counted::of(blocks, |block, begun| {
+                        tallies.with(new_tally, |tally| tally.count(&image, walk, block, begun))
+                    }),
+                    Some(hasher) => tallies.with(new_tally, |tally| {
+                        hashed::count(&image, walk, blocks, (tally, hasher), held)
+                    }),
                 },
             )
-            .unzip();
+            .collect();
         let tallies = tallies.into_all();
         if tallies.iter().any(|tally| tally.is_damaged) {
             return None;
@@ -115,14 +125,23 @@ impl<'a> Blocks<'a> {
             sums.for_each(|(sum, more)| *sum = sum.wrapping_add(more));
         }
         let uses = uses.into_iter().map(i32::cast_unsigned);
+        let mut run_counts = Vec::with_capacity(BLOCKS);
+        let mut begun = Vec::with_capacity(tops.len());
+        let mut hashed = Vec::new();
+        for top in tops {
+            run_counts.extend(top.run_counts);
+            begun.push(top.begun);
+            hashed.extend(top.hashed);
+        }
         let mut blocks = Blocks {
             image,
             image_values: values,
             ids: None,
             may_copy: true,
             edits: vec![Vec::new(); BLOCKS],
-            run_counts: run_counts.concat(),
-            begun: Begun::new(&image, begun),
+            run_counts,
+            hashed,
+            begun: hasher.is_none().then(|| Begun::new(&image, begun)),
             tops: vec![(0, 0); 256],
             uses: uses.collect(),
         };
@@ -405,63 +424,6 @@ const MARKED: usize = 1 << 14;
 /// So many runs more or fewer.
 fn clamped(more: i64) -> i32 {
     i32::try_from(more).unwrap_or(if more < 0 { i32::MIN } else { i32::MAX })
-}
-
-/// What one thread has counted of the lines of an image.
-struct Tally {
-    /// How many runs have each value, by rank, as if each line began a run of its own. Until all are
-    /// counted it may be more or fewer than fit, which comes right in the end: so it takes half the
-    /// memory, of which there is some for each thread.
-    uses: Vec<i32>,
-    is_damaged: bool,
-}
-
-impl Tally {
-    fn new(values: usize) -> Tally {
-        Tally {
-            uses: vec![0; values],
-            is_damaged: false,
-        }
-    }
-
-    /// Counts the runs of a /16, unit by unit, and adds to `begun` how many runs and gaps begin before
-    /// each.
-    fn count(
-        &mut self,
-        image: &Slash16s<'_>,
-        walk: &mut V4Walk<'_>,
-        block: u16,
-        begun: &mut Vec<[u16; 2]>,
-    ) -> RunCounts {
-        let of = image.block(block);
-        let starts = (0..=of.units()).map(|unit| of.start_of(unit));
-        self.is_damaged |= !starts.is_sorted_by(|a, b| a < b);
-        let mut all = self.unit(walk, block, 0);
-        begun.push([0, 0]);
-        for unit in 1..of.units() {
-            begun.push(begun_before(all));
-            let next = self.unit(walk, block, unit);
-            // A run that goes on in the next line is one run.
-            if let Some(value) = all.last.filter(|_| all.last == next.first) {
-                self.add(value, -1);
-            }
-            all = all.then(next);
-        }
-        all
-    }
-
-    fn unit(&mut self, walk: &mut V4Walk<'_>, block: u16, unit: usize) -> RunCounts {
-        walk.run_counts(block, unit, &mut |value, more| {
-            self.add(value, more.cast_signed());
-        })
-    }
-
-    fn add(&mut self, value: ValueId, more: i32) {
-        match self.uses.get_mut(value.rank() as usize) {
-            Some(uses) => *uses = uses.wrapping_add(more),
-            None => self.is_damaged = true,
-        }
-    }
 }
 
 /// Cuts all /16s into the fewest aligned ranges in which at most `most` runs start, or one /16; leaves

@@ -24,6 +24,9 @@ impl Blocks<'_> {
             }
             from = edit.end.checked_add(1);
         }
+        if !edits.is_empty() {
+            self.hashed.clear();
+        }
         let touched = by_block(edits);
         let uses = Pool::new();
         let changed: Vec<(u16, RunCounts, Vec<Edit<u32>>)> = touched

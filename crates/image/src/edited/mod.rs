@@ -13,9 +13,13 @@
 mod begun;
 mod by16;
 mod change;
+mod counted;
 mod edits;
+mod hashed;
+mod leaf_hashes;
 mod rank;
 mod reader;
+mod tally;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -23,7 +27,7 @@ use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 use rblmap::{Run, ValueId, Zone};
-use rblmap_content::{V4Runs, leaves};
+use rblmap_content::{LeafHasher, V4Runs};
 
 pub use by16::Blocks;
 pub(crate) use by16::blocks_by_top;
@@ -119,9 +123,13 @@ pub(crate) fn append(runs: &mut Vec<Run<u32>>, more: &[Run<u32>]) {
 }
 
 impl<'a> V4Image<'a> {
-    /// The runs of a zone of an image of so many values.
-    pub(crate) fn of(zone: &Zone<'a>, values: usize) -> V4Image<'a> {
-        match Blocks::of(zone, values) {
+    /// The runs of a zone of an image of so many values, hashed if there is a hasher of these.
+    pub(crate) fn of(
+        zone: &Zone<'a>,
+        values: usize,
+        hasher: Option<&LeafHasher<'_>>,
+    ) -> V4Image<'a> {
+        match Blocks::of(zone, values, hasher) {
             Some(blocks) => V4Image::Blocks(Box::new(blocks)),
             None => V4Image::List(list_of(zone)),
         }
@@ -179,16 +187,17 @@ impl V4Runs for V4Image<'_> {
             .into_par_iter()
             .map_init(
                 || (blocks.reader(), Vec::new()),
-                |(reader, runs), range| {
-                    runs.clear();
-                    let first = u32::try_from(range.start << 16).unwrap_or(0); // at most 65,535
-                    let bits = 16 + range.len().ilog2();
-                    reader.push_runs(range, runs);
-                    leaves(runs, first, bits).into_iter().map(&work).collect()
-                },
+                |(reader, runs), range| reader.map_leaves(range, runs, &work),
             )
             .collect();
         parts.into_iter().flatten().collect()
+    }
+
+    fn leaf_hashes(&self, hasher: &LeafHasher<'_>) -> Vec<[u8; 32]> {
+        match self {
+            V4Image::List(runs) => runs.leaf_hashes(hasher),
+            V4Image::Blocks(blocks) => blocks.leaf_hashes(hasher),
+        }
     }
 }
 

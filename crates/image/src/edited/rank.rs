@@ -244,12 +244,13 @@ impl<'b> Units<'b> {
 
 impl<'b> BlockReader<'b, '_> {
     /// For each unit of a /16 how many runs, and how many gaps, begin before it in the /16, where they are
-    /// cut. Where there are edits, all units are counted.
+    /// cut. Where that is not known, or there are edits, all units are counted.
     fn begun(&mut self, block: u16) -> Cow<'b, [[u16; 2]]> {
         let blocks = self.blocks();
         let units = blocks.units(block);
-        if blocks.edits(block).is_empty() {
-            return blocks.begun.of(block, units).into();
+        let begun = blocks.begun.as_ref();
+        if let Some(begun) = begun.filter(|_| blocks.edits(block).is_empty()) {
+            return begun.of(block, units).into();
         }
         let mut so_far: Option<RunCounts> = None;
         let count = |unit| {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rblmap::Run;
 use rblmap_format::{RunCounts, V4Walk};
 
-use rblmap_content::{edit_runs_into, renumbered};
+use rblmap_content::{edit_runs_into, leaves, renumbered};
 
 use super::by16::{BLOCKS, Blocks};
 use super::edits::cut;
@@ -111,6 +111,20 @@ impl<'b, 'a> BlockReader<'b, 'a> {
         if let Some(last) = out.get_mut(from..).and_then(<[_]>::last_mut) {
             self.extend(range.end, last);
         }
+    }
+
+    /// Gives `work` each leaf of the content id's hash tree that lies in some aligned /16s. `runs` is lent.
+    pub(super) fn map_leaves<R>(
+        &mut self,
+        range: Range<usize>,
+        runs: &mut Vec<Run<u32>>,
+        work: &impl Fn(&[Run<u32>]) -> R,
+    ) -> Vec<R> {
+        runs.clear();
+        let first = u32::try_from(range.start << 16).unwrap_or(0); // at most 65,535
+        let bits = 16 + range.len().ilog2();
+        self.push_runs(range, runs);
+        leaves(runs, first, bits).into_iter().map(work).collect()
     }
 
     /// Lets a run that reaches a /16 go on as far as it does.

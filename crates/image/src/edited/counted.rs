@@ -1,0 +1,35 @@
+//! What is counted of an image while it is read.
+
+use std::ops::{Range, RangeInclusive};
+
+use rblmap_format::RunCounts;
+
+/// What is counted of the /16s of a /8.
+#[derive(Default)]
+pub(super) struct Counted {
+    pub(super) run_counts: Vec<RunCounts>,
+    pub(super) begun: Vec<[u16; 2]>,
+    pub(super) hashed: Vec<Hashed>,
+}
+
+impl Counted {
+    pub(super) fn of(
+        blocks: RangeInclusive<u16>,
+        mut count: impl FnMut(u16, &mut Vec<[u16; 2]>) -> RunCounts,
+    ) -> Counted {
+        let mut counted = Counted::default();
+        let begun = &mut counted.begun;
+        counted.run_counts = blocks.map(|block| count(block, begun)).collect();
+        begun.shrink_to_fit();
+        counted
+    }
+}
+
+/// The leaves of the content id's hash tree that lie in some /16s.
+#[derive(Debug, Clone)]
+pub(super) struct Hashed {
+    /// The /16s; no leaf goes beyond them.
+    pub(super) blocks: Range<usize>,
+    /// The hash of each leaf.
+    pub(super) leaves: Vec<[u8; 32]>,
+}

@@ -1,0 +1,98 @@
+//! Counts the runs of an image.
+
+use rblmap::{Run, ValueId};
+use rblmap_format::{RunCounts, Slash16s, V4Walk};
+
+use super::begun::begun_before;
+
+/// What one thread has counted of the lines of an image.
+pub(super) struct Tally {
+    /// How many runs have each value, by rank, as if each line began a run of its own. Until all are
+    /// counted it may be more or fewer than fit, which comes right in the end: so it takes half the
+    /// memory, of which there is some for each thread.
+    pub(super) uses: Vec<i32>,
+    pub(super) is_damaged: bool,
+}
+
+impl Tally {
+    pub(super) fn new(values: usize) -> Tally {
+        Tally {
+            uses: vec![0; values],
+            is_damaged: false,
+        }
+    }
+
+    /// Counts the runs of a /16, unit by unit, and adds to `begun` how many runs and gaps begin before
+    /// each.
+    pub(super) fn count(
+        &mut self,
+        image: &Slash16s<'_>,
+        walk: &mut V4Walk<'_>,
+        block: u16,
+        begun: &mut Vec<[u16; 2]>,
+    ) -> RunCounts {
+        self.look_at_starts(image, block);
+        let mut all = self.unit(walk, block, 0);
+        begun.push([0, 0]);
+        for unit in 1..image.block(block).units() {
+            begun.push(begun_before(all));
+            let next = self.unit(walk, block, unit);
+            // A run that goes on in the next line is one run.
+            if let Some(value) = all.last.filter(|_| all.last == next.first) {
+                self.add(value, -1);
+            }
+            all = all.then(next);
+        }
+        all
+    }
+
+    /// As [`Tally::count`], from the runs of the /16, cut at its ends, and without what begins before units.
+    pub(super) fn count_runs(
+        &mut self,
+        image: &Slash16s<'_>,
+        runs: &[Run<u32>],
+        block: u16,
+    ) -> RunCounts {
+        self.look_at_starts(image, block);
+        self.add_all(runs);
+        let first = u32::from(block) << 16;
+        RunCounts::of(runs, (first, first | 0xffff))
+    }
+
+    /// Starts of lines rise, but in damaged images.
+    fn look_at_starts(&mut self, image: &Slash16s<'_>, block: u16) {
+        let of = image.block(block);
+        let starts = (0..=of.units()).map(|unit| of.start_of(unit));
+        self.is_damaged |= !starts.is_sorted_by(|a, b| a < b);
+    }
+
+    /// Neighbours often have one value, and each count of it would wait for the one before: so runs that
+    /// lie apart are counted in turns.
+    fn add_all(&mut self, runs: &[Run<u32>]) {
+        let apart = runs.len().div_ceil(4).max(1);
+        let parts: [&[Run<u32>]; 4] = std::array::from_fn(|nth| {
+            let part = runs.chunks(apart).nth(nth);
+            part.unwrap_or_default()
+        });
+        for at in 0..apart {
+            for part in parts {
+                if let Some(run) = part.get(at) {
+                    self.add(run.value, 1);
+                }
+            }
+        }
+    }
+
+    fn unit(&mut self, walk: &mut V4Walk<'_>, block: u16, unit: usize) -> RunCounts {
+        walk.run_counts(block, unit, &mut |value, more| {
+            self.add(value, more.cast_signed());
+        })
+    }
+
+    fn add(&mut self, value: ValueId, more: i32) {
+        match self.uses.get_mut(value.rank() as usize) {
+            Some(uses) => *uses = uses.wrapping_add(more),
+            None => self.is_damaged = true,
+        }
+    }
+}
