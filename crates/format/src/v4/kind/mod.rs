@@ -14,15 +14,15 @@
 //! | [`TURNS`] | 5 | `short_keys` | `turns`: an id where the value changes | many values in a row, singles |
 //! | [`MIXED`] | 6 | `short_keys` | `turns`, and a bit for each single | singles and networks mixed |
 //!
-//! Each part has a file of its own, with all that is done with it: read it for a lookup, walk it,
-//! count it, write it. **To add a kind**: the number has three bits, so one is
+//! Each part has a file of its own, with all that is done with it: read it for a lookup, read all
+//! entries of it, write it. **To add a kind**: the number has three bits, so one is
 //! left.
 //!
 //! 1. Here: the number, its `name`, and a row in `form_of` and in `Kind::new`.
 //! 2. `shape.rs`: how many entries it has room for.
 //! 3. `candidates.rs`, `entries.rs` and `choose.rs`: how far it reaches.
-//! 4. `line.rs`, `walk.rs`, `count.rs` and `trace.rs`: each puts its parts together in a match; in
-//!    `lookup.rs` it is `ids_of_kind`.
+//! 4. `line.rs` and `unfold.rs`: each puts its parts together in a match, for writing and for walks, counts
+//!    and traces; in `lookup.rs` it is `ids_of_kind`.
 //! 5. `docs/format.md`, the golden files, and `benches/src/bin/line_kinds.rs`, which measures what
 //!    it saves.
 
