@@ -65,7 +65,14 @@ pub trait Address:
     /// Puts the little-endian bytes in a place of [`Address::LEN`] bytes; in another, nothing.
     fn put(self, place: &mut [u8]);
     /// Appends the little-endian bytes of many.
-    fn write_all(all: impl ExactSizeIterator<Item = Self>, out: &mut Vec<u8>);
+    fn write_all(all: impl ExactSizeIterator<Item = Self>, out: &mut Vec<u8>) {
+        let from = out.len();
+        out.resize(from + Self::LEN * all.len(), 0);
+        let places = out.get_mut(from..).unwrap_or_default();
+        for (place, address) in places.chunks_exact_mut(Self::LEN).zip(all) {
+            address.put(place);
+        }
+    }
     /// The low bits of a number; those that an address does not have are dropped.
     fn truncate(bits: u128) -> Self;
     /// The address as the standard library has it.
@@ -140,17 +147,6 @@ impl Address for u32 {
     }
 
     #[inline]
-    fn write_all(all: impl ExactSizeIterator<Item = u32>, out: &mut Vec<u8>) {
-        let from = out.len();
-        out.resize(from + Self::LEN * all.len(), 0);
-        let places = out.get_mut(from..).unwrap_or_default();
-        let (places, _) = places.as_chunks_mut();
-        for (place, address) in places.iter_mut().zip(all) {
-            *place = address.to_le_bytes();
-        }
-    }
-
-    #[inline]
     fn write(self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.to_le_bytes());
     }
@@ -209,17 +205,6 @@ impl Address for u128 {
     fn put(self, place: &mut [u8]) {
         if place.len() == Self::LEN {
             place.copy_from_slice(&self.to_le_bytes());
-        }
-    }
-
-    #[inline]
-    fn write_all(all: impl ExactSizeIterator<Item = u128>, out: &mut Vec<u8>) {
-        let from = out.len();
-        out.resize(from + Self::LEN * all.len(), 0);
-        let places = out.get_mut(from..).unwrap_or_default();
-        let (places, _) = places.as_chunks_mut();
-        for (place, address) in places.iter_mut().zip(all) {
-            *place = address.to_le_bytes();
         }
     }
 

@@ -80,13 +80,11 @@ pub fn edited_with_id(image: &Image) -> Result<EditedContent<'_>, Error> {
 /// As for [`decode`].
 pub fn decode_in_place(image: &Image) -> Result<EditedContent<'_>, Error> {
     read(image, true, |zone, hasher| {
-        match V4Image::of(zone, image.value_count(), hasher) {
-            V4Image::Blocks(mut blocks) => {
-                blocks.forbid_copies();
-                V4Image::Blocks(blocks)
-            }
-            list => list,
+        let mut v4 = V4Image::of(zone, image.value_count(), hasher);
+        if let V4Image::Blocks(blocks) = &mut v4 {
+            blocks.forbid_copies();
         }
+        v4
     })
 }
 

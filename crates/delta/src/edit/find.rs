@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use rblmap::{Run, ValueId};
-use rblmap_content::{Content, Edit, RunOrGap, RunsAndGaps, V4Runs, renumbered};
+use rblmap_content::{Content, Edit, RunOrGap, V4Runs, renumbered};
 use rblmap_format::v4::renumber::NewIds;
 use rblmap_format::v4::shape::Shape;
 use rblmap_format::{Address, sections};
@@ -13,23 +13,55 @@ use rblmap_image::{RunsBy16, V4View};
 pub(crate) fn differences<A: Address>(
     old: &[Run<A>],
     new: &[Run<A>],
+    see: impl FnMut(RunOrGap<A>, Option<ValueId>),
+) {
+    differences_between(old, new, (A::FIRST, A::LAST), see);
+}
+
+/// As [`differences`], of lists that are cut at two addresses, between these.
+fn differences_between<A: Address>(
+    mut old: &[Run<A>],
+    mut new: &[Run<A>],
+    (first, last): (A, A),
     mut see: impl FnMut(RunOrGap<A>, Option<ValueId>),
 ) {
-    let (mut left, mut right) = (RunsAndGaps::new(old), RunsAndGaps::new(new));
-    let (mut a, mut b) = (left.next(), right.next());
-    while let (Some(was), Some(is)) = (a, b) {
-        let (start, end) = (was.start.max(is.start), was.end.min(is.end));
-        if was.value != is.value {
-            let value = was.value;
-            see(RunOrGap { start, end, value }, is.value);
+    let mut from = Some(first);
+    while let Some(mut start) = from.filter(|from| *from <= last) {
+        // Most runs are in both.
+        let same = old.iter().zip(new).take_while(|(was, is)| was == is);
+        let count = same.count();
+        if let Some(run) = count.checked_sub(1).and_then(|at| old.get(at)) {
+            (old, new) = (behind(old, count), behind(new, count));
+            let Some(next) = run.end.next().filter(|next| *next <= last) else {
+                return;
+            };
+            start = next;
         }
-        if was.end == end {
-            a = left.next();
+        let ((was_end, value), (is_end, is)) = (at(old, start, last), at(new, start, last));
+        let end = was_end.min(is_end).min(last);
+        if value != is {
+            see(RunOrGap { start, end, value }, is);
         }
-        if is.end == end {
-            b = right.next();
-        }
+        let ends_here = |runs: &[Run<A>]| runs.first().is_some_and(|run| run.end == end);
+        old = behind(old, usize::from(ends_here(old)));
+        new = behind(new, usize::from(ends_here(new)));
+        from = end.next();
     }
+}
+
+/// Up to where the first of some runs, or the gap before it, goes on from an address, and its value. Behind
+/// them is a gap up to `last`.
+fn at<A: Address>(runs: &[Run<A>], address: A, last: A) -> (A, Option<ValueId>) {
+    match runs.first() {
+        Some(run) if run.start <= address => (run.end, Some(run.value)),
+        Some(run) => (run.start.previous().unwrap_or(address), None),
+        None => (last, None),
+    }
+}
+
+/// What is behind the first so many.
+fn behind<A>(runs: &[Run<A>], count: usize) -> &[Run<A>] {
+    runs.get(count..).unwrap_or_default()
 }
 
 /// The fewest edits that turn `old` into `new`, each inside one run or gap of `old`.
@@ -49,6 +81,17 @@ pub(crate) struct Difference {
     pub(crate) end: u32,
     pub(crate) was: Option<ValueId>,
     pub(crate) is: Option<ValueId>,
+}
+
+impl Difference {
+    fn of(was: RunOrGap<u32>, is: Option<ValueId>) -> Difference {
+        Difference {
+            start: was.start,
+            end: was.end,
+            was: was.value,
+            is,
+        }
+    }
 }
 
 /// The ids of the new values in a change: those of the old content, or ids behind these.
@@ -124,15 +167,7 @@ pub(crate) fn differences4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<D
     if let (V4View::List(old), V4View::List(new)) = (old, new) {
         let mut found = Vec::new();
         let new: Vec<Run<u32>> = with_ids(new, |id| ids.of(id)).collect();
-        differences(old, &new, |was, is| {
-            let (start, end, was) = (was.start, was.end, was.value);
-            found.push(Difference {
-                start,
-                end,
-                was,
-                is,
-            });
-        });
+        differences(old, &new, |was, is| found.push(Difference::of(was, is)));
         return found;
     }
     let in_lines = ids.in_lines();
@@ -174,20 +209,21 @@ fn differences_of_16(
     renumbered: &mut Vec<Run<u32>>,
     found: &mut Vec<Difference>,
 ) {
+    let mut see = |was: RunOrGap<u32>, is| found.push(Difference::of(was, is));
     match (both, in_lines) {
         ((RunsBy16::Blocks(old), RunsBy16::Blocks(new)), Some(in_lines)) => {
             let unequal = old.blocks().unequal_units(new.blocks(), block, in_lines);
             for (of_old, of_new) in unequal {
                 let ends = old.blocks().ends_of(block, &of_old);
                 renumber(new.runs_of(block, of_new), ids, renumbered);
-                differences_between(old.runs_of(block, of_old), renumbered, ends, found);
+                differences_between(old.runs_of(block, of_old), renumbered, ends, &mut see);
             }
         }
         ((old, new), _) => {
             renumber(new.runs(block), ids, renumbered);
             let first = u32::from(block) << 16;
             let ends = (first, first | 0xffff);
-            differences_between(old.runs(block), renumbered, ends, found);
+            differences_between(old.runs(block), renumbered, ends, see);
         }
     }
 }
@@ -207,60 +243,6 @@ pub(crate) fn with_ids<A: Address>(
 fn renumber(runs: &[Run<u32>], ids: &Ids, out: &mut Vec<Run<u32>>) {
     out.clear();
     out.extend(with_ids(runs, |id| ids.of(id)));
-}
-
-/// Appends the differences of two lists of runs between two addresses of one /16, at which they are cut.
-fn differences_between(
-    mut old: &[Run<u32>],
-    mut new: &[Run<u32>],
-    (first, last): (u32, u32),
-    found: &mut Vec<Difference>,
-) {
-    let mut start = first;
-    loop {
-        // Most runs are in both.
-        let same = old.iter().zip(new).take_while(|(was, is)| was == is);
-        let count = same.count();
-        if let Some(run) = count.checked_sub(1).and_then(|at| old.get(at)) {
-            (old, new) = (behind(old, count), behind(new, count));
-            let Some(next) = run.end.next().filter(|next| *next <= last) else {
-                return;
-            };
-            start = next;
-        }
-        let ((was_end, was), (is_end, is)) = (at(old, start, last), at(new, start, last));
-        let end = was_end.min(is_end).min(last);
-        if was != is {
-            found.push(Difference {
-                start,
-                end,
-                was,
-                is,
-            });
-        }
-        if end == last {
-            return;
-        }
-        let ends_here = |runs: &[Run<u32>]| runs.first().is_some_and(|run| run.end == end);
-        old = behind(old, usize::from(ends_here(old)));
-        new = behind(new, usize::from(ends_here(new)));
-        start = end + 1;
-    }
-}
-
-/// Up to where the first of some runs, or the gap before it, goes on from an address, and its value. Behind
-/// them is a gap up to `last`.
-fn at(runs: &[Run<u32>], address: u32, last: u32) -> (u32, Option<ValueId>) {
-    match runs.first() {
-        Some(run) if run.start <= address => (run.end, Some(run.value)),
-        Some(run) => (run.start - 1, None),
-        None => (last, None),
-    }
-}
-
-/// What is behind the first so many.
-fn behind(runs: &[Run<u32>], count: usize) -> &[Run<u32>] {
-    runs.get(count..).unwrap_or_default()
 }
 
 /// Whether neighbouring edits have one value.
@@ -289,7 +271,7 @@ pub(crate) fn joined<A: Address>(edits: &[Edit<A>]) -> Vec<Edit<A>> {
 #[cfg(test)]
 mod tests {
     use fastrand::Rng;
-    use rblmap_content::{count_runs_and_gaps, edit_runs};
+    use rblmap_content::{RunsAndGaps, count_runs_and_gaps, edit_runs};
 
     use super::*;
 

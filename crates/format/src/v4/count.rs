@@ -93,14 +93,11 @@ fn count_singles(
     // Neighbours with one id are told together.
     let (ends, mut rest) = (all & !same, all & !entries.same_ids(compare));
     let mut told = 0;
-    for nth in 0.. {
-        if rest == 0 {
-            break;
-        }
+    while rest != 0 {
         // Up to the last of these neighbours.
         let so_far = rest ^ (rest - 1);
         let ended = (ends & so_far).count_ones();
-        if let Some(value) = ValueId::new(entries.nth_id(nth, rest.trailing_zeros())) {
+        if let Some(value) = ValueId::new(entries.id(rest.trailing_zeros())) {
             see(value, ended - told);
         }
         told = ended;

@@ -77,14 +77,6 @@ impl Unfolded {
         self.ids[own.wrapping_sub(1) % LINE]
     }
 
-    /// The id of the `nth` neighbours of one id, of which this entry is one.
-    #[inline(always)]
-    #[expect(clippy::indexing_slicing, reason = "cut to the length of the array")]
-    pub(super) fn nth_id(&self, nth: u32, entry: u32) -> u32 {
-        let place = if self.turns == u64::MAX { entry } else { nth };
-        self.ids[place as usize % LINE]
-    }
-
     /// If each entry has a value and is of its own address only: a bit for each whose next address has the
     /// same value.
     #[inline(always)]

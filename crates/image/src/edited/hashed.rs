@@ -11,6 +11,7 @@ use rblmap::Run;
 use rblmap_content::{LEAF, LeafHasher, leaves};
 use rblmap_format::{Slash16s, V4Walk};
 
+use super::borders::{append, extend};
 use super::counted::{Counted, Hashed};
 use super::tally::Tally;
 
@@ -37,7 +38,7 @@ pub(super) fn count<'a>(
             counted
                 .run_counts
                 .push(tally.count_runs(image, runs, block));
-            append(held, runs);
+            append(held, 0, runs);
         }
         if goes_on(image, walk, first, held) {
             held.remove(0);
@@ -46,7 +47,7 @@ pub(super) fn count<'a>(
             continue;
         }
         if let Some(last) = held.last_mut() {
-            extend(walk, last);
+            extend(last, |block| walk.runs(block).first().copied());
         }
         let leaves = leaves(held, u32::from(first) << 16, 16 + bits);
         counted.hashed.push(Hashed {
@@ -55,19 +56,6 @@ pub(super) fn count<'a>(
         });
     }
     counted
-}
-
-/// Adds the runs of a /16 behind those of the one before: what goes over the border is one run.
-fn append(held: &mut Vec<Run<u32>>, mut runs: &[Run<u32>]) {
-    if let Some(last) = held.last_mut()
-        && let Some((first, rest)) = runs.split_first()
-        && last.end.checked_add(1) == Some(first.start)
-        && last.value == first.value
-    {
-        last.end = first.end;
-        runs = rest;
-    }
-    held.extend_from_slice(runs);
 }
 
 /// Whether the first run began before the group that begins with this /16.
@@ -80,16 +68,4 @@ fn goes_on(image: &Slash16s<'_>, walk: &mut V4Walk<'_>, block: u16, runs: &[Run<
     let last = walk.runs_of(before, last..last + 1).last();
     first.start == start
         && last.is_some_and(|last| last.end == start - 1 && last.value == first.value)
-}
-
-/// Lets a run that reaches the end of its group go on as far as it does.
-fn extend(walk: &mut V4Walk<'_>, run: &mut Run<u32>) {
-    while run.end & 0xffff == 0xffff
-        && let Some(next) = run.end.checked_add(1)
-        && let Ok(block) = u16::try_from(next >> 16)
-        && let Some(first) = walk.runs(block).first()
-        && (first.start, first.value) == (next, run.value)
-    {
-        run.end = first.end;
-    }
 }

@@ -11,6 +11,7 @@
 //! and makes only those lines anew that an edit touches.
 
 mod begun;
+mod borders;
 mod by16;
 mod change;
 mod counted;

@@ -7,6 +7,7 @@ use rblmap_format::{RunCounts, V4Walk};
 
 use rblmap_content::{edit_runs_into, leaves, renumbered};
 
+use super::borders::{append, extend};
 use super::by16::{BLOCKS, Blocks};
 use super::edits::cut;
 
@@ -93,23 +94,18 @@ impl<'b, 'a> BlockReader<'b, 'a> {
     /// Adds the runs that begin in some /16s, whole.
     pub fn push_runs(&mut self, range: Range<usize>, out: &mut Vec<Run<u32>>) {
         let from = out.len();
-        let blocks = range.clone().filter_map(|block| u16::try_from(block).ok());
-        for block in blocks {
-            let before = self.blocks.run_counts_before(block);
-            let goes_on = before.is_some_and(|before| {
-                before.last.is_some() && before.last == self.blocks.run_counts(block).first
-            });
-            let mut runs = self.runs(block);
-            if goes_on && let Some(first) = runs.split_off_first() {
-                // If it began in another range it is in the list of that.
-                if let Some(last) = out.get_mut(from..).and_then(<[_]>::last_mut) {
-                    last.end = first.end;
-                }
-            }
-            out.extend_from_slice(runs);
+        let blocks = range.filter_map(|block| u16::try_from(block).ok());
+        let goes_on = blocks
+            .clone()
+            .next()
+            .map(|first| self.blocks.goes_on(first));
+        blocks.for_each(|block| append(out, from, self.runs(block)));
+        // If it began in another range it is in the list of that.
+        if goes_on.is_some_and(|(run, _)| run) && out.len() > from {
+            out.remove(from);
         }
         if let Some(last) = out.get_mut(from..).and_then(<[_]>::last_mut) {
-            self.extend(range.end, last);
+            extend(last, |block| self.runs(block).first().copied());
         }
     }
 
@@ -125,17 +121,5 @@ impl<'b, 'a> BlockReader<'b, 'a> {
         let bits = 16 + range.len().ilog2();
         self.push_runs(range, runs);
         leaves(runs, first, bits).into_iter().map(work).collect()
-    }
-
-    /// Lets a run that reaches a /16 go on as far as it does.
-    fn extend(&mut self, block: usize, run: &mut Run<u32>) {
-        let mut next = block;
-        while let Ok(block) = u16::try_from(next)
-            && run.end.checked_add(1) == Some(u32::from(block) << 16)
-            && self.blocks.run_counts(block).first == Some(run.value)
-        {
-            run.end = self.runs(block).first().map_or(run.end, |first| first.end);
-            next += 1;
-        }
     }
 }
