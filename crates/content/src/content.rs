@@ -10,6 +10,7 @@ use rblmap_format::facts::Facts;
 use rblmap_format::{NameKey, NamePoint, NameRule, Run, ValueId};
 
 use crate::error::Error;
+use crate::held::Lender;
 use crate::interner::Interner;
 use crate::names::NameTable;
 use crate::normal;
@@ -34,11 +35,11 @@ use crate::zone_name::ZoneName;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Draft<V4 = Vec<Run<u32>>> {
+pub struct Draft<V4: V4Runs = Vec<Run<u32>>> {
     /// The zone's name.
     pub name: ZoneName,
     /// The values that runs and names refer to.
-    pub values: Interner,
+    pub values: Interner<V4::Lender>,
     zones: BTreeMap<NameKey, DraftZone<V4>>,
 }
 
@@ -66,9 +67,9 @@ pub struct DraftZone<V4 = Vec<Run<u32>>> {
 ///
 /// See the example of [`Draft`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Content<V4 = Vec<Run<u32>>> {
+pub struct Content<V4: V4Runs = Vec<Run<u32>>> {
     name: ZoneName,
-    values: Values,
+    values: Values<V4::Lender>,
     zones: Vec<ZoneContent<V4>>,
 }
 
@@ -98,7 +99,7 @@ impl<V4: V4Runs> Draft<V4> {
         let zones = BTreeMap::from([(NameKey::ROOT, DraftZone::default())]);
         Draft {
             name,
-            values: Interner::default(),
+            values: Interner::of_sorted(Values::lent_by(V4::Lender::default())),
             zones,
         }
     }
@@ -164,7 +165,7 @@ impl<V4: V4Runs> Content<V4> {
     }
 
     /// The values, in byte order.
-    pub fn values(&self) -> &Values {
+    pub fn values(&self) -> &Values<V4::Lender> {
         &self.values
     }
 
@@ -279,7 +280,7 @@ impl<V4: V4Runs> ZoneContent<V4> {
 fn finish_zone<V4: V4Runs>(
     name: NameKey,
     draft: DraftZone<V4>,
-    values: &Interner,
+    values: &Interner<V4::Lender>,
 ) -> Result<ZoneContent<V4>, Error> {
     let label = || name.or_at().to_string();
     let mut draft = draft;
@@ -310,11 +311,11 @@ fn unused(count: usize) -> Vec<AtomicBool> {
 
 /// The used values in byte order, and for each old rank the new id. The first `in_order` are in order:
 /// the others are put between them.
-fn sort_values(
-    values: Values,
+fn sort_values<L: Lender>(
+    values: Values<L>,
     in_order: usize,
     used: &[AtomicBool],
-) -> (Values, Vec<Option<ValueId>>) {
+) -> (Values<L>, Vec<Option<ValueId>>) {
     let is_used = |rank: &usize| {
         let used = used.get(*rank);
         used.is_some_and(|used| used.load(Ordering::Relaxed))

@@ -7,6 +7,7 @@ use hashbrown::HashTable;
 use rayon::prelude::*;
 use rblmap_format::{Value, ValueId};
 
+use crate::held::Lender;
 use crate::value::{self, Record, ValueBuf};
 use crate::values::Values;
 
@@ -51,15 +52,15 @@ impl ValueList {
 /// Gives each distinct value a provisional id.
 ///
 /// See the example of [`Interner::intern_all`].
-#[derive(Debug, Clone, Default)]
-pub struct Interner {
+#[derive(Debug, Clone)]
+pub struct Interner<L = ()> {
     /// Hash and rank of each value: the hash too, so that growing reads no values.
     ranks: HashTable<(u64, u32)>,
     /// How many values are in there; the others are put in when one is looked for.
     hashed: usize,
     /// Sources choose the values, so the hash has a secret.
     hasher: RandomState,
-    values: Values,
+    values: Values<L>,
     /// So many of the first ones are known to be in byte order.
     sorted: usize,
 }
@@ -67,21 +68,13 @@ pub struct Interner {
 /// Values are counted in 32 bits, less what ids need.
 const MAX_VALUES: usize = u32::MAX as usize - 2;
 
+impl Default for Interner {
+    fn default() -> Interner {
+        Interner::of_sorted(Values::default())
+    }
+}
+
 impl Interner {
-    /// One that holds these values, under the ids that they have. They are in byte order.
-    pub fn of_sorted(values: Values) -> Interner {
-        Interner {
-            sorted: values.len(),
-            values,
-            ..Interner::default()
-        }
-    }
-
-    /// The id of a value; `None` for the empty value, and once 2^32 - 3 values are held.
-    pub fn intern(&mut self, value: &ValueBuf) -> Option<ValueId> {
-        self.intern_bytes(value.as_value().as_bytes())
-    }
-
     /// The ids of the values of lists, 0 for the empty one; `None` once 2^32 - 3 values are held.
     /// On all cores, and without a hash where these are the first values: `O(n log n)`.
     ///
@@ -115,6 +108,24 @@ impl Interner {
             }
         }
         Some(ids)
+    }
+}
+
+impl<L: Lender> Interner<L> {
+    /// One that holds these values, under the ids that they have. They are in byte order.
+    pub fn of_sorted(values: Values<L>) -> Interner<L> {
+        Interner {
+            ranks: HashTable::new(),
+            hashed: 0,
+            hasher: RandomState::new(),
+            sorted: values.len(),
+            values,
+        }
+    }
+
+    /// The id of a value; `None` for the empty value, and once 2^32 - 3 values are held.
+    pub fn intern(&mut self, value: &ValueBuf) -> Option<ValueId> {
+        self.intern_bytes(value.as_value().as_bytes())
     }
 
     /// Holds more values behind those of a content, which are all that were held: values in byte
@@ -164,7 +175,7 @@ impl Interner {
     }
 
     /// The values, by provisional id, and how many of the first are known to be in byte order.
-    pub(crate) fn into_values(self) -> (Values, usize) {
+    pub(crate) fn into_values(self) -> (Values<L>, usize) {
         (self.values, self.sorted)
     }
 

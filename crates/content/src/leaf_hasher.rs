@@ -8,6 +8,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 use rblmap_format::{Address, NamePoint, NameRule, Run, ValueId, prefetch};
 
+use crate::held::{Held, Lender};
 use crate::pool::Pool;
 use crate::values::Values;
 
@@ -22,13 +23,13 @@ const AHEAD: usize = 12;
 
 /// The values of a content, as leaves write them.
 pub(crate) struct LeafValues<'a> {
-    values: &'a Values,
+    values: Held<'a>,
     /// By rank; zeros for those that are short. Empty if all are.
     hashes: Vec<[u8; 32]>,
 }
 
 impl<'a> LeafValues<'a> {
-    fn new(values: &'a Values) -> LeafValues<'a> {
+    fn new(values: Held<'a>) -> LeafValues<'a> {
         let ranks = (0..values.len()).into_par_iter();
         let mut hashes = Vec::new();
         if ranks
@@ -55,7 +56,7 @@ impl<'a> LeafValues<'a> {
         let mut ahead = spans.iter().skip(AHEAD);
         for (rank, span) in ranks.iter().zip(spans.iter()) {
             if let Some(later) = ahead.next() {
-                prefetch(self.values.held().as_ptr().wrapping_add(later.start));
+                prefetch(self.values.bytes_from(later.start).as_ptr());
             }
             let len = span.len();
             if len > SHORT {
@@ -65,7 +66,7 @@ impl<'a> LeafValues<'a> {
             }
             out.push(u8::try_from(len).unwrap_or(0)); // at most 63
             let end = out.len() + len;
-            let mut rest = self.values.held().get(span.start..).unwrap_or_default();
+            let mut rest = self.values.bytes_from(span.start);
             while let Some((bytes, after)) = rest.split_first_chunk::<16>()
                 && out.len() < end
             {
@@ -101,9 +102,9 @@ impl fmt::Debug for LeafHasher<'_> {
 
 impl<'v> LeafHasher<'v> {
     /// For leaves of a content with these values. Values of over 63 bytes are hashed, on all cores.
-    pub fn new(values: &'v Values) -> LeafHasher<'v> {
+    pub fn new<L: Lender>(values: &'v Values<L>) -> LeafHasher<'v> {
         LeafHasher {
-            values: LeafValues::new(values),
+            values: LeafValues::new(values.held()),
             leaves: Pool::new(),
         }
     }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | the records of an answer, and how they are made | [`ValueBuf`], [`Record`], [`TemplateBuf`] |
 //! | ids for values | [`Interner`], [`Values`], [`ValueList`] |
+//! | values that stay in an image | [`Values::in_table`], [`Lender`] |
 //! | runs of addresses and the one change of them | [`V4Runs`], [`Edit`], [`edit_runs`], [`RunsAndGaps`] |
 //! | the key of an entry | [`ListedKey`], [`NameScope`] |
 //! | names and what they say | [`NameTable`], [`resolve_name`] |
@@ -20,6 +21,7 @@
 mod content;
 mod edit;
 mod error;
+mod held;
 mod id;
 mod interner;
 mod key;
@@ -38,6 +40,7 @@ mod zone_name;
 pub use content::{Content, Draft, DraftZone, ZoneContent, resolve_name};
 pub use edit::{Edit, edit_runs, edit_runs_into};
 pub use error::Error;
+pub use held::{Lender, ValueTable, ValuesPart};
 pub use id::{ContentId, ContentIdError};
 pub use interner::{Interner, ValueList};
 pub use key::{ListedKey, NameScope, NameScopeError};
@@ -48,7 +51,7 @@ pub use pool::Pool;
 pub use ranges::{RunOrGap, RunsAndGaps, count_runs_and_gaps};
 pub use v4::V4Runs;
 pub use value::{Record, TemplateBuf, TextPart, ValueBuf, is_canonical, names_key};
-pub use values::{NotValues, Values, ValuesPart, renumbered};
+pub use values::{NotValues, Values, renumbered};
 pub use zone_name::{ZoneName, ZoneNameError};
 
 pub use rblmap_format::facts::{

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use rblmap_format::{Address, NameKey, NameRule, Run, ValueId};
 
 use crate::error::Error;
+use crate::held::Lender;
 use crate::interner::Interner;
 use crate::names::NameTable;
 use crate::value::{ValueBuf, names_key};
@@ -77,9 +78,9 @@ pub(crate) fn without_mapped(runs: &[Run<u128>]) -> Vec<Run<u128>> {
 }
 
 /// Sorts names and drops what they would inherit anyway.
-pub(crate) fn names(
+pub(crate) fn names<L: Lender>(
     mut table: NameTable,
-    values: &Interner,
+    values: &Interner<L>,
     zone: &(dyn Fn() -> String + Sync),
 ) -> Result<NameTable, Error> {
     table.sort();
@@ -123,7 +124,11 @@ pub(crate) fn names(
     Ok(table)
 }
 
-fn unless_inherited(own: NameRule, (above, labels): (NameRule, u8), values: &Interner) -> NameRule {
+fn unless_inherited<L: Lender>(
+    own: NameRule,
+    (above, labels): (NameRule, u8),
+    values: &Interner<L>,
+) -> NameRule {
     let same = match (own, above) {
         (NameRule::Inherit, _) | (NameRule::Nothing, NameRule::Nothing) => true,
         (NameRule::Value(own), NameRule::Value(above)) => answers_alike(own, above, labels, values),
@@ -132,7 +137,12 @@ fn unless_inherited(own: NameRule, (above, labels): (NameRule, u8), values: &Int
     if same { NameRule::Inherit } else { own }
 }
 
-fn answers_alike(own: ValueId, above: ValueId, labels: u8, values: &Interner) -> bool {
+fn answers_alike<L: Lender>(
+    own: ValueId,
+    above: ValueId,
+    labels: u8,
+    values: &Interner<L>,
+) -> bool {
     if !names_key(values.get(above)) {
         return own == above;
     }

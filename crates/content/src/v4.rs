@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 use rblmap_format::{Run, ValueId};
 
+use crate::held::Lender;
 use crate::leaf_hasher::LeafHasher;
 use crate::leaves::leaves;
 use crate::normal;
@@ -31,6 +32,9 @@ use crate::values::renumbered;
 /// assert!(!used[0].load(Ordering::Relaxed) && used[1].load(Ordering::Relaxed));
 /// ```
 pub trait V4Runs: Default + Send + Sync {
+    /// What lends the content its first values: what holds runs of an image may hold its values, too.
+    type Lender: Lender;
+
     /// How many runs there are.
     fn len(&self) -> usize;
 
@@ -68,6 +72,8 @@ pub trait V4Runs: Default + Send + Sync {
 }
 
 impl V4Runs for Vec<Run<u32>> {
+    type Lender = ();
+
     fn len(&self) -> usize {
         Vec::len(self)
     }

@@ -5,27 +5,37 @@ use std::ops::Range;
 use rayon::prelude::*;
 use rblmap_format::{Value, ValueId};
 
+use crate::held::{Held, Lender, ValueTable, ValuesPart};
 use crate::order::Order;
 use crate::value::is_canonical;
 
-/// The values of some content: distinct, each used, in byte order; ids are ranks.
+/// The values of some content: distinct, each used, in byte order; ids are ranks. The first of those
+/// that are held may be lent by an image.
 ///
 /// See the example of [`Values::of_sorted`].
-#[derive(Debug, Clone, Default)]
-pub struct Values {
+#[derive(Debug, Clone)]
+pub struct Values<L = ()> {
+    lent: L,
+    /// Those that are not lent, and where each ends.
     bytes: Vec<u8>,
     ends: Vec<usize>,
-    /// Which of those held in `bytes` these are, and in which order; none if all of them, as they lie.
+    /// Which of those that are held these are, and in which order; none if all of them, as they lie.
     order: Option<Order>,
 }
 
-impl PartialEq for Values {
-    fn eq(&self, other: &Values) -> bool {
+impl Default for Values {
+    fn default() -> Values {
+        Values::lent_by(())
+    }
+}
+
+impl<L: Lender> PartialEq for Values<L> {
+    fn eq(&self, other: &Values<L>) -> bool {
         self.iter().eq(other.iter())
     }
 }
 
-impl Eq for Values {}
+impl<L: Lender> Eq for Values<L> {}
 
 /// Why a list of byte strings is not the values of a content.
 ///
@@ -87,13 +97,82 @@ impl Values {
         let list = Values {
             ends: ends.map(|end| u32::from_le_bytes(*end) as usize).collect(),
             bytes: copy,
-            order: None,
+            ..Values::default()
         };
         list.checked()
     }
 
+    /// The values of several lists, one after the other.
+    pub(crate) fn joined(parts: &[Values]) -> Values {
+        let mut ends = Vec::with_capacity(parts.iter().map(Values::len).sum());
+        let mut bytes = vec![0; parts.iter().map(|part| part.bytes.len()).sum()];
+        let (mut rest, mut start) = (bytes.as_mut_slice(), 0);
+        let mut copies = Vec::with_capacity(parts.len());
+        for part in parts {
+            ends.extend(part.ends.iter().map(|end| start + end));
+            let (place, after) = rest
+                .split_at_mut_checked(part.bytes.len())
+                .unwrap_or_default();
+            copies.push((place, part));
+            rest = after;
+            start += part.bytes.len();
+        }
+        // On all cores, as memory that nobody had before is slow to write to.
+        copies
+            .into_par_iter()
+            .for_each(|(place, part)| place.copy_from_slice(&part.bytes));
+        Values {
+            bytes,
+            ends,
+            ..Values::default()
+        }
+    }
+}
+
+impl<'a> Values<ValueTable<'a>> {
+    /// As [`Values::of_table`], but the values are not copied: the table lends them to the list.
+    ///
+    /// ```
+    /// use rblmap_content::{NotValues, Record, ValueBuf, Values};
+    /// let value = ValueBuf::new([Record { a: Some([127, 0, 0, 2].into()), text: None }]);
+    /// let bytes = value.as_value().as_bytes();
+    /// let values = Values::in_table(&[[2, 0, 0, 0]], bytes)?;
+    /// assert!(std::ptr::eq(values.bytes_of(0), bytes));
+    /// assert_eq!(Values::in_table(&[[1, 0, 0, 0]], bytes), Err(NotValues::Value));
+    /// # Ok::<(), NotValues>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Which rule the values break.
+    pub fn in_table(ends: &'a [[u8; 4]], bytes: &'a [u8]) -> Result<Self, NotValues> {
+        Values::lent_by(ValueTable::new(ends, bytes)).checked()
+    }
+}
+
+impl<L: Lender> Values<L> {
+    /// The values that are lent, and no others.
+    pub(crate) fn lent_by(lent: L) -> Values<L> {
+        Values {
+            lent,
+            bytes: Vec::new(),
+            ends: Vec::new(),
+            order: None,
+        }
+    }
+
+    /// The values, for reading.
+    #[inline]
+    pub(crate) fn held(&self) -> Held<'_> {
+        Held {
+            lent: self.lent.table(),
+            ends: &self.ends,
+            bytes: &self.bytes,
+            order: self.order.as_ref(),
+        }
+    }
+
     /// The list, if its values are canonical, in byte order and none is empty.
-    fn checked(self) -> Result<Values, NotValues> {
+    fn checked(self) -> Result<Values<L>, NotValues> {
         let is_value = |value: Value<'_>| {
             let bytes = value.as_bytes();
             !bytes.is_empty() && is_canonical(bytes)
@@ -120,8 +199,7 @@ impl Values {
 
     /// How many values there are.
     pub fn len(&self) -> usize {
-        let ordered = self.order.as_ref().map(Order::len);
-        ordered.unwrap_or(self.ends.len())
+        self.held().len()
     }
 
     /// Whether there is none.
@@ -152,11 +230,6 @@ impl Values {
         ValueId::from_rank(u32::try_from(place).ok()?)
     }
 
-    /// The bytes in which the values lie. Others may lie between them.
-    pub(crate) fn held(&self) -> &[u8] {
-        &self.bytes
-    }
-
     /// All values, in parts of neighbours that lie one behind the other, at most `most` in each.
     ///
     /// ```
@@ -171,43 +244,20 @@ impl Values {
     /// # Ok::<(), rblmap_content::NotValues>(())
     /// ```
     pub fn parts(&self, most: usize) -> impl Iterator<Item = ValuesPart<'_>> {
-        let places = self.places(0..self.len());
-        let pieces = places.flat_map(move |places| {
-            let starts = places.clone().step_by(most.max(1));
-            starts.map(move |start| start..places.end.min(start.saturating_add(most.max(1))))
-        });
-        pieces.map(|places| {
-            let start = self.held_span(places.start).start;
-            let ends = self.ends.get(places).unwrap_or_default();
-            let end = ends.last().copied().unwrap_or(start);
-            ValuesPart {
-                bytes: self.bytes.get(start..end).unwrap_or_default(),
-                start,
-                ends,
-            }
-        })
-    }
-
-    /// Where the values of some ranks are held.
-    fn places(&self, ranks: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-        let ordered = self.order.iter();
-        let as_they_lie = self.order.is_none().then(|| ranks.clone());
-        let ordered = ordered.flat_map(move |order| order.places(ranks.clone()));
-        as_they_lie.into_iter().chain(ordered)
+        self.held().parts(most)
     }
 
     /// These values in another order, or some of them: of some ranks, then of others. What lies one
     /// behind the other is not moved, as long as that is much.
-    pub(crate) fn picked(self, order: &[Range<usize>]) -> Values {
-        let places = || order.iter().flat_map(|ranks| self.places(ranks.clone()));
+    pub(crate) fn picked(self, order: &[Range<usize>]) -> Values<L> {
+        let held = self.held();
+        let places = || order.iter().flat_map(|ranks| held.places(ranks.clone()));
         let count: usize = order.iter().map(Range::len).sum();
         if places().count() > count / TOGETHER_AT_LEAST {
-            let mut all = Values {
-                bytes: Vec::with_capacity(self.bytes.len()),
-                ends: Vec::with_capacity(count),
-                order: None,
-            };
-            places().for_each(|places| all.extend(&self, places));
+            let mut all = Values::lent_by(L::default());
+            all.ends.reserve(count);
+            all.bytes.reserve(held.bytes_len());
+            places().for_each(|places| all.extend(held.part(places)));
             return all;
         }
         let mut picked = Order::default();
@@ -227,44 +277,11 @@ impl Values {
         self.bytes_of(rank - 1) < self.bytes_of(rank)
     }
 
-    /// The values of several lists, one after the other.
-    pub(crate) fn joined(parts: &[Values]) -> Values {
-        let mut ends = Vec::with_capacity(parts.iter().map(Values::len).sum());
-        let mut bytes = vec![0; parts.iter().map(|part| part.bytes.len()).sum()];
-        let (mut rest, mut start) = (bytes.as_mut_slice(), 0);
-        let mut copies = Vec::with_capacity(parts.len());
-        for part in parts {
-            ends.extend(part.ends.iter().map(|end| start + end));
-            let (place, after) = rest
-                .split_at_mut_checked(part.bytes.len())
-                .unwrap_or_default();
-            copies.push((place, part));
-            rest = after;
-            start += part.bytes.len();
-        }
-        // On all cores, as memory that nobody had before is slow to write to.
-        copies
-            .into_par_iter()
-            .for_each(|(place, part)| place.copy_from_slice(&part.bytes));
-        Values {
-            bytes,
-            ends,
-            order: None,
-        }
-    }
-
-    /// Adds those of others that are held at some places, behind these.
-    fn extend(&mut self, others: &Values, places: Range<usize>) {
-        let start = others.held_span(places.start).start;
-        let (before, ends) = (
-            self.bytes.len(),
-            others.ends.get(places).unwrap_or_default(),
-        );
-        let bytes = start..ends.last().copied().unwrap_or(start);
-        self.bytes
-            .extend_from_slice(others.bytes.get(bytes).unwrap_or_default());
-        self.ends
-            .extend(ends.iter().map(|end| before + (end - start)));
+    /// Adds others, behind these.
+    fn extend(&mut self, others: ValuesPart<'_>) {
+        let before = self.bytes.len();
+        self.bytes.extend_from_slice(others.bytes);
+        self.ends.extend(others.ends().map(|end| before + end));
     }
 
     /// The first of some ranks, which are in byte order, whose value is not before this one; their end if
@@ -289,7 +306,7 @@ impl Values {
 
     /// Adds a value whose bytes `write` puts behind those that there are.
     pub(crate) fn push_written(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let place = self.ends.len();
+        let place = self.lent.table().len() + self.ends.len();
         write(&mut self.bytes);
         self.ends.push(self.bytes.len());
         if let Some(order) = &mut self.order {
@@ -299,21 +316,7 @@ impl Values {
 
     /// The bytes of the value of a rank; none for a rank that is not of this list.
     pub fn bytes_of(&self, rank: usize) -> &[u8] {
-        self.bytes.get(self.span(rank)).unwrap_or_default()
-    }
-
-    /// Where in [`Values::held`] they are.
-    pub(crate) fn span(&self, rank: usize) -> Range<usize> {
-        let place = match &self.order {
-            Some(order) => order.place(rank),
-            None => Some(rank),
-        };
-        place.map_or(0..0, |place| self.held_span(place))
-    }
-
-    fn held_span(&self, place: usize) -> Range<usize> {
-        let end = |place: usize| self.ends.get(place).copied().unwrap_or(0);
-        place.checked_sub(1).map_or(0, end)..end(place)
+        self.held().bytes_of(rank)
     }
 }
 
@@ -323,35 +326,6 @@ const CHECKED: usize = 1 << 14;
 const COPIED: usize = 1 << 18;
 /// Values in another order stay where they lie if so many of them do one behind the other, on average.
 const TOGETHER_AT_LEAST: usize = 16;
-
-/// Some values that lie one behind the other.
-///
-/// See the example of [`Values::parts`].
-#[derive(Debug, Clone, Copy)]
-pub struct ValuesPart<'v> {
-    /// Their bytes.
-    pub bytes: &'v [u8],
-    /// Where these begin among others, and where each value ends there.
-    start: usize,
-    ends: &'v [usize],
-}
-
-impl<'v> ValuesPart<'v> {
-    /// Where in the bytes each value ends.
-    pub fn ends(&self) -> impl ExactSizeIterator<Item = usize> + use<'v> {
-        let start = self.start;
-        self.ends.iter().map(move |end| end.saturating_sub(start))
-    }
-
-    /// The values.
-    pub fn values(&self) -> impl Iterator<Item = Value<'v>> + use<'v> {
-        let (bytes, mut from) = (self.bytes, 0);
-        self.ends().map(move |end| {
-            let value = bytes.get(std::mem::replace(&mut from, end)..end);
-            Value::new(value.unwrap_or_default())
-        })
-    }
-}
 
 /// The new id of a value, by the rank of the old one; the old id where there is no new one.
 ///

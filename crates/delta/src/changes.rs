@@ -1,7 +1,7 @@
 //! What changed between two contents, for people and for logs.
 
 use rblmap::{NameKey, NameRule, Value, ValueId};
-use rblmap_content::{Content, NameTable, ZoneContent};
+use rblmap_content::{Content, Lender, NameTable, ZoneContent};
 use rblmap_image::{V4Source, V4View};
 
 use crate::diff::{number, runs6};
@@ -134,10 +134,10 @@ pub fn changes<'a, V4: V4Source>(
     }
 }
 
-fn names<'a>(
+fn names<'a, L: Lender>(
     old: &NameTable,
     new: &NameTable,
-    values: &Values<'a>,
+    values: &Values<'a, L>,
     mut see: impl FnMut(Changed, Says<'a>, Says<'a>),
 ) {
     let mut old = old.iter().peekable();
@@ -178,20 +178,20 @@ fn names<'a>(
 }
 
 /// The values of both contents under the ids of a change.
-struct Values<'a> {
-    old: &'a rblmap_content::Values,
-    new: &'a rblmap_content::Values,
+struct Values<'a, L> {
+    old: &'a rblmap_content::Values<L>,
+    new: &'a rblmap_content::Values<L>,
     ids: find::Ids,
     /// The new content's ids of the added values.
     added: Vec<ValueId>,
 }
 
-impl<'a> Values<'a> {
+impl<'a, L: Lender> Values<'a, L> {
     fn new(
-        old: &'a rblmap_content::Values,
-        new: &'a rblmap_content::Values,
+        old: &'a rblmap_content::Values<L>,
+        new: &'a rblmap_content::Values<L>,
         ids: find::Ids,
-    ) -> Values<'a> {
+    ) -> Values<'a, L> {
         let is_added = |id: ValueId| id.rank() as usize >= old.len();
         let ranks = (0u32..).zip(ids.all()).filter(|(_, id)| is_added(*id));
         let added = ranks

@@ -13,7 +13,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 use rblmap::{Image, NameKey, NameRule, Run, ValueId};
-use rblmap_content::{Content, ContentId, Draft, Edit, NameTable, V4Runs, Values, ZoneContent};
+use rblmap_content::{
+    Content, ContentId, Draft, Edit, Lender, NameTable, V4Runs, Values, ZoneContent,
+};
 use rblmap_format::Address;
 use rblmap_image::{Blocks, EditedContent, V4Image, V4Source, V4View};
 
@@ -109,7 +111,10 @@ pub fn diff(old: &Image, new: &Image, session: Session) -> Result<Vec<u8>, Error
 /// The frame of a payload, and the streams of edits behind it: the shortest of the ways to write the
 /// change. Edits are joined over several runs and gaps or not; texts are left to zstd or told under a
 /// model.
-pub(crate) fn write(old: &EditedContent<'_>, new: &EditedContent<'_>) -> Result<Vec<u8>, Error> {
+pub(crate) fn write<'i>(
+    old: &EditedContent<'i>,
+    new: &EditedContent<'i>,
+) -> Result<Vec<u8>, Error> {
     let (change, table) = rayon::join(|| Change::find(old, new), || Table::new(old));
     let table = table.with_added(change.added_count()?);
     let mut streams = change.streams(&table, Edits::Single)?;
@@ -183,7 +188,7 @@ impl ZoneChange<'_> {
 }
 
 impl<'a> Change<'a> {
-    fn find(old: &'a EditedContent<'a>, new: &'a EditedContent<'a>) -> Change<'a> {
+    fn find<'i>(old: &'a EditedContent<'i>, new: &'a EditedContent<'i>) -> Change<'a> {
         let (ids, added) = number(old, new);
         let ids = find::Ids::new(old, new, ids);
         let names =
@@ -322,7 +327,7 @@ impl ZoneWriter {
 }
 
 fn zone_change<'a>(
-    old: &'a EditedContent<'a>,
+    old: &'a EditedContent<'_>,
     new: &'a ZoneContent<V4Image<'a>>,
     ids: &find::Ids,
 ) -> ZoneChange<'a> {
@@ -390,7 +395,11 @@ pub(crate) fn number<V4: V4Runs>(
 const NUMBERED: usize = 1 << 14;
 
 /// The ids that values of some ranks have in another list; none for those that it does not have.
-fn ids_in(list: &Values, of: &Values, ranks: Range<usize>) -> Vec<Option<ValueId>> {
+fn ids_in<L: Lender>(
+    list: &Values<L>,
+    of: &Values<L>,
+    ranks: Range<usize>,
+) -> Vec<Option<ValueId>> {
     let mut values = ranks.map(|rank| of.bytes_of(rank)).peekable();
     let first = values.peek().copied().unwrap_or_default();
     let mut rank = values::rank_of(list, first);

@@ -6,7 +6,7 @@ use rblmap_content::{Content, Draft, Facts, Interner, LeafHasher, NotValues, V4R
 use crate::edited::{V4Image, list_of};
 use crate::error::Error;
 
-/// Content of which the IPv4 runs of large zones stay in an image, with edits over them.
+/// Content of which the values and the IPv4 runs of large zones stay in an image, with edits over them.
 ///
 /// See the example of [`edited`].
 pub type EditedContent<'a> = Content<V4Image<'a>>;
@@ -25,11 +25,11 @@ pub type EditedContent<'a> = Content<V4Image<'a>>;
 /// Sections that do not fit together, values that are not canonical, runs or names that do not rise:
 /// an image that [`crate::encode`] did not write.
 pub fn decode(image: &Image) -> Result<Content, Error> {
-    read(image, false, |zone, _| list_of(zone))
+    read(image, Values::of_table, false, |zone, _| list_of(zone))
 }
 
-/// As [`decode`], but the IPv4 runs of large zones stay in the image: for updates, which change few of
-/// them. What the image holds of a /16 that is not changed is copied as it is when the content is
+/// As [`decode`], but the values and the IPv4 runs of large zones stay in the image: for updates, which
+/// change few of them. What the image holds of a /16 that is not changed is copied as it is when the content is
 /// encoded, so [`Image::verify`] comes first.
 ///
 /// ```
@@ -42,7 +42,7 @@ pub fn decode(image: &Image) -> Result<Content, Error> {
 /// # Errors
 /// As for [`decode`].
 pub fn edited(image: &Image) -> Result<EditedContent<'_>, Error> {
-    read(image, false, |zone, _| {
+    read(image, Values::in_table, false, |zone, _| {
         V4Image::of(zone, image.value_count(), None)
     })
 }
@@ -59,7 +59,7 @@ pub fn edited(image: &Image) -> Result<EditedContent<'_>, Error> {
 /// # Errors
 /// As for [`decode`].
 pub fn edited_with_id(image: &Image) -> Result<EditedContent<'_>, Error> {
-    read(image, true, |zone, hasher| {
+    read(image, Values::in_table, true, |zone, hasher| {
         V4Image::of(zone, image.value_count(), hasher)
     })
 }
@@ -79,7 +79,7 @@ pub fn edited_with_id(image: &Image) -> Result<EditedContent<'_>, Error> {
 /// # Errors
 /// As for [`decode`].
 pub fn decode_in_place(image: &Image) -> Result<EditedContent<'_>, Error> {
-    read(image, true, |zone, hasher| {
+    read(image, Values::in_table, true, |zone, hasher| {
         let mut v4 = V4Image::of(zone, image.value_count(), hasher);
         if let V4Image::Blocks(blocks) = &mut v4 {
             blocks.forbid_copies();
@@ -88,17 +88,22 @@ pub fn decode_in_place(image: &Image) -> Result<EditedContent<'_>, Error> {
     })
 }
 
-/// What an image says. `v4` reads the IPv4 runs of a zone; it is given what hashes leaves if these are to be
-/// hashed.
+/// What an image says. `values` makes a list of where they end and their bytes; `v4` reads the IPv4 runs
+/// of a zone, and is given what hashes leaves if these are to be hashed.
 fn read<'a, V4: V4Runs>(
     image: &'a Image,
+    values: impl FnOnce(&'a [[u8; 4]], &'a [u8]) -> Result<Values<V4::Lender>, NotValues>,
     is_hashed: bool,
     v4: impl Fn(&Zone<'a>, Option<&LeafHasher<'_>>) -> V4,
 ) -> Result<Content<V4>, Error> {
     let bad = |what| Error::NotNormal { what };
     let name = image.name().parse().map_err(|_| bad("a zone name"))?;
     let mut draft = Draft::<V4>::empty(name);
-    let values = read_values(image)?;
+    let (ends, bytes) = image.value_table();
+    let values = values(ends, bytes).map_err(|error| match error {
+        NotValues::Value => bad("a value"),
+        NotValues::Order => bad("the order of values"),
+    })?;
     let hasher = is_hashed.then(|| LeafHasher::new(&values));
     for zone in image.zones() {
         read_zone(&zone?, &mut draft, |zone| v4(zone, hasher.as_ref()))?;
@@ -107,16 +112,6 @@ fn read<'a, V4: V4Runs>(
     // The n-th value gets the n-th id, so ids of the image are ids of the draft.
     draft.values = Interner::of_sorted(values);
     Ok(draft.finish()?)
-}
-
-fn read_values(image: &Image) -> Result<Values, Error> {
-    let (ends, bytes) = image.value_table();
-    Values::of_table(ends, bytes).map_err(|error| Error::NotNormal {
-        what: match error {
-            NotValues::Value => "a value",
-            NotValues::Order => "the order of values",
-        },
-    })
 }
 
 fn read_zone<'a, V4: V4Runs>(

@@ -95,9 +95,9 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn list(
-    old: &EditedContent<'_>,
-    new: &EditedContent<'_>,
+fn list<'i>(
+    old: &EditedContent<'i>,
+    new: &EditedContent<'i>,
     labels: Option<Labels<'_>>,
     json: bool,
     output: &Output,

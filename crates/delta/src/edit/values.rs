@@ -1,7 +1,7 @@
 //! Added values as decisions: each between its neighbours in byte order, so that a new case number
 //! costs its digits.
 
-use rblmap_content::{Values, is_canonical};
+use rblmap_content::{Lender, Values, is_canonical};
 
 use crate::codec::neighbours::{Insertions, Neighbours, Shared, common_end};
 use crate::codec::numbers::Gamma;
@@ -14,9 +14,9 @@ use crate::error::Error;
 /// # Errors
 /// Reading: values that are not canonical, do not rise or are not between their neighbours; more
 /// bytes of them than there is room for.
-pub(crate) fn code<C: Coder>(
+pub(crate) fn code<C: Coder, L: Lender>(
     coder: &mut C,
-    old: &Values,
+    old: &Values<L>,
     count: u32,
     given: &[Vec<u8>],
     room: &mut TextRoom,
@@ -119,7 +119,7 @@ impl Shape {
 }
 
 /// A model that has seen the values around the added ones.
-fn learn(old: &Values, slots: &[u64], left: u64) -> Texts {
+fn learn<L: Lender>(old: &Values<L>, slots: &[u64], left: u64) -> Texts {
     let ranks = around(slots, old.len() as u64);
     let value = |rank: Option<u64>| {
         rank.and_then(|rank| bytes_of(old, rank))
@@ -139,7 +139,7 @@ fn learn(old: &Values, slots: &[u64], left: u64) -> Texts {
 }
 
 /// How many values stand before this one.
-pub(crate) fn rank_of(values: &Values, value: &[u8]) -> u64 {
+pub(crate) fn rank_of<L: Lender>(values: &Values<L>, value: &[u8]) -> u64 {
     let (mut low, mut high) = (0u64, values.len() as u64);
     while low < high {
         let mid = low.midpoint(high);
@@ -152,7 +152,7 @@ pub(crate) fn rank_of(values: &Values, value: &[u8]) -> u64 {
     low
 }
 
-fn bytes_of(values: &Values, rank: u64) -> Option<&[u8]> {
+fn bytes_of<L: Lender>(values: &Values<L>, rank: u64) -> Option<&[u8]> {
     let id = u32::try_from(rank)
         .ok()
         .and_then(rblmap::ValueId::from_rank)?;

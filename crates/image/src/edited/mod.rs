@@ -28,7 +28,7 @@ use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 use rblmap::{Run, ValueId, Zone};
-use rblmap_content::{LeafHasher, V4Runs};
+use rblmap_content::{LeafHasher, V4Runs, ValueTable};
 
 pub use by16::Blocks;
 pub(crate) use by16::blocks_by_top;
@@ -143,7 +143,9 @@ impl Default for V4Image<'_> {
     }
 }
 
-impl V4Runs for V4Image<'_> {
+impl<'a> V4Runs for V4Image<'a> {
+    type Lender = ValueTable<'a>;
+
     fn len(&self) -> usize {
         self.view().len()
     }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use rblmap::{NameKey, NameRule};
-use rblmap_content::{Content, NameTable, V4Runs, Values, ValuesPart};
+use rblmap_content::{Content, Lender, NameTable, V4Runs, Values, ValuesPart};
 use rblmap_format::NamePoint;
 use rblmap_format::error::u32_of;
 use rblmap_format::pieces::{Piece, Pieces};
@@ -31,7 +31,7 @@ pub(crate) fn encode_zones<V4: V4Runs>(content: &Content<V4>) -> Result<Vec<u8>,
 }
 
 /// The number of values, and whether each lists what has it.
-pub(crate) fn values_parameter(values: &Values) -> u64 {
+pub(crate) fn values_parameter<L: Lender>(values: &Values<L>) -> u64 {
     let parts: Vec<ValuesPart<'_>> = values.parts(PART).collect();
     let all_listed = |part: &ValuesPart<'_>| part.values().all(|value| value.is_listed());
     let flag = if parts.par_iter().all(all_listed) {
@@ -43,13 +43,13 @@ pub(crate) fn values_parameter(values: &Values) -> u64 {
 }
 
 /// Ends of the values, then the values, which are not copied.
-pub(crate) fn encode_values(values: &Values) -> Result<Pieces<'_>, Error> {
+pub(crate) fn encode_values<L: Lender>(values: &Values<L>) -> Result<Pieces<'_>, Error> {
     let mut ends = vec![0; values.len() * 4];
     let mut order = vec![Piece::New(ends.len())];
     let (mut rest, mut start) = (ends.as_mut_slice(), 0);
     let mut parts = Vec::new();
     for part in values.parts(PART) {
-        let slots = rest.split_off_mut(..part.ends().len() * 4);
+        let slots = rest.split_off_mut(..part.len() * 4);
         parts.push((slots.unwrap_or_default(), start, part));
         start += part.bytes.len();
         order.push(Piece::Other(part.bytes));
