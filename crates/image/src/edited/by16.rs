@@ -3,7 +3,6 @@
 use std::cmp;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 use rblmap::{ValueId, Zone};
@@ -17,6 +16,7 @@ use super::counted::{Counted, Hashed};
 use super::edits::block_of;
 use super::hashed;
 use super::tally::Tally;
+use super::uses::Uses;
 
 /// The number of /16s.
 pub(crate) const BLOCKS: usize = 65_536;
@@ -73,8 +73,8 @@ pub struct Blocks<'a> {
     pub(super) begun: Option<Begun>,
     /// How many runs and gaps begin in each /8.
     pub(super) tops: Vec<(u64, u64)>,
-    /// How many runs have each value, by rank: fewer than there are addresses.
-    pub(super) uses: Vec<u32>,
+    /// How many runs have each value.
+    pub(super) uses: Uses,
     /// Hashes of leaves, as long as there are no edits.
     pub(super) hashed: Vec<Hashed>,
 }
@@ -143,7 +143,7 @@ impl<'a> Blocks<'a> {
             hashed,
             begun: hasher.is_none().then(|| Begun::new(&image, begun)),
             tops: vec![(0, 0); 256],
-            uses: uses.collect(),
+            uses: Uses::new(uses.collect()),
         };
         for block in 1..=u16::MAX {
             blocks.count_border(block, -1);
@@ -276,28 +276,12 @@ impl<'a> Blocks<'a> {
         )
     }
 
-    /// Counts runs more or fewer of some values.
-    pub(super) fn add_uses(&mut self, more: impl Iterator<Item = (ValueId, i64)>) {
-        for (id, more) in more {
-            let rank = id.rank() as usize;
-            if self.uses.len() <= rank {
-                self.uses.resize(rank + 1, 0);
-            }
-            if let Some(count) = self.uses.get_mut(rank) {
-                *count = count.saturating_add_signed(clamped(more));
-            }
-        }
-    }
-
     /// If a run goes on from the /16 before, counts it `more` times more: once too many are counted.
     pub(super) fn count_border(&mut self, block: u16, more: i64) {
         let first = self.run_counts(block).first;
         let before = self.run_counts_before(block).and_then(|before| before.last);
-        if let Some(id) = first.filter(|_| first == before)
-            && let Some(count) = self.uses.get_mut(id.rank() as usize)
-        {
-            *count = count.saturating_add_signed(clamped(more));
-        }
+        let same = first.filter(|_| first == before);
+        self.uses.add(same.into_iter().map(|id| (id, more)));
     }
 
     /// Sums up what begins in a /8.
@@ -321,34 +305,6 @@ impl<'a> Blocks<'a> {
         ranges
     }
 
-    /// Adds to a count for each value, by rank, how many runs have it.
-    pub(crate) fn count_uses(&self, counts: &mut [u32]) {
-        let sums = counts.iter_mut().zip(&self.uses);
-        sums.for_each(|(sum, uses)| *sum = sum.saturating_add(*uses));
-    }
-
-    /// Marks the ranks of the values that runs have.
-    ///
-    /// # Errors
-    /// The first value for which there is no place.
-    pub(crate) fn mark_values(&self, marks: &[AtomicBool]) -> Result<(), ValueId> {
-        let parts = self.uses.par_chunks(MARKED).zip(marks.par_chunks(MARKED));
-        parts.for_each(|(uses, marks)| {
-            for (uses, mark) in uses.iter().zip(marks) {
-                if *uses > 0 {
-                    mark.store(true, Ordering::Relaxed);
-                }
-            }
-        });
-        let without = self.uses.get(marks.len()..).unwrap_or_default();
-        let without = without.iter().position(|uses| *uses > 0);
-        let rank = without.and_then(|behind| u32::try_from(marks.len() + behind).ok());
-        match rank.and_then(ValueId::from_rank) {
-            Some(id) => Err(id),
-            None => Ok(()),
-        }
-    }
-
     /// Gives the values new ids, found by the rank of the old.
     pub(crate) fn renumber(&mut self, ids: &Arc<Vec<Option<ValueId>>>) {
         let new = |old: ValueId| renumbered(ids, old);
@@ -359,14 +315,7 @@ impl<'a> Blocks<'a> {
             run_counts.first = run_counts.first.map(new);
             run_counts.last = run_counts.last.map(new);
         }
-        // Each value that is left has an id.
-        let mut uses = vec![0; ids.iter().flatten().count()];
-        for (new, old) in ids.iter().zip(&self.uses) {
-            if let Some(slot) = new.and_then(|id| uses.get_mut(id.rank() as usize)) {
-                *slot += old;
-            }
-        }
-        self.uses = uses;
+        self.uses.renumber(ids);
         let now = match self.ids.take() {
             Some(known) => {
                 let new = |id: &Option<ValueId>| *ids.get((*id)?.rank() as usize)?;
@@ -416,14 +365,6 @@ impl<'a> Blocks<'a> {
     pub fn image_values(&self) -> usize {
         self.image_values
     }
-}
-
-/// So many values one thread looks at.
-const MARKED: usize = 1 << 14;
-
-/// So many runs more or fewer.
-fn clamped(more: i64) -> i32 {
-    i32::try_from(more).unwrap_or(if more < 0 { i32::MIN } else { i32::MAX })
 }
 
 /// Cuts all /16s into the fewest aligned ranges in which at most `most` runs start, or one /16; leaves

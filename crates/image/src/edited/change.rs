@@ -52,7 +52,7 @@ impl Blocks<'_> {
             .collect();
         ends.dedup();
         ends.iter().for_each(|&block| self.count_border(block, 1));
-        self.add_uses(uses.into_all().into_iter().flatten());
+        self.uses.add(uses.into_all().into_iter().flatten());
         for (block, run_counts, edits) in changed {
             let place = usize::from(block);
             if let Some(slot) = self.run_counts.get_mut(place) {

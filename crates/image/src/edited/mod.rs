@@ -21,6 +21,7 @@ mod leaf_hashes;
 mod rank;
 mod reader;
 mod tally;
+mod uses;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -168,14 +169,14 @@ impl<'a> V4Runs for V4Image<'a> {
     fn mark_values(&self, used: &[AtomicBool]) -> Result<(), ValueId> {
         match self {
             V4Image::List(runs) => runs.mark_values(used),
-            V4Image::Blocks(blocks) => blocks.mark_values(used),
+            V4Image::Blocks(blocks) => blocks.uses.mark(used),
         }
     }
 
     fn count_uses(&self, counts: &mut [u32]) {
         match self {
             V4Image::List(runs) => runs.count_uses(counts),
-            V4Image::Blocks(blocks) => blocks.count_uses(counts),
+            V4Image::Blocks(blocks) => blocks.uses.count(counts),
         }
     }
 
