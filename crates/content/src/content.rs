@@ -131,7 +131,7 @@ impl<V4: V4Runs> Draft<V4> {
             .into_iter()
             .map(|(name, draft)| finish_zone(name, draft, &values))
             .collect::<Result<_, Error>>()?;
-        let used = unused(values.len());
+        let used = marks(values.len());
         for zone in &zones {
             zone.mark_values(&used).map_err(|id| Error::NoSuchValue {
                 zone: zone.name.or_at().to_string(),
@@ -139,13 +139,13 @@ impl<V4: V4Runs> Draft<V4> {
                 count: values.len(),
             })?;
         }
-        let all_used = used.iter().all(|used| used.load(Ordering::Relaxed));
-        let is_normal = all_used && values.is_sorted();
+        let unused = unmarked(&used);
+        let is_normal = unused.is_empty() && values.is_sorted();
         let (values, in_order) = values.into_values();
         let values = if is_normal {
             values
         } else {
-            let (sorted, ranks) = sort_values(values, in_order, &used);
+            let (sorted, ranks) = sort_values(values, in_order, &unused);
             let ranks = Arc::new(ranks);
             zones.iter_mut().for_each(|zone| zone.renumber(&ranks));
             sorted
@@ -305,43 +305,51 @@ fn finish_zone<V4: V4Runs>(
 }
 
 /// A mark for each value, none set.
-fn unused(count: usize) -> Vec<AtomicBool> {
+fn marks(count: usize) -> Vec<AtomicBool> {
     (0..count).map(|_| AtomicBool::new(false)).collect()
 }
 
-/// The used values in byte order, and for each old rank the new id. The first `in_order` are in order:
-/// the others are put between them.
+/// The ranks of the marks that are not set, rising.
+fn unmarked(marks: &[AtomicBool]) -> Vec<usize> {
+    let ranks = marks.par_iter().with_min_len(LOOKED_AT).enumerate();
+    let unmarked = ranks.filter(|(_, mark)| !mark.load(Ordering::Relaxed));
+    unmarked.map(|(rank, _)| rank).collect()
+}
+
+/// One thread looks at so many marks at least.
+const LOOKED_AT: usize = 1 << 14;
+
+/// The values in byte order, but for those of the ranks `unused`, which rise, and for each old rank the new
+/// id. The first `in_order` are in order: the others are put between them.
 fn sort_values<L: Lender>(
     values: Values<L>,
     in_order: usize,
-    used: &[AtomicBool],
+    unused: &[usize],
 ) -> (Values<L>, Vec<Option<ValueId>>) {
-    let is_used = |rank: &usize| {
-        let used = used.get(*rank);
-        used.is_some_and(|used| used.load(Ordering::Relaxed))
-    };
-    let others = (in_order..values.len()).filter(is_used);
+    let others = (in_order..values.len()).filter(|rank| unused.binary_search(rank).is_err());
     let mut others: Vec<(usize, &[u8])> =
         others.map(|rank| (rank, values.bytes_of(rank))).collect();
     others.par_sort_unstable_by(|a, b| a.1.cmp(b.1));
-    let mut order: Vec<Range<usize>> = Vec::new();
-    let mut put_used = |ranks: Range<usize>| {
-        let mut from = ranks.start;
-        for unused in ranks.clone().filter(|rank| !is_used(rank)) {
-            order.push(from..unused);
+    let (mut from, mut unused) = (0, unused.iter().peekable());
+    // Those that are in order and used, from the last place up to this one.
+    let mut put_up_to = |place: usize, order: &mut Vec<Range<usize>>| {
+        while let Some(unused) = unused.next_if(|rank| **rank < place) {
+            order.push(from..*unused);
             from = unused + 1;
         }
-        order.push(from..ranks.end);
-    };
-    let mut from = 0;
-    for (rank, bytes) in others {
-        let place = values.place_of(bytes, from..in_order);
-        put_used(from..place);
-        put_used(rank..rank + 1);
+        order.push(from..place);
         from = place;
+    };
+    let (mut order, mut last) = (Vec::new(), 0);
+    for (rank, bytes) in others {
+        last = values.place_of(bytes, last..in_order);
+        put_up_to(last, &mut order);
+        order.push(rank..rank + 1);
     }
-    put_used(from..in_order);
-    let mut ids = vec![None; values.len()];
+    put_up_to(in_order, &mut order);
+    // On all cores, as memory that nobody had before is slow to write to.
+    let ranks = (0..values.len()).into_par_iter().with_min_len(LOOKED_AT);
+    let mut ids: Vec<Option<ValueId>> = ranks.map(|_| None).collect();
     let mut new = 0u32..;
     for ranks in &order {
         let slots = ids.get_mut(ranks.clone()).unwrap_or_default().iter_mut();
