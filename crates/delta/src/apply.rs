@@ -192,9 +192,9 @@ fn applied<T>(
     limits: &Limits,
     encode: impl FnOnce(&Header, &EditedContent<'_>, Layout) -> Result<(T, ImageRoot), Error>,
 ) -> Result<T, Error> {
-    let base = rblmap_image::edited(old)?;
+    let followed = || follow(rblmap_image::edited(old)?, old, deltas, limits);
     // Lines of the old image are copied to the new one, where nobody would see that they are damaged.
-    let (whole, followed) = rayon::join(|| old.verify(), || follow(base, old, deltas, limits));
+    let (whole, followed) = rayon::join(|| old.verify(), followed);
     whole.map_err(rblmap_image::Error::from)?;
     let (last, content) = followed?;
     let layout = Layout::of(old);

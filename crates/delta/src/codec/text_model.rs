@@ -18,6 +18,8 @@
 //! That is what the PAQ compressors do (Mahoney 2005), here in integers alone, so that it is the same on
 //! every machine. A byte costs some two microseconds, so there is a limit on how many there are.
 
+use rayon::prelude::*;
+
 use crate::codec::logistic::{Scale, squash};
 use crate::codec::neighbours::{Neighbours, common};
 use crate::codec::range_coder::{Coder, Trainer};
@@ -255,9 +257,12 @@ pub(crate) struct Model {
 impl Model {
     /// A model that will see about `bytes` bytes.
     pub(crate) fn new(bytes: usize) -> Model {
-        let cells = bytes.saturating_mul(8 * CONTEXTS).clamp(LEAST, MOST);
+        let count = bytes.saturating_mul(8 * CONTEXTS).clamp(LEAST, MOST);
+        // On all cores, as memory that nobody had before is slow to write to.
+        let cells = (0..count.next_power_of_two()).into_par_iter();
+        let cells = cells.with_min_len(LEAST).map(|_| Cell::default());
         Model {
-            cells: vec![Cell::default(); cells.next_power_of_two()],
+            cells: cells.collect(),
             by_known: [[WEIGHT / 4; CONTEXTS]; SETS],
             by_node: [[WEIGHT / 4; CONTEXTS]; NODES],
             scale: Scale::new(),
