@@ -102,23 +102,21 @@ impl<'a> Blocks<'a> {
         let tops: Vec<Counted> = blocks_by_top()
             .map_init(
                 || (image.walk(), Vec::new()),
-                |(walk, held), blocks| match hasher {
-                    None => Counted::of(blocks, |block, begun| {
-                        tallies.with(new_tally, |tally| tally.count(&image, walk, block, begun))
-                    }),
-                    Some(hasher) => tallies.with(new_tally, |tally| {
-                        hashed::count(&image, walk, blocks, (tally, hasher), held)
-                    }),
+                |(walk, held), blocks| {
+                    tallies.with(new_tally, |tally| match hasher {
+                        None => Counted::of(blocks, |block, begun| {
+                            tally.count(&image, walk, block, begun)
+                        }),
+                        Some(hasher) => hashed::count(&image, walk, blocks, (tally, hasher), held),
+                    })
                 },
             )
             .collect();
-        let tallies = tallies.into_all();
-        if tallies.iter().any(|tally| tally.is_damaged) {
-            return None;
-        }
+        let tallies: Option<Vec<Vec<i32>>> =
+            tallies.into_all().into_iter().map(Tally::finish).collect();
         // Summed up in what a thread has counted: in new memory each page would be given when it is
         // written, after it was read, which stops all threads.
-        let mut parts = tallies.into_iter().map(|tally| tally.uses);
+        let mut parts = tallies?.into_iter();
         let mut uses = parts.next().unwrap_or_else(|| vec![0; values]);
         for part in parts {
             let sums = uses.iter_mut().zip(part);

@@ -1,7 +1,7 @@
 //! Counts the runs of an image.
 
 use rblmap::{Run, ValueId};
-use rblmap_format::{RunCounts, Slash16s, V4Walk};
+use rblmap_format::{RunCounts, Slash16s, V4Walk, prefetch};
 
 use super::begun::begun_before;
 
@@ -10,16 +10,36 @@ pub(super) struct Tally {
     /// How many runs have each value, by rank, as if each line began a run of its own. Until all are
     /// counted it may be more or fewer than fit, which comes right in the end: so it takes half the
     /// memory, of which there is some for each thread.
-    pub(super) uses: Vec<i32>,
-    pub(super) is_damaged: bool,
+    uses: Vec<i32>,
+    /// What is added when its place has had time to come near, in turn: nothing at first.
+    waiting: [(u32, i32); AHEAD],
+    next: usize,
+    is_damaged: bool,
 }
+
+/// Counts of so many values stay in a core's own cache.
+const NEAR: usize = 1 << 14;
+/// So many counts are on their way at once.
+const AHEAD: usize = 16;
 
 impl Tally {
     pub(super) fn new(values: usize) -> Tally {
         Tally {
             uses: vec![0; values],
+            waiting: [(0, 0); AHEAD],
+            next: 0,
             is_damaged: false,
         }
+    }
+
+    /// How many runs have each value; none if the image is damaged.
+    pub(super) fn finish(mut self) -> Option<Vec<i32>> {
+        if self.uses.len() > NEAR {
+            for (rank, more) in self.waiting {
+                self.add_now(rank, more);
+            }
+        }
+        (!self.is_damaged).then_some(self.uses)
     }
 
     /// Counts the runs of a /16, unit by unit, and adds to `begun` how many runs and gaps begin before
@@ -90,7 +110,20 @@ impl Tally {
     }
 
     fn add(&mut self, value: ValueId, more: i32) {
-        match self.uses.get_mut(value.rank() as usize) {
+        let rank = value.rank();
+        if self.uses.len() <= NEAR {
+            return self.add_now(rank, more);
+        }
+        prefetch(self.uses.as_ptr().wrapping_add(rank as usize));
+        self.next = (self.next + 1) % AHEAD;
+        if let Some(slot) = self.waiting.get_mut(self.next) {
+            let (rank, more) = std::mem::replace(slot, (rank, more));
+            self.add_now(rank, more);
+        }
+    }
+
+    fn add_now(&mut self, rank: u32, more: i32) {
+        match self.uses.get_mut(rank as usize) {
             Some(uses) => *uses = uses.wrapping_add(more),
             None => self.is_damaged = true,
         }
