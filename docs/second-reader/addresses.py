@@ -172,8 +172,8 @@ class LinesV4:
 
     def _units(self, high):
         entry = number(self.top, 4 * high, 4)
-        units, first = entry & 255, entry >> 8
-        return self.counts[high] if units == 255 else units, first
+        units, first = entry & 127, entry >> 7
+        return self.counts[high] if units == 127 else units, first
 
     def _starts(self, first, units):
         return [0] + [number(self.starts, 2 * (first + i), 2) for i in range(units - 1)]

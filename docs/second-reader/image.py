@@ -49,8 +49,8 @@ class Image:
         version, reserved, self.sections, length, self.serial, self.created = struct.unpack(
             "<HHIQQQ", data[8:40]
         )
-        require(version <= 4, f"newer: format {version}")
-        require(version == 4, f"older: format {version}")
+        require(version <= 5, f"newer: format {version}")
+        require(version == 5, f"older: format {version}")
         require(len(data) == length, f"cut: {len(data)} of {length} bytes")
         name_length = data[40]
         require(1 <= name_length <= 253, "length of the zone name")

@@ -297,7 +297,7 @@ impl<'b> Body<'b> {
     ) -> Result<Body<'b>, Error> {
         let (payload, mut behind) = frame::open(bytes, limits)?;
         let mut rest = payload.as_slice();
-        let head = Head::read(&mut rest, Some(zones), limits)?;
+        let head = Head::read(&mut rest, Some(zones), &limits.of_file(bytes.len()))?;
         check_modelled(&head)?;
         let bad = || Error::Malformed {
             what: "length of the decisions",

@@ -74,14 +74,26 @@ fn headers_say_what_a_file_is() {
         unpack(&snapshot, &limits),
         Err(Error::Limit { .. })
     ));
-    let limits = Limits {
-        entries: 1,
-        ..LIMITS
-    };
-    assert!(matches!(
-        unpack(&snapshot, &limits),
-        Err(Error::Limit { .. })
-    ));
+}
+
+#[test]
+fn a_file_holds_no_more_entries_than_the_limit_or_it_has_bytes() {
+    let mut model = Model::new(&mut Rng::with_seed(1));
+    model.step(&mut Rng::with_seed(2), 30);
+    let few = pack(&model.image(), Session(9)).unwrap();
+    // What is alike costs less than a bit.
+    let value = rblmap::ValueId::from_rank(0).unwrap();
+    let runs = (0..5000).map(|n| rblmap::Run {
+        start: 2 * n,
+        end: 2 * n,
+        value,
+    });
+    let many = pack(&image_of(&runs.collect::<Vec<_>>()), Session(9)).unwrap();
+    let limited = |entries| Limits { entries, ..LIMITS };
+    assert!(unpack(&few, &limited(1)).is_ok());
+    let refused = unpack(&many, &limited(4999)).unwrap_err();
+    assert!(matches!(refused, Error::Limit { .. }), "{refused}");
+    assert!(unpack(&many, &limited(5001)).is_ok());
 }
 
 /// A history of `len` versions, the deltas between them, and for checks the images.

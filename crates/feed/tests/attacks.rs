@@ -373,7 +373,7 @@ fn manifests_that_make_no_sense_are_refused() {
 fn sizes_are_limited_before_anything_is_fetched() {
     let mut world = ahead();
     let mut limits = world.settings.limits;
-    limits.entries = 0;
+    limits.payload = 0;
     world.settings.limits = limits;
     assert!(matches!(world.refused(), Error::Delta { .. }));
     let world = ahead();

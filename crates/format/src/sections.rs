@@ -6,7 +6,7 @@ use crate::bytes::{u16_at, u32_at, u64_at};
 /// First bytes of an image; the high byte and the line end show transfers that change bytes.
 pub const MAGIC: [u8; 8] = *b"\x89rblmap\n";
 /// The format that this version writes.
-pub const FORMAT: u16 = 4;
+pub const FORMAT: u16 = 5;
 
 /// Length of the header; the section table follows it.
 pub const HEADER_LEN: usize = 512;
@@ -205,6 +205,8 @@ pub const V6_SORTED_MAX: usize = 4096;
 pub const NAMES_SORTED_MAX: usize = 4096;
 /// Length of [`kind::V4_TOP`].
 pub const V4_TOP_LEN: usize = 65_536 * 4;
+/// Bits of an entry of [`kind::V4_TOP`] that count units; the others are the number of the first line.
+pub const V4_UNITS_BITS: u32 = 7;
 /// Length of [`kind::V4_BITS`].
 pub const V4_BITS_LEN: usize = 1 << 21;
 /// From this many bytes of lines on there is a [`kind::V4_BITS`] section.

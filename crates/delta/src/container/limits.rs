@@ -11,7 +11,8 @@ use crate::error::Error;
 pub struct Limits {
     /// Bytes of the payload behind zstd, and of the texts and names that come of it.
     pub payload: u64,
-    /// Edits, values and names that a file may hold.
+    /// Edits, values and names that a file may hold; one that has more bytes, as many as it has bytes. So a
+    /// list of any size can be sent, and nobody who takes much memory gets by with a small file.
     pub entries: u64,
     /// Zones that the result may have.
     pub zones: u64,
@@ -48,6 +49,12 @@ impl Limits {
             entries: scaled.saturating_add(1 << 16).min(most.entries),
             zones: (bytes / 64).saturating_add(1).min(most.zones),
         }
+    }
+
+    /// The limits for a file with so many bytes behind its header.
+    pub(crate) fn of_file(&self, bytes: usize) -> Limits {
+        let entries = self.entries.max(bytes as u64);
+        Limits { entries, ..*self }
     }
 
     /// # Errors

@@ -63,7 +63,7 @@ impl Summary {
         let (payload, streams) = frame::open(body, limits)?;
         let mut rest = payload.as_slice();
         let base = matches!(header.kind, Kind::Snapshot).then_some(1);
-        let head = Head::read(&mut rest, base, limits)?;
+        let head = Head::read(&mut rest, base, &limits.of_file(body.len()))?;
         let decisions = take_uv(&mut rest);
         let text = decisions.and_then(|decisions| (rest.len() as u64).checked_sub(decisions));
         let (Some(decisions), Some(text)) = (decisions, text) else {

@@ -16,8 +16,8 @@
 //!     ▼
 //!  V4_TOP    one entry for each /16:
 //!            ┌──────────────────────┬────────┐
-//!            │ first line (24 bits) │ count  │           count 0: the 24 bits are the id of the
-//!            └──────────┬───────────┴───┬────┘           value of the whole /16. 255: see V4_COUNTS
+//!            │ first line (25 bits) │ count  │           count 0: the 25 bits are the id of the
+//!            └──────────┬───────────┴───┬────┘           value of the whole /16. 127: see V4_COUNTS
 //!                       ▼               ▼
 //!  V4_STARTS      ... │ 0100 │ 02c0 │ 8000 │ 0000 │ ...  where each unit of the /16 but the first
 //!                                                        starts, and a 0 that is not counted:
@@ -66,6 +66,7 @@ use crate::sections::{V4_BITS_LEN, V4_STARTS_PAD, V4_TOP_LEN};
 use crate::simd::compare::{Compare, Task};
 use crate::simd::{Level, prefetch};
 use crate::v4::shape::{LINE, Shape};
+use crate::v4::top;
 
 /// The sections of one zone's IPv4 lines. The fields lie in the order in which a lookup needs them, so
 /// that a cold one reads two cache lines of this.
@@ -94,7 +95,7 @@ pub struct Lines<'a> {
 enum Block {
     /// The whole /16 has this value's id.
     Known(u32),
-    /// The bits 0 to 7 and 8 to 31 of the top entry: how many units, and the first line.
+    /// The top entry: how many units, and the first line.
     Units(u32),
 }
 
@@ -217,8 +218,8 @@ impl<'a> Lines<'a> {
     #[inline(always)]
     fn block(&self, address: u32) -> Block {
         let entry = u32_at(self.top, (address >> 16) as usize * 4);
-        match entry & 0xff {
-            0 => Block::Known(entry >> 8),
+        match top::units(entry) {
+            0 => Block::Known(top::first(entry)),
             _ => Block::Units(entry),
         }
     }
@@ -229,9 +230,9 @@ impl<'a> Lines<'a> {
     pub(crate) fn block_or_units(&self, address: u32) -> (u32, u32) {
         let any = u32::from(self.may_list(address)).wrapping_neg();
         let entry = u32_at(self.top, (address >> 16) as usize * 4) & any;
-        let has_units = entry & 0xff != 0;
+        let has_units = top::units(entry) != 0;
         (
-            select_unpredictable(has_units, 0, entry >> 8),
+            select_unpredictable(has_units, 0, top::first(entry)),
             select_unpredictable(has_units, entry, 0),
         )
     }
@@ -239,10 +240,13 @@ impl<'a> Lines<'a> {
     /// Asks for what `Lines::unit` reads.
     #[inline(always)]
     pub(crate) fn prefetch_unit(&self, entry: u32) {
-        let starts = self.starts.as_ptr().wrapping_add((entry >> 8) as usize);
+        let starts = self
+            .starts
+            .as_ptr()
+            .wrapping_add(top::first(entry) as usize);
         prefetch(starts);
         // The first and the last seldom lie in one line of memory.
-        prefetch(starts.wrapping_add((entry & 0xff) as usize % AT_ONCE));
+        prefetch(starts.wrapping_add(top::units(entry) as usize % AT_ONCE));
     }
 
     /// Prefetches the line where the address would be if all units had one length, and the lines beside
@@ -251,8 +255,8 @@ impl<'a> Lines<'a> {
     /// middle three.
     #[inline(always)]
     pub(crate) fn prefetch_guess(&self, entry: u32, address: u32) {
-        let unit = ((address & 0xffff) * (entry & 0xff)) >> 16;
-        let line = (entry >> 8) + unit;
+        let unit = ((address & 0xffff) * top::units(entry)) >> 16;
+        let line = top::first(entry) + unit;
         // The likeliest first.
         for beside in [0, 1, u32::MAX, 2, u32::MAX - 1] {
             self.prefetch_line(line.wrapping_add(beside));
@@ -266,7 +270,7 @@ impl<'a> Lines<'a> {
         let [low, high, ..] = address.to_le_bytes();
         let low = u16::from_le_bytes([low, high]);
         // The first unit starts at 0: its start is not stored.
-        let (mut at, mut starts) = (entry >> 8, (entry & 0xff).wrapping_sub(1));
+        let (mut at, mut starts) = (top::first(entry), top::units(entry).wrapping_sub(1));
         if starts as usize > AT_ONCE {
             (at, starts) = narrow(self.starts, self.counts, entry, address);
         }
@@ -326,12 +330,12 @@ impl<'a> Lines<'a> {
     /// What a /16 says, and where its lines lie.
     pub(crate) fn lines_of(&self, block: u16) -> BlockLines<'a> {
         let entry = u32_at(self.top, usize::from(block) * 4);
-        let count = match entry & 0xff {
-            0 => return BlockLines::Uniform(ValueId::new(entry >> 8)),
-            0xff => big_count(self.counts, block.into()),
+        let count = match top::units(entry) {
+            0 => return BlockLines::Uniform(ValueId::new(top::first(entry))),
+            top::MANY => big_count(self.counts, block.into()),
             count => count as usize,
         };
-        let first = (entry >> 8) as usize;
+        let first = top::first(entry) as usize;
         let part = first..first + count;
         match (self.lines.get(part.clone()), self.starts.get(part)) {
             (Some(lines), Some(starts)) if count > 0 => BlockLines::Lines {
@@ -347,7 +351,13 @@ impl<'a> Lines<'a> {
 /// The number of units of a /16 that has too many for its top entry.
 fn big_count(counts: &[u8], block: u32) -> usize {
     let (records, _) = counts.as_chunks::<8>();
-    let found = records.binary_search_by_key(&block, |record| u32_at(record, 0));
+    let number = |record: &[u8; 8]| u32_at(record, 0);
+    // In the largest lists nearly all /16s have a record: then it lies where they all would.
+    let own = block as usize;
+    let found = match records.get(own) {
+        Some(record) if number(record) == block => Ok(own),
+        _ => records.binary_search_by_key(&block, number),
+    };
     found
         .ok()
         .and_then(|at| records.get(at))
@@ -361,11 +371,11 @@ fn big_count(counts: &[u8], block: u32) -> usize {
 #[inline(never)]
 fn narrow(starts: &[[u8; 2]], counts: &[u8], entry: u32, address: u32) -> (u32, u32) {
     let low = address & 0xffff;
-    let count = match entry & 0xff {
-        0xff => big_count(counts, address >> 16).saturating_sub(1),
+    let count = match top::units(entry) {
+        top::MANY => big_count(counts, address >> 16).saturating_sub(1),
         count => (count as usize).saturating_sub(1),
     };
-    let (mut at, mut count) = ((entry >> 8) as usize, count.min(starts.len()));
+    let (mut at, mut count) = (top::first(entry) as usize, count.min(starts.len()));
     while count > AT_ONCE {
         let half = count / 2;
         match starts.get(at + half) {
@@ -427,6 +437,35 @@ impl Task for LookupOne<'_, '_> {
             Block::Units(entry) => {
                 lines.prefetch_guess(entry, address);
                 lines.id(lines.unit(entry, address, compare), address, compare)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_crowded_16s_are_found_wherever_they_lie() {
+        for crowded in [
+            &[][..],
+            &[0],
+            &[3],
+            &[0, 1, 2, 3],
+            &[0, 1, 2, 5, 9],
+            &[1, 2, 3],
+        ] {
+            let record = |block: &u32| [block.to_le_bytes(), (500 + block).to_le_bytes()];
+            let counts = crowded.iter().flat_map(record).collect::<Vec<_>>();
+            for block in 0..12 {
+                let count = if crowded.contains(&block) {
+                    500 + block
+                } else {
+                    0
+                };
+                let found = big_count(counts.as_flattened(), block);
+                assert_eq!(found, count as usize, "{block} of {crowded:?}");
             }
         }
     }

@@ -16,6 +16,7 @@ pub mod renumber;
 mod run_buffer;
 pub mod run_counts;
 pub mod shape;
+mod top;
 mod trace;
 mod unfold;
 mod unfolded;

@@ -8,6 +8,7 @@ use super::by16::Slash16;
 use super::choose::Unit;
 use super::entries::Entries;
 use super::renumber::NewIds;
+use super::top::{self, MAX_ID, MAX_LINES};
 use crate::error::TooLarge;
 use crate::pieces::{Piece, Pieces};
 use crate::run::{Run, ValueId};
@@ -18,8 +19,6 @@ use crate::v4::shape::{BLOCK, LINE, Shape};
 pub const BLOCKS: usize = 65_536;
 /// Bytes of the bits of the /24s of a /16.
 pub const BITS_OF_16: usize = V4_BITS_LEN / BLOCKS;
-/// Lines are counted in 24 bits.
-const MAX_LINES: usize = 1 << 24;
 
 /// The sections of one zone's lines.
 ///
@@ -29,7 +28,7 @@ pub struct V4Sections<'a> {
     pub top: Vec<u8>,
     /// V4_STARTS.
     pub starts: Vec<u8>,
-    /// V4_COUNTS; empty if no /16 has 255 lines.
+    /// V4_COUNTS; empty if no /16 has 127 lines.
     pub counts: Vec<u8>,
     /// V4_LINES, in parts that follow each other.
     pub lines: Vec<Pieces<'a>>,
@@ -103,8 +102,7 @@ impl<'a> Sixteens<'a> {
     /// Writes a /16 from runs that do not end before it.
     pub fn encode(&mut self, runs: &[Run<u32>], block: u16, shape: Shape) {
         match uniform(runs, block.into()) {
-            // The top table has 24 bits for an id.
-            Some(id) if id < 1 << 24 => self.blocks.push(Block::Uniform(id)),
+            Some(id) if id < MAX_ID => self.blocks.push(Block::Uniform(id)),
             _ => {
                 let before = self.count;
                 let (mut rest, mut at) = (runs, 0);
@@ -211,7 +209,7 @@ impl<'a> Sixteens<'a> {
 /// Puts the lines of all /16s together.
 ///
 /// # Errors
-/// More than 2^24 lines, which is 1 GiB.
+/// More than 2^25 lines, which is 2 GiB.
 pub fn assemble(parts: Vec<Sixteens<'_>>) -> Result<V4Sections<'_>, TooLarge> {
     let count: usize = parts.iter().map(|part| part.count).sum();
     if count > MAX_LINES {
@@ -221,24 +219,24 @@ pub fn assemble(parts: Vec<Sixteens<'_>>) -> Result<V4Sections<'_>, TooLarge> {
             limit: MAX_LINES as u64,
         });
     }
-    let mut top = Vec::with_capacity(V4_TOP_LEN);
+    let mut top_bytes = Vec::with_capacity(V4_TOP_LEN);
     let mut starts = Vec::with_capacity((count + V4_STARTS_PAD) * 2);
     let mut counts = Vec::new();
     let mut first = 0u32; // below MAX_LINES
     for (number, block) in (0u32..).zip(parts.iter().flat_map(|part| &part.blocks)) {
         match *block {
-            Block::Uniform(id) => top.extend((id << 8).to_le_bytes()),
+            Block::Uniform(id) => top_bytes.extend(top::of_id(id).to_le_bytes()),
             Block::Lines(count) => {
-                if count >= 0xff {
+                if count >= top::MANY {
                     counts.extend(number.to_le_bytes());
                     counts.extend(count.to_le_bytes());
                 }
-                top.extend((first << 8 | count.min(0xff)).to_le_bytes());
+                top_bytes.extend(top::of_lines(first, count).to_le_bytes());
                 first += count;
             }
         }
     }
-    assert_eq!(top.len(), V4_TOP_LEN, "every /16 is written once");
+    assert_eq!(top_bytes.len(), V4_TOP_LEN, "every /16 is written once");
     parts
         .iter()
         .for_each(|part| starts.extend_from_slice(&part.starts));
@@ -246,7 +244,7 @@ pub fn assemble(parts: Vec<Sixteens<'_>>) -> Result<V4Sections<'_>, TooLarge> {
     let edited_bits = parts.iter().flat_map(|part| &part.edited_bits);
     let edited_bits = edited_bits.copied().collect();
     Ok(V4Sections {
-        top,
+        top: top_bytes,
         starts,
         counts,
         edited_bits,
