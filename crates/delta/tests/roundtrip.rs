@@ -77,7 +77,7 @@ fn headers_say_what_a_file_is() {
 }
 
 #[test]
-fn a_file_holds_no_more_entries_than_the_limit_or_it_has_bytes() {
+fn a_file_holds_no_more_entries_than_the_limit_or_four_for_each_byte() {
     let mut model = Model::new(&mut Rng::with_seed(1));
     model.step(&mut Rng::with_seed(2), 30);
     let few = pack(&model.image(), Session(9)).unwrap();

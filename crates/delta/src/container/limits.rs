@@ -11,8 +11,9 @@ use crate::error::Error;
 pub struct Limits {
     /// Bytes of the payload behind zstd, and of the texts and names that come of it.
     pub payload: u64,
-    /// Edits, values and names that a file may hold; one that has more bytes, as many as it has bytes. So a
-    /// list of any size can be sent, and nobody who takes much memory gets by with a small file.
+    /// Edits, values and names that a file may hold, or four for each of its bytes if that is more: a run of
+    /// the densest lists takes half a byte. So a list of any size can be sent, and a small file cannot ask
+    /// for much.
     pub entries: u64,
     /// Zones that the result may have.
     pub zones: u64,
@@ -53,7 +54,7 @@ impl Limits {
 
     /// The limits for a file with so many bytes behind its header.
     pub(crate) fn of_file(&self, bytes: usize) -> Limits {
-        let entries = self.entries.max(bytes as u64);
+        let entries = self.entries.max((bytes as u64).saturating_mul(4));
         Limits { entries, ..*self }
     }
 
