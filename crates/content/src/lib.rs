@@ -19,6 +19,7 @@
 //! contents are for `rblmap-delta`.
 
 mod content;
+mod differences;
 mod edit;
 mod error;
 mod held;
@@ -38,6 +39,7 @@ mod values;
 mod zone_name;
 
 pub use content::{Content, Draft, DraftZone, ZoneContent, resolve_name};
+pub use differences::{Difference, differences, differences_between};
 pub use edit::{Edit, edit_runs, edit_runs_into};
 pub use error::Error;
 pub use held::{Lender, ValueTable, ValuesPart};

@@ -1,7 +1,7 @@
 //! What changed between two contents, for people and for logs.
 
 use rblmap::{NameKey, NameRule, Value, ValueId};
-use rblmap_content::{Content, Lender, NameTable, ZoneContent};
+use rblmap_content::{Content, Lender, NameTable, ZoneContent, differences};
 use rblmap_image::{V4Source, V4View};
 
 use crate::diff::{number, runs6};
@@ -124,9 +124,9 @@ pub fn changes<'a, V4: V4Source>(
             see(what, values.says(it.was), values.says(it.is));
         }
         let runs: Vec<_> = find::with_ids(runs6(to), |id| values.common(id)).collect();
-        find::differences(runs6(from), &runs, |was, is| {
-            let what = Changed::V6(was.start, was.end);
-            see(what, values.says(was.value), values.says(is));
+        differences(runs6(from), &runs, |it| {
+            let what = Changed::V6(it.start, it.end);
+            see(what, values.says(it.was), values.says(it.is));
         });
         let from = from.map_or(&empty, ZoneContent::names);
         let to = to.map_or(&empty, ZoneContent::names);

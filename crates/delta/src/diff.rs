@@ -9,12 +9,13 @@
 //! ```
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use rayon::prelude::*;
 use rblmap::{Image, NameKey, NameRule, Run, ValueId};
 use rblmap_content::{
-    Content, ContentId, Draft, Edit, Lender, NameTable, V4Runs, Values, ZoneContent,
+    Content, ContentId, Difference, Draft, Edit, Lender, NameTable, V4Runs, Values, ZoneContent,
 };
 use rblmap_format::Address;
 use rblmap_image::{Blocks, EditedContent, V4Image, V4Source, V4View};
@@ -49,7 +50,7 @@ pub fn pack(image: &Image, session: Session) -> Result<Vec<u8>, Error> {
     whole.map_err(rblmap_image::Error::from)?;
     let content = content?;
     let empty = Draft::empty(content.name().clone()).finish()?;
-    let (result, written) = rayon::join(|| content.id(), || write(&empty, &content));
+    let (result, written) = rayon::join(|| content.id(), || write(&empty, &content, &Known::new()));
     let header = Header {
         kind: Kind::Snapshot,
         zone: content.name().clone(),
@@ -75,23 +76,23 @@ pub fn pack(image: &Image, session: Session) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// Images of different zones, that are damaged, or that hold no content in normal form.
 pub fn diff(old: &Image, new: &Image, session: Session) -> Result<Vec<u8>, Error> {
-    let verified = |which, image, content: fn(_) -> _| {
-        let (whole, content) = rayon::join(|| Image::verify(image), || content(image));
+    let (whole, both) = rayon::join(
+        || rayon::join(|| old.verify(), || new.verify()),
+        || rblmap_image::edited_both(old, new),
+    );
+    let verified = |which, whole: Result<_, _>, content| {
         let content = whole.map_err(rblmap_image::Error::from).and(content);
         content.map_err(|source| Error::Side { which, source })
     };
-    let (from, to) = rayon::join(
-        || verified("old", old, rblmap_image::edited),
-        || verified("new", new, rblmap_image::edited_with_id),
-    );
-    let (from, to) = (from?, to?);
+    let from = verified("old", whole.0, both.old)?;
+    let to = verified("new", whole.1, both.new)?;
     if from.name() != to.name() {
         return Err(Error::Zone {
             expected: from.name().to_string(),
             found: to.name().to_string(),
         });
     }
-    let (result, written) = rayon::join(|| to.id(), || write(&from, &to));
+    let (result, written) = rayon::join(|| to.id(), || write(&from, &to, &both.differences));
     let header = Header {
         kind: Kind::Delta {
             // As the old image calls itself, and as it is looked for when the delta is applied.
@@ -108,14 +109,18 @@ pub fn diff(old: &Image, new: &Image, session: Session) -> Result<Vec<u8>, Error
     Ok(header.seal(&written?))
 }
 
+/// Where the IPv4 runs of zones differ, if that is known; each value has one id in both contents.
+pub(crate) type Known = BTreeMap<NameKey, Vec<Difference<u32>>>;
+
 /// The frame of a payload, and the streams of edits behind it: the shortest of the ways to write the
 /// change. Edits are joined over several runs and gaps or not; texts are left to zstd or told under a
 /// model.
 pub(crate) fn write<'i>(
     old: &EditedContent<'i>,
     new: &EditedContent<'i>,
+    known: &Known,
 ) -> Result<Vec<u8>, Error> {
-    let (change, table) = rayon::join(|| Change::find(old, new), || Table::new(old));
+    let (change, table) = rayon::join(|| Change::find(old, new, known), || Table::new(old));
     let table = table.with_added(change.added_count()?);
     let mut streams = change.streams(&table, Edits::Single)?;
     let mut best = change.write(old, &table, &streams, false)?;
@@ -188,7 +193,11 @@ impl ZoneChange<'_> {
 }
 
 impl<'a> Change<'a> {
-    fn find<'i>(old: &'a EditedContent<'i>, new: &'a EditedContent<'i>) -> Change<'a> {
+    fn find<'i>(
+        old: &'a EditedContent<'i>,
+        new: &'a EditedContent<'i>,
+        known: &Known,
+    ) -> Change<'a> {
         let (ids, added) = number(old, new);
         let ids = find::Ids::new(old, new, ids);
         let names =
@@ -197,7 +206,9 @@ impl<'a> Change<'a> {
         let zones = new.zones().iter();
         Change {
             added,
-            parts: zones.map(|zone| zone_change(old, zone, &ids)).collect(),
+            parts: zones
+                .map(|zone| zone_change(old, zone, &ids, known.get(zone.name())))
+                .collect(),
             zones: (old_zones != new_zones).then_some(new_zones),
         }
     }
@@ -330,6 +341,7 @@ fn zone_change<'a>(
     old: &'a EditedContent<'_>,
     new: &'a ZoneContent<V4Image<'a>>,
     ids: &find::Ids,
+    known: Option<&Vec<Difference<u32>>>,
 ) -> ZoneChange<'a> {
     let zone = old.zone(new.name());
     let expires = new.expires().unwrap_or(0);
@@ -348,7 +360,10 @@ fn zone_change<'a>(
         old: zone,
         v4: match is {
             V4View::Blocks(blocks) if all => Edits4::All(blocks),
-            _ => Edits4::List(find::edits4(was, is, ids)),
+            _ => Edits4::List(match known {
+                Some(known) => find::edits_of(known),
+                None => find::edits4(was, is, ids),
+            }),
         },
         v6: find::edits_between(
             runs6(zone),

@@ -35,5 +35,5 @@ pub fn merge(base: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>,
         },
         ..last
     };
-    Ok(header.seal(&diff::write(&from, &to)?))
+    Ok(header.seal(&diff::write(&from, &to, &diff::Known::new())?))
 }

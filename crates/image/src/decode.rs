@@ -1,9 +1,13 @@
 //! Image to content.
 
-use rblmap::{Image, NameKey, Zone};
-use rblmap_content::{Content, Draft, Facts, Interner, LeafHasher, NotValues, V4Runs, Values};
+use std::collections::BTreeMap;
 
-use crate::edited::{V4Image, list_of};
+use rblmap::{Image, NameKey, Zone};
+use rblmap_content::{
+    Content, Difference, Draft, Facts, Interner, LeafHasher, NotValues, V4Runs, Values,
+};
+
+use crate::edited::{BothBlocks, V4Image, list_of};
 use crate::error::Error;
 
 /// Content of which the values and the IPv4 runs of large zones stay in an image, with edits over them.
@@ -64,6 +68,70 @@ pub fn edited_with_id(image: &Image) -> Result<EditedContent<'_>, Error> {
     })
 }
 
+/// What [`edited_both`] reads.
+///
+/// See the example of [`edited_both`].
+#[derive(Debug)]
+pub struct Both<'a> {
+    /// As [`edited`] gives it.
+    pub old: Result<EditedContent<'a>, Error>,
+    /// As [`edited_with_id`] gives it.
+    pub new: Result<EditedContent<'a>, Error>,
+    /// Of the zones of which it is known where their IPv4 runs differ: all differences, rising.
+    pub differences: BTreeMap<NameKey, Vec<Difference<u32>>>,
+}
+
+/// Reads an old image as [`edited`] does and a new one as [`edited_with_id`], for whoever compares both. Where
+/// they have the same values, as most have whose lists are two versions of one, lines of large zones that are
+/// in both are read once, and it is known then where the others differ.
+///
+/// ```
+/// # let image = rblmap::Image::read("testdata/three.rbl")?;
+/// let both = rblmap_image::edited_both(&image, &image);
+/// assert_eq!(both.old?.id(), both.new?.id());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn edited_both<'a>(old: &'a Image, new: &'a Image) -> Both<'a> {
+    let mut differences = BTreeMap::new();
+    if old.value_table() != new.value_table() {
+        let (old, new) = rayon::join(|| edited(old), || edited_with_id(new));
+        return Both {
+            old,
+            new,
+            differences,
+        };
+    }
+    let values = new.value_count();
+    // The runs of old zones, until the old image is read.
+    let mut old_runs: BTreeMap<NameKey, V4Image<'a>> = BTreeMap::new();
+    let is = read(new, Values::in_table, true, |zone, hasher| {
+        let both = hasher.and_then(|hasher| {
+            let new = zone.v4().blocks()?;
+            // Few zones are large: there is time to look for each.
+            let named = |it: Zone<'a>| (it.name() == zone.name()).then_some(it);
+            let old = old.zones().find_map(|it| named(it.ok()?))?;
+            BothBlocks::of(old.v4().blocks()?, new, values, hasher)
+        });
+        let Some(both) = both else {
+            return V4Image::of(zone, values, hasher);
+        };
+        if let Some(old) = both.old {
+            old_runs.insert(zone.name(), V4Image::Blocks(Box::new(old)));
+            differences.insert(zone.name(), both.differences);
+        }
+        V4Image::Blocks(Box::new(both.new))
+    });
+    let was = read(old, Values::in_table, false, |zone, _| {
+        let known = old_runs.remove(&zone.name());
+        known.unwrap_or_else(|| V4Image::of(zone, values, None))
+    });
+    Both {
+        old: was,
+        new: is,
+        differences,
+    }
+}
+
 /// As [`edited`], but nothing is copied from the image when the content is encoded: for whoever wants
 /// to know whether the image is what its content is written as.
 ///
@@ -94,7 +162,7 @@ fn read<'a, V4: V4Runs>(
     image: &'a Image,
     values: impl FnOnce(&'a [[u8; 4]], &'a [u8]) -> Result<Values<V4::Lender>, NotValues>,
     is_hashed: bool,
-    v4: impl Fn(&Zone<'a>, Option<&LeafHasher<'_>>) -> V4,
+    mut v4: impl FnMut(&Zone<'a>, Option<&LeafHasher<'_>>) -> V4,
 ) -> Result<Content<V4>, Error> {
     let bad = |what| Error::NotNormal { what };
     let name = image.name().parse().map_err(|_| bad("a zone name"))?;
@@ -117,7 +185,7 @@ fn read<'a, V4: V4Runs>(
 fn read_zone<'a, V4: V4Runs>(
     zone: &Zone<'a>,
     draft: &mut Draft<V4>,
-    v4: impl Fn(&Zone<'a>) -> V4,
+    v4: impl FnOnce(&Zone<'a>) -> V4,
 ) -> Result<(), Error> {
     let facts = Facts::decode(zone.facts()).ok_or(Error::NotNormal { what: "zone facts" })?;
     let name: NameKey = zone.name();

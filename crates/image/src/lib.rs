@@ -34,7 +34,9 @@ mod section;
 mod stamp;
 
 pub use assembly::Put;
-pub use decode::{EditedContent, decode, decode_in_place, edited, edited_with_id};
+pub use decode::{
+    Both, EditedContent, decode, decode_in_place, edited, edited_both, edited_with_id,
+};
 pub use edited::{Behind, BlockReader, Blocks, RunsBy16, V4Image, V4Source, V4View, block_of};
 pub use editor::{Additions, Editor};
 pub use encode::{Layout, encode, encode_named, encode_to, encode_with, is_written_as};

@@ -11,8 +11,8 @@ use std::net::Ipv4Addr;
 
 use fastrand::Rng;
 use rblmap::{Image, NameKey, Run, ValueId};
-use rblmap_content::{Content, Draft, Edit, Record, TemplateBuf, ValueBuf};
-use rblmap_image::{Blocks, Stamp, V4Image, edited, edited_with_id, encode};
+use rblmap_content::{Content, Draft, Edit, Record, TemplateBuf, V4Runs, ValueBuf, differences};
+use rblmap_image::{Blocks, Stamp, V4Image, edited, edited_both, edited_with_id, encode};
 
 /// Stretches of runs, each of one density, that begin a little before a border of a /8, /12 or /16 or
 /// anywhere, with long runs between them.
@@ -102,6 +102,83 @@ fn leaves_that_are_hashed_while_runs_are_counted_are_the_same() {
         );
     }
     assert!(in_lines > 20, "{in_lines}");
+}
+
+/// A version of a content with other runs at some places: gone, longer, shorter, of another value or new.
+fn later(rng: &mut Rng, content: &Content, step: usize) -> Content {
+    let mut draft = content.clone().into_draft();
+    let values = content.values().len();
+    let zone = draft.zone_mut(&NameKey::ROOT);
+    let mut edits: Vec<Edit<u32>> = Vec::new();
+    for run in zone.v4.iter().step_by(step) {
+        let start = run.start.saturating_sub(rng.u32(..3));
+        let end = run.end.saturating_add([0, 1, 300, 70_000][rng.usize(..4)]);
+        if edits.last().is_some_and(|last| last.end >= start) {
+            continue;
+        }
+        let value = ValueId::from_rank(rng.u32(..u32::try_from(values).unwrap()));
+        let value = value.filter(|_| rng.bool());
+        edits.push(Edit { start, end, value });
+    }
+    zone.v4 = rblmap_content::edit_runs(&zone.v4, &edits);
+    if rng.u8(..6) == 0 {
+        zone.v4.retain(|run| run.value.rank() != 0);
+    }
+    draft.finish().unwrap()
+}
+
+#[test]
+fn an_old_image_that_is_read_beside_a_new_one_has_the_same_counts_and_differences() {
+    let (mut at_once, mut apart, mut compared) = (0, 0, 0);
+    for seed in 0..60 {
+        let mut rng = Rng::with_seed(seed);
+        let most = if seed == 0 { 1_500_000 } else { 150_000 };
+        let old = content(&mut rng, most);
+        let step = [40, 3000, 100_000, usize::MAX][rng.usize(..4)];
+        let new = later(&mut rng, &old, step);
+        let image_of = |content| Image::from_vec(encode(content, Stamp::default()).unwrap());
+        let (old_image, new_image) = (image_of(&old).unwrap(), image_of(&new).unwrap());
+        match old_image.value_table() == new_image.value_table() {
+            true => at_once += 1,
+            false => apart += 1,
+        }
+        let both = edited_both(&old_image, &new_image);
+        let (from, to) = (both.old.unwrap(), both.new.unwrap());
+        if let Some(found) = both.differences.get(&NameKey::ROOT) {
+            let mut expected = Vec::new();
+            differences(old.base().v4(), new.base().v4(), |it| expected.push(it));
+            assert_eq!(*found, expected, "seed {seed}");
+            compared += 1;
+        }
+        assert_eq!(from.id(), old.id(), "seed {seed}");
+        assert_eq!(to.id(), new.id(), "seed {seed}");
+        for (content, image) in [(&from, &old_image), (&to, &new_image)] {
+            let alone = edited(image).unwrap();
+            let counts = |of: &Content<V4Image<'_>>| {
+                let mut uses = vec![0; of.values().len()];
+                of.base().v4_runs().count_uses(&mut uses);
+                uses
+            };
+            assert_eq!(counts(content), counts(&alone), "seed {seed}");
+            let Some((content, alone)) = blocks(content).zip(blocks(&alone)) else {
+                continue;
+            };
+            for block in 0..=u16::MAX {
+                let (found, expected) = (content.run_counts(block), alone.run_counts(block));
+                assert_eq!(found, expected, "seed {seed}, /16 {block}");
+            }
+            let addresses: Vec<u32> = (0..2000).map(|n| n << 20 | rng.u32(..1 << 20)).collect();
+            assert_eq!(
+                content.ranks(&addresses),
+                alone.ranks(&addresses),
+                "seed {seed}"
+            );
+        }
+    }
+    assert!(
+        at_once > 30 && apart > 0 && compared > 20,
+        "{at_once}, {apart}, {compared}"
+    );
 }
 
 #[test]

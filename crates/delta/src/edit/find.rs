@@ -2,96 +2,33 @@
 
 use rayon::prelude::*;
 use rblmap::{Run, ValueId};
-use rblmap_content::{Content, Edit, RunOrGap, V4Runs, renumbered};
+use rblmap_content::{
+    Content, Difference, Edit, V4Runs, differences, differences_between, renumbered,
+};
 use rblmap_format::v4::renumber::NewIds;
 use rblmap_format::v4::shape::Shape;
 use rblmap_format::{Address, sections};
 use rblmap_image::{RunsBy16, V4View};
 
-/// Gives `see` each range of addresses on which two lists differ: the run or gap of the old list, cut to
-/// the range, and the new value. Each range lies inside one run or gap of both lists.
-pub(crate) fn differences<A: Address>(
-    old: &[Run<A>],
-    new: &[Run<A>],
-    see: impl FnMut(RunOrGap<A>, Option<ValueId>),
-) {
-    differences_between(old, new, (A::FIRST, A::LAST), see);
-}
-
-/// As [`differences`], of lists that are cut at two addresses, between these.
-fn differences_between<A: Address>(
-    mut old: &[Run<A>],
-    mut new: &[Run<A>],
-    (first, last): (A, A),
-    mut see: impl FnMut(RunOrGap<A>, Option<ValueId>),
-) {
-    let mut from = Some(first);
-    while let Some(mut start) = from.filter(|from| *from <= last) {
-        // Most runs are in both.
-        let same = old.iter().zip(new).take_while(|(was, is)| was == is);
-        let count = same.count();
-        if let Some(run) = count.checked_sub(1).and_then(|at| old.get(at)) {
-            (old, new) = (behind(old, count), behind(new, count));
-            let Some(next) = run.end.next().filter(|next| *next <= last) else {
-                return;
-            };
-            start = next;
-        }
-        let ((was_end, value), (is_end, is)) = (at(old, start, last), at(new, start, last));
-        let end = was_end.min(is_end).min(last);
-        if value != is {
-            see(RunOrGap { start, end, value }, is);
-        }
-        let ends_here = |runs: &[Run<A>]| runs.first().is_some_and(|run| run.end == end);
-        old = behind(old, usize::from(ends_here(old)));
-        new = behind(new, usize::from(ends_here(new)));
-        from = end.next();
-    }
-}
-
-/// Up to where the first of some runs, or the gap before it, goes on from an address, and its value. Behind
-/// them is a gap up to `last`.
-fn at<A: Address>(runs: &[Run<A>], address: A, last: A) -> (A, Option<ValueId>) {
-    match runs.first() {
-        Some(run) if run.start <= address => (run.end, Some(run.value)),
-        Some(run) => (run.start.previous().unwrap_or(address), None),
-        None => (last, None),
-    }
-}
-
-/// What is behind the first so many.
-fn behind<A>(runs: &[Run<A>], count: usize) -> &[Run<A>] {
-    runs.get(count..).unwrap_or_default()
-}
-
 /// The fewest edits that turn `old` into `new`, each inside one run or gap of `old`.
 pub(crate) fn edits_between<A: Address>(old: &[Run<A>], new: &[Run<A>]) -> Vec<Edit<A>> {
     let mut edits = Vec::new();
-    differences(old, new, |was, value| {
-        let (start, end) = (was.start, was.end);
-        edits.push(Edit { start, end, value });
-    });
+    differences(old, new, |it| edits.push(edit(it)));
     edits
 }
 
-/// A range of addresses on which two contents differ: inside one run or gap of both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Difference {
-    pub(crate) start: u32,
-    pub(crate) end: u32,
-    pub(crate) was: Option<ValueId>,
-    pub(crate) is: Option<ValueId>,
+/// What makes a difference of the old list as it is in the new one.
+fn edit<A>(it: Difference<A>) -> Edit<A> {
+    Edit {
+        start: it.start,
+        end: it.end,
+        value: it.is,
+    }
 }
 
-impl Difference {
-    fn of(was: RunOrGap<u32>, is: Option<ValueId>) -> Difference {
-        Difference {
-            start: was.start,
-            end: was.end,
-            was: was.value,
-            is,
-        }
-    }
+/// The edits that make such differences.
+pub(crate) fn edits_of(differences: &[Difference<u32>]) -> Vec<Edit<u32>> {
+    differences.iter().copied().map(edit).collect()
 }
 
 /// The ids of the new values in a change: those of the old content, or ids behind these.
@@ -153,25 +90,20 @@ impl Ids {
 
 /// The edits that turn one list of IPv4 runs into another; as [`edits_between`].
 pub(crate) fn edits4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<Edit<u32>> {
-    let edit = |it: Difference| Edit {
-        start: it.start,
-        end: it.end,
-        value: it.is,
-    };
     differences4(old, new, ids).into_iter().map(edit).collect()
 }
 
 /// The differences of IPv4 runs, read by /16 on all cores. Lines that are the same bytes in both images,
 /// but for ids of the same values, are not read.
-pub(crate) fn differences4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<Difference> {
+pub(crate) fn differences4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<Difference<u32>> {
     if let (V4View::List(old), V4View::List(new)) = (old, new) {
         let mut found = Vec::new();
         let new: Vec<Run<u32>> = with_ids(new, |id| ids.of(id)).collect();
-        differences(old, &new, |was, is| found.push(Difference::of(was, is)));
+        differences(old, &new, |it| found.push(it));
         return found;
     }
     let in_lines = ids.in_lines();
-    let parts: Vec<Vec<Difference>> = (0u16..256)
+    let parts: Vec<Vec<Difference<u32>>> = (0u16..256)
         .into_par_iter()
         .map_init(
             || (old.reader(), new.reader(), Vec::new()),
@@ -186,17 +118,9 @@ pub(crate) fn differences4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<D
         )
         .collect();
     // What goes over the end of a /16 or of a line in both lists is one difference.
-    let mut found: Vec<Difference> = Vec::with_capacity(parts.iter().map(Vec::len).sum());
+    let mut found = Vec::with_capacity(parts.iter().map(Vec::len).sum());
     for next in parts.into_iter().flatten() {
-        match found.last_mut() {
-            Some(last)
-                if last.end.checked_add(1) == Some(next.start)
-                    && (last.was, last.is) == (next.was, next.is) =>
-            {
-                last.end = next.end;
-            }
-            _ => found.push(next),
-        }
+        next.push_to(&mut found);
     }
     found
 }
@@ -207,9 +131,9 @@ fn differences_of_16(
     block: u16,
     (ids, in_lines): (&Ids, Option<NewIds<'_>>),
     renumbered: &mut Vec<Run<u32>>,
-    found: &mut Vec<Difference>,
+    found: &mut Vec<Difference<u32>>,
 ) {
-    let mut see = |was: RunOrGap<u32>, is| found.push(Difference::of(was, is));
+    let mut see = |it| found.push(it);
     match (both, in_lines) {
         ((RunsBy16::Blocks(old), RunsBy16::Blocks(new)), Some(in_lines)) => {
             let unequal = old.blocks().unequal_units(new.blocks(), block, in_lines);
@@ -271,7 +195,7 @@ pub(crate) fn joined<A: Address>(edits: &[Edit<A>]) -> Vec<Edit<A>> {
 #[cfg(test)]
 mod tests {
     use fastrand::Rng;
-    use rblmap_content::{RunsAndGaps, count_runs_and_gaps, edit_runs};
+    use rblmap_content::{RunOrGap, RunsAndGaps, count_runs_and_gaps, edit_runs};
 
     use super::*;
 

@@ -33,7 +33,7 @@ impl Lines<'_> {
             BlockLines::Damaged => u32::BITS,
             of @ BlockLines::Lines { .. } => {
                 let (mut found, mut runs) = (Box::new(RunBuffer::new()), Vec::new());
-                self.push_runs(block, of, &mut found, &mut runs);
+                self.push_runs(block, of, (&mut found, &mut runs), &mut |_| {});
                 let first = u32::from(block) << 16;
                 let (start, end) = around(&runs, address, (first, first | 0xffff));
                 widest(address, start, end)

@@ -127,10 +127,20 @@ pub struct V4Walk<'a> {
 impl<'a> V4Walk<'a> {
     /// The runs of a /16 in address order, cut at its ends. Costs some nanoseconds a run.
     pub fn runs(&mut self, block: u16) -> &[Run<u32>] {
+        self.runs_and(block, &mut |_| {})
+    }
+
+    /// As [`V4Walk::runs`]. Puts the run counts of each unit, cut at its ends, into `units`.
+    pub fn runs_by_unit(&mut self, block: u16, units: &mut Vec<RunCounts>) -> &[Run<u32>] {
+        units.clear();
+        self.runs_and(block, &mut |counts| units.push(counts))
+    }
+
+    fn runs_and(&mut self, block: u16, see: &mut impl FnMut(RunCounts)) -> &[Run<u32>] {
         let lines = self.lines.lines_of(block);
         self.runs.clear();
-        self.lines
-            .push_runs(block, lines, &mut self.found, &mut self.runs);
+        let into = (&mut *self.found, &mut self.runs);
+        self.lines.push_runs(block, lines, into, see);
         &self.runs
     }
 
@@ -144,9 +154,9 @@ impl<'a> V4Walk<'a> {
         let ends = (of.start_of(units.start), of.start_of(units.end));
         let lines = lines.get(units.clone()).unwrap_or_default();
         let starts = starts.get(units).unwrap_or_default();
-        let (found, out) = (&mut self.found, &mut self.runs);
+        let into = (&mut *self.found, &mut self.runs);
         self.lines
-            .push_lines(block, (lines, starts), ends, found, out);
+            .push_lines(block, (lines, starts), ends, into, &mut |_| {});
         &self.runs
     }
 

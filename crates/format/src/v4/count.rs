@@ -1,7 +1,7 @@
 //! Counts what a line holds without making its runs.
 
 use super::lookup::Lines;
-use super::run_buffer::RunBuffer;
+use super::run_buffer::{RunBuffer, counts_of, turns_from};
 use super::run_counts::RunCounts;
 use super::unfolded::Unfolded;
 use crate::run::ValueId;
@@ -56,26 +56,13 @@ impl<S: FnMut(ValueId, u32)> Task for Tally<'_, '_, S> {
         let turns = found.turns((ends.0, 0), |turns| {
             lines.tell_turns(line, &entries, ends, turns);
         });
-        // The first one says what was before, if another begins at the same address.
-        let turns = match turns {
-            [first, rest @ ..] if rest.first().is_some_and(|next| next.0 == first.0) => rest,
-            all => all,
-        };
-        let mut runs = 0;
+        let turns = turns_from(turns, ends.0);
         for (_, id) in turns {
-            runs += u32::from(*id != 0);
             if let Some(value) = ValueId::new(*id) {
                 see(value, 1);
             }
         }
-        let all = u32::try_from(turns.len()).unwrap_or(u32::MAX); // at most 256
-        let value = |turn: Option<&(u32, u32)>| ValueId::new(turn?.1);
-        RunCounts {
-            runs,
-            gaps: all - runs,
-            first: value(turns.first()),
-            last: value(turns.last()),
-        }
+        counts_of(turns)
     }
 }
 
@@ -84,12 +71,11 @@ impl<S: FnMut(ValueId, u32)> Task for Tally<'_, '_, S> {
 fn count_singles(
     entries: &Unfolded,
     same: u64,
-    (start, end): (u32, u32),
+    at: (u32, u32),
     see: &mut impl FnMut(ValueId, u32),
     compare: impl Compare,
 ) -> RunCounts {
     let all = entries.all();
-    let last = 63 - all.leading_zeros();
     // Neighbours with one id are told together.
     let (ends, mut rest) = (all & !same, all & !entries.same_ids(compare));
     let mut told = 0;
@@ -103,13 +89,5 @@ fn count_singles(
         told = ended;
         rest &= rest - 1;
     }
-    let at_ends = (entries.low(0) == start, entries.low(last) + 1 == end);
-    let groups = (all & !entries.beside).count_ones();
-    let value = |entry: u32| ValueId::new(entries.id(entry));
-    RunCounts {
-        runs: ends.count_ones(),
-        gaps: groups + 1 - u32::from(at_ends.0) - u32::from(at_ends.1),
-        first: value(0).filter(|_| at_ends.0),
-        last: value(last).filter(|_| at_ends.1),
-    }
+    entries.counts_of_singles(same, at)
 }

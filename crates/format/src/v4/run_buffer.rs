@@ -16,6 +16,7 @@
 
 use std::hint::select_unpredictable;
 
+use super::run_counts::RunCounts;
 use super::unfolded::Unfolded;
 use crate::run::{Run, ValueId};
 
@@ -75,9 +76,13 @@ impl RunBuffer {
         turns.count
     }
 
-    /// Adds a line: its turns.
+    /// Adds a line: its turns. Gives them, behind the last one of the line before.
     #[inline(always)]
-    pub(super) fn line(&mut self, tell: impl FnOnce(&mut Turns<'_>), out: &mut Vec<Run<u32>>) {
+    pub(super) fn line(
+        &mut self,
+        tell: impl FnOnce(&mut Turns<'_>),
+        out: &mut Vec<Run<u32>>,
+    ) -> &[Turn] {
         let count = self.tell(self.open, tell);
         let turns = self.turns.get(..count).unwrap_or_default();
         let mut ended = 0;
@@ -89,6 +94,7 @@ impl RunBuffer {
         }
         self.open = turns.last().copied().unwrap_or_default();
         out.extend_from_slice(self.runs.get(..ended).unwrap_or_default());
+        turns
     }
 
     /// Adds a line that answers for the addresses from `start` to before `end`, of entries that are of
@@ -146,6 +152,30 @@ impl RunBuffer {
             out.push(run_of(self.first, ends, self.open.1));
         }
         self.open = (0, 0);
+    }
+}
+
+/// The turns of a line that starts here, of those behind the last one of the line before: that one says what
+/// was before, if another begins at the same address.
+#[inline(always)]
+pub(super) fn turns_from(turns: &[Turn], start: u32) -> &[Turn] {
+    match turns {
+        [_, rest @ ..] if rest.first().is_some_and(|first| first.0 == start) => rest,
+        all => all,
+    }
+}
+
+/// The run counts of a line of which these are the turns, from where it starts; at most 256.
+#[inline(always)]
+pub(super) fn counts_of(turns: &[Turn]) -> RunCounts {
+    let all = u32::try_from(turns.len()).unwrap_or(u32::MAX);
+    let runs = turns.iter().map(|turn| u32::from(turn.1 != 0)).sum();
+    let value = |turn: Option<&Turn>| ValueId::new(turn?.1);
+    RunCounts {
+        runs,
+        gaps: all - runs,
+        first: value(turns.first()),
+        last: value(turns.last()),
     }
 }
 

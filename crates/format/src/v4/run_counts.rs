@@ -66,6 +66,25 @@ impl RunCounts {
         }
     }
 
+    /// As [`RunCounts::of`], of runs of which the first and the last may go on beyond the range.
+    ///
+    /// See the example of [`RunCounts::of`].
+    pub fn of_part(runs: &[Run<u32>], (first, last): (u32, u32)) -> RunCounts {
+        let (mut gaps, mut next) = (0, first);
+        for run in runs {
+            gaps += u32::from(run.start > next);
+            next = run.end.wrapping_add(1);
+        }
+        let at_start = runs.first().filter(|run| run.start <= first);
+        let at_end = runs.last().filter(|run| run.end >= last);
+        RunCounts {
+            runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
+            gaps: gaps + u32::from(at_end.is_none()),
+            first: at_start.map(|run| run.value),
+            last: at_end.map(|run| run.value),
+        }
+    }
+
     /// Whether the range is one run or one gap.
     pub fn is_uniform(&self) -> bool {
         self.runs + self.gaps == 1

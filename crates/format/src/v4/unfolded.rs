@@ -4,6 +4,8 @@
 //! a single one holds: keys are added to the first addresses of their windows eight at a time, and the id
 //! of an entry is found by counting the entries before it that have an id of their own.
 
+use super::run_counts::RunCounts;
+use crate::run::ValueId;
 use crate::simd::compare::Compare;
 use crate::v4::shape::LINE;
 
@@ -85,6 +87,24 @@ impl Unfolded {
         let have_values = self.turns & 1 != 0 && self.without(compare) & !self.behind(own) == 0;
         let are_single = self.only | self.behind(self.count) == u64::MAX;
         (have_values && are_single).then(|| self.same_ids(compare) & self.beside)
+    }
+
+    /// The run counts of a line from `start` to before `end` of which each entry has a value and is of its own
+    /// address only, with no value between them. There is at least one, and `same` has a bit for each whose
+    /// next address has the same value.
+    #[inline(always)]
+    pub(super) fn counts_of_singles(&self, same: u64, (start, end): (u32, u32)) -> RunCounts {
+        let all = self.all();
+        let last = 63 - all.leading_zeros();
+        let at_ends = (self.low(0) == start, self.low(last) + 1 == end);
+        let groups = (all & !self.beside).count_ones();
+        let value = |entry: u32| ValueId::new(self.id(entry));
+        RunCounts {
+            runs: (all & !same).count_ones(),
+            gaps: groups + 1 - u32::from(at_ends.0) - u32::from(at_ends.1),
+            first: value(0).filter(|_| at_ends.0),
+            last: value(last).filter(|_| at_ends.1),
+        }
     }
 
     /// A bit for each id that stands for no value, and for others behind them.

@@ -4,44 +4,49 @@ use std::hint::select_unpredictable;
 
 use super::kind::{DIRECT, DIRECT2, MIXED, direct, form_of};
 use super::lookup::{BlockLines, Lines};
-use super::run_buffer::{RunBuffer, Turns};
+use super::run_buffer::{RunBuffer, Turns, counts_of, turns_from};
+use super::run_counts::RunCounts;
 use super::unfolded::Unfolded;
 use crate::run::Run;
 use crate::simd::compare::{Compare, Task};
 use crate::v4::shape::{BLOCK, LINE};
 
 impl Lines<'_> {
-    /// Adds the runs of a /16 in address order, cut at its ends.
+    /// Adds the runs of a /16 in address order, cut at its ends. Tells `see` the run counts of each unit.
     pub(super) fn push_runs(
         &self,
         block: u16,
         of: BlockLines<'_>,
-        found: &mut RunBuffer,
-        out: &mut Vec<Run<u32>>,
+        (found, out): (&mut RunBuffer, &mut Vec<Run<u32>>),
+        see: &mut impl FnMut(RunCounts),
     ) {
         let first = u32::from(block) << 16;
         match of {
-            BlockLines::Damaged | BlockLines::Uniform(None) => {}
-            BlockLines::Uniform(Some(value)) => out.push(Run {
-                start: first,
-                end: first | 0xffff,
-                value,
-            }),
+            BlockLines::Damaged => {}
+            BlockLines::Uniform(value) => {
+                see(RunCounts::uniform(value));
+                out.extend(value.map(|value| Run {
+                    start: first,
+                    end: first | 0xffff,
+                    value,
+                }));
+            }
             BlockLines::Lines { lines, starts, .. } => {
-                self.push_lines(block, (lines, starts), (0, BLOCK), found, out);
+                self.push_lines(block, (lines, starts), (0, BLOCK), (found, out), see);
             }
         }
     }
 
     /// Adds the runs of some neighbouring lines of a /16, which answer for the addresses from `start` to
-    /// before `end`, cut at these. `starts` says where each line but the first starts.
+    /// before `end`, cut at these. `starts` says where each line but the first starts. Tells `see` the run
+    /// counts of each line.
     pub(super) fn push_lines(
         &self,
         block: u16,
         (lines, starts): (&[[u8; LINE]], &[[u8; 2]]),
         (start, end): (u32, u32),
-        found: &mut RunBuffer,
-        out: &mut Vec<Run<u32>>,
+        (found, out): (&mut RunBuffer, &mut Vec<Run<u32>>),
+        see: &mut impl FnMut(RunCounts),
     ) {
         self.level.run(Walk {
             reader: self,
@@ -52,22 +57,31 @@ impl Lines<'_> {
             first: u32::from(block) << 16,
             found,
             out,
+            see,
         });
     }
 
-    /// Adds the runs of a line that answers for the addresses from `start` to before `end`.
+    /// Adds the runs of a line that answers for the addresses from `start` to before `end`, and tells `see`
+    /// its run counts.
     #[inline(always)]
     fn walk_line(
         &self,
         line: &[u8; LINE],
         ends: (u32, u32),
         (found, out): (&mut RunBuffer, &mut Vec<Run<u32>>),
+        see: &mut impl FnMut(RunCounts),
         compare: impl Compare,
     ) {
         let mut entries = Unfolded::NONE;
         match self.read_entries(line, ends, &mut entries, compare) {
-            Some(same) => found.singles(ends, &entries, same, out),
-            None => found.line(|turns| self.tell_turns(line, &entries, ends, turns), out),
+            Some(same) => {
+                see(entries.counts_of_singles(same, ends));
+                found.singles(ends, &entries, same, out);
+            }
+            None => {
+                let turns = found.line(|turns| self.tell_turns(line, &entries, ends, turns), out);
+                see(counts_of(turns_from(turns, ends.0)));
+            }
         }
     }
 
@@ -143,7 +157,7 @@ fn walk_entries(
 }
 
 /// Walks lines of a /16.
-struct Walk<'l, 'a, 'b, 'o> {
+struct Walk<'l, 'a, 'b, 'o, S> {
     reader: &'l Lines<'a>,
     lines: &'b [[u8; LINE]],
     starts: &'b [[u8; 2]],
@@ -154,9 +168,10 @@ struct Walk<'l, 'a, 'b, 'o> {
     first: u32,
     found: &'o mut RunBuffer,
     out: &'o mut Vec<Run<u32>>,
+    see: &'o mut S,
 }
 
-impl Task for Walk<'_, '_, '_, '_> {
+impl<S: FnMut(RunCounts)> Task for Walk<'_, '_, '_, '_, S> {
     type Output = ();
 
     #[inline(always)]
@@ -173,7 +188,9 @@ impl Task for Walk<'_, '_, '_, '_> {
             // Damaged starts need not rise.
             let end = end.max(start);
             let into = (&mut *found, &mut *self.out);
-            self.reader.walk_line(line, (start, end), into, compare);
+            let see = &mut *self.see;
+            self.reader
+                .walk_line(line, (start, end), into, see, compare);
             start = end;
         }
         found.finish(self.end, self.out);
@@ -239,8 +256,8 @@ impl Iterator for LineRuns<'_> {
             self.block = block.checked_add(1);
             self.runs.clear();
             self.index = 0;
-            self.lines
-                .push_runs(block, lines, &mut self.found, &mut self.runs);
+            let into = (&mut *self.found, &mut self.runs);
+            self.lines.push_runs(block, lines, into, &mut |_| {});
         }
     }
 }

@@ -1,6 +1,5 @@
 //! IPv4 runs as an image and edits over it, by /16.
 
-use std::cmp;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use rblmap_format::{RunCounts, Slash16, Slash16s};
 
 use rblmap_content::{Edit, LeafHasher, Pool, renumbered};
 
+use super::aligned::aligned;
 use super::begun::Begun;
 use super::counted::{Counted, Hashed};
 use super::edits::block_of;
@@ -107,28 +107,31 @@ impl<'a> Blocks<'a> {
                         None => Counted::of(blocks, |block, begun| {
                             tally.count(&image, walk, block, begun)
                         }),
-                        Some(hasher) => hashed::count(&image, walk, blocks, (tally, hasher), held),
+                        Some(hasher) => {
+                            hashed::count(&image, walk, blocks, (tally, hasher), held, None)
+                        }
                     })
                 },
             )
             .collect();
-        let tallies: Option<Vec<Vec<i32>>> =
-            tallies.into_all().into_iter().map(Tally::finish).collect();
-        // Summed up in what a thread has counted: in new memory each page would be given when it is
-        // written, after it was read, which stops all threads.
-        let mut parts = tallies?.into_iter();
-        let mut uses = parts.next().unwrap_or_else(|| vec![0; values]);
-        for part in parts {
-            let sums = uses.iter_mut().zip(part);
-            sums.for_each(|(sum, more)| *sum = sum.wrapping_add(more));
-        }
+        let uses = Tally::sum(tallies.into_all(), values)?;
+        Some(Blocks::counted(image, values, tops, uses))
+    }
+
+    /// Of what was counted: `tops` of each /8, and `uses` for each value.
+    pub(super) fn counted(
+        image: Slash16s<'a>,
+        values: usize,
+        tops: Vec<Counted>,
+        uses: Vec<i32>,
+    ) -> Blocks<'a> {
         let uses = uses.into_iter().map(i32::cast_unsigned);
         let mut run_counts = Vec::with_capacity(BLOCKS);
         let mut begun = Vec::with_capacity(tops.len());
         let mut hashed = Vec::new();
         for top in tops {
             run_counts.extend(top.run_counts);
-            begun.push(top.begun);
+            begun.extend(top.begun);
             hashed.extend(top.hashed);
         }
         let mut blocks = Blocks {
@@ -139,7 +142,7 @@ impl<'a> Blocks<'a> {
             edits: vec![Vec::new(); BLOCKS],
             run_counts,
             hashed,
-            begun: hasher.is_none().then(|| Begun::new(&image, begun)),
+            begun: (begun.len() == 256).then(|| Begun::new(&image, begun)),
             tops: vec![(0, 0); 256],
             uses: Uses::new(uses.collect()),
         };
@@ -147,7 +150,7 @@ impl<'a> Blocks<'a> {
             blocks.count_border(block, -1);
         }
         (0..=u8::MAX).for_each(|top| blocks.count_top(top));
-        Some(blocks)
+        blocks
     }
 
     /// What a /16 is made of.
@@ -223,24 +226,15 @@ impl<'a> Blocks<'a> {
             _ => return vec![(0..one.units(), 0..two.units())],
         };
         let mut unequal: Vec<(Range<usize>, Range<usize>)> = Vec::new();
-        // The next units of both, which start at the same address.
-        let (mut at, mut other_at) = (0, 0);
-        while at < one.units() && other_at < two.units() {
-            let (from, other_from) = (at, other_at);
-            (at, other_at) = (from + 1, other_from + 1);
-            loop {
-                match one.start_of(at).cmp(&two.start_of(other_at)) {
-                    cmp::Ordering::Less => at += 1,
-                    cmp::Ordering::Greater => other_at += 1,
-                    cmp::Ordering::Equal => break,
-                }
-            }
-            if (at, other_at) == (from + 1, other_from + 1) && same(from, other_from) {
+        for (units, other_units) in aligned(one, two) {
+            if (units.len(), other_units.len()) == (1, 1) && same(units.start, other_units.start) {
                 continue;
             }
             match unequal.last_mut() {
-                Some(last) if last.0.end == from => (last.0.end, last.1.end) = (at, other_at),
-                _ => unequal.push((from..at, other_from..other_at)),
+                Some(last) if last.0.end == units.start => {
+                    (last.0.end, last.1.end) = (units.end, other_units.end);
+                }
+                _ => unequal.push((units, other_units)),
             }
         }
         unequal

@@ -8,7 +8,8 @@ use rblmap_format::RunCounts;
 #[derive(Default)]
 pub(super) struct Counted {
     pub(super) run_counts: Vec<RunCounts>,
-    pub(super) begun: Vec<[u16; 2]>,
+    /// What begins before each unit, if that is counted.
+    pub(super) begun: Option<Vec<[u16; 2]>>,
     pub(super) hashed: Vec<Hashed>,
 }
 
@@ -17,11 +18,14 @@ impl Counted {
         blocks: RangeInclusive<u16>,
         mut count: impl FnMut(u16, &mut Vec<[u16; 2]>) -> RunCounts,
     ) -> Counted {
-        let mut counted = Counted::default();
-        let begun = &mut counted.begun;
-        counted.run_counts = blocks.map(|block| count(block, begun)).collect();
+        let mut begun = Vec::new();
+        let run_counts = blocks.map(|block| count(block, &mut begun)).collect();
         begun.shrink_to_fit();
-        counted
+        Counted {
+            run_counts,
+            begun: Some(begun),
+            hashed: Vec::new(),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use rblmap::Run;
 use rblmap_content::{LEAF, LeafHasher, leaves};
 use rblmap_format::{Slash16s, V4Walk};
 
+use super::beside::Beside;
 use super::borders::{append, extend};
 use super::counted::{Counted, Hashed};
 use super::tally::Tally;
@@ -18,13 +19,15 @@ use super::tally::Tally;
 /// A group has about so many lines, if it has several /16s: their runs fit into a core's own cache.
 const LINES: usize = 1 << 10;
 
-/// Counts the /16s of a /8, and hashes their leaves. `held` is lent for runs.
+/// Counts the /16s of a /8, and hashes their leaves. `held` is lent for runs. An old image is counted `beside`
+/// this one.
 pub(super) fn count<'a>(
     image: &Slash16s<'a>,
     walk: &mut V4Walk<'a>,
     blocks: RangeInclusive<u16>,
     (tally, hasher): (&mut Tally, &LeafHasher<'_>),
     held: &mut Vec<Run<u32>>,
+    mut beside: Option<&mut Beside<'_, '_>>,
 ) -> Counted {
     let mut counted = Counted::default();
     let units: usize = blocks.clone().map(|block| image.block(block).units()).sum();
@@ -34,11 +37,16 @@ pub(super) fn count<'a>(
         held.clear();
         let group = first..=first | ((1 << bits) - 1);
         for block in group.clone() {
-            let runs = walk.runs(block);
-            counted
-                .run_counts
-                .push(tally.count_runs(image, runs, block));
+            let runs = match &mut beside {
+                Some(beside) => walk.runs_by_unit(block, beside.units),
+                None => walk.runs(block),
+            };
+            let run_counts = tally.count_runs(image, runs, block);
+            counted.run_counts.push(run_counts);
             append(held, 0, runs);
+            if let Some(beside) = &mut beside {
+                beside.count(image, runs, block);
+            }
         }
         if goes_on(image, walk, first, held) {
             held.remove(0);

@@ -10,8 +10,11 @@
 //! Whoever encodes the result copies the lines of a /16 without edits, with new ids where these moved,
 //! and makes only those lines anew that an edit touches.
 
+mod aligned;
 mod begun;
+mod beside;
 mod borders;
+mod both;
 mod by16;
 mod change;
 mod counted;
@@ -31,6 +34,7 @@ use rayon::prelude::*;
 use rblmap::{Run, ValueId, Zone};
 use rblmap_content::{LeafHasher, V4Runs, ValueTable};
 
+pub(crate) use both::BothBlocks;
 pub use by16::Blocks;
 pub(crate) use by16::blocks_by_top;
 pub use edits::block_of;

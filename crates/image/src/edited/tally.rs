@@ -33,7 +33,7 @@ impl Tally {
     }
 
     /// How many runs have each value; none if the image is damaged.
-    pub(super) fn finish(mut self) -> Option<Vec<i32>> {
+    fn finish(mut self) -> Option<Vec<i32>> {
         if self.uses.len() > NEAR {
             for (rank, more) in self.waiting {
                 self.add_now(rank, more);
@@ -57,10 +57,7 @@ impl Tally {
         for unit in 1..image.block(block).units() {
             begun.push(begun_before(all));
             let next = self.unit(walk, block, unit);
-            // A run that goes on in the next line is one run.
-            if let Some(value) = all.last.filter(|_| all.last == next.first) {
-                self.add(value, -1);
-            }
+            self.join(Some(all), next, -1);
             all = all.then(next);
         }
         all
@@ -74,21 +71,31 @@ impl Tally {
         block: u16,
     ) -> RunCounts {
         self.look_at_starts(image, block);
-        self.add_all(runs);
+        self.add_runs(runs, 1);
         let first = u32::from(block) << 16;
         RunCounts::of(runs, (first, first | 0xffff))
     }
 
+    /// Counts the run that goes on from what is before a unit into it, which is one run, so many times more.
+    pub(super) fn join(&mut self, before: Option<RunCounts>, next: RunCounts, more: i32) {
+        let goes_on = next
+            .first
+            .filter(|_| before.is_some_and(|it| it.last == next.first));
+        if let Some(value) = goes_on {
+            self.add(value, more);
+        }
+    }
+
     /// Starts of lines rise, but in damaged images.
-    fn look_at_starts(&mut self, image: &Slash16s<'_>, block: u16) {
+    pub(super) fn look_at_starts(&mut self, image: &Slash16s<'_>, block: u16) {
         let of = image.block(block);
         let starts = (0..=of.units()).map(|unit| of.start_of(unit));
         self.is_damaged |= !starts.is_sorted_by(|a, b| a < b);
     }
 
-    /// Neighbours often have one value, and each count of it would wait for the one before: so runs that
-    /// lie apart are counted in turns.
-    fn add_all(&mut self, runs: &[Run<u32>]) {
+    /// Counts runs so many times more. Neighbours often have one value, and each count of it would wait for
+    /// the one before: so runs that lie apart are counted in turns.
+    pub(super) fn add_runs(&mut self, runs: &[Run<u32>], more: i32) {
         let apart = runs.len().div_ceil(4).max(1);
         let parts: [&[Run<u32>]; 4] = std::array::from_fn(|nth| {
             let part = runs.chunks(apart).nth(nth);
@@ -97,16 +104,31 @@ impl Tally {
         for at in 0..apart {
             for part in parts {
                 if let Some(run) = part.get(at) {
-                    self.add(run.value, 1);
+                    self.add(run.value, more);
                 }
             }
         }
     }
 
+    /// Counts the runs of a unit, as if it were alone.
     fn unit(&mut self, walk: &mut V4Walk<'_>, block: u16, unit: usize) -> RunCounts {
         walk.run_counts(block, unit, &mut |value, more| {
             self.add(value, more.cast_signed());
         })
+    }
+
+    /// What several threads have counted, together, of so many values; none if any came upon damage.
+    pub(super) fn sum(tallies: Vec<Tally>, values: usize) -> Option<Vec<i32>> {
+        let tallies = tallies.into_iter().map(Tally::finish);
+        let tallies: Vec<Vec<i32>> = tallies.collect::<Option<_>>()?;
+        // Summed up in what a thread has counted: in new memory each page would be given when it is
+        // written, after it was read, which stops all threads.
+        let mut parts = tallies.into_iter();
+        let mut uses = parts.next().unwrap_or_else(|| vec![0; values]);
+        for part in parts {
+            add_all(&mut uses, &part);
+        }
+        Some(uses)
     }
 
     fn add(&mut self, value: ValueId, more: i32) {
@@ -128,4 +150,10 @@ impl Tally {
             None => self.is_damaged = true,
         }
     }
+}
+
+/// Adds counts to counts.
+pub(super) fn add_all(sums: &mut [i32], more: &[i32]) {
+    let pairs = sums.iter_mut().zip(more);
+    pairs.for_each(|(sum, more)| *sum = sum.wrapping_add(*more));
 }
