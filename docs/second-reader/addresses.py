@@ -172,7 +172,7 @@ class LinesV4:
 
     def _units(self, high):
         entry = number(self.top, 4 * high, 4)
-        units, first = entry & 127, entry >> 7
+        units, first = entry >> 25, entry & 0x1FFFFFF
         return self.counts[high] if units == 127 else units, first
 
     def _starts(self, first, units):

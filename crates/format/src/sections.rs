@@ -205,8 +205,8 @@ pub const V6_SORTED_MAX: usize = 4096;
 pub const NAMES_SORTED_MAX: usize = 4096;
 /// Length of [`kind::V4_TOP`].
 pub const V4_TOP_LEN: usize = 65_536 * 4;
-/// Bits of an entry of [`kind::V4_TOP`] that count units; the others are the number of the first line.
-pub const V4_UNITS_BITS: u32 = 7;
+/// Bits of an entry of [`kind::V4_TOP`] that are the number of the first line; those above count units.
+pub const V4_LINE_BITS: u32 = 25;
 /// Length of [`kind::V4_BITS`].
 pub const V4_BITS_LEN: usize = 1 << 21;
 /// From this many bytes of lines on there is a [`kind::V4_BITS`] section.

@@ -15,10 +15,10 @@
 //!     │ set
 //!     ▼
 //!  V4_TOP    one entry for each /16:
-//!            ┌──────────────────────┬────────┐
-//!            │ first line (25 bits) │ count  │           count 0: the 25 bits are the id of the
-//!            └──────────┬───────────┴───┬────┘           value of the whole /16. 127: see V4_COUNTS
-//!                       ▼               ▼
+//!            ┌────────┬──────────────────────┐
+//!            │ count  │ first line (25 bits) │           count 0: the 25 bits are the id of the
+//!            └───┬────┴──────────┬───────────┘           value of the whole /16. 127: see V4_COUNTS
+//!                ▼               ▼
 //!  V4_STARTS      ... │ 0100 │ 02c0 │ 8000 │ 0000 │ ...  where each unit of the /16 but the first
 //!                                                        starts, and a 0 that is not counted:
 //!                                                        count the starts up to the low half
@@ -219,7 +219,7 @@ impl<'a> Lines<'a> {
     fn block(&self, address: u32) -> Block {
         let entry = u32_at(self.top, (address >> 16) as usize * 4);
         match top::units(entry) {
-            0 => Block::Known(top::first(entry)),
+            0 => Block::Known(entry),
             _ => Block::Units(entry),
         }
     }
@@ -232,7 +232,7 @@ impl<'a> Lines<'a> {
         let entry = u32_at(self.top, (address >> 16) as usize * 4) & any;
         let has_units = top::units(entry) != 0;
         (
-            select_unpredictable(has_units, 0, top::first(entry)),
+            select_unpredictable(has_units, 0, entry),
             select_unpredictable(has_units, entry, 0),
         )
     }
@@ -331,7 +331,7 @@ impl<'a> Lines<'a> {
     pub(crate) fn lines_of(&self, block: u16) -> BlockLines<'a> {
         let entry = u32_at(self.top, usize::from(block) * 4);
         let count = match top::units(entry) {
-            0 => return BlockLines::Uniform(ValueId::new(top::first(entry))),
+            0 => return BlockLines::Uniform(ValueId::new(entry)),
             top::MANY => big_count(self.counts, block.into()),
             count => count as usize,
         };

@@ -1,41 +1,39 @@
 //! Entries of V4_TOP: what a /16 is made of, in 4 bytes.
 //!
 //! ```text
-//!  bits 31 ......................... 7   6 ....... 0
-//!  ┌────────────────────────────────────┬────────────┐   units 0: the other bits are the id of the value of
-//!  │ first line                         │ units      │   the whole /16. 127: there are so many or more, and
-//!  └────────────────────────────────────┴────────────┘   the number is in V4_COUNTS
+//!  bits 31 ... 25   24 ......................... 0
+//!  ┌─────────────┬──────────────────────────────────┐   units 0: the other bits are the id of the value of
+//!  │ units       │ first line                       │   the whole /16. 127: there are so many or more, and
+//!  └─────────────┴──────────────────────────────────┘   the number is in V4_COUNTS
 //! ```
+//!
+//! So an entry without units is the id, and less than any with units: many lookups at once need no more than
+//! one comparison.
 
-use crate::sections::V4_UNITS_BITS;
+use crate::sections::V4_LINE_BITS;
 
 /// So many units or more are counted in V4_COUNTS.
-pub(super) const MANY: u32 = (1 << V4_UNITS_BITS) - 1;
+pub(super) const MANY: u32 = u32::MAX >> V4_LINE_BITS;
 /// So many lines are the most: as many as an entry can name a first one of.
-pub(super) const MAX_LINES: usize = 1 << (u32::BITS - V4_UNITS_BITS);
+pub(super) const MAX_LINES: usize = 1 << V4_LINE_BITS;
 /// Ids from this one on find no place in an entry.
-pub(super) const MAX_ID: u32 = 1 << (u32::BITS - V4_UNITS_BITS);
+pub(super) const MAX_ID: u32 = 1 << V4_LINE_BITS;
 
 /// The entry of a /16 with lines: the number of the first one, below [`MAX_LINES`], and how many.
 pub(super) fn of_lines(first: u32, units: u32) -> u32 {
-    first << V4_UNITS_BITS | units.min(MANY)
-}
-
-/// The entry of a /16 of one value, whose id is below [`MAX_ID`]; 0 for none.
-pub(super) fn of_id(id: u32) -> u32 {
-    id << V4_UNITS_BITS
+    units.min(MANY) << V4_LINE_BITS | first
 }
 
 /// How many units an entry says: 0 for none, [`MANY`] for so many or more.
 #[inline(always)]
 pub(super) fn units(entry: u32) -> u32 {
-    entry & MANY
+    entry >> V4_LINE_BITS
 }
 
 /// The number of the first line; of an entry without units the id.
 #[inline(always)]
 pub(super) fn first(entry: u32) -> u32 {
-    entry >> V4_UNITS_BITS
+    entry & (u32::MAX >> (u32::BITS - V4_LINE_BITS))
 }
 
 #[cfg(test)]
@@ -49,7 +47,7 @@ mod tests {
             let entry = of_lines(last, count);
             assert_eq!((first(entry), units(entry)), (last, count.min(MANY)));
         }
-        let entry = of_id(MAX_ID - 1);
-        assert_eq!((first(entry), units(entry)), (MAX_ID - 1, 0));
+        let id = MAX_ID - 1;
+        assert_eq!((first(id), units(id)), (id, 0));
     }
 }

@@ -225,7 +225,7 @@ pub fn assemble(parts: Vec<Sixteens<'_>>) -> Result<V4Sections<'_>, TooLarge> {
     let mut first = 0u32; // below MAX_LINES
     for (number, block) in (0u32..).zip(parts.iter().flat_map(|part| &part.blocks)) {
         match *block {
-            Block::Uniform(id) => top_bytes.extend(top::of_id(id).to_le_bytes()),
+            Block::Uniform(id) => top_bytes.extend(id.to_le_bytes()),
             Block::Lines(count) => {
                 if count >= top::MANY {
                     counts.extend(number.to_le_bytes());
