@@ -122,28 +122,46 @@ pub(crate) fn write<'i>(
 ) -> Result<Vec<u8>, Error> {
     let (change, table) = rayon::join(|| Change::find(old, new, known), || Table::new(old));
     let table = table.with_added(change.added_count()?);
-    let mut streams = change.streams(&table, Edits::Single)?;
-    let mut best = change.write(old, &table, &streams, false)?;
-    let is_modelled = (1..=MODEL_MAX).contains(&(best.text as u64));
-    if is_modelled {
-        best = change.write(old, &table, &streams, true)?;
-    }
-    if change.can_be_joined() {
-        let joined = change.streams(&table, Edits::Joined)?;
-        let written = change.write(old, &table, &joined, is_modelled)?;
-        let len = |written: &Written, streams: &[ZoneStreams<'_>]| {
-            let decisions = streams.iter().flat_map(ZoneStreams::decisions);
-            written.payload.len() + decisions.map(<[u8]>::len).sum::<usize>()
-        };
-        if len(&written, &joined) < len(&best, &streams) {
-            (best, streams) = (written, joined);
+    let single = || change.way(old, &table, Edits::Single, false);
+    let joined = |is_modelled| {
+        let can_be = change.can_be_joined();
+        let way = || change.way(old, &table, Edits::Joined, is_modelled);
+        can_be.then(way).transpose()
+    };
+    let (single, joined) = if change.has_text() {
+        let mut single = single()?;
+        let is_modelled = (1..=MODEL_MAX).contains(&(single.written.text as u64));
+        if is_modelled {
+            single.written = change.write(old, &table, &single.streams, true)?;
         }
-    }
-    let mut out = frame::close(&best.payload)?;
-    drop(best.payload);
-    let decisions = streams.iter().flat_map(ZoneStreams::decisions);
+        (single, joined(is_modelled)?)
+    } else {
+        let (single, joined) = rayon::join(single, || joined(false));
+        (single?, joined?)
+    };
+    let best = match joined {
+        Some(joined) if joined.len() < single.len() => joined,
+        _ => single,
+    };
+    let mut out = frame::close(&best.written.payload)?;
+    drop(best.written);
+    let decisions = best.streams.iter().flat_map(ZoneStreams::decisions);
     decisions.for_each(|decisions| out.extend(decisions));
     Ok(out)
+}
+
+/// A change, written in one of the ways that there are.
+struct Way<'c> {
+    streams: Vec<ZoneStreams<'c>>,
+    written: Written,
+}
+
+impl Way<'_> {
+    /// How many bytes it takes, before zstd.
+    fn len(&self) -> usize {
+        let decisions = self.streams.iter().flat_map(ZoneStreams::decisions);
+        self.written.payload.len() + decisions.map(<[u8]>::len).sum::<usize>()
+    }
 }
 
 /// The payload of a change, without the streams of edits that stand behind it.
@@ -230,6 +248,24 @@ impl<'a> Change<'a> {
             };
             v4 || find::can_be_joined(&part.v6)
         })
+    }
+
+    /// Whether there is a text or name to be told.
+    fn has_text(&self) -> bool {
+        !self.added.is_empty() || self.parts.iter().any(|part| !part.names.is_empty())
+    }
+
+    /// The change with its edits told in this way.
+    fn way(
+        &self,
+        old: &EditedContent<'_>,
+        table: &Table,
+        edits: Edits,
+        is_modelled: bool,
+    ) -> Result<Way<'_>, Error> {
+        let streams = self.streams(table, edits)?;
+        let written = self.write(old, table, &streams, is_modelled)?;
+        Ok(Way { streams, written })
     }
 
     /// The edits of each zone, those of large changes written.
