@@ -223,3 +223,37 @@ fn edits_over_hashed_leaves_make_another_content_id() {
         assert_eq!(ids[0], ids[1], "seed {seed}");
     }
 }
+
+#[test]
+fn a_damaged_image_is_read_beside_another_without_harm_to_it() {
+    let mut damaged = [0; 2];
+    for seed in 0..60 {
+        let mut rng = Rng::with_seed(seed);
+        let content = content(&mut rng, 140_000);
+        let bytes = encode(&content, Stamp::default()).unwrap();
+        let mut bent = bytes.clone();
+        for _ in 0..[1, 30, 3000][rng.usize(..3)] {
+            let at = rng.usize(0x400..bent.len());
+            bent[at] ^= 1 << rng.u8(..8);
+        }
+        let Ok(bent) = Image::from_vec(bent) else {
+            continue;
+        };
+        let whole = Image::from_vec(bytes).unwrap();
+        // Whatever the damage does, it is an error or another content, and the other image is as it was.
+        for (side, both) in [edited_both(&bent, &whole), edited_both(&whole, &bent)]
+            .into_iter()
+            .enumerate()
+        {
+            let (bad, good) = if side == 0 {
+                (both.old, both.new)
+            } else {
+                (both.new, both.old)
+            };
+            assert_eq!(good.unwrap().id(), content.id(), "seed {seed}");
+            let as_it_was = bad.is_ok_and(|bad| bad.id() == content.id());
+            damaged[side] += usize::from(!as_it_was);
+        }
+    }
+    assert!(damaged[0] > 20 && damaged[1] > 20, "{damaged:?}");
+}
