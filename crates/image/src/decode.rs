@@ -101,30 +101,43 @@ pub fn edited_both<'a>(old: &'a Image, new: &'a Image) -> Both<'a> {
             differences,
         };
     }
+    // Both lists are the same, and looked at once.
+    let (ends, bytes) = new.value_table();
+    let checked = Values::in_table(ends, bytes);
     let values = new.value_count();
     // The runs of old zones, until the old image is read.
     let mut old_runs: BTreeMap<NameKey, V4Image<'a>> = BTreeMap::new();
-    let is = read(new, Values::in_table, true, |zone, hasher| {
-        let both = hasher.and_then(|hasher| {
-            let new = zone.v4().blocks()?;
-            // Few zones are large: there is time to look for each.
-            let named = |it: Zone<'a>| (it.name() == zone.name()).then_some(it);
-            let old = old.zones().find_map(|it| named(it.ok()?))?;
-            BothBlocks::of(old.v4().blocks()?, new, values, hasher)
-        });
-        let Some(both) = both else {
-            return V4Image::of(zone, values, hasher);
-        };
-        if let Some(old) = both.old {
-            old_runs.insert(zone.name(), V4Image::Blocks(Box::new(old)));
-            differences.insert(zone.name(), both.differences);
-        }
-        V4Image::Blocks(Box::new(both.new))
-    });
-    let was = read(old, Values::in_table, false, |zone, _| {
-        let known = old_runs.remove(&zone.name());
-        known.unwrap_or_else(|| V4Image::of(zone, values, None))
-    });
+    let is = read(
+        new,
+        |_, _| checked.clone(),
+        true,
+        |zone, hasher| {
+            let both = hasher.and_then(|hasher| {
+                let new = zone.v4().blocks()?;
+                // Few zones are large: there is time to look for each.
+                let named = |it: Zone<'a>| (it.name() == zone.name()).then_some(it);
+                let old = old.zones().find_map(|it| named(it.ok()?))?;
+                BothBlocks::of(old.v4().blocks()?, new, values, hasher)
+            });
+            let Some(both) = both else {
+                return V4Image::of(zone, values, hasher);
+            };
+            if let Some(old) = both.old {
+                old_runs.insert(zone.name(), V4Image::Blocks(Box::new(old)));
+                differences.insert(zone.name(), both.differences);
+            }
+            V4Image::Blocks(Box::new(both.new))
+        },
+    );
+    let was = read(
+        old,
+        |_, _| checked.clone(),
+        false,
+        |zone, _| {
+            let known = old_runs.remove(&zone.name());
+            known.unwrap_or_else(|| V4Image::of(zone, values, None))
+        },
+    );
     Both {
         old: was,
         new: is,

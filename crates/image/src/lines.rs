@@ -94,7 +94,7 @@ impl LineWriter {
                 what: "IPv4 runs that do not rise,",
             });
         }
-        append(&mut self.rest, runs);
+        append(&mut self.rest, 0, runs);
         let Some(last) = self.rest.last() else {
             return Ok(());
         };

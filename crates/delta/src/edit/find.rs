@@ -90,7 +90,7 @@ impl Ids {
 
 /// The edits that turn one list of IPv4 runs into another; as [`edits_between`].
 pub(crate) fn edits4(old: V4View<'_>, new: V4View<'_>, ids: &Ids) -> Vec<Edit<u32>> {
-    differences4(old, new, ids).into_iter().map(edit).collect()
+    edits_of(&differences4(old, new, ids))
 }
 
 /// The differences of IPv4 runs, read by /16 on all cores. Lines that are the same bytes in both images,

@@ -37,7 +37,8 @@ impl RunCounts {
         }
     }
 
-    /// The run counts of the addresses from `first` to `last`, of which these are the runs, cut at its ends.
+    /// The run counts of the addresses from `first` to `last`, of which these are the runs. The first and the
+    /// last of them may go on beyond.
     ///
     /// ```
     /// use rblmap_format::{RunCounts, Run, ValueId};
@@ -52,32 +53,13 @@ impl RunCounts {
         // One more than the last address there is has no number; nothing begins there.
         let mut next = first;
         for run in runs {
-            gaps += u32::from(run.start != next);
-            next = run.end.wrapping_add(1);
-        }
-        let at_start = runs.first().filter(|run| run.start == first);
-        let at_end = runs.last().filter(|run| run.end == last);
-        RunCounts {
-            // No range that is counted has as many as 2^32.
-            runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
-            gaps: gaps + u32::from(at_end.is_none()),
-            first: at_start.map(|run| run.value),
-            last: at_end.map(|run| run.value),
-        }
-    }
-
-    /// As [`RunCounts::of`], of runs of which the first and the last may go on beyond the range.
-    ///
-    /// See the example of [`RunCounts::of`].
-    pub fn of_part(runs: &[Run<u32>], (first, last): (u32, u32)) -> RunCounts {
-        let (mut gaps, mut next) = (0, first);
-        for run in runs {
             gaps += u32::from(run.start > next);
             next = run.end.wrapping_add(1);
         }
         let at_start = runs.first().filter(|run| run.start <= first);
         let at_end = runs.last().filter(|run| run.end >= last);
         RunCounts {
+            // No range that is counted has as many as 2^32.
             runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
             gaps: gaps + u32::from(at_end.is_none()),
             first: at_start.map(|run| run.value),

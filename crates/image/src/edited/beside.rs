@@ -12,9 +12,10 @@ use std::ops::Range;
 
 use rblmap::Run;
 use rblmap_content::{Difference, differences_between};
+use rblmap_format::v4::renumber::NewIds;
 use rblmap_format::{RunCounts, Slash16, Slash16s, V4Walk};
 
-use super::aligned::aligned;
+use super::aligned::{aligned, ends_of, is_same};
 use super::begun::begun_before;
 use super::counted::Counted;
 use super::tally::Tally;
@@ -23,6 +24,8 @@ use super::tally::Tally;
 pub(super) struct Beside<'b, 'o> {
     pub(super) old: &'b Slash16s<'o>,
     pub(super) walk: &'b mut V4Walk<'o>,
+    /// Each value has the same id in both.
+    pub(super) ids: NewIds<'b>,
     /// How many more runs each value has in the old image.
     pub(super) tally: &'b mut Tally,
     /// The run counts of the units of the new image's /16.
@@ -55,12 +58,12 @@ impl Beside<'_, '_> {
         // Whether what is just before is in both.
         let mut goes_on = true;
         for (old_units, new_units) in aligned(was, is) {
-            let same = is_same(&was, &is, (&old_units, &new_units));
+            let same = is_same(&was, &is, (&old_units, &new_units), self.ids);
             let before = so_far;
             let first = match same {
                 true => {
                     let counts = self.unit_of_new(new_units.start);
-                    self.push_unit(counts, &mut so_far.old);
+                    self.found.push_unit(counts, &mut so_far.old);
                     so_far.new = Some(counts);
                     (counts, counts)
                 }
@@ -86,15 +89,7 @@ impl Beside<'_, '_> {
         runs: &[Run<u32>],
         so_far: &mut SoFar,
     ) -> (RunCounts, RunCounts) {
-        let top = u32::from(block) << 16;
-        let ends_of = |units: Range<usize>| {
-            let behind = was.start_of(units.end);
-            (
-                top | was.start_of(units.start) & 0xffff,
-                top | behind.saturating_sub(1),
-            )
-        };
-        let ends = ends_of(old_units.clone());
+        let ends = ends_of(block, was, &old_units);
         let new_runs = runs_in(runs, ends);
         let old_runs = self.walk.runs_of(block, old_units.clone());
         self.tally.add_runs(old_runs, 1);
@@ -103,19 +98,14 @@ impl Beside<'_, '_> {
         differences_between(old_runs, new_runs, ends, |it| it.push_to(found));
         let mut firsts = None;
         for unit in old_units {
-            let ends = ends_of(unit..unit + 1);
-            let counts = RunCounts::of_part(runs_in(old_runs, ends), ends);
+            let ends = ends_of(block, was, &(unit..unit + 1));
+            let counts = RunCounts::of(runs_in(old_runs, ends), ends);
             firsts.get_or_insert(counts);
-            push_unit(&mut self.found.begun, counts, &mut so_far.old);
+            self.found.push_unit(counts, &mut so_far.old);
         }
         let first = self.unit_of_new(new_units.start);
         so_far.new = new_units.last().map(|last| self.unit_of_new(last));
         (firsts.unwrap_or(RunCounts::FREE), first)
-    }
-
-    /// Adds an old unit with these run counts behind those so far.
-    fn push_unit(&mut self, counts: RunCounts, so_far: &mut Option<RunCounts>) {
-        push_unit(&mut self.found.begun, counts, so_far);
     }
 
     fn unit_of_new(&self, unit: usize) -> RunCounts {
@@ -125,6 +115,12 @@ impl Beside<'_, '_> {
 }
 
 impl Found {
+    /// Adds an old unit with these run counts behind those so far.
+    fn push_unit(&mut self, counts: RunCounts, so_far: &mut Option<RunCounts>) {
+        self.begun.push(so_far.map_or([0, 0], begun_before));
+        *so_far = Some(so_far.map_or(counts, |so_far| so_far.then(counts)));
+    }
+
     /// All that was counted, and where the images differ.
     pub(super) fn into_parts(mut self) -> (Counted, Vec<Difference<u32>>) {
         self.begun.shrink_to_fit();
@@ -137,34 +133,10 @@ impl Found {
     }
 }
 
-fn push_unit(begun: &mut Vec<[u16; 2]>, counts: RunCounts, so_far: &mut Option<RunCounts>) {
-    begun.push(so_far.map_or([0, 0], begun_before));
-    *so_far = Some(so_far.map_or(counts, |so_far| so_far.then(counts)));
-}
-
 /// The runs of which something is between two addresses.
 fn runs_in(runs: &[Run<u32>], (first, last): (u32, u32)) -> &[Run<u32>] {
     let from = runs.partition_point(|run| run.end < first);
     let rest = runs.get(from..).unwrap_or_default();
     let count = rest.partition_point(|run| run.start <= last);
     rest.get(..count).unwrap_or_default()
-}
-
-/// Whether one unit of both answers for the same addresses with the same bytes, and so has the same runs.
-fn is_same(
-    one: &Slash16<'_>,
-    two: &Slash16<'_>,
-    (units, other_units): (&Range<usize>, &Range<usize>),
-) -> bool {
-    if (units.len(), other_units.len()) != (1, 1) {
-        return false;
-    }
-    match (one, two) {
-        (Slash16::Uniform(one), Slash16::Uniform(two)) => one == two,
-        (Slash16::Lines { lines: one, .. }, Slash16::Lines { lines: two, .. }) => {
-            let both = one.get(units.start).zip(two.get(other_units.start));
-            both.is_some_and(|(one, two)| one == two)
-        }
-        _ => false,
-    }
 }

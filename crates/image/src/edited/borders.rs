@@ -2,9 +2,9 @@
 
 use rblmap::Run;
 
-/// Adds the runs of a /16 behind those of the one before, of which the first is at `from`: what goes over
-/// the border is one run.
-pub(super) fn append(out: &mut Vec<Run<u32>>, from: usize, mut runs: &[Run<u32>]) {
+/// Adds the runs of a /16, or of several, behind those before them, of which the first is at `from`: what goes
+/// over the border is one run.
+pub(crate) fn append(out: &mut Vec<Run<u32>>, from: usize, mut runs: &[Run<u32>]) {
     if let Some(last) = out.get_mut(from..).and_then(<[_]>::last_mut)
         && let Some((first, rest)) = runs.split_first()
         && last.end.checked_add(1) == Some(first.start)

@@ -3,6 +3,9 @@
 use rayon::prelude::*;
 use rblmap_content::{Difference, LeafHasher, Pool};
 use rblmap_format::Slash16s;
+use rblmap_format::sections::id_width;
+use rblmap_format::v4::renumber::NewIds;
+use rblmap_format::v4::shape::Shape;
 
 use super::beside::{Beside, Found};
 use super::by16::{Blocks, blocks_by_top};
@@ -27,32 +30,33 @@ impl<'a> BothBlocks<'a> {
         values: usize,
         hasher: &LeafHasher<'_>,
     ) -> Option<BothBlocks<'a>> {
-        let (tallies, beside_tallies) = (Pool::new(), Pool::new());
-        let new_tally = || Tally::new(values);
+        let tallies = Pool::new();
+        let new_tallies = || (Tally::new(values), Tally::new(values));
+        let width = id_width(u32::try_from(values).unwrap_or(u32::MAX));
+        let ids = NewIds::new(None, Shape::new(width));
         let tops: Vec<(Counted, Found)> = blocks_by_top()
             .map_init(
                 || (old.walk(), new.walk(), Vec::new(), Vec::new()),
                 |(old_walk, walk, held, units), blocks| {
-                    tallies.with(new_tally, |tally| {
-                        beside_tallies.with(new_tally, |beside_tally| {
-                            let mut beside = Beside {
-                                old: &old,
-                                walk: old_walk,
-                                tally: beside_tally,
-                                units,
-                                found: Found::default(),
-                            };
-                            let with = (tally, hasher);
-                            let new =
-                                hashed::count(&new, walk, blocks, with, held, Some(&mut beside));
-                            (new, beside.found)
-                        })
+                    tallies.with(new_tallies, |(tally, beside_tally)| {
+                        let mut beside = Beside {
+                            old: &old,
+                            walk: old_walk,
+                            ids,
+                            tally: beside_tally,
+                            units,
+                            found: Found::default(),
+                        };
+                        let with = (tally, hasher);
+                        let new = hashed::count(&new, walk, blocks, with, held, Some(&mut beside));
+                        (new, beside.found)
                     })
                 },
             )
             .collect();
-        let uses = Tally::sum(tallies.into_all(), values)?;
-        let old_uses = Tally::sum(beside_tallies.into_all(), values).map(|mut more| {
+        let (tallies, beside_tallies) = tallies.into_all().into_iter().unzip();
+        let uses = Tally::sum(tallies, values)?;
+        let old_uses = Tally::sum(beside_tallies, values).map(|mut more| {
             add_all(&mut more, &uses);
             more
         });

@@ -10,7 +10,7 @@ use rblmap_format::{RunCounts, Slash16, Slash16s};
 
 use rblmap_content::{Edit, LeafHasher, Pool, renumbered};
 
-use super::aligned::aligned;
+use super::aligned::{aligned, ends_of, is_same};
 use super::begun::Begun;
 use super::counted::{Counted, Hashed};
 use super::edits::block_of;
@@ -131,9 +131,10 @@ impl<'a> Blocks<'a> {
         let mut hashed = Vec::new();
         for top in tops {
             run_counts.extend(top.run_counts);
-            begun.extend(top.begun);
+            begun.push(top.begun);
             hashed.extend(top.hashed);
         }
+        let begun: Option<Vec<Vec<[u16; 2]>>> = begun.into_iter().collect();
         let mut blocks = Blocks {
             image,
             image_values: values,
@@ -142,7 +143,7 @@ impl<'a> Blocks<'a> {
             edits: vec![Vec::new(); BLOCKS],
             run_counts,
             hashed,
-            begun: (begun.len() == 256).then(|| Begun::new(&image, begun)),
+            begun: begun.map(|begun| Begun::new(&image, begun)),
             tops: vec![(0, 0); 256],
             uses: Uses::new(uses.collect()),
         };
@@ -213,21 +214,9 @@ impl<'a> Blocks<'a> {
         if is_edited(self) || is_edited(other) {
             return vec![(0..one.units(), 0..two.units())];
         }
-        let same = match (one, two) {
-            (Slash16::Uniform(one), Slash16::Uniform(two)) if one == two.map(|id| ids.of(id)) => {
-                return Vec::new();
-            }
-            (Slash16::Lines { lines: one, .. }, Slash16::Lines { lines: two, .. }) => {
-                move |at: usize, other_at: usize| {
-                    let both = one.get(at).zip(two.get(other_at));
-                    both.is_some_and(|(one, two)| ids.lead_to(two, one))
-                }
-            }
-            _ => return vec![(0..one.units(), 0..two.units())],
-        };
         let mut unequal: Vec<(Range<usize>, Range<usize>)> = Vec::new();
         for (units, other_units) in aligned(one, two) {
-            if (units.len(), other_units.len()) == (1, 1) && same(units.start, other_units.start) {
+            if is_same(&one, &two, (&units, &other_units), ids) {
                 continue;
             }
             match unequal.last_mut() {
@@ -259,13 +248,7 @@ impl<'a> Blocks<'a> {
     /// The first and the last address of some units. In a damaged image the last one may be before the
     /// first.
     pub fn ends_of(&self, block: u16, units: &Range<usize>) -> (u32, u32) {
-        let top = u32::from(block) << 16;
-        let of = self.image.block(block);
-        let end = of.start_of(units.end);
-        (
-            top | of.start_of(units.start) & 0xffff,
-            top | end.saturating_sub(1),
-        )
+        ends_of(block, &self.image.block(block), units)
     }
 
     /// If a run goes on from the /16 before, counts it `more` times more: once too many are counted.

@@ -34,6 +34,7 @@ use rayon::prelude::*;
 use rblmap::{Run, ValueId, Zone};
 use rblmap_content::{LeafHasher, V4Runs, ValueTable};
 
+pub(crate) use borders::append;
 pub(crate) use both::BothBlocks;
 pub use by16::Blocks;
 pub(crate) use by16::blocks_by_top;
@@ -105,27 +106,14 @@ pub(crate) fn list_of(zone: &Zone<'_>) -> Vec<Run<u32>> {
             || blocks.walk(),
             |walk, part| {
                 let mut runs = Vec::new();
-                part.for_each(|block| append(&mut runs, walk.runs(block)));
+                part.for_each(|block| append(&mut runs, 0, walk.runs(block)));
                 runs
             },
         )
         .collect();
     let mut runs = Vec::with_capacity(parts.iter().map(Vec::len).sum());
-    parts.iter().for_each(|part| append(&mut runs, part));
+    parts.iter().for_each(|part| append(&mut runs, 0, part));
     runs
-}
-
-/// Appends runs of which the first may be the rest of the last one that is there.
-pub(crate) fn append(runs: &mut Vec<Run<u32>>, more: &[Run<u32>]) {
-    let mut more = more;
-    if let (Some(last), Some(first)) = (runs.last_mut(), more.first())
-        && last.end.checked_add(1) == Some(first.start)
-        && last.value == first.value
-    {
-        last.end = first.end;
-        more = more.get(1..).unwrap_or_default();
-    }
-    runs.extend_from_slice(more);
 }
 
 impl<'a> V4Image<'a> {
