@@ -38,6 +38,23 @@ impl Failure {
         )
     }
 
+    /// What went wrong with an image and deltas, about the one of these files that it went wrong with.
+    pub(crate) fn with_deltas(
+        old: &Path,
+        deltas: &[impl AsRef<Path>],
+        error: rblmap_delta::Error,
+    ) -> Failure {
+        use rblmap_delta::Error;
+        match error {
+            Error::OldImage(cause) => Failure::at(old, cause),
+            Error::Delta { index, source } => match deltas.get(index) {
+                Some(path) => Failure::at(path.as_ref(), *source),
+                None => Failure::from(*source),
+            },
+            error => Failure::from(error),
+        }
+    }
+
     /// A file that could not be read.
     pub(crate) fn reading(path: &Path, error: &io::Error) -> Failure {
         Failure::new(
@@ -149,7 +166,8 @@ impl Classify for rblmap_delta::Error {
             | Error::Zone { .. }
             | Error::Base { .. }
             | Error::NoDelta => Exit::BadInput,
-            Error::Image(cause) | Error::Side { source: cause, .. } => cause.exit(),
+            Error::Image(cause) | Error::OldImage(cause) | Error::NewImage(cause) => cause.exit(),
+            Error::Delta { source, .. } => source.exit(),
             _ => Exit::Damaged,
         }
     }

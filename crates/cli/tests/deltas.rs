@@ -157,11 +157,15 @@ fn what_changed_is_listed() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_and_leaves_nothing() {
+fn what_does_not_fit_is_refused_by_its_name_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let old = build(&dir, "old", "ip4set", OLD, &[]);
     let new = build(&dir, "new", "ip4set", NEW, &[]);
     let at = |name: &str| dir.path().join(name);
+    let other = at("other.rbl");
+    let source = format!("other.example:ip4set:{}", at("old.txt").display());
+    let built = run(&[path("build"), path("-o"), &other, path(&source)]);
+    assert_eq!(built.code, 0, "{}", built.stderr);
     assert_eq!(
         run(&[path("diff"), &old, &new, path("-o"), &at("d.rbd")]).code,
         0
@@ -180,42 +184,103 @@ fn what_does_not_fit_is_refused_and_leaves_nothing() {
     let before = files(dir.path());
     let out = at("out");
     let delta = at("d.rbd");
-    let cases: [(&[&Path], i32, &str); 11] = [
-        (&[path("diff"), &old, &at("bad.rbl")], 4, "the new image: "),
-        (&[path("diff"), &at("bad.rbl"), &new], 4, "the old image: "),
-        (&[path("apply"), &new, &delta], 3, "delta is for content"),
+    let (bad, cut, text) = (at("bad.rbl"), at("cut.rbd"), at("text"));
+    let (snapshot, newer, none) = (at("s.rbs"), at("newer.rbs"), at("none"));
+    let damage = "image is damaged: digest differs at offset";
+    // The arguments, the one that is named, the exit code and what is said of it.
+    type Case<'a> = (&'a [&'a Path], &'a Path, i32, &'a str);
+    let cases: [Case<'_>; 19] = [
+        (&[path("diff"), &old, &bad], &bad, 4, damage),
+        (&[path("diff"), &bad, &new], &bad, 4, damage),
         (
-            &[path("apply"), &old, &at("s.rbs")],
+            &[path("diff"), &old, &other],
+            &other,
+            3,
+            "image of zone other.example",
+        ),
+        (
+            &[path("diff"), path("--list"), &old, &other],
+            &other,
+            3,
+            "image of zone other.example",
+        ),
+        (&[path("apply"), &bad, &delta], &bad, 4, damage),
+        (
+            &[path("apply"), &new, &delta],
+            &delta,
+            3,
+            "delta is for content",
+        ),
+        (
+            &[path("apply"), &other, &delta],
+            &delta,
+            3,
+            "delta of zone ops.example",
+        ),
+        (
+            &[path("apply"), &old, &snapshot],
+            &snapshot,
             3,
             "a snapshot, not a delta",
         ),
         (
-            &[path("apply"), &old, &at("text")],
+            &[path("apply"), &old, &text],
+            &text,
             3,
             "not an rblmap snapshot or delta",
         ),
-        (&[path("apply"), &old, &at("none")], 3, "cannot be read"),
-        (&[path("apply"), &old, &at("cut.rbd")], 4, "damaged"),
-        (&[path("unpack"), &delta], 3, "a delta, not a snapshot"),
-        (&[path("unpack"), &at("newer.rbs")], 3, "format 9 is newer"),
+        (&[path("apply"), &old, &none], &none, 3, "cannot be read"),
         (
-            &[path("unpack"), &old],
-            3,
-            "not an rblmap snapshot or delta",
+            &[path("apply"), &old, &cut],
+            &cut,
+            4,
+            "file is damaged: its check",
         ),
+        // The second of two.
+        (
+            &[path("apply"), &old, &delta, &cut],
+            &cut,
+            4,
+            "file is damaged: its check",
+        ),
+        (
+            &[path("squash"), &old, &delta, &cut],
+            &cut,
+            4,
+            "file is damaged: its check",
+        ),
+        (&[path("squash"), &bad, &delta], &bad, 4, damage),
         (
             &[path("squash"), &old, &delta, &delta],
+            &delta,
             3,
             "delta is for content",
         ),
+        (&[path("pack"), &bad], &bad, 4, damage),
+        (
+            &[path("unpack"), &delta],
+            &delta,
+            3,
+            "a delta, not a snapshot",
+        ),
+        (&[path("unpack"), &newer], &newer, 3, "format 9 is newer"),
+        (
+            &[path("unpack"), &old],
+            &old,
+            3,
+            "not an rblmap snapshot or delta",
+        ),
     ];
-    for (args, code, message) in cases {
+    for (args, named, code, message) in cases {
         let mut args = args.to_vec();
-        args.extend([path("-o"), &out]);
+        if args[1] != path("--list") {
+            args.extend([path("-o"), &out]);
+        }
         let failed = run(&args);
         assert_eq!(failed.code, code, "{args:?}: {}", failed.stderr);
+        let said = format!("rblmap: {}: {message}", named.display());
         assert!(
-            failed.stderr.contains(message),
+            failed.stderr.starts_with(&said),
             "{args:?}: {}",
             failed.stderr
         );

@@ -192,18 +192,21 @@ fn applied<T>(
     limits: &Limits,
     encode: impl FnOnce(&Header, &EditedContent<'_>, Layout) -> Result<(T, ImageRoot), Error>,
 ) -> Result<T, Error> {
-    let followed = || follow(rblmap_image::edited(old)?, old, deltas, limits);
+    let followed = || {
+        let base = rblmap_image::edited(old).map_err(Error::OldImage)?;
+        follow(base, old, deltas, limits)
+    };
     // Lines of the old image are copied to the new one, where nobody would see that they are damaged.
     let (whole, followed) = rayon::join(|| old.verify(), followed);
-    whole.map_err(rblmap_image::Error::from)?;
+    whole.map_err(|error| Error::OldImage(error.into()))?;
     let (last, content) = followed?;
     let layout = Layout::of(old);
     // Equal contents make equal bytes: an image that has the root has the content, too.
     if named_root(&last, layout).is_none() {
-        check_result(&last, &content)?;
+        check_result(&last, &content).map_err(|error| error.of_last(deltas))?;
     }
     let (made, root) = encode(&last, &content, layout)?;
-    check_root(&last, layout, root)?;
+    check_root(&last, layout, root).map_err(|error| error.of_last(deltas))?;
     Ok(made)
 }
 
@@ -217,35 +220,46 @@ pub(crate) fn follow<'a>(
     let mut at = ContentId::from_bytes(image.content_id());
     // The whole chain is looked at before any of it costs anything.
     let mut chain = Vec::with_capacity(deltas.len());
-    for delta in deltas {
-        let (header, body) = header::split(delta)?;
-        let Kind::Delta { base: expected, .. } = header.kind else {
-            let (found, expected) = ("a snapshot", "a delta");
-            return Err(Error::Kind { found, expected });
-        };
-        if &header.zone != base.name() {
-            return Err(Error::Zone {
-                expected: base.name().to_string(),
-                found: header.zone.to_string(),
-            });
-        }
-        if !expected.matches(&at) {
-            return Err(Error::Base {
-                expected,
-                found: IdPrefix::of(&at),
-            });
-        }
+    for (index, delta) in deltas.iter().enumerate() {
+        let (header, body) = split_delta(delta, &base, &at).map_err(|error| error.of(index))?;
         at = header.result;
         chain.push((header, body));
     }
     let mut content = base;
     let mut last = None;
-    for (header, body) in chain {
+    for (index, (header, body)) in chain.into_iter().enumerate() {
         let known = (content.zones().len(), content.values().len());
-        content = Body::open(body, known, limits)?.read(content, &[], limits)?;
+        let read = Body::open(body, known, limits).and_then(|body| body.read(content, &[], limits));
+        content = read.map_err(|error| error.of(index))?;
         last = Some(header);
     }
     Ok((last.ok_or(Error::NoDelta)?, content))
+}
+
+/// Header and body of a delta for the content `at` of the zone of `base`.
+fn split_delta<'d>(
+    delta: &'d [u8],
+    base: &EditedContent<'_>,
+    at: &ContentId,
+) -> Result<(Header, &'d [u8]), Error> {
+    let (header, body) = header::split(delta)?;
+    let Kind::Delta { base: expected, .. } = header.kind else {
+        let (found, expected) = ("a snapshot", "a delta");
+        return Err(Error::Kind { found, expected });
+    };
+    if &header.zone != base.name() {
+        return Err(Error::Zone {
+            expected: base.name().to_string(),
+            found: header.zone.to_string(),
+        });
+    }
+    if !expected.matches(at) {
+        return Err(Error::Base {
+            expected,
+            found: IdPrefix::of(at),
+        });
+    }
+    Ok((header, body))
 }
 
 /// The root that the result shall have, if the header names that of an image of this layout.

@@ -80,12 +80,10 @@ pub fn diff(old: &Image, new: &Image, session: Session) -> Result<Vec<u8>, Error
         || rayon::join(|| old.verify(), || new.verify()),
         || rblmap_image::edited_both(old, new),
     );
-    let verified = |which, whole: Result<_, _>, content| {
-        let content = whole.map_err(rblmap_image::Error::from).and(content);
-        content.map_err(|source| Error::Side { which, source })
-    };
-    let from = verified("old", whole.0, both.old)?;
-    let to = verified("new", whole.1, both.new)?;
+    let from = whole.0.map_err(rblmap_image::Error::from).and(both.old);
+    let from = from.map_err(Error::OldImage)?;
+    let to = whole.1.map_err(rblmap_image::Error::from).and(both.new);
+    let to = to.map_err(Error::NewImage)?;
     if from.name() != to.name() {
         return Err(Error::Zone {
             expected: from.name().to_string(),

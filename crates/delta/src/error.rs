@@ -112,13 +112,19 @@ pub enum Error {
     /// No delta was given.
     #[error("no delta given")]
     NoDelta,
-    /// One of the two images of a difference could not be read.
-    #[error("the {which} image")]
-    Side {
-        /// `old` or `new`.
-        which: &'static str,
+    /// The old image of a difference, or the image that deltas are used on, could not be read.
+    #[error("the old image")]
+    OldImage(#[source] rblmap_image::Error),
+    /// The new image of a difference could not be read.
+    #[error("the new image")]
+    NewImage(#[source] rblmap_image::Error),
+    /// One delta of a chain is none, is damaged, or does not fit what comes before it.
+    #[error("delta {}", index + 1)]
+    Delta {
+        /// Which one, from 0.
+        index: usize,
         /// Why.
-        source: rblmap_image::Error,
+        source: Box<Error>,
     },
     /// What came of the payload is no content.
     #[error(transparent)]
@@ -126,4 +132,17 @@ pub enum Error {
     /// The content could not be read or encoded.
     #[error(transparent)]
     Image(#[from] rblmap_image::Error),
+}
+
+impl Error {
+    /// The same, about one delta of a chain.
+    pub(crate) fn of(self, index: usize) -> Error {
+        let source = Box::new(self);
+        Error::Delta { index, source }
+    }
+
+    /// The same, about the last delta of a chain: it names what shall come of all.
+    pub(crate) fn of_last(self, deltas: &[&[u8]]) -> Error {
+        self.of(deltas.len().saturating_sub(1))
+    }
 }

@@ -24,10 +24,11 @@ use crate::error::Error;
 /// # Errors
 /// As for [`crate::apply`].
 pub fn merge(base: &Image, deltas: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, Error> {
-    base.verify().map_err(rblmap_image::Error::from)?;
-    let from = rblmap_image::edited(base)?;
+    let whole = base.verify().map_err(rblmap_image::Error::from);
+    let from = whole.and_then(|()| rblmap_image::edited(base));
+    let from = from.map_err(Error::OldImage)?;
     let (last, to) = follow(from.clone(), base, deltas, limits)?;
-    check_result(&last, &to)?;
+    check_result(&last, &to).map_err(|error| error.of_last(deltas))?;
     let header = Header {
         kind: Kind::Delta {
             base: IdPrefix::of(&ContentId::from_bytes(base.content_id())),

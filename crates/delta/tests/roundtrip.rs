@@ -43,6 +43,14 @@ fn images_come_back_from_snapshots_and_deltas() {
     }
 }
 
+/// What is wrong with the first delta of a chain.
+fn of_first(error: &Error) -> &Error {
+    match error {
+        Error::Delta { index: 0, source } => source,
+        error => panic!("not about the first delta: {error}"),
+    }
+}
+
 #[test]
 fn headers_say_what_a_file_is() {
     let mut rng = Rng::with_seed(1);
@@ -59,12 +67,12 @@ fn headers_say_what_a_file_is() {
     assert_eq!(header.created, 120);
     let snapshot = pack(&new, Session(9)).unwrap();
     let kind = apply(&old, &[&snapshot], &LIMITS).unwrap_err();
-    assert!(matches!(kind, Error::Kind { .. }), "{kind}");
+    assert!(matches!(of_first(&kind), Error::Kind { .. }), "{kind}");
     let delta = diff(&old, &new, Session(9)).unwrap();
     let kind = unpack(&delta, &LIMITS).unwrap_err();
     assert!(matches!(kind, Error::Kind { .. }), "{kind}");
     let base = apply(&new, &[&delta], &LIMITS).unwrap_err();
-    assert!(matches!(base, Error::Base { .. }), "{base}");
+    assert!(matches!(of_first(&base), Error::Base { .. }), "{base}");
     assert!(matches!(apply(&old, &[], &LIMITS), Err(Error::NoDelta)));
     let limits = Limits {
         payload: 3,
@@ -74,6 +82,28 @@ fn headers_say_what_a_file_is() {
         unpack(&snapshot, &limits),
         Err(Error::Limit { .. })
     ));
+}
+
+#[test]
+fn the_one_of_several_that_is_bad_is_told() {
+    let (images, mut deltas) = history(1, 3, 30);
+    deltas[1].pop();
+    let deltas: Vec<&[u8]> = deltas.iter().map(Vec::as_slice).collect();
+    let merged = merge(&images[0], &deltas, &LIMITS).unwrap_err();
+    let applied = apply(&images[0], &deltas, &LIMITS).unwrap_err();
+    for error in [merged, applied] {
+        let Error::Delta { index: 1, source } = &error else {
+            panic!("not about the second: {error}");
+        };
+        assert!(matches!(**source, Error::Damaged { .. }), "{source}");
+    }
+    let mut bytes = images[0].as_bytes().to_vec();
+    *bytes.last_mut().unwrap() ^= 1;
+    let damaged = Image::from_vec(bytes).unwrap();
+    let old = diff(&damaged, &images[1], Session(1)).unwrap_err();
+    assert!(matches!(old, Error::OldImage(_)), "{old}");
+    let new = diff(&images[1], &damaged, Session(1)).unwrap_err();
+    assert!(matches!(new, Error::NewImage(_)), "{new}");
 }
 
 #[test]

@@ -447,6 +447,20 @@ impl Error {
         None
     }
 
+    /// What is wrong with a chain of deltas, about the one of these files that it is wrong with: the
+    /// last one says what shall come of all.
+    pub(crate) fn of_deltas(
+        error: rblmap_delta::Error,
+        mut paths: impl DoubleEndedIterator<Item: ToString>,
+    ) -> Error {
+        let (path, source) = match error {
+            rblmap_delta::Error::Delta { index, source } => (paths.nth(index), *source),
+            source => (paths.next_back(), source),
+        };
+        let path = path.map_or(String::new(), |path| path.to_string());
+        Error::Delta { path, source }
+    }
+
     /// Whether another source may do better: everything that is wrong with what a source serves,
     /// nothing that is wrong here.
     pub fn is_of_source(&self) -> bool {

@@ -112,7 +112,11 @@ fn told(
 ) -> Option<(Vec<u8>, [u8; 32])> {
     let first = make(&NO_ID);
     let _ = Summary::read(&first, &LIMITS);
-    match follow(&first) {
+    let followed = follow(&first).map_err(|error| match error {
+        Error::Delta { source, .. } => *source,
+        error => error,
+    });
+    match followed {
         Err(Error::Result { found, .. }) => {
             let id = *found.as_bytes();
             let bytes = follow(&make(&id)).expect("the same with the right id");

@@ -33,9 +33,10 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let old = open::image(&args.old)?;
     let deltas = open::deltas(&args.deltas)?;
     let deltas: Vec<&[u8]> = deltas.iter().map(|delta| &**delta).collect();
+    let failed = |error| Failure::with_deltas(&args.old, &args.deltas, error);
     let bar = output.working("applying");
     write::image(&args.output, output, |put| {
-        Ok(apply_to(&old, &deltas, &Limits::default(), put)?)
+        apply_to(&old, &deltas, &Limits::default(), put).map_err(failed)
     })?;
     bar.finish_and_clear();
     Ok(Exit::Done)

@@ -1,12 +1,13 @@
 //! `rblmap diff`: what changed between two images, as a delta or for people.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::{BufWriter, Write};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use rblmap::{NameKey, Value};
-use rblmap_delta::{Change, Changed, Says, Scope, Session, changes, diff};
+use rblmap_delta::{Change, Changed, Error, Says, Scope, Session, changes, diff};
 use rblmap_image::EditedContent;
 use rblmap_report::Labels;
 use serde::Serialize;
@@ -82,17 +83,35 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let labels = labels.as_ref().map(|image| Labels::new(image.base()));
     if let Some(path) = &args.output {
         let bar = output.working("comparing");
-        let delta = diff(&old, &new, Session::default())?;
+        let delta = diff(&old, &new, Session::default()).map_err(|error| failed(&args, error))?;
         write::result(path, &delta, output)?;
         bar.finish_and_clear();
     }
     if args.list || args.json {
-        let at = |path: &PathBuf, error| Failure::at(path, error);
-        let from = rblmap_image::edited(&old).map_err(|error| at(&args.old, error))?;
-        let to = rblmap_image::edited(&new).map_err(|error| at(&args.new, error))?;
+        let from = rblmap_image::edited(&old).map_err(|error| Failure::at(&args.old, error))?;
+        let to = rblmap_image::edited(&new).map_err(|error| Failure::at(&args.new, error))?;
+        if from.name() != to.name() {
+            return Err(two_zones(&args, from.name(), to.name()));
+        }
         list(&from, &to, labels, args.json, output)?;
     }
     Ok(Exit::Done)
+}
+
+/// Why there is no delta, about the image that it is about.
+fn failed(args: &Args, error: Error) -> Failure {
+    match error {
+        Error::OldImage(cause) => Failure::at(&args.old, cause),
+        Error::NewImage(cause) => Failure::at(&args.new, cause),
+        Error::Zone { expected, found } => two_zones(args, expected, found),
+        error => Failure::from(error),
+    }
+}
+
+fn two_zones(args: &Args, old: impl Display, new: impl Display) -> Failure {
+    let (from, to) = (args.old.display(), args.new.display());
+    let what = format!("{to}: image of zone {new}, and {from} is of zone {old}");
+    Failure::new(Exit::BadInput, what)
 }
 
 fn list<'i>(
@@ -102,10 +121,6 @@ fn list<'i>(
     json: bool,
     output: &Output,
 ) -> Result<(), Failure> {
-    if old.name() != new.name() {
-        let what = format!("images of two zones: {} and {}", old.name(), new.name());
-        return Err(Failure::new(Exit::BadInput, what));
-    }
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut printed = Ok(());
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();

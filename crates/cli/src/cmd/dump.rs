@@ -120,9 +120,10 @@ fn image(args: &Args) -> Result<Image, Failure> {
     let bytes = open::bytes(path)?;
     let at = |error| Failure::at(path, error);
     let unpacked = match (Header::read(&bytes).map_err(at)?.kind, &args.base) {
-        (Kind::Snapshot, None) => unpack(&bytes, &Limits::default()),
+        (Kind::Snapshot, None) => unpack(&bytes, &Limits::default()).map_err(at)?,
         (Kind::Delta { .. }, Some(base)) => {
             apply(&open::image(base)?, &[&bytes], &Limits::default())
+                .map_err(|error| Failure::with_deltas(base, &[path], error))?
         }
         (Kind::Snapshot, Some(_)) => {
             let what = format!("{}: a snapshot, which has no base", path.display());
@@ -136,7 +137,7 @@ fn image(args: &Args) -> Result<Image, Failure> {
             return Err(Failure::new(Exit::Usage, what));
         }
     };
-    let image = Image::from_vec(unpacked.map_err(at)?);
+    let image = Image::from_vec(unpacked);
     image.map_err(|error| Failure::at(path, error))
 }
 

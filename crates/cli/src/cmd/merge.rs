@@ -31,7 +31,8 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
     let deltas = open::deltas(&args.deltas)?;
     let deltas: Vec<&[u8]> = deltas.iter().map(|delta| &**delta).collect();
     let bar = output.working("merging");
-    let delta = merge(&base, &deltas, &Limits::default())?;
+    let delta = merge(&base, &deltas, &Limits::default());
+    let delta = delta.map_err(|error| Failure::with_deltas(&args.base, &args.deltas, error))?;
     write::result(&args.output, &delta, output)?;
     bar.finish_and_clear();
     Ok(Exit::Done)

@@ -38,8 +38,8 @@ impl<'a> Ways<'a> {
 
     /// Leaves out what made a chain fail; whether that leaves another chain to try.
     pub(super) fn without(&mut self, zone: &ZoneName, chain: &Chain, error: &Error) -> bool {
-        // The delta is as it was published, and the image is not what it is for: it is of another
-        // session, and the zone was given up when this one began.
+        // The delta is as it was published, and the image is not what it is for: it is damaged, or of
+        // another session, and the zone was given up when this one began.
         if chain.snapshot.is_none() && is_for_another_base(error) {
             return self.base.take().is_some();
         }
@@ -65,7 +65,10 @@ fn is_for_another_base(error: &Error) -> bool {
     let Error::Delta { source, .. } = error else {
         return false;
     };
-    matches!(source, rblmap_delta::Error::Base { .. })
+    matches!(
+        source,
+        rblmap_delta::Error::Base { .. } | rblmap_delta::Error::OldImage(_)
+    )
 }
 
 /// The files of a chain, in its order.
@@ -102,17 +105,14 @@ pub(super) fn unfold<'d>(
     files: &[Vec<u8>],
     wants: &[(Want, FileHash)],
 ) -> Result<Unplaced<'d>, Error> {
-    let named = |index: usize| {
-        wants
-            .get(index)
-            .map_or(String::new(), |(w, _)| w.path.to_string())
-    };
+    let mut paths = wants.iter().map(|(want, _)| &want.path);
     let unpacked;
     let (base, deltas) = match (chain.snapshot, running, files.split_first()) {
         (Some(_), _, Some((snapshot, deltas))) => {
-            let image = write(spool, zone, &named(0), |put| {
-                rblmap_delta::unpack_to(snapshot, limits, put)
-            })?;
+            let path = paths.next().map_or(String::new(), FeedPath::to_string);
+            let failed = |source| Error::Delta { path, source };
+            let make = |put: &Put<'_>| rblmap_delta::unpack_to(snapshot, limits, put);
+            let image = write(spool, zone, make, failed)?;
             if deltas.is_empty() {
                 return Ok(image);
             }
@@ -123,28 +123,25 @@ pub(super) fn unfold<'d>(
         _ => return Err(result(zone, &"nothing to begin from")),
     };
     let deltas: Vec<&[u8]> = deltas.iter().map(Vec::as_slice).collect();
-    let last = named(wants.len().saturating_sub(1));
-    write(spool, zone, &last, |put| {
-        rblmap_delta::apply_to(base, &deltas, limits, put)
-    })
+    let make = |put: &Put<'_>| rblmap_delta::apply_to(base, &deltas, limits, put);
+    let failed = |error| Error::of_deltas(error, paths);
+    write(spool, zone, make, failed)
 }
 
-/// Writes what comes of a file of the feed: no image is held in memory.
+/// Writes what comes of files of the feed: no image is held in memory. `failed` says which of them
+/// cannot be used.
 fn write<'d>(
     spool: &'d Dir,
     zone: &ZoneName,
-    path: &str,
     make: impl FnOnce(&Put<'_>) -> Result<(), rblmap_delta::Error>,
+    failed: impl FnOnce(rblmap_delta::Error) -> Error,
 ) -> Result<Unplaced<'d>, Error> {
     let file = spool.new_file()?;
     make(&|offset, part| file.put(offset, part)).map_err(|error| match error {
         rblmap_delta::Error::Image(rblmap_image::Error::Write(source)) => {
             writing(file.path())(source)
         }
-        source => Error::Delta {
-            path: path.to_owned(),
-            source,
-        },
+        error => failed(error),
     })?;
     let image = map_image(&file.path()).map_err(|error| result(zone, &error))?;
     Ok(Unplaced { image, file })

@@ -180,11 +180,8 @@ pub(super) fn rebuild(feed: &Path, manifest: &Manifest) -> Result<Image, Error> 
     let path = manifest.snapshot.path(zone);
     let limits = Limits::default();
     let bytes = rblmap_delta::unpack(&read(&path)?, &limits);
-    let broken = |path: &FeedPath| {
-        let path = path.to_string();
-        |source| Error::Delta { path, source }
-    };
-    let bytes = bytes.map_err(broken(&path))?;
+    let path = path.to_string();
+    let bytes = bytes.map_err(|source| Error::Delta { path, source })?;
     let damaged = |error: rblmap::Error| Error::Result {
         zone: zone.clone(),
         what: error.to_string(),
@@ -201,13 +198,14 @@ pub(super) fn rebuild(feed: &Path, manifest: &Manifest) -> Result<Image, Error> 
         zone: zone.clone(),
         what: "no way from the snapshot to the serial".to_owned(),
     })?;
-    let Some(last) = way.last() else {
+    if way.is_empty() {
         return Ok(base);
-    };
-    let last = last.path(zone);
-    let files = way.iter().map(|delta| read(&delta.path(zone)));
+    }
+    let paths: Vec<FeedPath> = way.iter().map(|delta| delta.path(zone)).collect();
+    let files = paths.iter().map(read);
     let files = files.collect::<Result<Vec<_>, _>>()?;
     let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
-    let bytes = rblmap_delta::apply(&base, &files, &limits).map_err(broken(&last))?;
+    let bytes = rblmap_delta::apply(&base, &files, &limits)
+        .map_err(|error| Error::of_deltas(error, paths.iter()))?;
     Image::from_vec(bytes).map_err(damaged)
 }
