@@ -7,8 +7,10 @@
 )]
 
 mod common;
+mod peers;
 
 use common::{files, rblmap, testdata};
+use peers::Feed;
 
 /// Commands that open an image, each with its arguments around the path.
 fn runs(image: &str) -> [Vec<&str>; 3] {
@@ -158,5 +160,65 @@ fn snapshots_are_verified_and_described_too() {
                 "{command}, byte {at}: {run:?}"
             );
         }
+    }
+}
+
+/// What keeps an image in a folder, or is told its path by a file, names it as well as what is given it.
+/// Each of these once named it twice, or not at all.
+#[test]
+fn whoever_meets_a_bad_image_names_it_once() {
+    let feed = Feed::new();
+    feed.publish(1000);
+    assert_eq!(feed.mirror().code, 0);
+    feed.publish(1010);
+    assert_eq!(feed.mirror().code, 0);
+    let (image, before) = (
+        feed.arg("mirror/ops.example.rbl"),
+        feed.arg("mirror/ops.example.prev.rbl"),
+    );
+    let whole = std::fs::read(&image).unwrap();
+    let mut older = whole.clone();
+    older[8] = 3;
+    let mut bent = whole.clone();
+    *bent.last_mut().unwrap() ^= 1;
+    let zone = "[[zone]]\nname = \"ops.example\"\nweight = 100\n";
+    for (name, from) in [("file.toml", &image), ("folder.toml", &feed.arg("mirror"))] {
+        std::fs::write(feed.path(name), format!("{zone}from = \"{from}\"\n")).unwrap();
+    }
+    let site = "[site]\nname = \"A\"\nurl = \"https://a.example/\"\ncontact = \"a@a.example\"\n\
+                [[zone]]\nname = \"ops.example\"\n";
+    std::fs::write(feed.path("page.toml"), site).unwrap();
+    let arg = |name: &str| feed.arg(name);
+    let cases = [
+        (&older, "format 3 is older than this reader", 3),
+        (&bent, "image is damaged: digest differs at offset", 4),
+    ];
+    for (bytes, said, code) in cases {
+        let told = |run: common::Run, named: &str, code: i32| {
+            assert_eq!(run.code, code, "{run:?}");
+            let all = run.stdout + &run.stderr;
+            assert_eq!(all.matches(said).count(), 1, "{all}");
+            assert_eq!(all.matches(named).count(), 1, "{all}");
+        };
+        std::fs::write(&image, bytes).unwrap();
+        std::fs::write(&before, bytes).unwrap();
+        let published = ["publish", &arg("feed"), &image, "--key", &arg("ops.key")];
+        told(rblmap(published), &image, code);
+        let rolled_back = ["rollback", &arg("mirror"), "ops.example"];
+        told(rblmap(rolled_back), &before, 3);
+        for policy in ["file.toml", "folder.toml"] {
+            let checked = ["check", "--config", &arg(policy), "192.0.2.1"];
+            told(rblmap(checked), &image, 3);
+        }
+        // What is only looked at is not verified.
+        if code == 3 {
+            let (mirror, config, site) = (arg("mirror"), arg("page.toml"), arg("site"));
+            let page = ["page", &mirror, "--config", &config, "-o", &site];
+            told(rblmap(page), &image, code);
+            told(rblmap(["status", &mirror]), &image, 2);
+        }
+        // It is replaced, and that is told.
+        told(feed.mirror(), &image, 0);
+        assert_eq!(std::fs::read(&image).unwrap(), whole);
     }
 }

@@ -1,7 +1,7 @@
 //! Why a feed was not published, or not mirrored.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rblmap_content::ZoneName;
 
@@ -459,6 +459,16 @@ impl Error {
         };
         let path = path.map_or(String::new(), |path| path.to_string());
         Error::Delta { path, source }
+    }
+
+    /// What is wrong with an image. The reader names the file, too, and so it is named once.
+    pub(crate) fn of_image(path: &Path, error: impl Into<rblmap_image::Error>) -> Error {
+        let source = match error.into() {
+            rblmap_image::Error::Image(cause) => cause.without_path().into(),
+            source => source,
+        };
+        let path = path.to_owned();
+        Error::Image { path, source }
     }
 
     /// Whether another source may do better: everything that is wrong with what a source serves,

@@ -65,8 +65,12 @@ pub fn rollback(folder: &Folder, zone: &ZoneName, now: u64, wait: Duration) -> R
     let running = map_image(&folder.image(zone))
         .ok()
         .map(|image| ContentId::from_bytes(image.content_id()));
-    let before = map_image(&folder.previous(zone)).and_then(|image| image.verify().map(|()| image));
-    let before = before.map_err(|error| not_possible(zone, format!("no image before: {error}")))?;
+    let path = folder.previous(zone);
+    let before = map_image(&path).and_then(|image| image.verify().map(|()| image));
+    let before = before.map_err(|error| {
+        let (path, error) = (path.display(), error.without_path());
+        not_possible(zone, format!("no image before: {path}: {error}"))
+    })?;
     if before.name() != zone.as_str() {
         let what = format!("the image before is of zone {}", before.name());
         return Err(not_possible(zone, what));

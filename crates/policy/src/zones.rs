@@ -243,8 +243,11 @@ impl FollowedZone {
             Ok(live) => here.map(|here| Source::Folder(live, here)),
             Err(error) => match before {
                 Source::None(..) => {
-                    let why = format!("{}: {}", folder.display(), chain(&error));
-                    Some(Source::None(class(&error), why))
+                    let image = folder.join(format!("{base}.rbl"));
+                    let path = error.path().unwrap_or(&image).display().to_string();
+                    let class = class(&error);
+                    let why = format!("{path}: {}", chain(&error.without_path()));
+                    Some(Source::None(class, why))
                 }
                 // The old folder or file goes on.
                 Source::Folder(..) | Source::File(..) => None,
@@ -518,7 +521,7 @@ fn follow(folder: &Path, base: &str) -> Result<Live, rblmap::Error> {
 
 fn read(path: &Path, base: &str, name: &str) -> Result<Image, String> {
     let told = |what: String| format!("{}: {what}", path.display());
-    let image = Image::read(path).map_err(|error| told(chain(&error)))?;
+    let image = Image::read(path).map_err(|error| told(chain(&error.without_path())))?;
     image.verify().map_err(|error| told(chain(&error)))?;
     if !base.is_empty() && image.name() != base {
         return Err(told(format!("image of {}, not of {base}", image.name())));

@@ -115,7 +115,7 @@ impl Classify for page::Error {
     fn exit(&self) -> Exit {
         match self {
             page::Error::Image { cause, .. } => cause.exit(),
-            page::Error::History { cause, .. } => cause.exit(),
+            page::Error::History(cause) => cause.exit(),
             page::Error::Reading { cause, .. } => reading(cause),
             page::Error::Writing { .. } => Exit::Disk,
             _ => Exit::BadInput,

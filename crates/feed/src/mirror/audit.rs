@@ -35,12 +35,8 @@ impl Run<'_> {
 
     fn audit_zone(&self, zone: &ZoneName) -> Result<(), Error> {
         let path = self.dir.path().join(image_name(zone));
-        let of_image = |source: rblmap_image::Error| Error::Image {
-            path: path.clone(),
-            source,
-        };
-        let image = map_image(&path).map_err(|error| of_image(error.into()))?;
-        let found = content_of(&image).map_err(of_image)?;
+        let image = map_image(&path).map_err(|error| Error::of_image(&path, error))?;
+        let found = content_of(&image).map_err(|error| Error::of_image(&path, error))?;
         let claimed = ContentId::from_bytes(image.content_id());
         if found == claimed {
             return Ok(());

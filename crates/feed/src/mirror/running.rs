@@ -45,18 +45,14 @@ pub(super) fn running(
         }
         Ok(_) => return Ok(None),
         Err(error) if error.io().is_some_and(is_shortage) => {
-            let source = error.into();
-            return Err(Error::Image { path, source });
+            return Err(Error::of_image(&path, error));
         }
         Err(error) => error,
     };
     // This is reported once: the note that the image was whole is dropped here.
     if state.whole.take().is_some() {
         state.totals.damaged += 1;
-        trouble.push(Error::Image {
-            path,
-            source: damage.into(),
-        });
+        trouble.push(Error::of_image(&path, damage));
     }
     Ok(None)
 }

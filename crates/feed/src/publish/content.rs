@@ -60,18 +60,15 @@ pub(super) fn prepare(
 
 impl<'a> Given<'a> {
     fn open(path: &'a Path) -> Result<Given<'a>, Error> {
-        let broken = |source: rblmap_image::Error| Error::Image {
-            path: path.to_owned(),
-            source,
-        };
-        let image = map_image(path).map_err(|error| broken(error.into()))?;
-        image.verify().map_err(|error| broken(error.into()))?;
+        let broken = |error: rblmap::Error| Error::of_image(path, error);
+        let image = map_image(path).map_err(broken)?;
+        image.verify().map_err(broken)?;
         let zone: ZoneName = image.name().parse().map_err(|error| Error::Config {
             path: path.to_owned(),
             what: format!("{error}"),
         })?;
         path::allowed(&zone)?;
-        let counts = Counts::of(&image).map_err(|error| broken(error.into()))?;
+        let counts = Counts::of(&image).map_err(broken)?;
         Ok(Given {
             image,
             path,
@@ -144,10 +141,6 @@ impl<'a> Given<'a> {
 
     /// The image with its serial and time: its own if it has them, else the next and now.
     fn stamped(&self, known: u64, now: u64) -> Result<Image, Error> {
-        let broken = |source: rblmap_image::Error| Error::Image {
-            path: self.path.to_owned(),
-            source,
-        };
         let serial = match self.image.serial() {
             0 => known.saturating_add(1),
             serial => serial,
@@ -163,8 +156,9 @@ impl<'a> Given<'a> {
             0 => now,
             created => created,
         };
-        let bytes = restamp(&self.image, Stamp { serial, created }).map_err(broken)?;
-        Image::from_vec(bytes).map_err(|error| broken(error.into()))
+        let bytes = restamp(&self.image, Stamp { serial, created })
+            .map_err(|error| Error::of_image(self.path, error))?;
+        Image::from_vec(bytes).map_err(|error| Error::of_image(self.path, error))
     }
 }
 

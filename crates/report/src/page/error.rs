@@ -48,13 +48,8 @@ pub enum Error {
         cause: rblmap::Error,
     },
     /// A history cannot be read.
-    #[error("{}: {cause}", path.display())]
-    History {
-        /// Its folder.
-        path: PathBuf,
-        /// What is wrong with it.
-        cause: rblmap_history::Error,
-    },
+    #[error(transparent)]
+    History(#[from] rblmap_history::Error),
     /// A file of the site cannot be written.
     #[error("{}: {cause}", path.display())]
     Writing {

@@ -27,10 +27,7 @@ pub(super) fn of(source: &Path, zone: &str, image: &Image) -> Result<Option<Vec<
     let folders = [source.to_owned(), source.join(".state")];
     let logs = folders.map(|folder| Log::new(folder.join(format!("{zone}.history"))));
     for log in &logs {
-        let history = log.open().map_err(|cause| Error::History {
-            path: log.folder().to_owned(),
-            cause,
-        })?;
+        let history = log.open()?;
         is_read(&history)?;
         if history
             .last()

@@ -110,7 +110,7 @@ fn newest(source: &Path, zone: &str) -> Result<(PathBuf, Image), Error> {
         }
         let image = Image::read(&path).map_err(|cause| Error::Image {
             path: path.clone(),
-            cause,
+            cause: cause.without_path(),
         })?;
         if newest
             .as_ref()
