@@ -1,0 +1,80 @@
+//! Scripts of this repository that once went on after a failure.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests may panic, and say what they skip"
+)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn script(name: &str) -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts")).join(name)
+}
+
+fn program(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Runs `scripts/bench-scale` of a thousand entries where the first `command` of rblmap fails, with large
+/// lists from `whole` entries on. Gives the exit code, what was said, and which commands ran.
+fn bench_scale(command: &str, whole: u32) -> (i32, String, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let text = fs::read_to_string(script("bench-scale")).unwrap();
+    let small = text.replace("\nwhole=200000000 ", &format!("\nwhole={whole} "));
+    let small = small.replace("\npart=25000000 ", "\npart=300 ");
+    assert_eq!(small.matches(&format!("\nwhole={whole} ")).count(), 1);
+    assert_eq!(small.matches("\npart=300 ").count(), 1);
+    program(&at("scripts/bench-scale"), &small);
+    program(&at("scripts/install"), "#!/bin/sh\n");
+    program(&at("bin/cargo"), "#!/bin/sh\n");
+    let clustered =
+        "awk \"BEGIN { for (; i < $1; i++) printf \\\"10.0.%d.%d\\\\n\\\", i / 256, i % 256 }\"";
+    let clustered = format!("#!/bin/sh\n{clustered}\n");
+    program(&at("target/release/clustered"), &clustered);
+    let rblmap = format!(
+        "#!/bin/sh\necho \"$1\" >> '{}'\n[ \"$1\" = {command} ] && exit 6\nexec '{}' \"$@\"\n",
+        at("ran").display(),
+        env!("CARGO_BIN_EXE_rblmap")
+    );
+    program(&at("target/release/rblmap"), &rblmap);
+    let path = format!("{}:{}", at("bin").display(), std::env::var("PATH").unwrap());
+    let run = Command::new(at("scripts/bench-scale"))
+        .arg("1000")
+        .env("PATH", path)
+        .env("CARGO_TARGET_DIR", at("target"))
+        .env("TMPDIR", dir.path())
+        .output()
+        .unwrap();
+    let ran = fs::read_to_string(at("ran")).unwrap();
+    let said = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert_eq!(String::from_utf8_lossy(&run.stdout), "", "figures");
+    (run.status.code().unwrap(), said, ran)
+}
+
+#[test]
+fn a_bench_ends_with_the_first_step_that_fails_and_names_it() {
+    if !Path::new("/usr/bin/time").exists() {
+        println!("skipped: bench-scale (no GNU time)");
+        return;
+    }
+    for (command, whole, step, last) in [
+        ("verify", 200_000_000, "verify", "build\nverify\n"),
+        ("diff", 200_000_000, "diff", "unpack\ndiff\n"),
+        // By parts: this one went on with the next part.
+        ("edit", 100, "build by parts", "build\nedit\n"),
+        ("pack", 100, "pack", "verify\npack\n"),
+    ] {
+        let (code, said, ran) = bench_scale(command, whole);
+        assert_eq!(code, 6, "{command}: {said}");
+        let told = format!("bench-scale: {step}, 1000 entries: exit code 6\n");
+        assert!(said.ends_with(&told), "{command}: {said}");
+        assert!(ran.ends_with(last), "{command}: {ran}");
+    }
+}
