@@ -71,9 +71,13 @@ impl NewFile<'_> {
         self.dir.at(&self.name)
     }
 
-    /// Writes bytes, the first of them at an offset. Several threads may.
+    /// Writes bytes, the first of them at an offset. Several threads may. With no bytes, room is asked for up to
+    /// the offset.
     pub(crate) fn put(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(bytes, offset)
+        match bytes {
+            [] => rblmap_image::reserve(&self.file, offset),
+            _ => self.file.write_all_at(bytes, offset),
+        }
     }
 
     /// Syncs the file, renames it into its place and syncs the folder there: whoever opens it sees the

@@ -22,7 +22,8 @@ use crate::stamp::Stamp;
 /// core's own cache, and each write costs the system far more than its call.
 const PART: usize = 16 * CHUNK;
 
-/// Where the parts of an image go, each with the offset of its first byte.
+/// Where the parts of an image go, each with the offset of its first byte. Before all others comes one without
+/// bytes, and its offset is where the image ends: who writes a file may ask for the room.
 ///
 /// See the example of [`encode_to`](crate::encode_to).
 pub type Put<'p> = dyn Fn(u64, &[u8]) -> io::Result<()> + Sync + 'p;
@@ -106,6 +107,7 @@ impl<'a> Assembly<'a> {
     pub(crate) fn write(&self, put: &Put<'_>) -> io::Result<[u8; 32]> {
         let pieces = self.pieces();
         let len = self.end - self.table_end;
+        put(self.file_len() as u64, &[])?;
         let parts = (0..len.div_ceil(PART)).into_par_iter();
         let memory = Pool::new();
         let write = |nth: usize| {
