@@ -24,13 +24,18 @@ pub struct Edited<'a, E> {
     pub starts: &'a [[u8; 2]],
     /// The first and the last address of each edit, rising and disjoint.
     pub edits: E,
+    /// The line from which on there are runs: [`needed_from`] says which one.
+    pub from: usize,
     /// The ids that values have by now.
     pub ids: NewIds<'a>,
 }
 
 impl<'a> Sixteens<'a> {
-    /// Writes a /16 of an image in which edits lie, from its runs with the edits made. `bits` are the
-    /// bits of its /24s in the image, if it has such.
+    /// Writes a /16 of an image in which edits lie, from its runs with the edits made, or those from a line on.
+    /// `bits` are the bits of its /24s in the image, if it has such.
+    ///
+    /// # Errors
+    /// Runs of earlier lines are needed, and nothing is written; never if there are those of all lines.
     pub fn reencode<E>(
         &mut self,
         runs: &[Run<u32>],
@@ -38,20 +43,42 @@ impl<'a> Sixteens<'a> {
         edited: Edited<'a, E>,
         bits: Option<&[u8; BITS_OF_16]>,
         shape: Shape,
-    ) where
+    ) -> Result<(), FromEarlier>
+    where
         E: Iterator<Item = RangeInclusive<u32>> + Clone,
     {
         let before = self.count();
         let edits = edited.edits.clone();
-        reencode(runs, block, edited, shape, self);
+        reencode(runs, block, edited, shape, self)?;
         self.end_block(before);
         if let Some(bits) = bits {
             let mut bits = *bits;
             patch_bits(runs, edits, &mut bits);
             self.push_edited_bits(block, bits);
         }
+        Ok(())
     }
 }
+
+/// Runs of earlier lines are needed.
+///
+/// See the example of [`Sixteens`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FromEarlier;
+
+/// The line from which on runs are needed, nearly always, if `changed` is the first address that an edit of a
+/// /16 changes.
+///
+/// See the example of [`Sixteens`].
+pub fn needed_from(in_image: Slash16<'_>, changed: u32) -> usize {
+    // The bit of a /24 is asked of all its runs.
+    in_image
+        .unit_of(changed & !0xff)
+        .saturating_sub(LINES_AHEAD)
+}
+
+/// A line seldom sees as many lines ahead.
+const LINES_AHEAD: usize = 3;
 
 /// Writes the lines of a /16 with edits. `runs` are those of the /16 with the edits made.
 pub(super) fn reencode<'a, E>(
@@ -60,13 +87,15 @@ pub(super) fn reencode<'a, E>(
     edited: Edited<'a, E>,
     shape: Shape,
     out: &mut Sixteens<'a>,
-) where
+) -> Result<(), FromEarlier>
+where
     E: Iterator<Item = RangeInclusive<u32>>,
 {
     let Edited {
         lines,
         starts,
         edits,
+        from,
         ids,
     } = edited;
     let in_image = Slash16::Lines { lines, starts };
@@ -79,10 +108,14 @@ pub(super) fn reencode<'a, E>(
     while at < BLOCK {
         while edits.next_if(|edit| *edit.end() < first | at).is_some() {}
         if in_image.start_of(line) == at {
-            let kept = match edits.peek() {
-                Some(edit) => line..first_that_sees(in_image, rest, line, *edit.start()),
-                None => line..lines.len(),
+            let end = match edits.peek() {
+                Some(edit) => first_that_sees(in_image, rest, line.max(from), *edit.start()),
+                None => lines.len(),
             };
+            if line < from && end <= from {
+                return Err(FromEarlier);
+            }
+            let kept = line..end;
             if !kept.is_empty() {
                 line = kept.end;
                 at = in_image.start_of(line);
@@ -98,6 +131,7 @@ pub(super) fn reencode<'a, E>(
             line += 1;
         }
     }
+    Ok(())
 }
 
 /// The first line, from one on, that may see the address `changed`; of these are the runs that do not
@@ -172,8 +206,10 @@ mod tests {
     use fastrand::Rng;
 
     use super::*;
+    use crate::pieces::Pieces;
     use crate::run::ValueId;
     use crate::v4::choose::Unit;
+    use crate::v4::write::assemble;
 
     /// Adds runs of one kind of list up to the end of a /16.
     fn push(rng: &mut Rng, mut next: u32, runs: &mut Vec<Run<u32>>) {
@@ -206,6 +242,84 @@ mod tests {
                 return push(rng, next, runs);
             }
         }
+    }
+
+    /// The lines of a /16 and where they start, without what is behind the last.
+    fn lines_of(part: Sixteens<'_>) -> (Vec<u8>, Vec<u8>) {
+        let parts = assemble(padded(part)).unwrap();
+        let lines = parts.lines.iter().flat_map(Pieces::iter);
+        (lines.collect::<Vec<_>>().concat(), parts.starts)
+    }
+
+    /// With the other /16s, which have no value.
+    fn padded(mut part: Sixteens<'_>) -> Vec<Sixteens<'_>> {
+        for block in 1..=u16::MAX {
+            part.encode(&[], block, Shape::new(1));
+        }
+        vec![part]
+    }
+
+    #[test]
+    fn runs_from_a_line_on_make_the_same_lines_or_are_too_few() {
+        let mut seen = [0; 2];
+        for seed in 0..400 {
+            let mut rng = Rng::with_seed(seed);
+            let shape = Shape::new(1);
+            let mut runs = Vec::new();
+            push(&mut rng, 0, &mut runs);
+            let mut old = Sixteens::default();
+            old.encode(&runs, 0, shape);
+            let (lines, starts) = lines_of(old);
+            let (lines, _) = lines.as_chunks::<LINE>();
+            let (starts, _) = starts.as_chunks::<2>();
+            let starts = starts.get(..lines.len()).unwrap_or_default();
+            if lines.len() < 2 {
+                continue;
+            }
+            // One run less.
+            let index = rng.usize(..runs.len());
+            let changed = runs[index];
+            let edit = changed.start..=changed.end;
+            runs.remove(index);
+            let write = |from: usize, runs: &[Run<u32>]| {
+                let mut out = Sixteens::default();
+                let ids = NewIds::new(None, shape);
+                let edits = [edit.clone()].into_iter();
+                let edited = Edited {
+                    lines,
+                    starts,
+                    edits,
+                    from,
+                    ids,
+                };
+                out.reencode(runs, 0, edited, None, shape)
+                    .map(|()| lines_of(out))
+            };
+            let all = write(0, &runs).unwrap();
+            let mut new = Sixteens::default();
+            new.encode(&runs, 0, shape);
+            assert_eq!(all, lines_of(new), "seed {seed}");
+            let in_image = Slash16::Lines { lines, starts };
+            let last = in_image.unit_of(changed.start & !0xff);
+            for from in [
+                needed_from(in_image, changed.start),
+                rng.usize(..=last),
+                last,
+            ] {
+                let first = in_image.start_of(from);
+                let behind = runs.iter().filter(|run| run.end >= first);
+                let cut = behind.map(|run| Run {
+                    start: run.start.max(first),
+                    ..*run
+                });
+                match write(from, &cut.collect::<Vec<_>>()) {
+                    Ok(lines) => assert!(lines == all, "seed {seed}, from line {from}"),
+                    Err(FromEarlier) => assert!(from > 0, "seed {seed}"),
+                }
+                seen[usize::from(write(from, &runs).is_err())] += 1;
+            }
+        }
+        assert!(seen[0] > 300 && seen[1] > 20, "{seen:?}");
     }
 
     #[test]

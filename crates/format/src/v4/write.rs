@@ -9,6 +9,7 @@ use super::choose::Unit;
 use super::entries::Entries;
 use super::renumber::NewIds;
 use super::top::{self, MAX_ID, MAX_LINES};
+use crate::bytes::u32_at;
 use crate::error::TooLarge;
 use crate::pieces::{Piece, Pieces};
 use crate::run::{Run, ValueId};
@@ -34,6 +35,13 @@ pub struct V4Sections<'a> {
     pub lines: Vec<Pieces<'a>>,
     /// The bits of the /24s of the /16s that were edited, rising.
     pub edited_bits: Vec<(u16, [u8; BITS_OF_16])>,
+}
+
+impl V4Sections<'_> {
+    /// Whether a /16 has lines.
+    pub fn has_lines(&self, block: u16) -> bool {
+        top::units(u32_at(&self.top, usize::from(block) * 4)) > 0
+    }
 }
 
 /// The lines of some /16s, in address order.
@@ -70,8 +78,8 @@ pub struct V4Sections<'a> {
 /// let ids = NewIds::new(None, Shape::new(1));
 /// match by_16.block(0) {
 ///     Slash16::Lines { lines, starts } => {
-///         let edited = Edited { lines, starts, edits: [4..=4].into_iter(), ids };
-///         update.reencode(&runs, 0, edited, None, Shape::new(1));
+///         let edited = Edited { lines, starts, edits: [4..=4].into_iter(), from: 0, ids };
+///         update.reencode(&runs, 0, edited, None, Shape::new(1)).expect("all runs are there");
 ///     }
 ///     uniform => update.copy(uniform, ids),
 /// }

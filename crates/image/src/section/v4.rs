@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use rblmap::Run;
 use rblmap_format::Slash16;
 use rblmap_format::sections::{V4_BITS_LEN, id_width};
-use rblmap_format::v4::reencode::Edited;
+use rblmap_format::v4::reencode::{Edited, FromEarlier, needed_from};
 use rblmap_format::v4::renumber::NewIds;
 use rblmap_format::v4::shape::Shape;
 use rblmap_format::v4::write::{BITS_OF_16, Sixteens, V4Sections, assemble, behind_16, set_bits};
@@ -99,15 +99,24 @@ fn of_blocks<'a>(
         match in_image {
             Some(in_image) if of.edits(block).is_empty() => out.copy(in_image, ids),
             Some(Slash16::Lines { lines, starts }) if !of.run_counts(block).is_uniform() => {
-                let edits = of.edits(block).iter();
-                let edited = Edited {
-                    lines,
-                    starts,
-                    edits: edits.map(|edit| edit.start..=edit.end),
-                    ids,
-                };
+                let edits = of.edits(block);
                 let bits = of.bits_in_image(block).and_then(<[u8]>::first_chunk);
-                out.reencode(reader.runs(block), block, edited, bits, shape);
+                let mut write = |from| {
+                    let edited = Edited {
+                        lines,
+                        starts,
+                        edits: edits.iter().map(|edit| edit.start..=edit.end),
+                        from,
+                        ids,
+                    };
+                    let runs = reader.runs_of(block, from..lines.len());
+                    out.reencode(runs, block, edited, bits, shape)
+                };
+                let first = edits.first().map_or(0, |edit| edit.start);
+                let from = needed_from(Slash16::Lines { lines, starts }, first);
+                write(from)
+                    .or_else(|FromEarlier| write(0))
+                    .expect("there are all runs from the first line on");
             }
             _ => out.encode(reader.runs(block), block, shape),
         }
