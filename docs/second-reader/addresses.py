@@ -1,6 +1,7 @@
 """Runs of addresses: sorted entries, IPv4 lines and IPv6 lines, each as docs/format.md has it."""
 
 import bisect
+import itertools
 
 
 def number(data, at, size):
@@ -9,6 +10,14 @@ def number(data, at, size):
 
 def bit(data, i):
     return data[i >> 3] >> (i & 7) & 1
+
+
+def uv(n):
+    """A number in groups of 7 bits."""
+    groups = b""
+    while n > 127:
+        groups, n = groups + bytes([n & 127 | 128]), n >> 7
+    return groups + bytes([n])
 
 
 def pair(data, i):
@@ -161,7 +170,7 @@ class LineV4:
 
 
 class LinesV4:
-    """V4_TOP to V4_LINES."""
+    """V4_TOP to V4_LINES; V4_RUN_COUNTS only to compare it with what is counted."""
 
     def __init__(self, top, starts, counts, bits, lines, w):
         self.top, self.starts, self.bits, self.lines, self.w = top, starts, bits, lines, w
@@ -200,6 +209,27 @@ class LinesV4:
             starts = self._starts(first, units) + [65536]
             for unit in range(units):
                 yield from self._walk_line(first + unit, high, starts[unit], starts[unit + 1])
+
+    def run_counts(self, runs, values):
+        """V4_RUN_COUNTS of these runs, which are maximal, of an image with so many values."""
+        ends, uses = {}, [0] * values
+        for first, last, found in runs:
+            uses[found - 1] += 1
+            for high in range(first >> 16, (last >> 16) + 1):
+                low = max(first, high << 16), min(last, high << 16 | 0xFFFF)
+                ends.setdefault(high, []).append(low)
+        data = b""
+        for high in range(65536):
+            if self._units(high)[0]:
+                here, gaps, following = ends.get(high, []), 0, high << 16
+                for first, last in here:
+                    gaps += first > following
+                    following = last + 1
+                gaps += following <= high << 16 | 0xFFFF
+                data += uv(len(here)) + uv(len(here) + 1 - gaps)
+        for count, alike in itertools.groupby(uses):
+            data += uv(count) + uv(len(list(alike)))
+        return data
 
     def _walk_line(self, i, high, start, end):
         line = self._line(i)

@@ -14,6 +14,7 @@ MAGIC = b"\x89rblmap\n"
 CONTEXT_ROOT = "rblmap 2026-11 image root 1"
 ZONES, VALUES, DIGESTS = 1, 2, 3
 V4_SORTED, V4_TOP, V4_STARTS, V4_COUNTS, V4_BITS, V4_LINES = 16, 17, 18, 19, 20, 21
+V4_RUN_COUNTS = 22
 V6_SORTED, V6_TOP, V6_RANGES, V6_STARTS, V6_LINES, V6_INSIDE_64 = 32, 33, 34, 35, 36, 37
 NAMES_SORTED, NAMES_MODEL, NAMES_COMMON_SUFFIXES = 48, 49, 50
 NAMES_FILTER, NAMES_LINES, NAMES_OVERFLOW, NAMES_ORDER = 51, 52, 53, 54
@@ -49,8 +50,8 @@ class Image:
         version, reserved, self.sections, length, self.serial, self.created = struct.unpack(
             "<HHIQQQ", data[8:40]
         )
-        require(version <= 5, f"newer: format {version}")
-        require(version == 5, f"older: format {version}")
+        require(version <= 6, f"newer: format {version}")
+        require(version == 6, f"older: format {version}")
         require(len(data) == length, f"cut: {len(data)} of {length} bytes")
         name_length = data[40]
         require(1 <= name_length <= 253, "length of the zone name")
@@ -230,6 +231,12 @@ class Zone:
     def walk_v4(self):
         """Maximal runs (first, last, id) in rising order."""
         return joined(self.v4.walk() if self.v4 else [])
+
+    def check_run_counts(self):
+        """V4_RUN_COUNTS says what there is."""
+        if isinstance(self.v4, LinesV4):
+            counts = self.v4.run_counts(self.walk_v4(), len(self.image.values) - 1)
+            require(self._get(V4_RUN_COUNTS)[0] == counts, "V4_RUN_COUNTS says something else")
 
     def walk_v6(self):
         return joined(self.v6.walk() if self.v6 else [])

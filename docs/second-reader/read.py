@@ -4,7 +4,7 @@
 
 A line of KEYS is `4 NUMBER`, `6 NUMBER` (both hexadecimal) or `n NAME`. Each zone answers each key
 in one line: zone, key, A records, texts in hexadecimal, between tabs. Before them stands what was
-verified: the digests, and with --walk the content id worked out from all entries.
+verified: the digests, and with --walk the content id worked out from all entries, and the counts of runs.
 """
 
 import ipaddress
@@ -29,6 +29,8 @@ def main(path, *options):
     image.verify()
     print(f"verified\t{image.name}\t{image.content_id.hex()}\t{image.serial}\t{image.created}")
     if "--walk" in options:
+        for zone in image.zones.values():
+            zone.check_run_counts()
         print(f"walked\t{content_id_of_image(image).hex()}")
     keys = sys.stdin.read().splitlines()
     for name, zone in image.zones.items():

@@ -37,13 +37,13 @@ use crate::container::header::{self, Header, Kind};
 use crate::container::ids::{IdPrefix, ImageRoot};
 use crate::container::limits::Limits;
 use crate::container::payload_head::{Head, Part};
-use crate::container::varint::take_uv;
 use crate::edit::addresses::{self, Stream};
 use crate::edit::base::Base;
 use crate::edit::names::NameCounts;
 use crate::edit::{names, values};
 use crate::error::Error;
 use crate::streams::{self, Parts};
+use rblmap_format::varint::take_uv;
 
 /// The bytes of the image that a snapshot was packed from, checked.
 ///

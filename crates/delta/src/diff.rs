@@ -27,12 +27,12 @@ use crate::container::frame;
 use crate::container::header::{Header, Kind};
 use crate::container::ids::{IdPrefix, ImageRoot, Session};
 use crate::container::payload_head::{Head, Part, may_have_streams};
-use crate::container::varint::push_uv;
 use crate::edit::addresses::Stream;
 use crate::edit::base::Base;
 use crate::edit::{addresses, find, names, values};
 use crate::error::Error;
 use crate::streams::{Edits, Told, ZoneStreams};
+use rblmap_format::varint::push_uv;
 
 /// Packs the content of an image: a snapshot (`.rbs`), from which [`crate::unpack`] makes the same image.
 ///

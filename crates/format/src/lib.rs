@@ -15,7 +15,7 @@
 //! | [`zones`], [`facts`] | ZONES, and what it says of each zone for DNS | |
 //! | [`value`], [`record`] | VALUES | |
 //! | [`sorted`] | V4_SORTED, V6_SORTED | small |
-//! | [`v4`] | V4_TOP, V4_STARTS, V4_COUNTS, V4_BITS, V4_LINES | large |
+//! | [`v4`] | V4_TOP, V4_STARTS, V4_COUNTS, V4_BITS, V4_LINES, V4_RUN_COUNTS | large |
 //! | [`v6`] | V6_TOP, V6_RANGES, V6_STARTS, V6_LINES, V6_INSIDE_64 | large |
 //! | [`names::sorted`] | NAMES_SORTED, NAMES_OVERFLOW | small |
 //! | [`names`] | NAMES_MODEL to NAMES_ORDER | large |
@@ -56,6 +56,7 @@ pub mod trace;
 pub mod v4;
 pub mod v6;
 pub mod value;
+pub mod varint;
 pub mod zones;
 
 pub use address::Address;

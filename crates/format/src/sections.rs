@@ -6,7 +6,7 @@ use crate::bytes::{u16_at, u32_at, u64_at};
 /// First bytes of an image; the high byte and the line end show transfers that change bytes.
 pub const MAGIC: [u8; 8] = *b"\x89rblmap\n";
 /// The format that this version writes.
-pub const FORMAT: u16 = 5;
+pub const FORMAT: u16 = 6;
 
 /// Length of the header; the section table follows it.
 pub const HEADER_LEN: usize = 512;
@@ -59,12 +59,14 @@ pub mod kind {
     pub const V4_TOP: u16 = 17;
     /// IPv4 in lines: where lines start within their /16; parameter: number of lines.
     pub const V4_STARTS: u16 = 18;
-    /// IPv4 in lines: number of lines of a /16 that has 255 or more; parameter: how many such.
+    /// IPv4 in lines: number of lines of a /16 that has 127 or more; parameter: how many such.
     pub const V4_COUNTS: u16 = 19;
     /// IPv4 in lines: which /24 hold anything.
     pub const V4_BITS: u16 = 20;
     /// IPv4 in lines: the lines.
     pub const V4_LINES: u16 = 21;
+    /// IPv4 in lines: how many runs and gaps each /16 has, and how many runs each value.
+    pub const V4_RUN_COUNTS: u16 = 22;
     /// IPv6 in sorted entries; parameter as for [`V4_SORTED`].
     pub const V6_SORTED: u16 = 32;
     /// IPv6 in lines: the /32s, hashed.
@@ -104,6 +106,7 @@ pub mod kind {
             V4_COUNTS => "V4_COUNTS",
             V4_BITS => "V4_BITS",
             V4_LINES => "V4_LINES",
+            V4_RUN_COUNTS => "V4_RUN_COUNTS",
             V6_SORTED => "V6_SORTED",
             V6_TOP => "V6_TOP",
             V6_RANGES => "V6_RANGES",

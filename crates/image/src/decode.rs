@@ -47,7 +47,7 @@ pub fn decode(image: &Image) -> Result<Content, Error> {
 /// As for [`decode`].
 pub fn edited(image: &Image) -> Result<EditedContent<'_>, Error> {
     read(image, Values::in_table, false, |zone, _| {
-        V4Image::of(zone, image.value_count(), None)
+        V4Image::stored(zone, image.value_count())
     })
 }
 
@@ -94,7 +94,13 @@ pub struct Both<'a> {
 pub fn edited_both<'a>(old: &'a Image, new: &'a Image) -> Both<'a> {
     let mut differences = BTreeMap::new();
     if old.value_table() != new.value_table() {
-        let (old, new) = rayon::join(|| edited(old), || edited_with_id(new));
+        // All lines are asked for ranks: that counts them in one walk.
+        let counted = |old| {
+            read(old, Values::in_table, false, |zone, _| {
+                V4Image::of(zone, old.value_count(), None)
+            })
+        };
+        let (old, new) = rayon::join(|| counted(old), || edited_with_id(new));
         return Both {
             old,
             new,

@@ -108,8 +108,9 @@ pub fn encode_named<V4: V4Source>(
 }
 
 /// As [`encode_named`], to wherever `put` brings the bytes: it is given all parts of the image, each
-/// with the offset of its first byte, in any order and from several threads. So nobody holds a whole
-/// image to write it to a file. Gives the root of the image.
+/// with the offset of its first byte, in any order and from several threads, but for the first one, which has no
+/// bytes and lies where the image ends ([`Put`](crate::Put)). So nobody holds a whole image to write it to a
+/// file. Gives the root of the image.
 ///
 /// ```
 /// use std::os::unix::fs::FileExt;
@@ -170,7 +171,7 @@ fn sections_of<V4: V4Source>(
     let values = u32::try_from(content.values().len()).expect("the id of a value is a u32");
     for (number, zone) in (0u32..).zip(content.zones()) {
         let width = layout::id_width(values);
-        encode_v4(number, zone.v4_runs().view(), width, &mut sections)?;
+        encode_v4(number, zone.v4_runs().view(), values, &mut sections)?;
         encode_v6(number, zone, width, &mut sections)?;
         encode_names(number, zone, values, (id, layout), &mut sections)?;
     }
@@ -209,9 +210,10 @@ pub fn is_written_as<V4: V4Source>(
 fn encode_v4<'a>(
     number: u32,
     runs: V4View<'a>,
-    width: usize,
+    values: u32,
     sections: &mut Vec<Section<'a>>,
 ) -> Result<(), Error> {
+    let width = layout::id_width(values);
     let mut push = |kind, parameter, bytes: Vec<Pieces<'a>>| {
         sections.push(Section {
             kind,
@@ -228,6 +230,7 @@ fn encode_v4<'a>(
         let len: usize = lines.lines.iter().map(Pieces::len).sum();
         let count = (len / v4::shape::LINE) as u64;
         let bits = (len >= layout::V4_BITS_FROM).then(|| section::v4::bits(&lines, runs));
+        let counts = runs.stored_counts(values as usize, |block| lines.has_lines(block));
         push(kind::V4_TOP, 0, vec![lines.top.into()]);
         push(kind::V4_STARTS, count, vec![lines.starts.into()]);
         if !lines.counts.is_empty() {
@@ -241,6 +244,7 @@ fn encode_v4<'a>(
             push(kind::V4_BITS, 0, vec![bits.into()]);
         }
         push(kind::V4_LINES, count, lines.lines);
+        push(kind::V4_RUN_COUNTS, 0, vec![counts.to_bytes().into()]);
     } else if !runs.is_empty() {
         let (bytes, parameter) = sorted::write(&runs.to_list(), width);
         push(kind::V4_SORTED, parameter, vec![bytes.into()]);

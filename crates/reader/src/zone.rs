@@ -10,7 +10,7 @@ use rblmap_format::name::NameKey;
 use rblmap_format::names::Names;
 use rblmap_format::names::walk::NameWalk;
 use rblmap_format::prefetch;
-use rblmap_format::sections::{NAMES_REACH_V4, NAMES_REACH_V6};
+use rblmap_format::sections::{NAMES_REACH_V4, NAMES_REACH_V6, kind};
 use rblmap_format::v4::V4;
 use rblmap_format::v6::V6;
 use rblmap_format::{NameRules, Run, ValueId};
@@ -264,6 +264,14 @@ impl<'a> Zone<'a> {
     #[doc(hidden)]
     pub fn v4(&self) -> V4<'a> {
         self.v4
+    }
+
+    /// How many runs there are, as it lies in the image (V4_RUN_COUNTS), for crates that write images; empty
+    /// if the zone has no lines.
+    #[doc(hidden)]
+    pub fn v4_run_counts(&self) -> &'a [u8] {
+        let section = self.image.find(self.index, kind::V4_RUN_COUNTS);
+        section.map_or(&[], |section| self.image.bytes_of(&section))
     }
 
     /// The same zone, read with what any machine can do: for tests and benches.

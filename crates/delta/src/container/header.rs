@@ -5,8 +5,8 @@ use rblmap_content::{ContentId, ZoneName};
 use rblmap_image::Stamp;
 
 use crate::container::ids::{IMAGE_FORMAT, IdPrefix, ImageRoot, Session};
-use crate::container::varint::{push_uv, take_uv};
 use crate::error::Error;
+use rblmap_format::varint::{push_uv, take_uv};
 
 const SNAPSHOT: [u8; 4] = *b"\x89rbs";
 const DELTA: [u8; 4] = *b"\x89rbd";

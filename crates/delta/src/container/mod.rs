@@ -6,4 +6,3 @@ pub(crate) mod ids;
 pub(crate) mod limits;
 pub(crate) mod payload_head;
 pub(crate) mod summary;
-pub(crate) mod varint;

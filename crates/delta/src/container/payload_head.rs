@@ -7,10 +7,10 @@ use rblmap::NameKey;
 use rblmap_format::Address;
 
 use crate::container::limits::Limits;
-use crate::container::varint::{push_uv, take_uv};
 use crate::edit::addresses::{Counts, Stream};
 use crate::edit::names::NameCounts;
 use crate::error::Error;
+use rblmap_format::varint::{push_uv, take_uv};
 
 /// Flags of a head.
 const ZONES: u8 = 1;

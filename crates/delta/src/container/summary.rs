@@ -6,8 +6,8 @@ use crate::container::frame;
 use crate::container::header::{self, Kind};
 use crate::container::limits::Limits;
 use crate::container::payload_head::Head;
-use crate::container::varint::take_uv;
 use crate::error::Error;
+use rblmap_format::varint::take_uv;
 
 /// Counts and sizes of a snapshot or delta. What exactly changes only the base tells.
 ///

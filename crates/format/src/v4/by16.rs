@@ -97,6 +97,11 @@ impl<'a> Slash16s<'a> {
         }
     }
 
+    /// The value of an address.
+    pub fn value(&self, address: u32) -> Option<ValueId> {
+        ValueId::new(self.lines.lookup(address))
+    }
+
     /// One bit for each /24 of a /16, as `docs/format.md` describes them; `None` in images that are
     /// too small to have them.
     pub fn bits(&self, block: u16) -> Option<&'a [u8]> {

@@ -16,6 +16,7 @@ pub mod renumber;
 mod run_buffer;
 pub mod run_counts;
 pub mod shape;
+mod stored_counts;
 mod top;
 mod trace;
 mod unfold;
@@ -30,6 +31,7 @@ use crate::sorted::{Sorted, SortedEntries};
 pub use by16::{Slash16, Slash16s, V4Walk};
 pub use lookup::Lines;
 pub use run_counts::RunCounts;
+pub use stored_counts::StoredCounts;
 use walk::LineRuns;
 
 /// The IPv4 data of a zone, in whichever layout it has.

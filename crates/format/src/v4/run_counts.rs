@@ -28,7 +28,7 @@ impl RunCounts {
     };
 
     /// A range of which all has one value, or none.
-    pub(crate) fn uniform(value: Option<ValueId>) -> RunCounts {
+    pub fn uniform(value: Option<ValueId>) -> RunCounts {
         RunCounts {
             runs: value.map_or(0, |_| 1),
             gaps: value.map_or(1, |_| 0),

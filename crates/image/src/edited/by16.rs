@@ -135,6 +135,22 @@ impl<'a> Blocks<'a> {
             hashed.extend(top.hashed);
         }
         let begun: Option<Vec<Vec<[u16; 2]>>> = begun.into_iter().collect();
+        let mut blocks = Blocks::with_counts(image, values, run_counts, uses.collect());
+        blocks.hashed = hashed;
+        blocks.begun = begun.map(|begun| Begun::new(&image, begun));
+        for block in 1..=u16::MAX {
+            blocks.count_border(block, -1);
+        }
+        blocks
+    }
+
+    /// With so many runs in each /16, and of each value.
+    pub(super) fn with_counts(
+        image: Slash16s<'a>,
+        values: usize,
+        run_counts: Vec<RunCounts>,
+        uses: Vec<u32>,
+    ) -> Blocks<'a> {
         let mut blocks = Blocks {
             image,
             image_values: values,
@@ -142,14 +158,11 @@ impl<'a> Blocks<'a> {
             may_copy: true,
             edits: vec![Vec::new(); BLOCKS],
             run_counts,
-            hashed,
-            begun: begun.map(|begun| Begun::new(&image, begun)),
+            hashed: Vec::new(),
+            begun: None,
             tops: vec![(0, 0); 256],
-            uses: Uses::new(uses.collect()),
+            uses: Uses::new(uses),
         };
-        for block in 1..=u16::MAX {
-            blocks.count_border(block, -1);
-        }
         (0..=u8::MAX).for_each(|top| blocks.count_top(top));
         blocks
     }

@@ -23,6 +23,7 @@ mod hashed;
 mod leaf_hashes;
 mod rank;
 mod reader;
+mod stored;
 mod tally;
 mod uses;
 
@@ -117,7 +118,15 @@ pub(crate) fn list_of(zone: &Zone<'_>) -> Vec<Run<u32>> {
 }
 
 impl<'a> V4Image<'a> {
-    /// The runs of a zone of an image of so many values, hashed if there is a hasher of these.
+    /// The runs of a zone of an image of so many values, with the counts that the image holds.
+    pub(crate) fn stored(zone: &Zone<'a>, values: usize) -> V4Image<'a> {
+        match Blocks::stored(zone, values) {
+            Some(blocks) => V4Image::Blocks(Box::new(blocks)),
+            None => V4Image::of(zone, values, None),
+        }
+    }
+
+    /// The runs of a zone of an image of so many values, counted, and hashed if there is a hasher of these.
     pub(crate) fn of(
         zone: &Zone<'a>,
         values: usize,

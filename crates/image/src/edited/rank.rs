@@ -37,31 +37,48 @@ impl<'a> Blocks<'a> {
                 .map_init(|| self.reader(), |reader, started| started.find(reader))
                 .collect()
         };
-        for started in started.chunks(AHEAD) {
-            for found in find(started) {
-                let all = Arc::new(found.runs);
-                for start in found.starts {
-                    let list = List {
-                        first: start.ends.0,
-                        last: start.ends.1,
-                        all: Arc::clone(&all),
-                        range: start.runs,
-                    };
-                    lists.put(&list);
-                    let mut behind = Behind {
-                        lists: Rc::clone(&lists),
-                        from: Some(start.from),
-                        list,
-                        passed: start.passed,
-                    };
-                    if let Some(run) = behind.next() {
-                        see(start.left, run, behind)?;
-                    }
+        let mut parts = started.chunks(AHEAD);
+        let mut found = parts.next().map(find);
+        while let Some(here) = found.take() {
+            // While those of one part are seen, the next are found.
+            rayon::in_place_scope(|scope| {
+                if let Some(next) = parts.next() {
+                    scope.spawn(|_| found = Some(find(next)));
                 }
-            }
+                let mut here = here.into_iter();
+                here.try_for_each(|found| see_all(found, &lists, &mut see))
+            })?;
         }
         Ok(())
     }
+}
+
+/// Gives `see` what was found in a /16.
+fn see_all<'b, 'a, E>(
+    found: Found,
+    lists: &Rc<Lists<'b, 'a>>,
+    see: &mut impl FnMut(Option<ValueId>, RunOrGap<u32>, Behind<'b, 'a>) -> Result<(), E>,
+) -> Result<(), E> {
+    let all = Arc::new(found.runs);
+    for start in found.starts {
+        let list = List {
+            first: start.ends.0,
+            last: start.ends.1,
+            all: Arc::clone(&all),
+            range: start.runs,
+        };
+        lists.put(&list);
+        let mut behind = Behind {
+            lists: Rc::clone(lists),
+            from: Some(start.from),
+            list,
+            passed: start.passed,
+        };
+        if let Some(run) = behind.next() {
+            see(start.left, run, behind)?;
+        }
+    }
+    Ok(())
 }
 
 impl Blocks<'_> {
@@ -79,8 +96,8 @@ impl Blocks<'_> {
                 |(reader, runs), addresses| {
                     let block = addresses.first().map_or(0, |address| block_of(*address));
                     let first = before.get(usize::from(block)).copied();
-                    let units = Units::of(reader, block, first.unwrap_or_default());
-                    ranks_in_16(reader, &units, addresses, runs)
+                    let mut units = Units::of(reader.blocks(), block, first.unwrap_or_default());
+                    ranks_in_16(reader, &mut units, addresses, runs)
                 },
             )
             .collect();
@@ -91,7 +108,7 @@ impl Blocks<'_> {
 /// As [`Blocks::ranks`], of addresses of one /16.
 fn ranks_in_16(
     reader: &mut BlockReader<'_, '_>,
-    units: &Units<'_>,
+    units: &mut Units<'_>,
     addresses: &[u32],
     runs: &mut Vec<Run<u32>>,
 ) -> Vec<(bool, u64)> {
@@ -103,6 +120,7 @@ fn ranks_in_16(
         .collect();
     for (unit, here) in in_one_unit {
         runs.clear();
+        units.count_to(reader, unit);
         let unit = Unit::read(reader, units, unit, runs);
         let mut gaps = gaps(unit.ends, runs).peekable();
         let mut begun = 0;
@@ -164,7 +182,7 @@ fn take_before<'s>(ranks: &mut &'s [u64], end: u64) -> &'s [u64] {
 }
 
 /// How many /16s are read ahead, on all cores.
-const AHEAD: usize = 4096;
+const AHEAD: usize = 1024;
 
 /// A /16 in which edits start.
 struct Started<'s> {
@@ -179,9 +197,9 @@ struct Started<'s> {
 impl Started<'_> {
     fn find(&self, reader: &mut BlockReader<'_, '_>) -> Found {
         let (mut in_runs, mut in_gaps) = (self.in_runs, self.in_gaps);
-        let units = Units::of(reader, self.block, self.first);
+        let mut units = Units::of(reader.blocks(), self.block, self.first);
         let mut found = Found::default();
-        while let Some(unit) = units.first_of(in_runs, in_gaps) {
+        while let Some(unit) = units.first_of(reader, in_runs, in_gaps) {
             let (runs, gaps) = units.begin(unit + 1);
             let in_runs = take_before(&mut in_runs, runs);
             let in_gaps = take_before(&mut in_gaps, gaps);
@@ -197,25 +215,55 @@ struct Units<'b> {
     block: u16,
     /// The ranks of the first run and of the first gap that begin in the /16.
     first: (u64, u64),
-    /// How many runs and gaps begin before each unit, with the rests of one from the /16 before.
+    /// How many runs and gaps begin before each unit, with the rests of one from the /16 before; of the first
+    /// units, if they are counted when someone asks.
     begun: Cow<'b, [[u16; 2]]>,
     /// How many such rests there are.
     rests: (u64, u64),
+    /// How many units there are, and what those are made of behind which is counted.
+    count: usize,
+    so_far: Option<RunCounts>,
 }
 
 impl<'b> Units<'b> {
-    fn of(reader: &mut BlockReader<'b, '_>, block: u16, first: (u64, u64)) -> Units<'b> {
-        let (run, gap) = reader.blocks().goes_on(block);
+    fn of(blocks: &'b Blocks<'_>, block: u16, first: (u64, u64)) -> Units<'b> {
+        let (run, gap) = blocks.goes_on(block);
+        let count = blocks.units(block);
+        let begun = blocks.begun.as_ref();
+        let begun = begun.filter(|_| blocks.edits(block).is_empty());
         Units {
             block,
             first,
-            begun: reader.begun(block),
+            begun: begun.map_or_else(
+                || Cow::Owned(vec![[0, 0]]),
+                |begun| begun.of(block, count).into(),
+            ),
             rests: (run.into(), gap.into()),
+            count,
+            so_far: None,
         }
     }
 
-    /// The ranks of the first run and of the first gap that begin in a unit or behind it; behind the last
-    /// unit there is none.
+    /// Counts what begins before one more unit, if there is one.
+    fn count_next(&mut self, reader: &mut BlockReader<'_, '_>) -> bool {
+        let known = self.begun.len();
+        if known >= self.count {
+            return false;
+        }
+        let next = reader.run_counts(self.block, known - 1);
+        let so_far = self.so_far.map_or(next, |so_far| so_far.then(next));
+        self.so_far = Some(so_far);
+        self.begun.to_mut().push(begun_before(so_far));
+        true
+    }
+
+    /// Counts what begins before the units up to this one.
+    fn count_to(&mut self, reader: &mut BlockReader<'_, '_>, unit: usize) {
+        while self.begun.len() <= unit && self.count_next(reader) {}
+    }
+
+    /// The ranks of the first run and of the first gap that begin in a unit that is counted or behind it;
+    /// behind the last unit there is none.
     fn begin(&self, unit: usize) -> (u64, u64) {
         match self.begun.get(unit) {
             None => (u64::MAX, u64::MAX),
@@ -227,39 +275,29 @@ impl<'b> Units<'b> {
         }
     }
 
-    /// The first unit in which a run or gap of these ranks begins.
-    fn first_of(&self, in_runs: &[u64], in_gaps: &[u64]) -> Option<usize> {
-        let behind = |ranks: &[u64], first: u64, rest: u64, begun: fn(&[u16; 2]) -> u16| {
-            let passed = (ranks.first()? + rest).saturating_sub(first);
-            Some(
-                self.begun
-                    .partition_point(|it| u64::from(begun(it)) <= passed),
-            )
+    /// The first unit in which a run or gap of these ranks begins. What begins before the next one is counted,
+    /// too.
+    fn first_of(
+        &mut self,
+        reader: &mut BlockReader<'_, '_>,
+        in_runs: &[u64],
+        in_gaps: &[u64],
+    ) -> Option<usize> {
+        // How many begin before the first of each, with the rests.
+        let passed = |ranks: &[u64], first: u64, rest: u64| {
+            Some((ranks.first()? + rest).saturating_sub(first))
         };
-        let of_run = behind(in_runs, self.first.0, self.rests.0, |it| it[0]);
-        let of_gap = behind(in_gaps, self.first.1, self.rests.1, |it| it[1]);
-        of_run.into_iter().chain(of_gap).min()?.checked_sub(1)
-    }
-}
-
-impl<'b> BlockReader<'b, '_> {
-    /// For each unit of a /16 how many runs, and how many gaps, begin before it in the /16, where they are
-    /// cut. Where that is not known, or there are edits, all units are counted.
-    fn begun(&mut self, block: u16) -> Cow<'b, [[u16; 2]]> {
-        let blocks = self.blocks();
-        let units = blocks.units(block);
-        let begun = blocks.begun.as_ref();
-        if let Some(begun) = begun.filter(|_| blocks.edits(block).is_empty()) {
-            return begun.of(block, units).into();
+        let of_run = passed(in_runs, self.first.0, self.rests.0);
+        let of_gap = passed(in_gaps, self.first.1, self.rests.1);
+        if of_run.is_none() && of_gap.is_none() {
+            return None;
         }
-        let mut so_far: Option<RunCounts> = None;
-        let count = |unit| {
-            let before = so_far.map_or([0, 0], begun_before);
-            let next = self.run_counts(block, unit);
-            so_far = Some(so_far.map_or(next, |so_far| so_far.then(next)));
-            before
+        let is_before = |it: &[u16; 2]| {
+            of_run.is_none_or(|passed| u64::from(it[0]) <= passed)
+                && of_gap.is_none_or(|passed| u64::from(it[1]) <= passed)
         };
-        (0..units).map(count).collect::<Vec<_>>().into()
+        while self.begun.last().is_some_and(is_before) && self.count_next(reader) {}
+        self.begun.partition_point(is_before).checked_sub(1)
     }
 }
 
@@ -296,7 +334,7 @@ impl Unit {
     ) -> Unit {
         let block = units.block;
         let before = match unit.checked_sub(1) {
-            Some(before) => Some(reader.run_counts(block, before).last),
+            Some(before) => Some(reader.last_of(block, before)),
             None => reader
                 .blocks()
                 .run_counts_before(block)

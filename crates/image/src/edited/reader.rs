@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rblmap::Run;
+use rblmap::{Run, ValueId};
 use rblmap_format::{RunCounts, V4Walk};
 
 use rblmap_content::{edit_runs_into, leaves, renumbered};
@@ -89,6 +89,19 @@ impl<'b, 'a> BlockReader<'b, 'a> {
             run_counts.last = run_counts.last.map(|id| renumbered(ids, id));
         }
         run_counts
+    }
+
+    /// What the last address of a unit of a /16 has.
+    pub(super) fn last_of(&mut self, block: u16, unit: usize) -> Option<ValueId> {
+        let blocks = self.blocks;
+        if !blocks.edits(block).is_empty() {
+            return self.run_counts(block, unit).last;
+        }
+        let value = blocks.image.value(blocks.ends(block, unit).1)?;
+        Some(match &blocks.ids {
+            Some(ids) => renumbered(ids, value),
+            None => value,
+        })
     }
 
     /// Adds the runs that begin in some /16s, whole.

@@ -22,6 +22,11 @@ impl Uses {
         Uses { counts, ids: None }
     }
 
+    /// All runs.
+    pub(super) fn sum(&self) -> u64 {
+        self.counts.iter().copied().map(u64::from).sum()
+    }
+
     /// The counts by rank.
     fn by_rank(&self) -> Cow<'_, [u32]> {
         let Some(ids) = &self.ids else {

@@ -1,7 +1,15 @@
-//! Numbers in groups of 7 bits, as headers and payloads hold them.
+//! Numbers in groups of 7 bits, as deltas and some sections of images hold them.
 
 /// Appends a number in 7-bit groups, the lowest first, all but the last with the high bit set.
-pub(crate) fn push_uv(out: &mut Vec<u8>, number: u64) {
+///
+/// ```
+/// use rblmap_format::varint::{push_uv, take_uv};
+/// let mut bytes = Vec::new();
+/// push_uv(&mut bytes, 300);
+/// assert_eq!(bytes, [0xac, 0x02]);
+/// assert_eq!(take_uv(&mut bytes.as_slice()), Some(300));
+/// ```
+pub fn push_uv(out: &mut Vec<u8>, number: u64) {
     let mut rest = number;
     while rest >= 0x80 {
         out.push(u8::try_from(rest & 0x7f).unwrap_or(0) | 0x80);
@@ -10,8 +18,11 @@ pub(crate) fn push_uv(out: &mut Vec<u8>, number: u64) {
     out.push(u8::try_from(rest).unwrap_or(0));
 }
 
-/// Reads what [`push_uv`] wrote; `None` for anything else, numbers spelled too long included.
-pub(crate) fn take_uv(rest: &mut &[u8]) -> Option<u64> {
+/// Reads what [`push_uv`] wrote, and leaves what is behind it; `None` for anything else, numbers spelled too
+/// long included.
+///
+/// See the example of [`push_uv`].
+pub fn take_uv(rest: &mut &[u8]) -> Option<u64> {
     let mut number = 0u64;
     for (at, &byte) in rest.iter().enumerate().take(10) {
         let group = u64::from(byte & 0x7f);
