@@ -32,10 +32,14 @@ impl<'a> Blocks<'a> {
         let lists = Rc::new(Lists::new(self));
         let started = started(self, in_runs, in_gaps);
         let find = |started: &[Started<'_>]| -> Vec<Found> {
-            let started = started.par_iter();
-            started
-                .map_init(|| self.reader(), |reader, started| started.find(reader))
-                .collect()
+            let parts = started.par_chunks(PART);
+            let find = |reader: &mut BlockReader<'_, '_>, part: &[Started<'_>]| {
+                let mut found = Found::default();
+                part.iter()
+                    .for_each(|started| started.find(reader, &mut found));
+                found
+            };
+            parts.map_init(|| self.reader(), find).collect()
         };
         let mut parts = started.chunks(AHEAD);
         let mut found = parts.next().map(find);
@@ -53,7 +57,7 @@ impl<'a> Blocks<'a> {
     }
 }
 
-/// Gives `see` what was found in a /16.
+/// Gives `see` what was found in some /16s.
 fn see_all<'b, 'a, E>(
     found: Found,
     lists: &Rc<Lists<'b, 'a>>,
@@ -183,6 +187,8 @@ fn take_before<'s>(ranks: &mut &'s [u64], end: u64) -> &'s [u64] {
 
 /// How many /16s are read ahead, on all cores.
 const AHEAD: usize = 1024;
+/// What is found in so many of them lies together.
+const PART: usize = 16;
 
 /// A /16 in which edits start.
 struct Started<'s> {
@@ -195,10 +201,9 @@ struct Started<'s> {
 }
 
 impl Started<'_> {
-    fn find(&self, reader: &mut BlockReader<'_, '_>) -> Found {
+    fn find(&self, reader: &mut BlockReader<'_, '_>, found: &mut Found) {
         let (mut in_runs, mut in_gaps) = (self.in_runs, self.in_gaps);
         let mut units = Units::of(reader.blocks(), self.block, self.first);
-        let mut found = Found::default();
         while let Some(unit) = units.first_of(reader, in_runs, in_gaps) {
             let (runs, gaps) = units.begin(unit + 1);
             let in_runs = take_before(&mut in_runs, runs);
@@ -206,7 +211,6 @@ impl Started<'_> {
             found.read(reader, &units, unit);
             found.find(in_runs, in_gaps);
         }
-        found
     }
 }
 
@@ -301,7 +305,7 @@ impl<'b> Units<'b> {
     }
 }
 
-/// Where edits start in a /16.
+/// Where edits start in some /16s.
 #[derive(Default)]
 struct Found {
     /// The runs of the units in which they do, one after the other.
