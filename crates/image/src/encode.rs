@@ -226,11 +226,10 @@ fn encode_v4<'a>(
     let many = runs.len() > layout::V4_SORTED_MAX
         || sorted::entry_count(&runs.to_list()) > layout::V4_SORTED_MAX;
     if many {
-        let lines = section::v4::encode(runs, width)?;
+        let (lines, counts) = section::v4::encode(runs, values)?;
         let len: usize = lines.lines.iter().map(Pieces::len).sum();
         let count = (len / v4::shape::LINE) as u64;
         let bits = (len >= layout::V4_BITS_FROM).then(|| section::v4::bits(&lines, runs));
-        let counts = runs.stored_counts(values as usize, |block| lines.has_lines(block));
         push(kind::V4_TOP, 0, vec![lines.top.into()]);
         push(kind::V4_STARTS, count, vec![lines.starts.into()]);
         if !lines.counts.is_empty() {

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use rblmap::Run;
 use rblmap_format::sections::id_width;
 use rblmap_format::v4::shape::Shape;
-use rblmap_format::v4::write::{Sixteens, V4Sections, assemble};
+use rblmap_format::v4::write::{Sixteens, V4Sections, assemble, behind_16};
 use rblmap_format::v4::{Lines, V4};
 
 use crate::edited::{Blocks, V4Image, append, block_of};
@@ -111,7 +111,7 @@ impl LineWriter {
         let encode = |first: &usize| {
             let of =
                 (*first..(first + PART).min(blocks.end)).filter_map(|it| u16::try_from(it).ok());
-            section::v4::of_list(&self.rest, of, self.shape)
+            section::v4::of_list(&self.rest, of, self.shape, behind_16)
         };
         // At once, so that lines are not held twice.
         let mut parts: Vec<Sixteens<'static>> = starts.par_iter().map(encode).collect();

@@ -1,79 +1,74 @@
 //! The counts of runs that an image holds: made for one that is written, and taken from one that is edited, of
 //! which then no line is read that no edit needs.
 
-use std::ops::RangeInclusive;
-
 use rayon::prelude::*;
 use rblmap::{Run, Zone};
 use rblmap_content::Pool;
 use rblmap_format::v4::StoredCounts;
 use rblmap_format::{RunCounts, Slash16, Slash16s};
 
-use super::V4View;
-use super::by16::{BLOCKS, Blocks, blocks_by_top};
+use super::by16::{BLOCKS, Blocks};
 use super::tally::Tally;
 
-impl V4View<'_> {
-    /// The counts of these runs, of so many values. `has_lines` says of a /16 whether lines are written for it.
-    pub(crate) fn stored_counts(
-        self,
-        values: usize,
-        has_lines: impl Fn(u16) -> bool,
-    ) -> StoredCounts {
-        let (run_counts, uses) = match self {
-            V4View::List(runs) => of_list(runs, values),
-            V4View::Blocks(blocks) => {
-                let mut uses = vec![0; values];
-                blocks.uses.count(&mut uses);
-                (blocks.run_counts.clone(), uses)
-            }
-        };
-        let of_16s = (0..=u16::MAX).zip(run_counts);
-        let of_16s = of_16s.filter(|(block, _)| has_lines(*block));
-        StoredCounts {
-            of_16s: of_16s.map(|(_, it)| (it.runs, it.gaps)).collect(),
-            uses,
+/// Counts the runs of a list, /16 by /16 on several threads.
+pub(crate) struct ListCounter {
+    values: usize,
+    tallies: Pool<Tally>,
+}
+
+impl ListCounter {
+    /// Of runs that have so many values.
+    pub(crate) fn new(values: usize) -> ListCounter {
+        ListCounter {
+            values,
+            tallies: Pool::new(),
         }
     }
+
+    /// Lends `work` what counts one /16 after the other.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Tally) -> R) -> R {
+        self.tallies.with(|| Tally::new(self.values), work)
+    }
+
+    /// How many runs have each value, by rank.
+    pub(crate) fn uses(self) -> Vec<u32> {
+        let uses = Tally::sum(self.tallies.into_all(), self.values);
+        let uses = uses.expect("runs of a content have values of it");
+        uses.into_iter().map(i32::cast_unsigned).collect()
+    }
 }
 
-/// The run counts of each /16 of a list of runs, and how many have each value, by rank.
-fn of_list(runs: &[Run<u32>], values: usize) -> (Vec<RunCounts>, Vec<u32>) {
-    let tallies = Pool::new();
-    let new_tally = || Tally::new(values);
-    let run_counts: Vec<Vec<RunCounts>> = blocks_by_top()
-        .map(|blocks| tallies.with(new_tally, |tally| of_top(runs, blocks, tally)))
-        .collect();
-    let uses = Tally::sum(tallies.into_all(), values);
-    let uses = uses.expect("runs of a content have values of it");
-    let uses = uses.into_iter().map(i32::cast_unsigned);
-    (run_counts.concat(), uses.collect())
-}
-
-/// Of the /16s of a /8.
-fn of_top(runs: &[Run<u32>], blocks: RangeInclusive<u16>, tally: &mut Tally) -> Vec<RunCounts> {
-    let start = u32::from(*blocks.start()) << 16;
-    let from = runs.partition_point(|run| run.end < start);
-    let mut rest = runs.get(from..).unwrap_or_default();
-    let mut of_16s = Vec::with_capacity(blocks.len());
-    for block in blocks {
+impl Tally {
+    /// Counts the runs that begin in a /16, of runs of which none ends before it. Gives what it is made of, and
+    /// the runs that do not end in it.
+    pub(crate) fn count_list<'r>(
+        &mut self,
+        runs: &'r [Run<u32>],
+        block: u16,
+    ) -> (RunCounts, &'r [Run<u32>]) {
         let first = u32::from(block) << 16;
         let last = first | 0xffff;
-        let count = rest.partition_point(|run| run.start <= last);
-        let (here, behind) = rest.split_at(count);
-        of_16s.push(RunCounts::of(here, (first, last)));
-        // Each run counts where it begins.
-        let goes_on = here.first().is_some_and(|run| run.start < first);
-        tally.add_runs(here.get(usize::from(goes_on)..).unwrap_or_default(), 1);
-        rest = match here.last() {
-            Some(run) if run.end > last => rest.get(count - 1..).unwrap_or_default(),
-            _ => behind,
+        let count = runs.iter().take_while(|run| run.start <= last).count();
+        let (here, behind) = runs.split_at(count);
+        let begun_before = here.first().is_some_and(|run| run.start < first);
+        self.add_runs(here.get(usize::from(begun_before)..).unwrap_or_default(), 1);
+        let goes_on = here.last().is_some_and(|run| run.end > last);
+        let behind = match goes_on {
+            true => runs.get(count - 1..).unwrap_or_default(),
+            false => behind,
         };
+        (RunCounts::of(here, (first, last)), behind)
     }
-    of_16s
 }
 
 impl<'a> Blocks<'a> {
+    /// How many runs have each of so many values, by rank.
+    pub(crate) fn uses(&self, values: usize) -> Vec<u32> {
+        let mut uses = vec![0; values];
+        self.uses.count(&mut uses);
+        uses
+    }
+
     /// As [`Blocks::of`], by the counts that the image holds. `None` also if these are not counts of such lines;
     /// that they are those of its lines, [`Image::verify`](rblmap::Image::verify) says.
     pub(crate) fn stored(zone: &Zone<'a>, values: usize) -> Option<Blocks<'a>> {

@@ -6,7 +6,7 @@ use rblmap_format::{RunCounts, Slash16s, V4Walk, prefetch};
 use super::begun::begun_before;
 
 /// What one thread has counted of the lines of an image.
-pub(super) struct Tally {
+pub(crate) struct Tally {
     /// How many runs have each value, by rank, as if each line began a run of its own. Until all are
     /// counted it may be more or fewer than fit, which comes right in the end: so it takes half the
     /// memory, of which there is some for each thread.

@@ -4,31 +4,63 @@ use std::ops::RangeInclusive;
 
 use rayon::prelude::*;
 use rblmap::Run;
-use rblmap_format::Slash16;
 use rblmap_format::sections::{V4_BITS_LEN, id_width};
+use rblmap_format::v4::StoredCounts;
 use rblmap_format::v4::reencode::{Edited, FromEarlier, needed_from};
 use rblmap_format::v4::renumber::NewIds;
 use rblmap_format::v4::shape::Shape;
-use rblmap_format::v4::write::{BITS_OF_16, Sixteens, V4Sections, assemble, behind_16, set_bits};
+use rblmap_format::v4::write::{BITS_OF_16, Sixteens, V4Sections, assemble, set_bits};
+use rblmap_format::{RunCounts, Slash16};
 
-use crate::edited::{BlockReader, Blocks, V4View, blocks_by_top};
+use crate::edited::{BlockReader, Blocks, ListCounter, Tally, V4View, blocks_by_top};
 use crate::error::Error;
 
-/// Encodes the runs of a zone.
-pub(crate) fn encode(runs: V4View<'_>, width: usize) -> Result<V4Sections<'_>, Error> {
-    let shape = Shape::new(width);
-    let parts: Vec<Sixteens<'_>> = match runs {
-        V4View::List(runs) => blocks_by_top()
-            .map(|blocks| of_list(runs, blocks, shape))
-            .collect(),
-        V4View::Blocks(of) => blocks_by_top()
-            .map_init(
+/// Encodes the runs of a zone of an image with so many values, and counts them.
+pub(crate) fn encode(
+    runs: V4View<'_>,
+    values: u32,
+) -> Result<(V4Sections<'_>, StoredCounts), Error> {
+    let shape = Shape::new(id_width(values));
+    let values = values as usize;
+    let (parts, run_counts, uses) = match runs {
+        V4View::List(runs) => {
+            let counter = ListCounter::new(values);
+            let (parts, counts): (Vec<_>, Vec<_>) = blocks_by_top()
+                .map(|blocks| counter.with(|tally| counted_list(runs, blocks, shape, tally)))
+                .unzip();
+            (parts, counts.concat(), counter.uses())
+        }
+        V4View::Blocks(of) => {
+            let parts = blocks_by_top().map_init(
                 || of.reader(),
                 |reader, blocks| of_blocks(of, reader, blocks, shape),
-            )
-            .collect(),
+            );
+            let counts = (0..=u16::MAX).map(|block| of.run_counts(block));
+            (parts.collect(), counts.collect(), of.uses(values))
+        }
     };
-    Ok(assemble(parts)?)
+    let sections = assemble(parts)?;
+    let of_16s = (0..=u16::MAX).zip(run_counts);
+    let of_16s = of_16s.filter(|(block, _)| sections.has_lines(*block));
+    let of_16s = of_16s.map(|(_, it)| (it.runs, it.gaps)).collect();
+    Ok((sections, StoredCounts { of_16s, uses }))
+}
+
+/// As [`of_list`], with the run counts of each /16.
+fn counted_list<'a>(
+    runs: &[Run<u32>],
+    blocks: RangeInclusive<u16>,
+    shape: Shape,
+    tally: &mut Tally,
+) -> (Sixteens<'a>, Vec<RunCounts>) {
+    let mut run_counts = Vec::with_capacity(blocks.len());
+    // A /16 is counted right after it is written, while its runs are near.
+    let lines = of_list(runs, blocks, shape, |runs, block| {
+        let (counts, behind) = tally.count_list(runs, block);
+        run_counts.push(counts);
+        behind
+    });
+    (lines, run_counts)
 }
 
 /// One bit for every /24, set if an address of it has a value.
@@ -64,11 +96,13 @@ pub(crate) fn bits(sections: &V4Sections<'_>, runs: V4View<'_>) -> Vec<u8> {
     bits
 }
 
-/// Writes some /16s, which rise one by one.
-pub(crate) fn of_list<'a>(
-    runs: &[Run<u32>],
+/// Writes some /16s, which rise one by one. `behind` gives the runs that do not end in a /16, of those that do not
+/// end before it.
+pub(crate) fn of_list<'a, 'r>(
+    runs: &'r [Run<u32>],
     blocks: impl IntoIterator<Item = u16>,
     shape: Shape,
+    mut behind: impl FnMut(&'r [Run<u32>], u16) -> &'r [Run<u32>],
 ) -> Sixteens<'a> {
     let mut out = Sixteens::default();
     let mut blocks = blocks.into_iter().peekable();
@@ -78,7 +112,7 @@ pub(crate) fn of_list<'a>(
         .unwrap_or_default();
     for block in blocks {
         out.encode(rest, block, shape);
-        rest = behind_16(rest, block);
+        rest = behind(rest, block);
     }
     out
 }
