@@ -16,7 +16,7 @@ use std::str::FromStr;
 use fastrand::Rng;
 use rblmap::{Image, NameKey};
 use rblmap_benches::lists::{self, Queries, content_of, find};
-use rblmap_benches::{churn, clustered, content};
+use rblmap_benches::{Entry, churn, clustered, content};
 use rblmap_content::Content;
 use rblmap_delta::{Limits, Session, apply, diff, pack, unpack};
 use rblmap_image::{Stamp, encode};
@@ -29,6 +29,8 @@ const NAMES: usize = 200_000;
 const QUERIES: usize = 50_000;
 /// Entries of the lists that are built and sent.
 const LISTED: usize = 100_000;
+/// Entries of the list that is large enough to have lines.
+const IN_LINES: usize = 400_000;
 const SEED: u64 = 10;
 
 type Failure = Box<dyn Error>;
@@ -58,9 +60,15 @@ impl Folder {
             writeln!(text, "{address} 127.0.0.{}", entry.reason)?;
         }
         fs::write(self.path("addresses.txt"), text)?;
-        let new: Vec<_> = churn(&old, 0.01, SEED + 1).collect();
-        self.put_image("old", &content(&old)?)?;
-        self.put_image("new", &content(&new)?)
+        self.put_versions("few", &old)?;
+        self.put_versions("many", &clustered(IN_LINES, SEED))
+    }
+
+    /// The image of a list, and of one with 1 % of it changed.
+    fn put_versions(&self, name: &str, old: &[Entry]) -> Result<(), Failure> {
+        let new: Vec<_> = churn(old, 0.01, SEED + 1).collect();
+        self.put_image(&format!("{name}-old"), &content(old)?)?;
+        self.put_image(&format!("{name}-new"), &content(&new)?)
     }
 
     fn make_v4(&self) -> Result<(), Failure> {
@@ -134,7 +142,8 @@ impl Folder {
         self.ask_others()?;
         self.build("addresses")?;
         self.build("names")?;
-        self.update()
+        self.update("few", LISTED, "")?;
+        self.update("many", IN_LINES, ", lines")
     }
 
     fn ask_v4(&self) -> Result<(), Failure> {
@@ -180,15 +189,17 @@ impl Folder {
         Ok(())
     }
 
-    /// What goes over the wire, and comes from it.
-    fn update(&self) -> Result<(), Failure> {
-        let (old, new) = (self.image("old")?, self.image("new")?);
+    /// What goes over the wire, and comes from it: of the images of this name, with so many entries.
+    fn update(&self, name: &str, count: usize, layout: &str) -> Result<(), Failure> {
+        let image = |version: &str| self.image(&format!("{name}-{version}"));
+        let (old, new) = (image("old")?, image("new")?);
         let (session, limits) = (Session(1), Limits::default());
-        let snapshot = path("pack", LISTED, || pack(&new, session))?;
-        let unpacked = path("unpack", LISTED, || unpack(&snapshot, &limits))?;
+        let named = |what: &str| format!("{what}{layout}");
+        let snapshot = path(&named("pack"), count, || pack(&new, session))?;
+        let unpacked = path(&named("unpack"), count, || unpack(&snapshot, &limits))?;
         assert!(unpacked == new.as_bytes(), "what was packed");
-        let delta = path("diff, 1 % changed", LISTED, || diff(&old, &new, session))?;
-        let applied = path("apply, 1 % changed", LISTED, || {
+        let delta = path(&named("diff 1 %"), count, || diff(&old, &new, session))?;
+        let applied = path(&named("apply 1 %"), count, || {
             apply(&old, &[&delta], &limits)
         })?;
         assert!(applied == new.as_bytes(), "the delta leads there");
