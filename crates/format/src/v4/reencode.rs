@@ -267,59 +267,56 @@ mod tests {
             let shape = Shape::new(1);
             let mut runs = Vec::new();
             push(&mut rng, 0, &mut runs);
-            let mut old = Sixteens::default();
-            old.encode(&runs, 0, shape);
-            let (lines, starts) = lines_of(old);
+            let (lines, starts) = encoded(&runs, shape);
             let (lines, _) = lines.as_chunks::<LINE>();
             let (starts, _) = starts.as_chunks::<2>();
             let starts = starts.get(..lines.len()).unwrap_or_default();
             if lines.len() < 2 {
                 continue;
             }
-            // One run less.
-            let index = rng.usize(..runs.len());
-            let changed = runs[index];
-            let edit = changed.start..=changed.end;
-            runs.remove(index);
+            let gone = runs.remove(rng.usize(..runs.len()));
             let write = |from: usize, runs: &[Run<u32>]| {
-                let mut out = Sixteens::default();
-                let ids = NewIds::new(None, shape);
-                let edits = [edit.clone()].into_iter();
                 let edited = Edited {
                     lines,
                     starts,
-                    edits,
+                    edits: [gone.start..=gone.end].into_iter(),
                     from,
-                    ids,
+                    ids: NewIds::new(None, shape),
                 };
+                let mut out = Sixteens::default();
                 out.reencode(runs, 0, edited, None, shape)
                     .map(|()| lines_of(out))
             };
-            let all = write(0, &runs).unwrap();
-            let mut new = Sixteens::default();
-            new.encode(&runs, 0, shape);
-            assert_eq!(all, lines_of(new), "seed {seed}");
+            let expected = encoded(&runs, shape);
+            assert_eq!(write(0, &runs), Ok(expected.clone()), "seed {seed}");
             let in_image = Slash16::Lines { lines, starts };
-            let last = in_image.unit_of(changed.start & !0xff);
-            for from in [
-                needed_from(in_image, changed.start),
-                rng.usize(..=last),
-                last,
-            ] {
-                let first = in_image.start_of(from);
-                let behind = runs.iter().filter(|run| run.end >= first);
-                let cut = behind.map(|run| Run {
-                    start: run.start.max(first),
-                    ..*run
-                });
-                match write(from, &cut.collect::<Vec<_>>()) {
-                    Ok(lines) => assert!(lines == all, "seed {seed}, from line {from}"),
-                    Err(FromEarlier) => assert!(from > 0, "seed {seed}"),
-                }
-                seen[usize::from(write(from, &runs).is_err())] += 1;
+            let last = in_image.unit_of(gone.start & !0xff);
+            for from in [needed_from(in_image, gone.start), rng.usize(..=last), last] {
+                let made = write(from, &cut(&runs, in_image.start_of(from)));
+                seen[usize::from(made.is_err())] += 1;
+                assert!(from > 0 || made.is_ok(), "seed {seed}");
+                let same = made.map_or(true, |made| made == expected);
+                assert!(same, "seed {seed}, from line {from}");
             }
         }
         assert!(seen[0] > 300 && seen[1] > 20, "{seen:?}");
+    }
+
+    /// The lines of /16 number 0 that has these runs.
+    fn encoded(runs: &[Run<u32>], shape: Shape) -> (Vec<u8>, Vec<u8>) {
+        let mut out = Sixteens::default();
+        out.encode(runs, 0, shape);
+        lines_of(out)
+    }
+
+    /// The runs from an address on.
+    fn cut(runs: &[Run<u32>], first: u32) -> Vec<Run<u32>> {
+        let behind = runs.iter().filter(|run| run.end >= first);
+        let cut = behind.map(|run| Run {
+            start: run.start.max(first),
+            ..*run
+        });
+        cut.collect()
     }
 
     #[test]
