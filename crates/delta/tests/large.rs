@@ -340,7 +340,12 @@ fn damage_of_the_old_image_does_not_get_into_the_new_one() {
     let new = model.image();
     let delta = diff(&old, &new, Session(1)).unwrap();
     let sections: Vec<_> = old.sections().collect();
-    for wanted in [kind::V4_TOP, kind::V4_STARTS, kind::V4_LINES] {
+    for wanted in [
+        kind::V4_TOP,
+        kind::V4_STARTS,
+        kind::V4_LINES,
+        kind::V4_RUN_COUNTS,
+    ] {
         let SectionInfo { offset, len, .. } = *sections.iter().find(|s| s.kind == wanted).unwrap();
         for _ in 0..6 {
             let mut bytes = old.as_bytes().to_vec();

@@ -174,6 +174,18 @@ mod tests {
     }
 
     #[test]
+    fn room_is_asked_for_and_none_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.rbl");
+        let new = NewFile::beside(&path).unwrap();
+        assert!(new.put(1 << 62, &[]).is_err());
+        new.put(4 << 20, &[]).unwrap();
+        new.put(0, b"one").unwrap();
+        assert_eq!(new.place().unwrap(), 3);
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+    }
+
+    #[test]
     fn what_a_killed_call_left_is_removed_and_what_is_being_written_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let killed = temporary(folder.path()).unwrap();

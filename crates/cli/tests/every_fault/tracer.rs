@@ -271,6 +271,12 @@ impl Call {
             && self.registers.r10 & u64::from(shared) != 0
     }
 
+    /// Whether it only asks for room, and neither bytes nor length of the file change.
+    pub(crate) fn asks_for_room(&self) -> bool {
+        let keep_size = u64::from(libc::FALLOC_FL_KEEP_SIZE.cast_unsigned());
+        self.number == libc::SYS_fallocate && self.registers.rsi == keep_size
+    }
+
     /// The second name of a call that has two.
     pub(crate) fn second_path(&self) -> Option<PathBuf> {
         let at = &self.registers;
@@ -360,6 +366,7 @@ pub(crate) fn name(number: i64) -> &'static str {
         libc::SYS_write => "write",
         libc::SYS_writev => "writev",
         libc::SYS_pwrite64 => "pwrite64",
+        libc::SYS_fallocate => "fallocate",
         libc::SYS_fsync => "fsync",
         libc::SYS_fdatasync => "fdatasync",
         libc::SYS_ftruncate => "ftruncate",

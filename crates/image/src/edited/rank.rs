@@ -273,8 +273,9 @@ impl<'b> Units<'b> {
             None => (u64::MAX, u64::MAX),
             Some(_) if unit == 0 => self.first,
             Some([runs, gaps]) => (
-                self.first.0 + u64::from(*runs) - self.rests.0,
-                self.first.1 + u64::from(*gaps) - self.rests.1,
+                // Less than the rests are only in damaged images.
+                (self.first.0 + u64::from(*runs)).saturating_sub(self.rests.0),
+                (self.first.1 + u64::from(*gaps)).saturating_sub(self.rests.1),
             ),
         }
     }

@@ -69,8 +69,8 @@ impl<'a> Blocks<'a> {
         uses
     }
 
-    /// As [`Blocks::of`], by the counts that the image holds. `None` also if these are not counts of such lines;
-    /// that they are those of its lines, [`Image::verify`](rblmap::Image::verify) says.
+    /// As [`Blocks::of`], by the counts that the image holds. `None` also if these cannot be right. Whether they
+    /// are is not looked at: an image whose digests hold has those that it was written with.
     pub(crate) fn stored(zone: &Zone<'a>, values: usize) -> Option<Blocks<'a>> {
         let image = zone.v4().blocks()?;
         let lines = |block| matches!(image.block(block), Slash16::Lines { .. });
