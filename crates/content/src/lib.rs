@@ -51,7 +51,7 @@ pub use leaves::{LEAF, leaves};
 pub use names::NameTable;
 pub use pool::Pool;
 pub use ranges::{RunOrGap, RunsAndGaps, count_runs_and_gaps};
-pub use v4::V4Runs;
+pub use v4::{V4Runs, count_runs};
 pub use value::{Record, TemplateBuf, TextPart, ValueBuf, is_canonical, names_key};
 pub use values::{NotValues, Values, renumbered};
 pub use zone_name::{ZoneName, ZoneNameError};

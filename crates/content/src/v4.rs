@@ -92,16 +92,30 @@ impl V4Runs for Vec<Run<u32>> {
     }
 
     fn count_uses(&self, counts: &mut [u32]) {
-        for run in self {
-            if let Some(count) = counts.get_mut(run.value.rank() as usize) {
-                *count = count.saturating_add(1);
-            }
-        }
+        count_runs(self, counts);
     }
 
     fn map_leaves<R: Send>(&self, work: impl Fn(&[Run<u32>]) -> R + Sync) -> Vec<R> {
         let leaves = leaves(self, 0, u32::BITS);
         leaves.into_par_iter().map(&work).collect()
+    }
+}
+
+/// Adds to each value's count, by rank, how many runs have the value; no further than a count goes.
+///
+/// ```
+/// use rblmap_content::count_runs;
+/// use rblmap_format::{Run, ValueId};
+/// let value = ValueId::from_rank(1).expect("a small rank");
+/// let mut counts = [0; 2];
+/// count_runs(&[Run { start: 1u32, end: 9, value }], &mut counts);
+/// assert_eq!(counts, [0, 1]);
+/// ```
+pub fn count_runs<A>(runs: &[Run<A>], counts: &mut [u32]) {
+    for run in runs {
+        if let Some(count) = counts.get_mut(run.value.rank() as usize) {
+            *count = count.saturating_add(1);
+        }
     }
 }
 

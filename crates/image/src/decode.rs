@@ -33,8 +33,9 @@ pub fn decode(image: &Image) -> Result<Content, Error> {
 }
 
 /// As [`decode`], but the values and the IPv4 runs of large zones stay in the image: for updates, which
-/// change few of them. What the image holds of a /16 that is not changed is copied as it is when the content is
-/// encoded, so [`Image::verify`] comes first.
+/// change few of them. How many runs there are is what the image says, and what it holds of a /16 that is not
+/// changed is copied as it is when the content is encoded. So [`Image::verify`] comes first, or what is made of
+/// it is given up: whatever a damaged image says here is of no use, but does no harm.
 ///
 /// ```
 /// # let image = rblmap::Image::read("testdata/three.rbl")?;
@@ -44,7 +45,7 @@ pub fn decode(image: &Image) -> Result<Content, Error> {
 /// ```
 ///
 /// # Errors
-/// As for [`decode`].
+/// As for [`decode`], but for IPv4 runs of large zones, which are not looked at.
 pub fn edited(image: &Image) -> Result<EditedContent<'_>, Error> {
     read(image, Values::in_table, false, |zone, _| {
         V4Image::stored(zone, image.value_count())
@@ -73,7 +74,7 @@ pub fn edited_with_id(image: &Image) -> Result<EditedContent<'_>, Error> {
 /// See the example of [`edited_both`].
 #[derive(Debug)]
 pub struct Both<'a> {
-    /// As [`edited`] gives it.
+    /// As [`edited`] gives it, but counted, not believed.
     pub old: Result<EditedContent<'a>, Error>,
     /// As [`edited_with_id`] gives it.
     pub new: Result<EditedContent<'a>, Error>,
@@ -94,7 +95,7 @@ pub struct Both<'a> {
 pub fn edited_both<'a>(old: &'a Image, new: &'a Image) -> Both<'a> {
     let mut differences = BTreeMap::new();
     if old.value_table() != new.value_table() {
-        // All lines are asked for ranks: that counts them in one walk.
+        // Lines that differ are read for their ranks, which are all if ids moved: one walk counts them.
         let counted = |old| {
             read(old, Values::in_table, false, |zone, _| {
                 V4Image::of(zone, old.value_count(), None)

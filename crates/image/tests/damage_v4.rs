@@ -345,6 +345,9 @@ fn an_image_with_damaged_counts_or_lines_is_edited_in_bounds() {
                 let (one, two) = (rng.usize(..count), rng.usize(..count));
                 other.of_16s.swap(one, two);
             }
+            let ranks = 0..other.uses.len();
+            let (one, two) = (rng.usize(ranks.clone()), rng.usize(ranks));
+            other.uses.swap(one, two);
             let other = other.to_bytes();
             if other.len() == counts.len as usize {
                 damaged[at..at + other.len()].copy_from_slice(&other);

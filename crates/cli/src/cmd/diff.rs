@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{BufWriter, Write};
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use rblmap::{NameKey, Value};
+use rblmap::{Image, NameKey, Value};
 use rblmap_delta::{Change, Changed, Error, Says, Scope, Session, changes, diff};
 use rblmap_image::EditedContent;
 use rblmap_report::Labels;
@@ -88,14 +88,20 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Exit, Failure> {
         bar.finish_and_clear();
     }
     if args.list || args.json {
-        let from = rblmap_image::edited(&old).map_err(|error| Failure::at(&args.old, error))?;
-        let to = rblmap_image::edited(&new).map_err(|error| Failure::at(&args.new, error))?;
+        let from = content(&old, &args.old)?;
+        let to = content(&new, &args.new)?;
         if from.name() != to.name() {
             return Err(two_zones(&args, from.name(), to.name()));
         }
         list(&from, &to, labels, args.json, output)?;
     }
     Ok(Exit::Done)
+}
+
+/// What an image says that was read from here, and is whole.
+fn content<'i>(image: &'i Image, path: &Path) -> Result<EditedContent<'i>, Failure> {
+    image.verify().map_err(|error| Failure::at(path, error))?;
+    rblmap_image::edited(image).map_err(|error| Failure::at(path, error))
 }
 
 /// Why there is no delta, about the image that it is about.

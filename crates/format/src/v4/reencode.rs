@@ -61,15 +61,19 @@ impl<'a> Sixteens<'a> {
 }
 
 /// Runs of earlier lines are needed.
-///
-/// See the example of [`Sixteens`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FromEarlier;
 
 /// The line from which on runs are needed, nearly always, if `changed` is the first address that an edit of a
 /// /16 changes.
 ///
-/// See the example of [`Sixteens`].
+/// ```
+/// use rblmap_format::Slash16;
+/// use rblmap_format::v4::reencode::needed_from;
+/// let starts = [[0, 0x10], [0, 0x20], [0, 0x30], [0, 0x40], [0, 0]];
+/// let in_image = Slash16::Lines { lines: &[[0; 64]; 5], starts: &starts };
+/// assert_eq!(needed_from(in_image, 0x4005), 1);
+/// ```
 pub fn needed_from(in_image: Slash16<'_>, changed: u32) -> usize {
     // The bit of a /24 is asked of all its runs.
     in_image

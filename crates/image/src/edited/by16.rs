@@ -68,8 +68,8 @@ pub struct Blocks<'a> {
     /// The edits of each /16: rising, disjoint.
     pub(super) edits: Vec<Vec<Edit<u32>>>,
     pub(super) run_counts: Vec<RunCounts>,
-    /// How many runs and gaps begin before each unit of the image; none where they are counted when someone
-    /// asks, since that is not expected.
+    /// How many runs and gaps begin before each unit of the image; none where units are counted as far as someone
+    /// asks: an image says how many each /16 has, and few of them are edited.
     pub(super) begun: Option<Begun>,
     /// How many runs and gaps begin in each /8.
     pub(super) tops: Vec<(u64, u64)>,

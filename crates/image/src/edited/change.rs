@@ -27,6 +27,9 @@ impl Blocks<'_> {
         if !edits.is_empty() {
             self.hashed.clear();
         }
+        if let Some(last) = edits.iter().filter_map(|edit| edit.value).max() {
+            self.uses.make_room(last);
+        }
         let touched = by_block(edits);
         let uses = Pool::new();
         let changed: Vec<(u16, RunCounts, Vec<Edit<u32>>)> = touched

@@ -42,7 +42,7 @@ pub(crate) use by16::blocks_by_top;
 pub use edits::block_of;
 pub use rank::Behind;
 pub use reader::BlockReader;
-pub(crate) use stored::ListCounter;
+pub(crate) use stored::{ListCounter, count_list};
 pub(crate) use tally::Tally;
 
 /// The IPv4 runs of a zone, for reading.

@@ -19,7 +19,7 @@ use super::reader::BlockReader;
 impl<'a> Blocks<'a> {
     /// Gives `see`, in address order, the runs and the gaps of these ranks, which rise: each with the
     /// value of the run that ends just before it and with the runs and gaps behind it. Reads only the
-    /// units in which one of them begins.
+    /// units in which one of them begins, and counts those before it in its /16 if they are not counted.
     ///
     /// # Errors
     /// The first error of `see`.
@@ -32,7 +32,8 @@ impl<'a> Blocks<'a> {
         let lists = Rc::new(Lists::new(self));
         let started = started(self, in_runs, in_gaps);
         let find = |started: &[Started<'_>]| -> Vec<Found> {
-            let parts = started.par_chunks(PART);
+            let threads = rayon::current_num_threads();
+            let parts = started.par_chunks((started.len() / (8 * threads)).clamp(1, PART));
             let find = |reader: &mut BlockReader<'_, '_>, part: &[Started<'_>]| {
                 let mut found = Found::default();
                 part.iter()
@@ -87,7 +88,7 @@ fn see_all<'b, 'a, E>(
 
 impl Blocks<'_> {
     /// For each of some rising addresses whether it lies in a run, and the rank of that run or gap. Reads
-    /// only the units in which they lie.
+    /// only the units in which they lie, and counts those before as [`Blocks::each_started`] does.
     pub fn ranks(&self, addresses: &[u32]) -> Vec<(bool, u64)> {
         let before = self.counts_before();
         let in_one_16: Vec<&[u32]> = addresses
@@ -187,7 +188,7 @@ fn take_before<'s>(ranks: &mut &'s [u64], end: u64) -> &'s [u64] {
 
 /// How many /16s are read ahead, on all cores.
 const AHEAD: usize = 1024;
-/// What is found in so many of them lies together.
+/// What is found in so many of them at most lies together.
 const PART: usize = 16;
 
 /// A /16 in which edits start.
@@ -251,10 +252,10 @@ impl<'b> Units<'b> {
     /// Counts what begins before one more unit, if there is one.
     fn count_next(&mut self, reader: &mut BlockReader<'_, '_>) -> bool {
         let known = self.begun.len();
-        if known >= self.count {
+        let Some(last) = known.checked_sub(1).filter(|_| known < self.count) else {
             return false;
-        }
-        let next = reader.run_counts(self.block, known - 1);
+        };
+        let next = reader.run_counts(self.block, last);
         let so_far = self.so_far.map_or(next, |so_far| so_far.then(next));
         self.so_far = Some(so_far);
         self.begun.to_mut().push(begun_before(so_far));

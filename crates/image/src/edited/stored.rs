@@ -3,18 +3,21 @@
 
 use rayon::prelude::*;
 use rblmap::{Run, Zone};
-use rblmap_content::Pool;
+use rblmap_content::{Pool, count_runs};
 use rblmap_format::v4::StoredCounts;
 use rblmap_format::{RunCounts, Slash16, Slash16s};
 
 use super::by16::{BLOCKS, Blocks};
-use super::tally::Tally;
+use super::tally::{Tally, starts_rise};
 
 /// Counts the runs of a list, /16 by /16 on several threads.
 pub(crate) struct ListCounter {
     values: usize,
     tallies: Pool<Tally>,
 }
+
+/// Counts of more values take too much memory to have them for each thread.
+const MOST_VALUES: usize = 1 << 20;
 
 impl ListCounter {
     /// Of runs that have so many values.
@@ -25,40 +28,51 @@ impl ListCounter {
         }
     }
 
-    /// Lends `work` what counts one /16 after the other.
-    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Tally) -> R) -> R {
-        self.tallies.with(|| Tally::new(self.values), work)
+    /// Lends `work` what counts values, if there are few enough.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(Option<&mut Tally>) -> R) -> R {
+        match self.values {
+            ..=MOST_VALUES => {
+                let new = || Tally::new(self.values);
+                self.tallies.with(new, |tally| work(Some(tally)))
+            }
+            _ => work(None),
+        }
     }
 
-    /// How many runs have each value, by rank.
-    pub(crate) fn uses(self) -> Vec<u32> {
+    /// How many of all runs have each value, by rank.
+    pub(crate) fn uses(self, runs: &[Run<u32>]) -> Vec<u32> {
+        if self.values > MOST_VALUES {
+            let mut uses = vec![0; self.values];
+            count_runs(runs, &mut uses);
+            return uses;
+        }
         let uses = Tally::sum(self.tallies.into_all(), self.values);
         let uses = uses.expect("runs of a content have values of it");
         uses.into_iter().map(i32::cast_unsigned).collect()
     }
 }
 
-impl Tally {
-    /// Counts the runs that begin in a /16, of runs of which none ends before it. Gives what it is made of, and
-    /// the runs that do not end in it.
-    pub(crate) fn count_list<'r>(
-        &mut self,
-        runs: &'r [Run<u32>],
-        block: u16,
-    ) -> (RunCounts, &'r [Run<u32>]) {
-        let first = u32::from(block) << 16;
-        let last = first | 0xffff;
-        let count = runs.iter().take_while(|run| run.start <= last).count();
-        let (here, behind) = runs.split_at(count);
-        let begun_before = here.first().is_some_and(|run| run.start < first);
-        self.add_runs(here.get(usize::from(begun_before)..).unwrap_or_default(), 1);
-        let goes_on = here.last().is_some_and(|run| run.end > last);
-        let behind = match goes_on {
-            true => runs.get(count - 1..).unwrap_or_default(),
-            false => behind,
-        };
-        (RunCounts::of(here, (first, last)), behind)
+/// Counts the runs of a /16, of runs of which none ends before it: those that begin in it are counted by their
+/// values. Gives what the /16 is made of, and the runs that do not end in it.
+pub(crate) fn count_list<'r>(
+    runs: &'r [Run<u32>],
+    block: u16,
+    tally: Option<&mut Tally>,
+) -> (RunCounts, &'r [Run<u32>]) {
+    let first = u32::from(block) << 16;
+    let last = first | 0xffff;
+    let count = runs.iter().take_while(|run| run.start <= last).count();
+    let (here, behind) = runs.split_at(count);
+    let begun_before = here.first().is_some_and(|run| run.start < first);
+    if let Some(tally) = tally {
+        tally.add_runs(here.get(usize::from(begun_before)..).unwrap_or_default(), 1);
     }
+    let goes_on = here.last().is_some_and(|run| run.end > last);
+    let behind = match goes_on {
+        true => runs.get(count - 1..).unwrap_or_default(),
+        false => behind,
+    };
+    (RunCounts::of(here, (first, last)), behind)
 }
 
 impl<'a> Blocks<'a> {
@@ -73,23 +87,33 @@ impl<'a> Blocks<'a> {
     /// are is not looked at: an image whose digests hold has those that it was written with.
     pub(crate) fn stored(zone: &Zone<'a>, values: usize) -> Option<Blocks<'a>> {
         let image = zone.v4().blocks()?;
-        let lines = |block| matches!(image.block(block), Slash16::Lines { .. });
-        let count = (0..=u16::MAX).filter(|block| lines(*block)).count();
+        let is_in_lines = |block: &u16| matches!(image.block(*block), Slash16::Lines { .. });
+        let in_lines: Vec<u16> = (0..=u16::MAX).filter(is_in_lines).collect();
         let StoredCounts { of_16s, uses } =
-            StoredCounts::read(zone.v4_run_counts(), count, values)?;
-        let mut of_16s = of_16s.into_iter();
-        let counts = |block| lines(block).then(|| of_16s.next()).flatten();
-        let counts: Vec<Option<(u32, u32)>> = (0..=u16::MAX).map(counts).collect();
-        let run_counts: Option<Vec<RunCounts>> = counts
+            StoredCounts::read(zone.v4_run_counts(), in_lines.len(), values)?;
+        let mut counts = vec![None; BLOCKS];
+        for (block, of) in in_lines.into_iter().zip(of_16s) {
+            *counts.get_mut(usize::from(block))? = Some(of);
+        }
+        let run_counts: Option<Vec<RunCounts>> = (0..=u16::MAX)
             .into_par_iter()
-            .enumerate()
+            .zip(counts)
             .with_min_len(BLOCKS / 256)
-            .map(|(block, counts)| run_counts_of(&image, u16::try_from(block).ok()?, counts))
+            .map(|(block, counts)| run_counts_of(&image, block, counts))
+            .map(|counts| counts.filter(|it| has_values(it, values)))
             .collect();
         let blocks = Blocks::with_counts(image, values, run_counts?, uses);
         let in_all: u64 = blocks.uses.sum();
         (in_all == blocks.counts().0).then_some(blocks)
     }
+}
+
+/// Whether there are values of what a /16 begins and ends with, of so many.
+fn has_values(run_counts: &RunCounts, values: usize) -> bool {
+    let ends = [run_counts.first, run_counts.last];
+    ends.iter()
+        .flatten()
+        .all(|id| (id.rank() as usize) < values)
 }
 
 /// The run counts of a /16 with so many runs and gaps; none if its lines are out of order.
@@ -105,9 +129,8 @@ fn run_counts_of(
             Slash16::Lines { .. } => None,
         };
     };
-    let starts = (0..=of.units()).map(|unit| of.start_of(unit));
     let first = u32::from(block) << 16;
-    starts.is_sorted_by(|a, b| a < b).then(|| RunCounts {
+    starts_rise(&of).then(|| RunCounts {
         runs,
         gaps,
         first: image.value(first),

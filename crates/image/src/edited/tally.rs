@@ -1,13 +1,13 @@
-//! Counts the runs of an image.
+//! Counts the runs of an image, or of a list.
 
 use rblmap::{Run, ValueId};
-use rblmap_format::{RunCounts, Slash16s, V4Walk, prefetch};
+use rblmap_format::{RunCounts, Slash16, Slash16s, V4Walk, prefetch};
 
 use super::begun::begun_before;
 
-/// What one thread has counted of the lines of an image.
+/// What one thread has counted of the lines of an image, or of the runs of a list.
 pub(crate) struct Tally {
-    /// How many runs have each value, by rank, as if each line began a run of its own. Until all are
+    /// How many runs have each value, by rank, as if each line of an image began a run of its own. Until all are
     /// counted it may be more or fewer than fit, which comes right in the end: so it takes half the
     /// memory, of which there is some for each thread.
     uses: Vec<i32>,
@@ -86,11 +86,8 @@ impl Tally {
         }
     }
 
-    /// Starts of lines rise, but in damaged images.
     pub(super) fn look_at_starts(&mut self, image: &Slash16s<'_>, block: u16) {
-        let of = image.block(block);
-        let starts = (0..=of.units()).map(|unit| of.start_of(unit));
-        self.is_damaged |= !starts.is_sorted_by(|a, b| a < b);
+        self.is_damaged |= !starts_rise(&image.block(block));
     }
 
     /// Counts runs so many times more. Neighbours often have one value, and each count of it would wait for
@@ -150,6 +147,12 @@ impl Tally {
             None => self.is_damaged = true,
         }
     }
+}
+
+/// Whether the starts of the lines of a /16 rise, as they do but in damaged images.
+pub(super) fn starts_rise(of: &Slash16<'_>) -> bool {
+    let starts = (0..=of.units()).map(|unit| of.start_of(unit));
+    starts.is_sorted_by(|a, b| a < b)
 }
 
 /// Adds counts to counts.

@@ -56,15 +56,18 @@ impl Uses {
         self.ids = Some(Arc::clone(ids));
     }
 
-    /// Counts runs more or fewer of some values.
+    /// Makes room for counts of the values up to this one.
+    pub(super) fn make_room(&mut self, last: ValueId) {
+        let counts = self.by_rank_mut();
+        let len = last.rank() as usize + 1;
+        counts.resize(len.max(counts.len()), 0);
+    }
+
+    /// Counts runs more or fewer of some values, as far as there is room: others are of a damaged image.
     pub(super) fn add(&mut self, more: impl Iterator<Item = (ValueId, i64)>) {
         let counts = self.by_rank_mut();
         for (id, more) in more {
-            let rank = id.rank() as usize;
-            if counts.len() <= rank {
-                counts.resize(rank + 1, 0);
-            }
-            if let Some(count) = counts.get_mut(rank) {
+            if let Some(count) = counts.get_mut(id.rank() as usize) {
                 *count = count.saturating_add_signed(clamped(more));
             }
         }

@@ -12,7 +12,7 @@ use rblmap_format::v4::shape::Shape;
 use rblmap_format::v4::write::{BITS_OF_16, Sixteens, V4Sections, assemble, set_bits};
 use rblmap_format::{RunCounts, Slash16};
 
-use crate::edited::{BlockReader, Blocks, ListCounter, Tally, V4View, blocks_by_top};
+use crate::edited::{BlockReader, Blocks, ListCounter, Tally, V4View, blocks_by_top, count_list};
 use crate::error::Error;
 
 /// Encodes the runs of a zone of an image with so many values, and counts them.
@@ -28,7 +28,7 @@ pub(crate) fn encode(
             let (parts, counts): (Vec<_>, Vec<_>) = blocks_by_top()
                 .map(|blocks| counter.with(|tally| counted_list(runs, blocks, shape, tally)))
                 .unzip();
-            (parts, counts.concat(), counter.uses())
+            (parts, counts.concat(), counter.uses(runs))
         }
         V4View::Blocks(of) => {
             let parts = blocks_by_top().map_init(
@@ -51,12 +51,12 @@ fn counted_list<'a>(
     runs: &[Run<u32>],
     blocks: RangeInclusive<u16>,
     shape: Shape,
-    tally: &mut Tally,
+    mut tally: Option<&mut Tally>,
 ) -> (Sixteens<'a>, Vec<RunCounts>) {
     let mut run_counts = Vec::with_capacity(blocks.len());
     // A /16 is counted right after it is written, while its runs are near.
     let lines = of_list(runs, blocks, shape, |runs, block| {
-        let (counts, behind) = tally.count_list(runs, block);
+        let (counts, behind) = count_list(runs, block, tally.as_deref_mut());
         run_counts.push(counts);
         behind
     });
