@@ -60,7 +60,7 @@ impl<'a> Sixteens<'a> {
     }
 }
 
-/// Runs of earlier lines are needed.
+/// Runs of earlier lines are needed: what [`Sixteens::reencode`] says then. See the example of [`Sixteens`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FromEarlier;
 
