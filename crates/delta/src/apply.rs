@@ -27,6 +27,7 @@ use std::ops::Range;
 use rblmap::{Image, NameKey};
 use rblmap_content::{Content, ContentId, Draft, DraftZone, Edit, Facts, edit_runs};
 use rblmap_format::Address;
+use rblmap_format::varint::take_uv;
 use rblmap_image::{EditedContent, Layout, V4Image, V4Lines, V4Source, encode_named, encode_to};
 
 use crate::codec::range_coder::Decoder;
@@ -43,7 +44,6 @@ use crate::edit::names::NameCounts;
 use crate::edit::{names, values};
 use crate::error::Error;
 use crate::streams::{self, Parts};
-use rblmap_format::varint::take_uv;
 
 /// The bytes of the image that a snapshot was packed from, checked.
 ///

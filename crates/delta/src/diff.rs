@@ -18,6 +18,7 @@ use rblmap_content::{
     Content, ContentId, Difference, Draft, Edit, Lender, NameTable, V4Runs, Values, ZoneContent,
 };
 use rblmap_format::Address;
+use rblmap_format::varint::push_uv;
 use rblmap_image::{Blocks, EditedContent, V4Image, V4Source, V4View};
 
 use crate::codec::range_coder::Encoder;
@@ -32,7 +33,6 @@ use crate::edit::base::Base;
 use crate::edit::{addresses, find, names, values};
 use crate::error::Error;
 use crate::streams::{Edits, Told, ZoneStreams};
-use rblmap_format::varint::push_uv;
 
 /// Packs the content of an image: a snapshot (`.rbs`), from which [`crate::unpack`] makes the same image.
 ///

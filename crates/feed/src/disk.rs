@@ -9,7 +9,6 @@ use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -74,10 +73,7 @@ impl NewFile<'_> {
     /// Writes bytes, the first of them at an offset. Several threads may. With no bytes, room is asked for up to
     /// the offset.
     pub(crate) fn put(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        match bytes {
-            [] => rblmap_image::reserve(&self.file, offset),
-            _ => self.file.write_all_at(bytes, offset),
-        }
+        rblmap_image::put_part(&self.file, offset, bytes)
     }
 
     /// Syncs the file, renames it into its place and syncs the folder there: whoever opens it sees the

@@ -213,7 +213,6 @@ fn encode_v4<'a>(
     values: u32,
     sections: &mut Vec<Section<'a>>,
 ) -> Result<(), Error> {
-    let width = layout::id_width(values);
     let mut push = |kind, parameter, bytes: Vec<Pieces<'a>>| {
         sections.push(Section {
             kind,
@@ -245,6 +244,7 @@ fn encode_v4<'a>(
         push(kind::V4_LINES, count, lines.lines);
         push(kind::V4_RUN_COUNTS, 0, vec![counts.to_bytes().into()]);
     } else if !runs.is_empty() {
+        let width = layout::id_width(values);
         let (bytes, parameter) = sorted::write(&runs.to_list(), width);
         push(kind::V4_SORTED, parameter, vec![bytes.into()]);
     }

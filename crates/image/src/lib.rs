@@ -16,7 +16,7 @@
 //! | runs that come some at a time, as lines | [`LineWriter`] |
 //! | a handful of changes to an image, without its sources | [`Editor`] |
 //! | the same image with another serial and time | [`restamp`] |
-//! | the one way to put a file in its place | [`place`], [`NewFile`], [`reserve`] |
+//! | the one way to put a file in its place | [`place`], [`NewFile`], [`put_part`] |
 //!
 //! `rblmap-content` has content itself, `rblmap` looks up in an image, and `rblmap-delta` has the
 //! changes between images. `docs/format.md` describes every byte of an image.
@@ -42,6 +42,6 @@ pub use editor::{Additions, Editor};
 pub use encode::{Layout, encode, encode_named, encode_to, encode_with, is_written_as};
 pub use error::Error;
 pub use lines::{LineWriter, V4Lines};
-pub use place::{NewFile, TEMP_PREFIX, place, reserve};
+pub use place::{NewFile, TEMP_PREFIX, place, put_part};
 pub use restamp::restamp;
 pub use stamp::Stamp;

@@ -77,10 +77,7 @@ impl<'p> NewFile<'p> {
     /// # Errors
     /// Whatever the file system says.
     pub fn put(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        match bytes {
-            [] => reserve(self.file.as_file(), offset),
-            _ => self.file.as_file().write_all_at(bytes, offset),
-        }
+        put_part(self.file.as_file(), offset, bytes)
     }
 
     /// Puts the file in place, and gives its length.
@@ -98,18 +95,28 @@ impl<'p> NewFile<'p> {
     }
 }
 
-/// Asks for room for a file of so many bytes, where the file system can give it before it is written to: that
-/// there is none is known at once, and to sync the file takes a third less time.
+/// Writes a part of an image to a file, as [`Put`](crate::Put) is given them: bytes to their place; with no
+/// bytes, room is asked for up to the offset.
 ///
 /// ```
 /// let file = tempfile::tempfile()?;
-/// rblmap_image::reserve(&file, 1 << 20)?;
+/// rblmap_image::put_part(&file, 5, &[])?;
+/// rblmap_image::put_part(&file, 0, b"bytes")?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
-/// There is no such room.
-pub fn reserve(file: &File, len: u64) -> io::Result<()> {
+/// Whatever the file system says.
+pub fn put_part(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    match bytes {
+        [] => reserve(file, offset),
+        _ => file.write_all_at(bytes, offset),
+    }
+}
+
+/// Asks for room for a file of so many bytes, where the file system can give it before it is written to: that
+/// there is none is known at once, and to sync the file takes a third less time.
+fn reserve(file: &File, len: u64) -> io::Result<()> {
     use rustix::fs::{FallocateFlags, fallocate};
     use rustix::io::Errno;
     if len == 0 {

@@ -2,11 +2,11 @@
 //! every byte.
 
 use rblmap_content::{ContentId, ZoneName};
+use rblmap_format::varint::{push_uv, take_uv};
 use rblmap_image::Stamp;
 
 use crate::container::ids::{IMAGE_FORMAT, IdPrefix, ImageRoot, Session};
 use crate::error::Error;
-use rblmap_format::varint::{push_uv, take_uv};
 
 const SNAPSHOT: [u8; 4] = *b"\x89rbs";
 const DELTA: [u8; 4] = *b"\x89rbd";

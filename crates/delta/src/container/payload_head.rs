@@ -5,12 +5,12 @@
 
 use rblmap::NameKey;
 use rblmap_format::Address;
+use rblmap_format::varint::{push_uv, take_uv};
 
 use crate::container::limits::Limits;
 use crate::edit::addresses::{Counts, Stream};
 use crate::edit::names::NameCounts;
 use crate::error::Error;
-use rblmap_format::varint::{push_uv, take_uv};
 
 /// Flags of a head.
 const ZONES: u8 = 1;

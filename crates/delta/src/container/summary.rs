@@ -1,13 +1,13 @@
 //! How much a snapshot or delta says, told without its base.
 
 use rblmap::NameKey;
+use rblmap_format::varint::take_uv;
 
 use crate::container::frame;
 use crate::container::header::{self, Kind};
 use crate::container::limits::Limits;
 use crate::container::payload_head::Head;
 use crate::error::Error;
-use rblmap_format::varint::take_uv;
 
 /// Counts and sizes of a snapshot or delta. What exactly changes only the base tells.
 ///

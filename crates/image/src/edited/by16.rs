@@ -333,6 +333,14 @@ impl<'a> Blocks<'a> {
         self.may_copy.then(|| self.image.block(block))
     }
 
+    /// The id that a value of the image has by now.
+    pub(super) fn id_now(&self, id: ValueId) -> ValueId {
+        match &self.ids {
+            Some(ids) => renumbered(ids, id),
+            None => id,
+        }
+    }
+
     /// The ids of the image's values by rank, if they are no longer those of the image.
     pub(crate) fn new_ids(&self) -> Option<&[Option<ValueId>]> {
         self.ids.as_ref().map(|ids| ids.as_slice())

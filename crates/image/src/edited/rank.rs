@@ -34,13 +34,13 @@ impl<'a> Blocks<'a> {
         let find = |started: &[Started<'_>]| -> Vec<Found> {
             let threads = rayon::current_num_threads();
             let parts = started.par_chunks((started.len() / (8 * threads)).clamp(1, PART));
-            let find = |reader: &mut BlockReader<'_, '_>, part: &[Started<'_>]| {
+            let of_part = |reader: &mut BlockReader<'_, '_>, part: &[Started<'_>]| {
                 let mut found = Found::default();
                 part.iter()
                     .for_each(|started| started.find(reader, &mut found));
                 found
             };
-            parts.map_init(|| self.reader(), find).collect()
+            parts.map_init(|| self.reader(), of_part).collect()
         };
         let mut parts = started.chunks(AHEAD);
         let mut found = parts.next().map(find);

@@ -84,10 +84,8 @@ impl<'b, 'a> BlockReader<'b, 'a> {
             return RunCounts::of(self.runs_of(block, unit..unit + 1), ends);
         }
         let mut run_counts = self.walk.run_counts(block, unit, &mut |_, _| {});
-        if let Some(ids) = &self.blocks.ids {
-            run_counts.first = run_counts.first.map(|id| renumbered(ids, id));
-            run_counts.last = run_counts.last.map(|id| renumbered(ids, id));
-        }
+        run_counts.first = run_counts.first.map(|id| self.blocks.id_now(id));
+        run_counts.last = run_counts.last.map(|id| self.blocks.id_now(id));
         run_counts
     }
 
@@ -97,11 +95,8 @@ impl<'b, 'a> BlockReader<'b, 'a> {
         if !blocks.edits(block).is_empty() {
             return self.run_counts(block, unit).last;
         }
-        let value = blocks.image.value(blocks.ends(block, unit).1)?;
-        Some(match &blocks.ids {
-            Some(ids) => renumbered(ids, value),
-            None => value,
-        })
+        let last = blocks.image.value(blocks.ends(block, unit).1);
+        last.map(|id| blocks.id_now(id))
     }
 
     /// Adds the runs that begin in some /16s, whole.

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use rblmap::{Run, Zone};
 use rblmap_content::{Pool, count_runs};
 use rblmap_format::v4::StoredCounts;
+use rblmap_format::v4::write::behind_16;
 use rblmap_format::{RunCounts, Slash16, Slash16s};
 
 use super::by16::{BLOCKS, Blocks};
@@ -13,7 +14,8 @@ use super::tally::{Tally, starts_rise};
 /// Counts the runs of a list, /16 by /16 on several threads.
 pub(crate) struct ListCounter {
     values: usize,
-    tallies: Pool<Tally>,
+    /// None if there are too many values to count them for each thread.
+    tallies: Option<Pool<Tally>>,
 }
 
 /// Counts of more values take too much memory to have them for each thread.
@@ -24,29 +26,26 @@ impl ListCounter {
     pub(crate) fn new(values: usize) -> ListCounter {
         ListCounter {
             values,
-            tallies: Pool::new(),
+            tallies: (values <= MOST_VALUES).then(Pool::new),
         }
     }
 
     /// Lends `work` what counts values, if there are few enough.
     pub(crate) fn with<R>(&self, work: impl FnOnce(Option<&mut Tally>) -> R) -> R {
-        match self.values {
-            ..=MOST_VALUES => {
-                let new = || Tally::new(self.values);
-                self.tallies.with(new, |tally| work(Some(tally)))
-            }
-            _ => work(None),
+        match &self.tallies {
+            Some(tallies) => tallies.with(|| Tally::new(self.values), |tally| work(Some(tally))),
+            None => work(None),
         }
     }
 
     /// How many of all runs have each value, by rank.
     pub(crate) fn uses(self, runs: &[Run<u32>]) -> Vec<u32> {
-        if self.values > MOST_VALUES {
+        let Some(tallies) = self.tallies else {
             let mut uses = vec![0; self.values];
             count_runs(runs, &mut uses);
             return uses;
-        }
-        let uses = Tally::sum(self.tallies.into_all(), self.values);
+        };
+        let uses = Tally::sum(tallies.into_all(), self.values);
         let uses = uses.expect("runs of a content have values of it");
         uses.into_iter().map(i32::cast_unsigned).collect()
     }
@@ -62,17 +61,14 @@ pub(crate) fn count_list<'r>(
     let first = u32::from(block) << 16;
     let last = first | 0xffff;
     let count = runs.iter().take_while(|run| run.start <= last).count();
-    let (here, behind) = runs.split_at(count);
+    let here = runs.get(..count).unwrap_or_default();
     let begun_before = here.first().is_some_and(|run| run.start < first);
     if let Some(tally) = tally {
         tally.add_runs(here.get(usize::from(begun_before)..).unwrap_or_default(), 1);
     }
-    let goes_on = here.last().is_some_and(|run| run.end > last);
-    let behind = match goes_on {
-        true => runs.get(count - 1..).unwrap_or_default(),
-        false => behind,
-    };
-    (RunCounts::of(here, (first, last)), behind)
+    // The last one may go on.
+    let rest = runs.get(count.saturating_sub(1)..).unwrap_or_default();
+    (RunCounts::of(here, (first, last)), behind_16(rest, block))
 }
 
 impl<'a> Blocks<'a> {
@@ -123,14 +119,12 @@ fn run_counts_of(
     counts: Option<(u32, u32)>,
 ) -> Option<RunCounts> {
     let of = image.block(block);
-    let Some((runs, gaps)) = counts else {
-        return match of {
-            Slash16::Uniform(value) => Some(RunCounts::uniform(value)),
-            Slash16::Lines { .. } => None,
-        };
-    };
+    if let Slash16::Uniform(value) = of {
+        return Some(RunCounts::uniform(value));
+    }
+    let (runs, gaps) = counts.filter(|_| starts_rise(&of))?;
     let first = u32::from(block) << 16;
-    starts_rise(&of).then(|| RunCounts {
+    Some(RunCounts {
         runs,
         gaps,
         first: image.value(first),

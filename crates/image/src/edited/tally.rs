@@ -86,6 +86,7 @@ impl Tally {
         }
     }
 
+    /// Notes damage where starts do not rise.
     pub(super) fn look_at_starts(&mut self, image: &Slash16s<'_>, block: u16) {
         self.is_damaged |= !starts_rise(&image.block(block));
     }
