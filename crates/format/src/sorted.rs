@@ -85,6 +85,8 @@ impl<'a> Sorted<'a> {
     }
 
     /// The first and last address that the `index`-th entry holds for, and the id of its value.
+    // A walk over a list asks for each entry: whether that is a call must not be left to chance.
+    #[inline(always)]
     pub(crate) fn entry<K: Address>(&self, index: usize) -> Option<(K, K, u32)> {
         let start = K::read(self.keys, index).filter(|_| index < self.count)?;
         let end = if self.is_only(index) {
@@ -212,6 +214,7 @@ impl<'a, A> SortedEntries<'a, A> {
 impl<A: Address> Iterator for SortedEntries<'_, A> {
     type Item = (A, A, u32);
 
+    #[inline(always)]
     fn next(&mut self) -> Option<(A, A, u32)> {
         let entry = self.section.entry(self.index)?;
         self.index += 1;
