@@ -8,10 +8,12 @@
     reason = "lists of our own making; a bench may panic"
 )]
 
+pub mod bits;
 mod clustered;
 pub mod gates;
 pub mod lists;
 pub mod mmdb;
+pub mod name_model;
 pub mod opening;
 pub mod peers;
 pub mod rows;

@@ -16,9 +16,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
-use std::hash::Hash;
 
 use rblmap::{Image, Value};
+use rblmap_benches::bits::{choose, counts, entropy};
 
 /// Addresses with the bytes of their values.
 type List<'a> = BTreeMap<u32, &'a [u8]>;
@@ -135,36 +135,4 @@ fn fill(sizes: &BTreeMap<u32, usize>) -> f64 {
 
 fn class_of(count: usize) -> u32 {
     usize::BITS - count.leading_zeros()
-}
-
-fn counts<K: Ord>(keys: impl Iterator<Item = K>) -> BTreeMap<K, usize> {
-    let mut counts = BTreeMap::new();
-    keys.for_each(|key| *counts.entry(key).or_default() += 1);
-    counts
-}
-
-/// Bits of a column at its entropy of order 0.
-fn entropy<T: Ord + Hash>(column: impl Iterator<Item = T>) -> f64 {
-    let counts = counts(column);
-    let total: usize = counts.values().sum();
-    let bits = |count: &usize| -(*count as f64) * (*count as f64 / total as f64).log2();
-    counts.values().map(bits).sum()
-}
-
-/// log2 of the ways to choose `k` of `n`.
-fn choose(n: usize, k: usize) -> f64 {
-    if k == 0 || k >= n {
-        return 0.0;
-    }
-    log2_factorial(n) - log2_factorial(k) - log2_factorial(n - k)
-}
-
-fn log2_factorial(n: usize) -> f64 {
-    if n < 256 {
-        return (2..=n).map(|n| (n as f64).log2()).sum();
-    }
-    // Stirling's series; the next term is below 10^-10 here.
-    let x = n as f64;
-    let ln = x * x.ln() - x + 0.5 * (std::f64::consts::TAU * x).ln() + 1.0 / (12.0 * x);
-    ln / std::f64::consts::LN_2
 }

@@ -1,6 +1,7 @@
 //! How fast lookups are, beside one random line of the same mapping and beside what else there is:
-//! `speed [--rounds N] [--small | --huge] [--peers] [--only SET] [--json FILE]`. A table a list on
-//! standard output, and at the end the gates; `scripts/bench` runs it.
+//! `speed [--rounds N] [--small | --huge] [--peers] [--gates] [--only SET] [--json FILE]`. A table a
+//! list on standard output, and at the end the gates; `scripts/bench` runs it. With --gates only lists
+//! and programs that have one.
 
 #![allow(clippy::print_stdout, reason = "prints its result")]
 #![allow(
@@ -31,6 +32,7 @@ struct Options {
     small: bool,
     huge: bool,
     peers: bool,
+    gates: bool,
     only: Option<String>,
     json: Option<PathBuf>,
 }
@@ -56,6 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .only
             .as_ref()
             .is_none_or(|only| name.contains(only.as_str()))
+            && (!options.gates || gates::are_for(name))
     };
     for (name, make, count) in lists {
         if wanted(name) {
@@ -94,6 +97,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
         small: false,
         huge: false,
         peers: false,
+        gates: false,
         only: None,
         json: None,
     };
@@ -107,6 +111,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
             "--small" => options.small = true,
             "--huge" => options.huge = true,
             "--peers" => options.peers = true,
+            "--gates" => options.gates = true,
             other => return Err(format!("unknown argument {other}").into()),
         }
     }
@@ -252,11 +257,12 @@ fn v4(list: &List<u32>, options: &Options) -> Result<Value, Box<dyn Error>> {
     let zone = disk.image.base();
     let queries = Queries::new(list, ALL_QUERIES);
     let (random, work) = (random(), &OtherWork::new(Effort::FULL));
-    let all = if options.peers {
+    let mut all = if options.peers {
         peers::all(list)?
     } else {
         Vec::new()
     };
+    all.retain(|peer| !options.gates || gates::is_beside(peer.name()));
     let mut bytes = vec![("image", disk.image.as_bytes().len())];
     let mut rows = Vec::new();
     for (mix, asked) in queries.mixes() {
