@@ -16,13 +16,16 @@
 //! ```
 //!
 //! That is what the PAQ compressors do (Mahoney 2005), here in integers alone, so that it is the same on
-//! every machine. A byte costs some two microseconds, so there is a limit on how many there are.
+//! every machine. A byte costs some microseconds, so there is a limit on how many there are. Most are
+//! learnt, and known before: while one is learnt, the cells of the next come out of memory.
 
 use rayon::prelude::*;
+use rblmap_format::prefetch;
 
 use crate::codec::logistic::{Scale, squash};
 use crate::codec::neighbours::{Neighbours, common};
 use crate::codec::range_coder::{Coder, Trainer};
+use crate::codec::text_contexts::{CONTEXTS, Hashes, contexts, hashes};
 use crate::error::Error;
 
 /// How the bytes of added names and values are told.
@@ -213,10 +216,10 @@ fn between(before: &[u8], Neighbours { left, right }: Neighbours<'_>) -> Bounds 
     }
 }
 
-/// Contexts that are mixed.
-const CONTEXTS: usize = 13;
 /// Weights of the contexts.
 type Weights = [i32; CONTEXTS];
+/// The bits of a byte.
+const BITS: usize = 8;
 /// Sets of weights by what is known, and by the bits of the byte so far.
 const SETS: usize = 3 * (CONTEXTS + 1);
 const NODES: usize = 256;
@@ -250,6 +253,7 @@ pub(crate) struct Model {
     /// A set for each beginning of a byte.
     by_node: [Weights; NODES],
     scale: Scale,
+    shares: Shares,
     /// How many bytes it may still learn.
     left_to_learn: u64,
 }
@@ -266,6 +270,7 @@ impl Model {
             by_known: [[WEIGHT / 4; CONTEXTS]; SETS],
             by_node: [[WEIGHT / 4; CONTEXTS]; NODES],
             scale: Scale::new(),
+            shares: Shares::new(),
             left_to_learn: MODEL_MAX,
         }
     }
@@ -279,34 +284,68 @@ impl Model {
             return;
         };
         self.left_to_learn = left;
-        for at in from..own.len() {
-            let (before, rest) = own.split_at(at);
-            let byte = rest.first().copied().unwrap_or(0);
+        let mut next = self.ask(own, from, near);
+        for (at, byte) in own.iter().enumerate().skip(from) {
+            let hashes = next;
+            next = self.ask(own, at + 1, near);
             let bounds = if at == from {
-                between(before, near)
+                between(own.get(..at).unwrap_or_default(), near)
             } else {
                 ANY
             };
-            self.byte(&mut Trainer, before, near, bounds, byte);
+            let of_bit = |place: usize, _| hashes.get(place).copied().unwrap_or_default();
+            self.bits(&mut Trainer, bounds, *byte, of_bit);
         }
     }
 
-    /// Codes the byte behind `before`. A bit is coded where bytes within the bounds have either.
+    /// The hashes of all bits of a byte that is known, the cells of which are asked for.
+    fn ask(&self, own: &[u8], at: usize, near: Neighbours<'_>) -> [Hashes; BITS] {
+        let Some((before, [byte, ..])) = own.split_at_checked(at) else {
+            return [[0; CONTEXTS]; BITS];
+        };
+        let contexts = contexts(before, near);
+        let mask = self.cells.len() - 1;
+        let cell = |hash: u32| {
+            self.cells
+                .as_ptr()
+                .wrapping_add((hash >> 8) as usize & mask)
+        };
+        let bits = (1 << BITS) | u32::from(*byte);
+        std::array::from_fn(|place| {
+            let hashes = hashes(&contexts, bits >> (BITS - place));
+            hashes.iter().for_each(|hash| prefetch(cell(*hash)));
+            hashes
+        })
+    }
+
+    /// Codes the byte behind `before`.
     fn byte<C: Coder>(
         &mut self,
         coder: &mut C,
         before: &[u8],
         near: Neighbours<'_>,
-        Bounds { first, last }: Bounds,
+        bounds: Bounds,
         given: u8,
     ) -> u8 {
         let contexts = contexts(before, near);
+        self.bits(coder, bounds, given, |_, node| hashes(&contexts, node))
+    }
+
+    /// Codes a byte. A bit is coded where bytes within the bounds have either; `of_bit` has the hashes of
+    /// one, by its place from the left and the bits before it.
+    fn bits<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        Bounds { first, last }: Bounds,
+        given: u8,
+        of_bit: impl Fn(usize, u32) -> Hashes,
+    ) -> u8 {
         let mut node = 1u32;
-        for bit in (0..8).rev() {
+        for (place, bit) in (0..BITS).rev().enumerate() {
             // The first byte that has a one here.
             let ones = (node << 1 | 1) << bit & 0xff;
             let is_one = match (u32::from(first) < ones, u32::from(last) >= ones) {
-                (true, true) => self.bit(coder, &contexts, node, given >> bit & 1 == 1),
+                (true, true) => self.bit(coder, &of_bit(place, node), node, given >> bit & 1 == 1),
                 (_, is_one) => is_one,
             };
             node = node << 1 | u32::from(is_one);
@@ -339,19 +378,12 @@ impl Model {
         place
     }
 
-    fn bit<C: Coder>(
-        &mut self,
-        coder: &mut C,
-        contexts: &[u32; CONTEXTS],
-        node: u32,
-        given: bool,
-    ) -> bool {
+    fn bit<C: Coder>(&mut self, coder: &mut C, hashes: &Hashes, node: u32, given: bool) -> bool {
         let mut places = [0usize; CONTEXTS];
         let mut inputs = [0i32; CONTEXTS];
         let mut known = 0;
         let mask = self.cells.len() - 1;
-        for ((context, place), input) in contexts.iter().zip(&mut places).zip(&mut inputs) {
-            let hash = mix(context.wrapping_add(node.wrapping_mul(0x9e37_79b1)));
+        for ((hash, place), input) in hashes.iter().zip(&mut places).zip(&mut inputs) {
             let check = u8::try_from(hash & 0xff).unwrap_or(0);
             *place = self.find((hash >> 8) as usize & mask, check);
             let Some(cell) = self.cells.get(*place) else {
@@ -379,7 +411,7 @@ impl Model {
         }
         for place in places {
             if let Some(cell) = self.cells.get_mut(place) {
-                cell.learn(bit);
+                cell.learn(bit, &self.shares);
             }
         }
         bit
@@ -392,109 +424,35 @@ fn sum(weights: &Weights, inputs: &Weights) -> i64 {
 }
 
 impl Cell {
-    fn learn(&mut self, bit: bool) {
+    fn learn(&mut self, bit: bool, shares: &Shares) {
         let target = if bit { 65_535 } else { 0 };
         let p = i32::from(self.p);
-        let p = p + (target - p) * 10 / (10 * i32::from(self.seen) + 13);
+        let p = p + shares.of(target - p, self.seen);
         self.p = u16::try_from(p.clamp(24, 65_512)).unwrap_or(1 << 15);
         self.seen = (self.seen + 1).min(SLOWEST);
     }
 }
 
-/// Labels of more bytes are not told apart by their length.
-const LONG: usize = 20;
+/// How far cells move, without the division: 13 of these a bit.
+#[derive(Debug)]
+struct Shares([u64; SLOWEST as usize + 1]);
 
-/// What a context hashes, beginning with its seed.
-#[derive(Clone, Copy)]
-enum Takes {
-    /// So many bytes before, from the last one backwards.
-    Last(usize),
-    /// Three bytes before, without the last one.
-    SkipOne,
-    /// The lower-case letters before.
-    Word,
-    /// The label so far.
-    Label,
-    /// The neighbours' bytes at this place, and which of them begin alike.
-    Beside,
-    /// The length of the label so far, and so many bytes before.
-    LengthAndLast(usize),
-    /// The first label, and so many bytes before.
-    TopAndLast(usize),
-}
-
-/// The seeds of the contexts and what they hash. Their order and their numbers are part of the format.
-const TAKES: [(u32, Takes); CONTEXTS] = [
-    (55, Takes::Word),
-    (44, Takes::SkipOne),
-    (5, Takes::Last(5)),
-    (0, Takes::Last(0)),
-    (1, Takes::Last(1)),
-    (2, Takes::Last(2)),
-    (3, Takes::Last(3)),
-    (4, Takes::Last(4)),
-    (6, Takes::Last(6)),
-    (77, Takes::Label),
-    (99, Takes::Beside),
-    (33, Takes::LengthAndLast(1)),
-    (91, Takes::TopAndLast(2)),
-];
-
-fn contexts(before: &[u8], near: Neighbours<'_>) -> [u32; CONTEXTS] {
-    TAKES.map(|(seed, takes)| hash(seed, takes, before, near))
-}
-
-fn hash(seed: u32, takes: Takes, before: &[u8], near: Neighbours<'_>) -> u32 {
-    let last = |from: u32, count: usize| {
-        let bytes = before.iter().rev().take(count);
-        bytes.fold(from, |hash, byte| step(hash, *byte))
-    };
-    let in_label = || before.iter().rev().take_while(|byte| **byte != 0);
-    match takes {
-        Takes::Last(count) => last(seed, count),
-        Takes::SkipOne => {
-            let bytes = before.iter().rev().skip(1).take(3);
-            bytes.fold(seed, |hash, byte| step(hash, *byte))
-        }
-        Takes::Word => {
-            let letters = before.iter().rev();
-            let letters = letters.take_while(|byte| byte.is_ascii_lowercase());
-            letters.fold(seed, |hash, byte| step(hash, *byte))
-        }
-        Takes::Label => in_label().fold(seed, |hash, byte| step(hash, *byte)),
-        Takes::Beside => {
-            let at = before.len();
-            let next = |list: &[u8]| list.get(at).copied().unwrap_or(0);
-            let is_alike = |list: &[u8]| u8::from(list.get(..at) == Some(before));
-            let bytes = [
-                next(near.left),
-                next(near.right),
-                is_alike(near.left) | is_alike(near.right) << 1,
-            ];
-            bytes.into_iter().fold(seed, step)
-        }
-        Takes::LengthAndLast(count) => {
-            let length = in_label().take(LONG).count();
-            let length = u8::try_from(length).expect("LONG is less than 256");
-            last(step(seed, length), count)
-        }
-        Takes::TopAndLast(count) => {
-            let top = before.iter().take_while(|byte| **byte != 0);
-            last(top.fold(seed, |hash, byte| step(hash, *byte)), count)
-        }
+impl Shares {
+    /// 2^32 over each divisor, rounded up. What that adds to a quotient is less than the divisor's part of
+    /// one, since 655,350 * 313 is less than 2^32.
+    fn new() -> Shares {
+        Shares(std::array::from_fn(|seen| {
+            (1u64 << 32).div_ceil(10 * seen as u64 + 13)
+        }))
     }
-}
 
-fn step(hash: u32, byte: u8) -> u32 {
-    (hash ^ u32::from(byte))
-        .wrapping_mul(0x0100_0193)
-        .rotate_left(9)
-        .wrapping_add(0x7f4a_7c15)
-}
-
-fn mix(hash: u32) -> u32 {
-    let hash = (hash ^ hash >> 16).wrapping_mul(0x85eb_ca6b);
-    (hash ^ hash >> 13).wrapping_mul(0xc2b2_ae35) ^ hash >> 16
+    /// `off * 10 / (10 * seen + 13)`, rounded towards zero.
+    fn of(&self, off: i32, seen: u8) -> i32 {
+        let over = self.0.get(usize::from(seen)).copied().unwrap_or(0);
+        let share = (u64::from(off.unsigned_abs()) * 10 * over) >> 32;
+        let share = i32::try_from(share).unwrap_or(0);
+        if off < 0 { -share } else { share }
+    }
 }
 
 #[cfg(test)]
@@ -535,6 +493,17 @@ mod tests {
         // What nobody writes.
         assert_eq!(of("abd", "abe"), (0, 255));
         assert_eq!(of("ab\u{7f}", "ab\0"), (0, 255));
+    }
+
+    #[test]
+    fn a_cell_moves_by_the_quotient_that_the_document_gives() {
+        let shares = Shares::new();
+        for seen in 0..=SLOWEST {
+            for off in -65_535..=65_535 {
+                let divided = off * 10 / (10 * i32::from(seen) + 13);
+                assert_eq!(shares.of(off, seen), divided, "{off} {seen}");
+            }
+        }
     }
 
     #[test]
