@@ -131,7 +131,9 @@ fn mail_servers_that_are_killed_leave_no_mount_and_no_process() {
     // The servers never come to call it.
     let program = dir.path().canonicalize().unwrap().join("rblmap");
     for (signal, code) in [("TERM", Some(143)), ("HUP", Some(129)), ("KILL", None)] {
-        let mut run = Command::new(script("mta"));
+        // Under nohup HUP is ignored, and a shell cannot catch what was ignored when it began.
+        let mut run = Command::new("env");
+        let run = run.arg("--default-signal=HUP").arg(script("mta"));
         let run = run.arg("--quick").arg(&program);
         let mut run = run
             .stdout(Stdio::null())
