@@ -20,6 +20,8 @@ use super::uses::Uses;
 
 /// The number of /16s.
 pub(crate) const BLOCKS: usize = 65_536;
+/// The number of /12s.
+const SLASH12S: u16 = 4096;
 
 /// The IPv4 runs of a zone of an image, with edits over them. They take about 4 MB, and 12 bytes for
 /// each edit.
@@ -71,8 +73,8 @@ pub struct Blocks<'a> {
     /// How many runs and gaps begin before each unit of the image; none where units are counted as far as someone
     /// asks: an image says how many each /16 has, and few of them are edited.
     pub(super) begun: Option<Begun>,
-    /// How many runs and gaps begin in each /8.
-    pub(super) tops: Vec<(u64, u64)>,
+    /// How many runs and gaps begin in each /12: a rank and an edit need look at few /16s, and at all /12s.
+    by_12: Vec<(u64, u64)>,
     /// How many runs have each value.
     pub(super) uses: Uses,
     /// Hashes of leaves, as long as there are no edits.
@@ -160,10 +162,10 @@ impl<'a> Blocks<'a> {
             run_counts,
             hashed: Vec::new(),
             begun: None,
-            tops: vec![(0, 0); 256],
+            by_12: vec![(0, 0); SLASH12S.into()],
             uses: Uses::new(uses),
         };
-        (0..=u8::MAX).for_each(|top| blocks.count_top(top));
+        (0..SLASH12S).for_each(|slash12| blocks.count_12(slash12));
         blocks
     }
 
@@ -181,12 +183,12 @@ impl<'a> Blocks<'a> {
     /// How many runs there are, and how many gaps before, between and behind them.
     pub fn counts(&self) -> (u64, u64) {
         let sum = |sum: (u64, u64), more: &(u64, u64)| (sum.0 + more.0, sum.1 + more.1);
-        self.tops.iter().fold((0, 0), sum)
+        self.by_12.iter().fold((0, 0), sum)
     }
 
-    /// How many runs and gaps begin in a /8.
-    pub fn counts_of(&self, top: u8) -> (u64, u64) {
-        self.tops.get(usize::from(top)).copied().unwrap_or_default()
+    /// How many runs and gaps begin in each /12.
+    pub(super) fn counts_by_12(&self) -> &[(u64, u64)] {
+        &self.by_12
     }
 
     /// For each /16, and for the end of the space, how many runs and gaps begin before it.
@@ -272,14 +274,13 @@ impl<'a> Blocks<'a> {
         self.uses.add(same.into_iter().map(|id| (id, more)));
     }
 
-    /// Sums up what begins in a /8.
-    pub(super) fn count_top(&mut self, top: u8) {
-        let first = u16::from(top) << 8;
-        let sum = (first..=first | 0xff).fold((0, 0), |(runs, gaps), block| {
+    /// Sums up what begins in a /12.
+    pub(super) fn count_12(&mut self, slash12: u16) {
+        let sum = blocks_of_12(slash12).fold((0, 0), |(runs, gaps), block| {
             let more = self.run_counts(block).starts(self.run_counts_before(block));
             (runs + u64::from(more.0), gaps + u64::from(more.1))
         });
-        if let Some(slot) = self.tops.get_mut(usize::from(top)) {
+        if let Some(slot) = self.by_12.get_mut(usize::from(slash12)) {
             *slot = sum;
         }
     }
@@ -379,9 +380,15 @@ fn split_ranges(before: &[u64], most: u64, first: usize, bits: u32, out: &mut Ve
     }
 }
 
-/// The /8 of a /16.
-pub(super) fn top_of(block: u16) -> u8 {
-    u8::try_from(block >> 8).unwrap_or(u8::MAX) // 8 bits are left
+/// The /12 of a /16.
+pub(super) fn slash12_of(block: u16) -> u16 {
+    block >> 4
+}
+
+/// The /16s of a /12.
+pub(super) fn blocks_of_12(slash12: u16) -> RangeInclusive<u16> {
+    let first = slash12 << 4;
+    first..=first | 0xf
 }
 
 /// The /16s of each /8.

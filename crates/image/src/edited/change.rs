@@ -7,7 +7,7 @@ use rblmap::{Run, ValueId};
 use rblmap_content::{Edit, Pool, edit_runs_into};
 use rblmap_format::RunCounts;
 
-use super::by16::{Blocks, top_of};
+use super::by16::{Blocks, slash12_of};
 use super::edits::{by_block, count_change, cut, edits_over};
 use super::reader::BlockReader;
 
@@ -66,9 +66,9 @@ impl Blocks<'_> {
             }
         }
         ends.iter().for_each(|&block| self.count_border(block, -1));
-        let mut tops: Vec<u8> = ends.iter().map(|block| top_of(*block)).collect();
-        tops.dedup();
-        tops.iter().for_each(|&top| self.count_top(top));
+        let mut slash12s: Vec<u16> = ends.iter().map(|block| slash12_of(*block)).collect();
+        slash12s.dedup();
+        slash12s.iter().for_each(|&slash12| self.count_12(slash12));
         Ok(())
     }
 

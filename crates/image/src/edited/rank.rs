@@ -12,7 +12,7 @@ use rblmap_content::RunOrGap;
 use rblmap_format::RunCounts;
 
 use super::begun::begun_before;
-use super::by16::Blocks;
+use super::by16::{Blocks, blocks_of_12};
 use super::edits::block_of;
 use super::reader::BlockReader;
 
@@ -150,13 +150,11 @@ fn started<'s>(blocks: &Blocks<'_>, in_runs: &'s [u64], in_gaps: &'s [u64]) -> V
     let (mut in_runs, mut in_gaps) = (in_runs, in_gaps);
     let mut started: Vec<Started<'_>> = Vec::new();
     let mut next = (0, 0);
-    for top in 0..=u8::MAX {
-        let (runs, gaps) = blocks.counts_of(top);
+    for (slash12, (runs, gaps)) in (0u16..).zip(blocks.counts_by_12()) {
         let end = (next.0 + runs, next.1 + gaps);
         let begins = |ranks: &[u64], end: u64| ranks.first().is_some_and(|rank| *rank < end);
         if begins(in_runs, end.0) || begins(in_gaps, end.1) {
-            let first = u16::from(top) << 8;
-            for block in first..=first | 0xff {
+            for block in blocks_of_12(slash12) {
                 let (runs, gaps) = blocks
                     .run_counts(block)
                     .starts(blocks.run_counts_before(block));
