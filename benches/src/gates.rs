@@ -52,11 +52,6 @@ pub fn are_for(list: &str) -> bool {
     RATIOS.iter().any(|gate| gate.0 == list) || BYTES.iter().any(|gate| gate.0 == list)
 }
 
-/// The one program that a gate is beside.
-pub fn is_beside(structure: &str) -> bool {
-    structure == PEER.0
-}
-
 fn tell(list: &Value, out: &mut String) {
     let of = list["name"].as_str().unwrap_or_default();
     let mut gate = |what: &str, measured: Option<f64>, limit: f64, is_least: bool| {

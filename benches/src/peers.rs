@@ -42,6 +42,18 @@ pub fn all(list: &List<u32>) -> Result<Vec<Box<dyn Peer>>, Box<dyn std::error::E
     Ok(others.into_iter().chain([own]).collect())
 }
 
+/// The one that has a gate, if its library is there.
+///
+/// # Errors
+/// What it cannot be made of.
+#[cfg_attr(not(feature = "libmaxminddb"), expect(unused_variables))]
+pub fn with_a_gate(list: &List<u32>) -> Result<Vec<Box<dyn Peer>>, Box<dyn std::error::Error>> {
+    Ok(vec![
+        #[cfg(feature = "libmaxminddb")]
+        Box::new(libmaxminddb::Open::new(&crate::mmdb::write(&list.runs))?),
+    ])
+}
+
 /// Ends of runs in order, searched by halves.
 struct SortedArray {
     starts: Vec<u32>,

@@ -257,12 +257,11 @@ fn v4(list: &List<u32>, options: &Options) -> Result<Value, Box<dyn Error>> {
     let zone = disk.image.base();
     let queries = Queries::new(list, ALL_QUERIES);
     let (random, work) = (random(), &OtherWork::new(Effort::FULL));
-    let mut all = if options.peers {
-        peers::all(list)?
-    } else {
-        Vec::new()
+    let all = match (options.peers, options.gates) {
+        (true, false) => peers::all(list)?,
+        (true, true) => peers::with_a_gate(list)?,
+        (false, _) => Vec::new(),
     };
-    all.retain(|peer| !options.gates || gates::is_beside(peer.name()));
     let mut bytes = vec![("image", disk.image.as_bytes().len())];
     let mut rows = Vec::new();
     for (mix, asked) in queries.mixes() {
