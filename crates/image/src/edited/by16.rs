@@ -182,8 +182,13 @@ impl<'a> Blocks<'a> {
 
     /// How many runs there are, and how many gaps before, between and behind them.
     pub fn counts(&self) -> (u64, u64) {
-        let sum = |sum: (u64, u64), more: &(u64, u64)| (sum.0 + more.0, sum.1 + more.1);
-        self.by_12.iter().fold((0, 0), sum)
+        self.by_12.iter().copied().fold((0, 0), add)
+    }
+
+    /// How many runs and gaps begin in a /16.
+    pub(super) fn begin_in(&self, block: u16) -> (u64, u64) {
+        let (runs, gaps) = self.run_counts(block).starts(self.run_counts_before(block));
+        (runs.into(), gaps.into())
     }
 
     /// How many runs and gaps begin in each /12.
@@ -197,8 +202,7 @@ impl<'a> Blocks<'a> {
         let mut before = Vec::with_capacity(BLOCKS + 1);
         before.push(sum);
         for block in 0..=u16::MAX {
-            let (runs, gaps) = self.run_counts(block).starts(self.run_counts_before(block));
-            sum = (sum.0 + u64::from(runs), sum.1 + u64::from(gaps));
+            sum = add(sum, self.begin_in(block));
             before.push(sum);
         }
         before
@@ -276,10 +280,8 @@ impl<'a> Blocks<'a> {
 
     /// Sums up what begins in a /12.
     pub(super) fn count_12(&mut self, slash12: u16) {
-        let sum = blocks_of_12(slash12).fold((0, 0), |(runs, gaps), block| {
-            let more = self.run_counts(block).starts(self.run_counts_before(block));
-            (runs + u64::from(more.0), gaps + u64::from(more.1))
-        });
+        let begin = blocks_of_12(slash12).map(|block| self.begin_in(block));
+        let sum = begin.fold((0, 0), add);
         if let Some(slot) = self.by_12.get_mut(usize::from(slash12)) {
             *slot = sum;
         }
@@ -378,6 +380,11 @@ fn split_ranges(before: &[u64], most: u64, first: usize, bits: u32, out: &mut Ve
             split_ranges(before, most, half, bits - 1, out);
         }
     }
+}
+
+/// How many runs and gaps there are in two ranges.
+pub(super) fn add(one: (u64, u64), other: (u64, u64)) -> (u64, u64) {
+    (one.0 + other.0, one.1 + other.1)
 }
 
 /// The /12 of a /16.

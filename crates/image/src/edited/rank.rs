@@ -12,7 +12,7 @@ use rblmap_content::RunOrGap;
 use rblmap_format::RunCounts;
 
 use super::begun::begun_before;
-use super::by16::{Blocks, blocks_of_12};
+use super::by16::{Blocks, add, blocks_of_12};
 use super::edits::block_of;
 use super::reader::BlockReader;
 
@@ -150,16 +150,13 @@ fn started<'s>(blocks: &Blocks<'_>, in_runs: &'s [u64], in_gaps: &'s [u64]) -> V
     let (mut in_runs, mut in_gaps) = (in_runs, in_gaps);
     let mut started: Vec<Started<'_>> = Vec::new();
     let mut next = (0, 0);
-    for (slash12, (runs, gaps)) in (0u16..).zip(blocks.counts_by_12()) {
-        let end = (next.0 + runs, next.1 + gaps);
+    for (slash12, counts) in (0u16..).zip(blocks.counts_by_12()) {
+        let end = add(next, *counts);
         let begins = |ranks: &[u64], end: u64| ranks.first().is_some_and(|rank| *rank < end);
         if begins(in_runs, end.0) || begins(in_gaps, end.1) {
             for block in blocks_of_12(slash12) {
-                let (runs, gaps) = blocks
-                    .run_counts(block)
-                    .starts(blocks.run_counts_before(block));
                 let first = next;
-                next = (next.0 + u64::from(runs), next.1 + u64::from(gaps));
+                next = add(first, blocks.begin_in(block));
                 let in_runs = take_before(&mut in_runs, next.0);
                 let in_gaps = take_before(&mut in_gaps, next.1);
                 if !in_runs.is_empty() || !in_gaps.is_empty() {
