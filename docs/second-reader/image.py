@@ -50,8 +50,8 @@ class Image:
         version, reserved, self.sections, length, self.serial, self.created = struct.unpack(
             "<HHIQQQ", data[8:40]
         )
-        require(version <= 6, f"newer: format {version}")
-        require(version == 6, f"older: format {version}")
+        require(version <= 7, f"newer: format {version}")
+        require(version == 7, f"older: format {version}")
         require(len(data) == length, f"cut: {len(data)} of {length} bytes")
         name_length = data[40]
         require(1 <= name_length <= 253, "length of the zone name")

@@ -122,13 +122,15 @@ class LinesOfNames:
 
     def _hashes(self, key):
         """Hashes of the suffixes of 1, 2, ... labels."""
-        h, found = self.hash_start, []
-        for label in key.split(b"\0")[:-1]:
-            for at in range(0, len(label) + 1, 8):
-                z = (h ^ number(label, at, 8)) * self.hash_factor
-                h = (z & MASK) ^ (z >> 64)
-            found.append(h)
-        return found
+        ends = [at + 1 for at, byte in enumerate(key) if byte == 0]
+        return [self._hash(key[:end]) for end in ends]
+
+    def _hash(self, key):
+        h = self.hash_start
+        for at in range(0, len(key), 8):
+            z = (h ^ number(key, at, 8)) * self.hash_factor
+            h = (z & MASK) ^ (z >> 64)
+        return h
 
     def _common(self, key, h):
         """The common suffix with this key and hash: (code, flags) or None."""

@@ -6,7 +6,7 @@ use crate::bytes::{u16_at, u32_at, u64_at};
 /// First bytes of an image; the high byte and the line end show transfers that change bytes.
 pub const MAGIC: [u8; 8] = *b"\x89rblmap\n";
 /// The format that this version writes.
-pub const FORMAT: u16 = 6;
+pub const FORMAT: u16 = 7;
 
 /// Length of the header; the section table follows it.
 pub const HEADER_LEN: usize = 512;

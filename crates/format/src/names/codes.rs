@@ -1,7 +1,7 @@
-//! Names in lines: how a name is hashed, how it is written in bits, and how lines are filled. The
-//! writer in `rblmap-image` and the reader both go through here.
+//! Names in lines: how a name is written in bits, and how lines are filled. The writer in `rblmap-image` and the
+//! reader both go through here.
 
-use crate::bytes::{array_at, u64_at};
+use std::hint::select_unpredictable;
 
 /// Bytes of a line of [`crate::sections::kind::NAMES_LINES`], and of a block of [`crate::sections::kind::NAMES_FILTER`].
 pub const LINE: usize = 64;
@@ -13,8 +13,6 @@ pub const COUNT: u8 = 0x0f;
 pub const WENT_ON: u8 = 0x80;
 /// Most bytes of a code in a line; names with a longer one are among the rest.
 pub const CODE_MAX: usize = 48;
-/// How many lines a name may be in.
-pub const PROBES: usize = 6;
 /// A line in [`crate::sections::kind::NAMES_ORDER`] is shifted by so many bits; the entry is below.
 pub const ORDER_SHIFT: u32 = 4;
 /// The entry in [`crate::sections::kind::NAMES_ORDER`] that stands for a name of the rest.
@@ -48,13 +46,6 @@ pub const CODES_AT: usize = 24;
 /// Length of [`crate::sections::kind::NAMES_MODEL`].
 pub const MODEL_LEN: usize = CODES_AT + SYMBOLS * 4;
 
-/// Bits of the filter that a name sets.
-pub const FILTER_BITS: u32 = 3;
-/// More labels no name has.
-pub const LABELS: usize = 128;
-/// Nearly all names have fewer labels.
-pub(crate) const FEW_LABELS: usize = 8;
-
 /// A code of a symbol: its bits, the first one lowest, and their number in the highest byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Code(pub u32);
@@ -84,194 +75,6 @@ impl Code {
     }
 }
 
-/// What names are hashed with. Derived from the content, so that nobody who adds names to a list
-/// knows it while choosing them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct HashKey {
-    start: u64,
-    factor: u64,
-}
-
-impl HashKey {
-    /// Takes 16 bytes of key.
-    pub(crate) fn new(bytes: &[u8]) -> HashKey {
-        HashKey {
-            start: u64_at(bytes, 0),
-            factor: u64_at(bytes, 8) | 1,
-        }
-    }
-}
-
-/// Both halves of the product, one over the other.
-#[inline]
-fn fold(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    #[expect(clippy::cast_possible_truncation, reason = "the halves are meant")]
-    let (low, high) = (product as u64, (product >> 64) as u64);
-    low ^ high
-}
-
-/// The part of `count` that a hash picks by its highest bits.
-#[inline]
-pub fn scale(hash: u64, count: usize) -> usize {
-    let product = u128::from(hash) * count as u128;
-    // Less than `count`.
-    usize::try_from(product >> 64).unwrap_or(0)
-}
-
-/// The lines a name may be in, in the order in which they are tried; `lines` is even.
-#[inline]
-pub fn probes(hash: u64, lines: usize) -> [usize; PROBES] {
-    let first = scale(hash, lines);
-    let second = scale(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15), lines);
-    let third = scale(hash.wrapping_mul(0xc2b2_ae3d_27d4_eb4f), lines);
-    [first, first ^ 1, second, second ^ 1, third, third ^ 1]
-}
-
-/// The bits of a block of the filter that a name sets.
-#[inline]
-pub fn filter_bits(hash: u64) -> [usize; FILTER_BITS as usize] {
-    [0, 9, 18].map(|shift| (hash >> shift & 511) as usize)
-}
-
-/// The hashes of a name and of all its suffixes; of fewer than `N` labels.
-#[derive(Debug)]
-pub(crate) struct Chain<const N: usize = LABELS> {
-    hashes: [u64; N],
-    ends: [u16; N],
-    labels: usize,
-}
-
-impl Chain {
-    /// The chain of any name.
-    #[inline]
-    pub(crate) fn new(key: &[u8], with: HashKey) -> Chain {
-        Chain::of(key, with).0
-    }
-}
-
-impl<const N: usize> Chain<N> {
-    /// Hashes a key: from the root, label after label, eight bytes at once. Also gives whether there
-    /// was room for all labels.
-    #[inline]
-    pub(crate) fn of(key: &[u8], with: HashKey) -> (Chain<N>, bool) {
-        let mut chain = Chain {
-            hashes: [0; N],
-            ends: [0; N],
-            labels: 0,
-        };
-        let (mut hash, mut at) = (with.start, 0usize);
-        while at < key.len() && chain.labels + 1 < N {
-            let word = match array_at(key, at) {
-                Some(bytes) => u64::from_le_bytes(bytes),
-                None => last_bytes(key, at),
-            };
-            let zeros = word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080;
-            if zeros == 0 {
-                hash = fold(hash ^ word, with.factor);
-                at += 8;
-                continue;
-            }
-            // The lowest bit is that of the first zero byte; what is behind it belongs to others.
-            let bits = zeros.trailing_zeros() & !7;
-            hash = fold(hash ^ word & !(u64::MAX << bits), with.factor);
-            at += bits as usize / 8 + 1;
-            chain.labels += 1;
-            if let (Some(place), Some(end)) = (
-                chain.hashes.get_mut(chain.labels),
-                chain.ends.get_mut(chain.labels),
-            ) {
-                *place = hash;
-                *end = u16::try_from(at).unwrap_or(u16::MAX);
-            }
-        }
-        (chain, at >= key.len())
-    }
-
-    /// How many labels the name has.
-    #[inline]
-    pub(crate) fn labels(&self) -> usize {
-        self.labels
-    }
-
-    /// The hash of the suffix of so many labels, from 1.
-    #[inline]
-    pub(crate) fn hash(&self, labels: usize) -> u64 {
-        self.hashes.get(labels).copied().unwrap_or(0)
-    }
-
-    /// Where in the key the suffix of so many labels ends.
-    #[inline]
-    pub(crate) fn end(&self, labels: usize) -> usize {
-        self.ends.get(labels).copied().map_or(0, usize::from)
-    }
-}
-
-/// The last, less than eight bytes.
-fn last_bytes(key: &[u8], at: usize) -> u64 {
-    let bytes = key.get(at..).unwrap_or_default().iter();
-    bytes
-        .rev()
-        .fold(0, |word, &byte| word << 8 | u64::from(byte))
-}
-
-/// A name in bits: the code of its longest common suffix, then those of the bytes behind it, the
-/// first bit in the lowest place of the first byte.
-#[derive(Debug, Clone)]
-pub(crate) struct Coder<'a> {
-    codes: &'a [[u8; 4]; SYMBOLS],
-    bytes: [u8; WORDS * 4],
-    end: End,
-}
-
-/// Where bits are added. A value of its own, so that it stays in registers.
-#[derive(Debug, Clone, Copy, Default)]
-struct End {
-    /// Bits of the word that is not full; the bytes have them, too.
-    open: u64,
-    bits: usize,
-}
-
-impl End {
-    /// Adds at most 32 bits; none where there is no room for them.
-    #[inline(always)]
-    fn push(self, bytes: &mut [u8; WORDS * 4], bits: u32, len: u32) -> Option<End> {
-        let (word, before) = (self.bits / 32, self.bits % 32);
-        let open = self.open | u64::from(bits) << before;
-        let place = bytes.get_mut(word * 4..word * 4 + 8)?;
-        place.copy_from_slice(&open.to_le_bytes());
-        // Whether the word is full is as good as random, so nothing branches on it: there is always
-        // room for the next one.
-        let bits = self.bits + len as usize;
-        let open = open >> (((bits / 32 - word) * 32) & 63);
-        Some(End { open, bits })
-    }
-}
-
-/// Room for the longest code, and for one symbol more.
-const WORDS: usize = CODE_MAX / 4 + 2;
-
-/// A code of a whole name, to be compared.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct NameCode {
-    bytes: [u8; WORDS * 4],
-    len: usize,
-}
-
-impl NameCode {
-    /// The bytes; unused bits of the last one are zero.
-    #[inline]
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-
-    /// The first eight bytes, with zeros behind the last one.
-    #[inline]
-    pub(crate) fn first_word(&self) -> u64 {
-        u64_at(&self.bytes, 0)
-    }
-}
-
 /// Why a name has no code in a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoCode {
@@ -281,117 +84,228 @@ pub(crate) enum NoCode {
     TooLong,
 }
 
-impl<'a> Coder<'a> {
-    /// Begins with the code of a common suffix, or of [`BARE`].
-    ///
-    /// # Errors
-    /// A code that no name is written with.
-    pub(crate) fn new(
-        codes: &'a [[u8; 4]; SYMBOLS],
-        suffix: Option<Code>,
-    ) -> Result<Coder<'a>, NoCode> {
-        let mut coder = Coder {
-            codes,
-            bytes: [0; WORDS * 4],
-            end: End::default(),
-        };
-        let suffix = suffix.unwrap_or_else(|| coder.code(BARE));
-        coder.push(suffix)?;
-        Ok(coder)
-    }
+/// Words of a code: room for the longest, and for four symbols more.
+const WORDS: usize = CODE_MAX / 8 + 2;
 
-    /// Adds bytes of a key, without the one that closes the last label.
-    ///
-    /// # Errors
-    /// A byte that no name has; a code that has become too long.
-    #[inline]
-    pub(crate) fn push_key(&mut self, bytes: &[u8]) -> Result<(), NoCode> {
-        // Two at once: fewer steps for what every lookup does for each byte of a name.
-        let (pairs, rest) = bytes.as_chunks::<2>();
-        let mut end = self.end;
-        for pair in pairs {
-            let [first, second] = pair.map(|byte| self.code(usize::from(byte)));
-            if first.is_empty() | second.is_empty() {
-                return Err(NoCode::NoSymbol);
-            }
-            let bits = first.bits() | second.bits() << first.len();
-            let pushed = end.push(&mut self.bytes, bits, first.len() + second.len());
-            end = pushed.ok_or(NoCode::TooLong)?;
-        }
-        self.end = end;
-        rest.iter()
-            .try_for_each(|byte| self.push(self.code(usize::from(*byte))))
-    }
+/// A name in bits: the code of its longest common suffix, then those of the bytes behind it, then the one that ends
+/// it; the first bit in the lowest place of the first word. Empty until it is written.
+#[derive(Debug, Default)]
+pub(crate) struct NameCode {
+    words: [u64; WORDS],
+    len: usize,
+}
 
-    /// The code if the name ends here.
-    ///
-    /// # Errors
-    /// As for [`Coder::push_key`].
-    #[inline]
-    pub(crate) fn end(mut self) -> Result<NameCode, NoCode> {
-        self.push(self.code(END))?;
-        let len = self.end.bits.div_ceil(8);
-        if len > CODE_MAX {
-            return Err(NoCode::TooLong);
+/// Where bits are added. A value of its own, so that it stays in registers.
+#[derive(Debug, Clone, Copy, Default)]
+struct End {
+    /// Bits of the word that is not full.
+    open: u64,
+    bits: usize,
+    /// The highest bit is set if a symbol has no code.
+    missing: u32,
+}
+
+/// Up to four symbols one after the other.
+#[derive(Debug, Clone, Copy, Default)]
+struct Symbols {
+    bits: u64,
+    len: u32,
+    missing: u32,
+}
+
+impl Symbols {
+    #[inline(always)]
+    fn and(self, code: Code) -> Symbols {
+        Symbols {
+            bits: self.bits | u64::from(code.bits()).wrapping_shl(self.len),
+            // A damaged image may say up to 255, and gets a wrong code.
+            len: self.len + (code.0 >> 24),
+            missing: self.missing | code.0.wrapping_sub(1),
         }
-        Ok(NameCode {
-            bytes: self.bytes,
-            len,
+    }
+}
+
+impl End {
+    /// Adds symbols of at most 64 bits; none where there is no room for them.
+    #[inline(always)]
+    fn push(self, words: &mut [u64; WORDS], new: Symbols) -> Option<End> {
+        let (word, before) = (self.bits / 64, self.bits % 64);
+        let open = self.open | new.bits << before;
+        *words.get_mut(word)? = open;
+        let bits = self.bits + new.len as usize;
+        // Whether the word is full is as good as random, so nothing branches on it.
+        let behind = new.bits >> 1 >> (63 - before);
+        Some(End {
+            open: select_unpredictable(bits / 64 == word, open, behind),
+            bits,
+            missing: self.missing | new.missing,
         })
     }
+}
 
-    #[inline]
-    fn push(&mut self, code: Code) -> Result<(), NoCode> {
-        if code.is_empty() {
+impl NameCode {
+    /// Writes a name, once: a common suffix, or none, and the bytes of the key behind it without the last one, which
+    /// closes the last label.
+    ///
+    /// # Errors
+    /// A byte or a suffix that no name has; a code that is too long.
+    #[inline(always)]
+    pub(crate) fn write(
+        &mut self,
+        codes: &[[u8; 4]; SYMBOLS],
+        suffix: Option<Code>,
+        own: &[u8],
+    ) -> Result<(), NoCode> {
+        let code = |symbol: usize| {
+            let code = codes.get(symbol).copied();
+            Code(code.map_or(0, u32::from_le_bytes))
+        };
+        let of = |byte: &u8| code(usize::from(*byte));
+        let suffix = Symbols::default().and(suffix.unwrap_or_else(|| code(BARE)));
+        let end = End::default().push(&mut self.words, suffix);
+        let mut end = end.ok_or(NoCode::TooLong)?;
+        // Four at once: fewer steps for what every lookup does for each byte of a name.
+        let (fours, rest) = own.as_chunks::<4>();
+        for [a, b, c, d] in fours {
+            let symbols = Symbols::default().and(of(a)).and(of(b));
+            let symbols = symbols.and(of(c)).and(of(d));
+            end = end.push(&mut self.words, symbols).ok_or(NoCode::TooLong)?;
+        }
+        let last = rest.iter().map(of);
+        let last = last.fold(Symbols::default(), Symbols::and).and(code(END));
+        end = end.push(&mut self.words, last).ok_or(NoCode::TooLong)?;
+        if end.missing >> 31 != 0 {
             return Err(NoCode::NoSymbol);
         }
-        let pushed = self.end.push(&mut self.bytes, code.bits(), code.len());
-        self.end = pushed.ok_or(NoCode::TooLong)?;
+        self.len = end.bits.div_ceil(8);
+        if self.len > CODE_MAX {
+            return Err(NoCode::TooLong);
+        }
+        if let Some(word) = self.words.get_mut(end.bits / 64) {
+            *word = end.open;
+        }
         Ok(())
     }
 
-    #[inline]
-    fn code(&self, symbol: usize) -> Code {
-        let code = self.codes.get(symbol).copied();
-        Code(code.map_or(0, u32::from_le_bytes))
+    /// How many bytes it has.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The bytes, and zeros behind them.
+    pub(crate) fn to_bytes(&self) -> [u8; WORDS * 8] {
+        let mut bytes = [0; WORDS * 8];
+        let (places, _) = bytes.as_chunks_mut::<8>();
+        for (place, word) in places.iter_mut().zip(self.words) {
+            *place = word.to_le_bytes();
+        }
+        bytes
+    }
+
+    /// The words that the bytes fill, the last one with zeros behind them.
+    #[inline(always)]
+    pub(crate) fn words(&self) -> &[u64] {
+        self.words.get(..self.len.div_ceil(8)).unwrap_or_default()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::NameKey;
+    use fastrand::Rng;
 
-    #[test]
-    fn suffixes_of_a_name_have_the_hashes_of_names() {
-        let with = HashKey::new(b"0123456789abcdef");
-        let name = NameKey::parse(b"a.longer-label-of-many-bytes.eightbyt.example.com").unwrap();
-        let chain = Chain::new(name.as_bytes(), with);
-        assert_eq!(chain.labels(), 5);
-        let mut suffix = Some(name);
-        while let Some(name) = suffix.filter(|name| name.label_count() > 0) {
-            let own = Chain::new(name.as_bytes(), with);
-            let labels = name.label_count();
-            assert_eq!(own.labels(), labels);
-            assert_eq!(own.hash(labels), chain.hash(labels), "{name}");
-            assert_eq!(chain.end(labels), name.as_bytes().len());
-            suffix = name.parent();
+    use super::*;
+
+    /// Codes of so many bits at most, free of nothing: any bits.
+    fn codes(rng: &mut Rng, most: u32) -> [[u8; 4]; SYMBOLS] {
+        std::array::from_fn(|_| {
+            let len = rng.u32(1..=most);
+            Code::new(rng.u32(..1 << len), len).0.to_le_bytes()
+        })
+    }
+
+    /// The bits of a name by their definition in `docs/format.md`, a byte each; none if there is a symbol without.
+    fn bits(codes: &[[u8; 4]; SYMBOLS], suffix: Option<Code>, own: &[u8]) -> Option<Vec<u8>> {
+        let of = |symbol: usize| Code(u32::from_le_bytes(codes[symbol]));
+        let symbols = own.iter().map(|byte| of(usize::from(*byte)));
+        let mut bits = Vec::new();
+        for code in [suffix.unwrap_or(of(BARE))]
+            .into_iter()
+            .chain(symbols)
+            .chain([of(END)])
+        {
+            if code.is_empty() {
+                return None;
+            }
+            bits.extend((0..code.len()).map(|bit| u8::from(code.bits() >> bit & 1 != 0)));
         }
+        Some(bits)
     }
 
     #[test]
-    fn long_codes_are_refused() {
+    fn names_are_written_bit_by_bit() {
+        let mut rng = Rng::with_seed(5);
+        let (mut written, mut long, mut missing) = (0, 0, 0);
+        for _ in 0..20_000 {
+            let most = rng.u32(1..=16);
+            let mut codes = codes(&mut rng, most);
+            if rng.u8(..4) == 0 {
+                codes[rng.usize(..SYMBOLS)] = [0; 4];
+            }
+            let own: Vec<u8> = (0..rng.usize(..100)).map(|_| rng.u8(..)).collect();
+            let suffix = rng.bool().then(|| Code::new(rng.u32(..1 << 16), 16));
+            let mut code = NameCode::default();
+            let result = code.write(&codes, suffix, &own);
+            let Some(bits) = bits(&codes, suffix, &own) else {
+                // Such a name is not listed, neither in lines nor in the overflow.
+                assert!(result.is_err());
+                missing += 1;
+                continue;
+            };
+            if bits.len() > CODE_MAX * 8 {
+                assert_eq!(result, Err(NoCode::TooLong));
+                long += 1;
+                continue;
+            }
+            assert_eq!(result, Ok(()));
+            let bytes = bits
+                .chunks(8)
+                .map(|byte| byte.iter().rev().fold(0, |all, bit| all << 1 | bit));
+            let bytes: Vec<u8> = bytes.collect();
+            assert_eq!(code.to_bytes()[..code.len()], bytes);
+            assert!(code.to_bytes()[code.len()..].iter().all(|byte| *byte == 0));
+            let words = code.words().iter().flat_map(|word| word.to_le_bytes());
+            assert!(words.take(code.len()).eq(bytes));
+            written += 1;
+        }
+        assert!(
+            written > 5_000 && long > 3_000 && missing > 500,
+            "{written} {long} {missing}"
+        );
+    }
+
+    #[test]
+    fn a_symbol_without_a_code_is_told_from_a_code_that_is_too_long() {
         let mut codes = [[0; 4]; SYMBOLS];
         for symbol in [usize::from(b'a'), 0, END, BARE] {
             codes[symbol] = Code::new(1, 16).0.to_le_bytes();
         }
-        let mut coder = Coder::new(&codes, None).unwrap();
-        assert_eq!(coder.push_key(b"b"), Err(NoCode::NoSymbol));
-        coder.push_key(&[b'a'; CODE_MAX / 2 - 2]).unwrap();
-        let code = coder.clone().end().unwrap();
-        assert_eq!(code.as_bytes(), [1, 0].repeat(CODE_MAX / 2));
-        coder.push_key(b"a").unwrap();
-        assert_eq!(coder.clone().end().map(|_| ()), Err(NoCode::TooLong));
-        assert_eq!(coder.push_key(&[b'a'; 9]), Err(NoCode::TooLong));
+        let write = |own: &[u8]| NameCode::default().write(&codes, None, own);
+        assert_eq!(write(b"b"), Err(NoCode::NoSymbol));
+        assert_eq!(write(&[b'a'; CODE_MAX / 2 - 2]), Ok(()));
+        for len in CODE_MAX / 2 - 1..200 {
+            assert_eq!(write(&vec![b'a'; len]), Err(NoCode::TooLong));
+        }
+    }
+
+    #[test]
+    fn damaged_codes_of_symbols_do_not_panic() {
+        let mut rng = Rng::with_seed(6);
+        for _ in 0..5_000 {
+            let codes = std::array::from_fn(|_| rng.u32(..).to_le_bytes());
+            let own: Vec<u8> = (0..rng.usize(..100)).map(|_| rng.u8(..)).collect();
+            let suffix = rng.bool().then(|| Code(rng.u32(..)));
+            let _ = NameCode::default().write(&codes, suffix, &own);
+        }
     }
 }

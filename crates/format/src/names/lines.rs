@@ -6,11 +6,11 @@
 
 use crate::bytes::{id_at, u32_at, u64_at};
 use crate::names::codes::{
-    CODES_AT, COUNT, Chain, Code, Coder, FEW_LABELS, HashKey, LABELS, LINE, MODEL_LEN, NameCode,
-    NoCode, ROOT_AT, SYMBOLS, WENT_ON, entry, filter_bits, probes, scale,
+    CODES_AT, COUNT, Code, LINE, MODEL_LEN, NameCode, NoCode, ROOT_AT, SYMBOLS, WENT_ON, entry,
 };
+use crate::names::hash::{Chain, HashKey, SHORT, ShortChain, filter_bits, probes, scale};
 use crate::names::sorted::SortedNames;
-use crate::names::suffixes::CommonSuffixes;
+use crate::names::suffixes::{Common, CommonSuffixes};
 use crate::run::{NameRule, RulePair, ValueId};
 use crate::simd::prefetch;
 
@@ -122,53 +122,47 @@ impl<'a> NameLines<'a> {
     /// The value for a name, and the length of the key of the name it is listed under.
     #[inline]
     pub(crate) fn lookup(&self, key: &[u8]) -> Option<(ValueId, usize)> {
-        // Room for the hashes of many labels takes longer to clear than a name to hash. A page is the
-        // faster the shorter the code that it loads.
-        if cfg!(target_family = "wasm") {
-            return self.lookup_long(key);
-        }
-        match Chain::of(key, self.key) {
-            (chain, true) => self.lookup_chain::<FEW_LABELS>(key, &chain),
-            (_, false) => self.lookup_long(key),
+        // Room for the longest name takes longer to clear than a name to hash. A page is the faster the
+        // shorter the code that it loads.
+        if key.len() <= SHORT && !cfg!(target_family = "wasm") {
+            self.lookup_chain(key, &ShortChain::of_short(key, self.key))
+        } else {
+            self.lookup_long(key)
         }
     }
 
-    /// The same of a name of many labels: a function of its own, since it is rare.
+    /// The same of a long name: a function of its own, since it is rare.
     #[inline(never)]
     fn lookup_long(&self, key: &[u8]) -> Option<(ValueId, usize)> {
-        self.lookup_chain::<LABELS>(key, &Chain::new(key, self.key))
+        let chain = Chain::of_any(key, self.key);
+        self.lookup_chain(key, &chain)
     }
 
     #[inline(always)]
-    fn lookup_chain<const N: usize>(
+    fn lookup_chain<const P: usize, const W: usize>(
         &self,
         key: &[u8],
-        chain: &Chain<N>,
+        chain: &Chain<P, W>,
     ) -> Option<(ValueId, usize)> {
-        let labels = chain.labels();
-        self.prefetch(chain.hash(labels));
-        let (mut depth, mut above, mut listed) = (0, None, 0u128);
-        while depth < labels {
-            let end = chain.end(depth + 1);
-            let suffix = key.get(..end).unwrap_or_default();
-            let Some(found) = self.suffixes.find(chain.hash(depth + 1), suffix) else {
-                break;
-            };
-            depth += 1;
-            listed |= u128::from(found.is_listed) << depth;
-            above = Some(found.code);
+        self.prefetch(chain.hash(key.len()));
+        // Most names are below one common suffix, which has one label: what is read if that is so is asked for before
+        // it is known.
+        let first = chain.longer(0);
+        if let Some(end) = first.and_then(|end| chain.longer(end)) {
+            self.prefetch_below(chain.hash(end));
         }
+        let common = self.suffixes.of(key, chain);
         let mut found = None;
-        if depth < labels {
-            found = self.below_common(key, chain, (depth, above));
+        if let Some(end) = chain.longer(common.end) {
+            found = self.below_common(key, chain, &common, chain.hash(end));
         }
-        if found.is_none() && listed != 0 {
-            found = self.among_common(key, chain, listed);
+        if found.is_none() && common.is_listed {
+            found = self.among_common(key, chain, &common);
         }
         if let Some((rule, end)) = found {
             return rule.value().map(|id| (id, end));
         }
-        let rule = if labels == 0 {
+        let rule = if key.is_empty() {
             self.root.0
         } else {
             self.root.1
@@ -176,98 +170,102 @@ impl<'a> NameLines<'a> {
         rule.value().map(|id| (id, 0))
     }
 
-    /// Asks the suffixes of more than `depth` labels that the filter does not deny, the longest
-    /// first: the first rule that says something, and the length of its key.
+    /// Asks the suffixes beyond the common ones that the filter does not deny, the longest first: the first rule that
+    /// says something, and the length of its key. `first` is the hash of the shortest of them.
     #[inline(always)]
-    fn below_common<const N: usize>(
+    fn below_common<const P: usize, const W: usize>(
         &self,
         key: &[u8],
-        chain: &Chain<N>,
-        (depth, above): (usize, Option<Code>),
+        chain: &Chain<P, W>,
+        common: &Common,
+        first: u64,
     ) -> Option<(NameRule, usize)> {
-        let block = scale(chain.hash(depth + 1), self.filter.len());
-        prefetch(self.filter.as_ptr().wrapping_add(block));
-        // What a name is below is listed with that label more often than not.
-        self.prefetch(chain.hash(depth + 1));
-        // While filter and lines are on their way: most names that are asked for are listed.
-        let whole = self.code(key, chain.end(depth), above);
-        let block = self.filter.get(block)?;
+        self.prefetch_below(first);
+        let block = self.filter.get(scale(first, self.filter.len()))?;
         let is_set = |bit: usize| block.get(bit / 8).copied().unwrap_or(0) >> (bit % 8) & 1;
-        for labels in (depth + 1..=chain.labels()).rev() {
-            let set = filter_bits(chain.hash(labels)).map(is_set);
-            if set.iter().fold(1, |all, bit| all & bit) == 0 {
-                continue;
+        let mut end = key.len();
+        while end > common.end {
+            let hash = chain.hash(end);
+            let set = filter_bits(hash).map(is_set);
+            if set.iter().fold(1, |all, bit| all & bit) != 0 {
+                let suffix = key.get(..end).unwrap_or_default();
+                // A processor that expects a listed name writes it while filter and lines are on their way.
+                let rule = self.rule(hash, suffix, (common.end, common.code), end == key.len());
+                if rule != NameRule::Inherit {
+                    return Some((rule, end));
+                }
             }
-            let suffix = key.get(..chain.end(labels)).unwrap_or_default();
-            let code = if labels == chain.labels() {
-                whole
-            } else {
-                self.code(suffix, chain.end(depth), above)
-            };
-            let rule = self.rule(chain, labels, code, suffix);
-            if rule != NameRule::Inherit {
-                return Some((rule, suffix.len()));
-            }
+            end = chain.shorter(end);
         }
         None
     }
 
-    /// The same of common suffixes that are listed, a bit each.
+    /// The same of common suffixes that are listed.
     #[inline(never)]
-    fn among_common<const N: usize>(
+    fn among_common<const P: usize, const W: usize>(
         &self,
         key: &[u8],
-        chain: &Chain<N>,
-        listed: u128,
+        chain: &Chain<P, W>,
+        common: &Common,
     ) -> Option<(NameRule, usize)> {
-        let mut left = listed;
-        while left != 0 {
-            let labels = 127 - left.leading_zeros() as usize;
-            left &= !(1 << labels);
-            let suffix = key.get(..chain.end(labels)).unwrap_or_default();
-            let own = self.suffixes.find(chain.hash(labels), suffix);
-            let code = self.code(suffix, suffix.len(), own.map(|own| own.code));
-            let rule = self.rule(chain, labels, code, suffix);
-            if rule != NameRule::Inherit {
-                return Some((rule, suffix.len()));
+        let mut end = common.end;
+        while end > 0 {
+            let hash = chain.hash(end);
+            let own = self.suffixes.find(hash, key, end);
+            if let Some(own) = own.filter(|own| own.is_listed) {
+                let suffix = key.get(..end).unwrap_or_default();
+                let rule = self.rule(hash, suffix, (end, Some(own.code)), end == key.len());
+                if rule != NameRule::Inherit {
+                    return Some((rule, end));
+                }
             }
+            end = chain.shorter(end);
         }
         None
     }
 
-    /// What a suffix says of the name: of itself, where it is the whole name, or of those below.
-    #[inline]
-    fn rule<const N: usize>(
+    /// What a suffix, of which the first bytes are a common one with this code, says of itself, where it is the whole
+    /// name, or of those below. A page loads this code once, other programs have it where they need it.
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
+    fn rule(
         &self,
-        chain: &Chain<N>,
-        labels: usize,
-        code: Result<NameCode, NoCode>,
+        hash: u64,
         suffix: &[u8],
+        common: (usize, Option<Code>),
+        is_whole: bool,
     ) -> NameRule {
-        let rules = match code {
-            Ok(code) => self.find(chain.hash(labels), &code, suffix),
+        // One name in six is not in its first line. Two more are asked for, since each would be waited for in turn.
+        for at in probes(hash, self.lines.len()).into_iter().take(3) {
+            prefetch(self.lines.as_ptr().wrapping_add(at));
+        }
+        let mut code = NameCode::default();
+        let rules = match self.write(&mut code, suffix, common) {
+            Ok(()) => self.find(hash, &code, suffix),
             Err(NoCode::TooLong) => self.in_overflow(suffix),
             Err(NoCode::NoSymbol) => None,
         };
         match rules {
-            Some((exact, _)) if labels == chain.labels() => exact,
+            Some((exact, _)) if is_whole => exact,
             Some((_, below)) => below,
             None => NameRule::Inherit,
         }
     }
 
-    /// The code of a name, of which the first `from` bytes are a common suffix.
-    #[inline]
-    fn code(&self, name: &[u8], from: usize, above: Option<Code>) -> Result<NameCode, NoCode> {
-        let mut coder = Coder::new(self.codes, above)?;
+    /// The code of a name, of which the first bytes are a common suffix with this code.
+    #[inline(always)]
+    pub(super) fn write(
+        &self,
+        code: &mut NameCode,
+        name: &[u8],
+        (from, above): (usize, Option<Code>),
+    ) -> Result<(), NoCode> {
         // The last byte closes the last label; a common suffix has nothing behind it.
         let own = name.get(from..name.len().saturating_sub(1));
-        coder.push_key(own.unwrap_or_default())?;
-        coder.end()
+        code.write(self.codes, above, own.unwrap_or_default())
     }
 
     /// What a name says, looked for in the lines it may be in.
-    #[inline]
+    #[inline(always)]
     fn find(&self, hash: u64, code: &NameCode, name: &[u8]) -> Option<RulePair> {
         for at in probes(hash, self.lines.len()) {
             let line = self.lines.get(at)?;
@@ -283,18 +281,19 @@ impl<'a> NameLines<'a> {
     }
 
     /// What the entry of a line with this code says.
-    #[inline]
+    #[inline(always)]
     fn find_in(&self, line: &[u8; LINE], code: &NameCode) -> Option<RulePair> {
-        let (len, first) = (code.as_bytes().len(), code.first_word());
-        let mask = u64::MAX >> (64 - 8 * len.clamp(1, 8));
+        let words = code.words();
+        let mask = u64::MAX >> (64 - 8 * code.len().clamp(1, 8));
+        let first = words.first().copied().unwrap_or(0);
         let mut at = 1;
         for _ in 0..line.first().copied().unwrap_or(0) & COUNT {
             let head = *line.get(at)?;
             let start = at + 1 + rule_count(head) * self.width;
             // One branch that is seldom taken: which entry has the code cannot be predicted.
             let own = usize::from(head >> 2);
-            if (own == len) & (word_at(line, start) & mask == first)
-                && line.get(start..start + own)? == code.as_bytes()
+            if (own == code.len()) & (word_at(line, start) & mask == first)
+                && is_rest(line, start, code)
             {
                 return Some(self.rules(head, line.get(at + 1..)?));
             }
@@ -304,15 +303,17 @@ impl<'a> NameLines<'a> {
     }
 
     /// The rules of an entry with this first byte, and these bytes behind it.
-    #[inline]
+    #[inline(always)]
     fn rules(&self, head: u8, behind: &[u8]) -> RulePair {
-        let of = |index| NameRule::from_code(id_at(behind, self.width, index));
-        match head & 3 {
-            entry::BOTH => (of(0), of(1)),
-            entry::EXACT => (of(0), NameRule::Inherit),
-            entry::BELOW => (NameRule::Inherit, of(0)),
-            _ => (of(0), of(0)),
-        }
+        let kind = head & 3;
+        let first = id_at(behind, self.width, 0);
+        let below = match kind {
+            entry::BOTH => id_at(behind, self.width, 1),
+            entry::EXACT => 0,
+            _ => first,
+        };
+        let exact = if kind == entry::BELOW { 0 } else { first };
+        (NameRule::from_code(exact), NameRule::from_code(below))
     }
 
     fn in_overflow(&self, name: &[u8]) -> Option<RulePair> {
@@ -336,6 +337,15 @@ impl<'a> NameLines<'a> {
         })
     }
 
+    /// Asks for what the lookup of a name reads of the shortest suffix that is not common: its block of the filter, and
+    /// its line, since what a name is below is listed with that label more often than not.
+    #[inline(always)]
+    fn prefetch_below(&self, hash: u64) {
+        let block = scale(hash, self.filter.len());
+        prefetch(self.filter.as_ptr().wrapping_add(block));
+        self.prefetch(hash);
+    }
+
     /// Asks for the line that most likely answers.
     #[inline]
     fn prefetch(&self, hash: u64) {
@@ -348,6 +358,17 @@ impl<'a> NameLines<'a> {
 #[inline]
 fn rule_count(head: u8) -> usize {
     if head & 3 == entry::BOTH { 2 } else { 1 }
+}
+
+/// Whether a line has the words of a code behind the first one at a place, where as many bytes are of the entry.
+#[inline]
+fn is_rest(line: &[u8; LINE], start: usize, code: &NameCode) -> bool {
+    let words = code.words().iter().enumerate().skip(1);
+    words.fold(true, |same, (number, &word)| {
+        let left = code.len() - number * 8;
+        let mask = u64::MAX >> (64 - 8 * left.clamp(1, 8));
+        same & (word_at(line, start + number * 8) & mask == word)
+    })
 }
 
 /// Eight bytes of a line from a place on, with zeros behind its end.

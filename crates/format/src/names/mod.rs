@@ -3,11 +3,12 @@
 //! - [`lookup`]: the two layouts as one
 //! - [`sorted`]: sorted names, read and written
 //! - [`lines`]: names in lines: look up; [`mod@write`]: write them
-//! - [`codes`]: how a name is hashed, and how it is written in bits
+//! - [`hash`]: how a name is hashed; [`codes`]: how it is written in bits
 //! - [`suffixes`]: common suffixes: look up, choose, write
 //! - [`walk`]: all names in the order of their keys
 
 pub mod codes;
+pub mod hash;
 mod huffman;
 pub mod lines;
 pub mod lookup;

@@ -1,8 +1,9 @@
 //! Common suffixes: names with many names below, such as `com`. Each has a code of its own, and the
 //! names below it are spread over all blocks of the filter.
 
-use super::codes::{Chain, Code, HashKey, scale};
-use crate::bytes::{put_bytes, u32_at};
+use super::codes::Code;
+use super::hash::{Chain, HashKey, scale};
+use crate::bytes::{array_at, put_bytes, u16_at, u32_at};
 use crate::error::TooLarge;
 
 /// Bytes of a place of the table of [`crate::sections::kind::NAMES_COMMON_SUFFIXES`]: lower half of the hash, end of
@@ -24,12 +25,24 @@ pub(crate) struct CommonSuffixes<'a> {
 
 /// A common suffix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct CommonSuffix<'a> {
-    /// Its key.
-    pub key: &'a [u8],
+pub(crate) struct CommonSuffix {
+    /// Where its key begins among the keys, and how many bytes it has: at least one.
+    start: usize,
+    len: usize,
     /// Its code.
     pub code: Code,
     /// Whether it is a listed name itself.
+    pub is_listed: bool,
+}
+
+/// The common suffixes of a name.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Common {
+    /// Where the longest one ends in the key; 0 if there is none.
+    pub end: usize,
+    /// Its code.
+    pub code: Option<Code>,
+    /// Whether one of them is a listed name itself.
     pub is_listed: bool,
 }
 
@@ -44,23 +57,62 @@ impl<'a> CommonSuffixes<'a> {
             .then_some(CommonSuffixes { table, keys })
     }
 
-    /// The suffix with this key, which has this hash.
-    #[inline]
-    pub(crate) fn find(&self, hash: u64, key: &[u8]) -> Option<CommonSuffix<'a>> {
+    /// The suffix that is the first `end` bytes of a key, which have this hash.
+    #[inline(always)]
+    pub(crate) fn find(&self, hash: u64, key: &[u8], end: usize) -> Option<CommonSuffix> {
         let start = self.place(hash);
         for step in 0..SUFFIX_STEPS {
             let place = self.table.get((start + step) & (self.table.len() - 1))?;
-            if u64::from(u32_at(place, 0)) == hash & 0xffff_ffff {
-                let found = self.read(place).filter(|found| found.key == key);
-                if found.is_some() {
-                    return found;
+            let is_used = u32_at(place, 4) != 0;
+            if u64::from(u32_at(place, 0)) == hash & 0xffff_ffff && is_used {
+                let found = self.read(place)?;
+                if found.len == end && self.is_key(&found, key) {
+                    return Some(found);
                 }
             }
-            if u32_at(place, 4) == 0 {
+            if !is_used {
                 return None;
             }
         }
         None
+    }
+
+    /// Whether a key begins with that of a suffix.
+    #[inline(always)]
+    fn is_key(&self, suffix: &CommonSuffix, key: &[u8]) -> bool {
+        // Most are short, and eight bytes are compared faster than the right number of them.
+        match (array_at(self.keys, suffix.start), array_at(key, 0)) {
+            (Some(own), Some(first)) if suffix.len <= 8 => {
+                let differ = u64::from_le_bytes(own) ^ u64::from_le_bytes(first);
+                differ << (64 - 8 * suffix.len) == 0
+            }
+            _ => key.get(..suffix.len) == Some(self.key(suffix)),
+        }
+    }
+
+    /// The key of a suffix.
+    pub(crate) fn key(&self, suffix: &CommonSuffix) -> &'a [u8] {
+        let range = suffix.start..suffix.start + suffix.len;
+        self.keys.get(range).unwrap_or_default()
+    }
+
+    /// The common suffixes of a name.
+    #[inline(always)]
+    pub(crate) fn of<const P: usize, const W: usize>(
+        &self,
+        key: &[u8],
+        chain: &Chain<P, W>,
+    ) -> Common {
+        let mut common = Common::default();
+        while let Some(end) = chain.longer(common.end) {
+            let Some(found) = self.find(chain.hash(end), key, end) else {
+                break;
+            };
+            common.end = end;
+            common.code = Some(found.code);
+            common.is_listed |= found.is_listed;
+        }
+        common
     }
 
     /// The place where a suffix with this hash goes if it is free.
@@ -70,7 +122,7 @@ impl<'a> CommonSuffixes<'a> {
     }
 
     /// All suffixes, in the order of their places.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = CommonSuffix<'a>> + use<'a> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = CommonSuffix> + use<'a> {
         let suffixes = *self;
         suffixes
             .table
@@ -78,16 +130,15 @@ impl<'a> CommonSuffixes<'a> {
             .filter_map(move |place| suffixes.read(place))
     }
 
-    #[inline]
-    fn read(&self, place: &[u8; SUFFIX_LEN]) -> Option<CommonSuffix<'a>> {
-        let end = u32_at(place, 4) as usize;
-        let [.., len_low, len_high, flags_low, flags_high] = *place;
-        let len = usize::from(u16::from_le_bytes([len_low, len_high]));
-        let key = self.keys.get(end.checked_sub(len)?..end)?;
-        (!key.is_empty()).then_some(CommonSuffix {
-            key,
+    #[inline(always)]
+    fn read(&self, place: &[u8; SUFFIX_LEN]) -> Option<CommonSuffix> {
+        let (end, len) = (u32_at(place, 4) as usize, usize::from(u16_at(place, 12)));
+        let start = end.checked_sub(len)?;
+        (len > 0).then_some(CommonSuffix {
+            start,
+            len,
             code: Code(u32_at(place, 8)),
-            is_listed: u16::from_le_bytes([flags_low, flags_high]) & SUFFIX_LISTED != 0,
+            is_listed: u16_at(place, 14) & SUFFIX_LISTED != 0,
         })
     }
 }
@@ -222,8 +273,8 @@ impl Suffixes {
         let mut all = Vec::new();
         let mut taken = Vec::with_capacity(keys.len());
         for (number, key) in (0u32..).zip(keys) {
-            let chain = Chain::new(&key.key, with);
-            let hash = chain.hash(chain.labels());
+            let chain = Chain::of_any(&key.key, with);
+            let hash = chain.hash(chain.len());
             all.extend_from_slice(&key.key);
             let start = CommonSuffixes::new(table.as_flattened(), places)?.place(hash);
             let is_free = |at: &usize| {

@@ -1,8 +1,7 @@
 //! What a lookup of a name reads, in words.
 
-use super::codes::{
-    COUNT, Chain, Code, Coder, LINE, NameCode, NoCode, WENT_ON, filter_bits, probes, scale,
-};
+use super::codes::{COUNT, LINE, NameCode, NoCode, WENT_ON};
+use super::hash::{Chain, filter_bits, probes, scale};
 use super::lines::NameLines;
 use super::lookup::Names;
 use crate::name::NameKey;
@@ -30,12 +29,11 @@ impl NameLines<'_> {
     /// The bytes about this name alone.
     fn trace(&self, name: &NameKey, steps: &mut Vec<Step>) {
         let key = name.as_bytes();
-        let chain = Chain::new(key, self.key());
-        let (depth, above) = self.common(&chain, key);
-        let labels = chain.labels();
-        let hash = chain.hash(labels);
-        if depth < labels {
-            let block = scale(chain.hash(depth + 1), self.filter().len());
+        let chain = Chain::of_any(key, self.key());
+        let common = self.suffixes.of(key, &chain);
+        let hash = chain.hash(chain.len());
+        if let Some(end) = chain.longer(common.end) {
+            let block = scale(chain.hash(end), self.filter().len());
             let bits = filter_bits(hash);
             let line = self.filter().get(block);
             let is_set = |bit: &usize| {
@@ -52,9 +50,9 @@ impl NameLines<'_> {
             let at = block * LINE;
             steps.push(Step::new(NAMES_FILTER, at..at + LINE, what));
         }
-        let from = chain.end(depth);
-        match self.code_of(key, from, above) {
-            Ok(code) => self.trace_lines(name, hash, &code, steps),
+        let mut code = NameCode::default();
+        match self.write(&mut code, key, (common.end, common.code)) {
+            Ok(()) => self.trace_lines(name, hash, &code, steps),
             Err(NoCode::TooLong) => self.trace_overflow(key, steps),
             Err(NoCode::NoSymbol) => {}
         }
@@ -74,7 +72,7 @@ impl NameLines<'_> {
             let mut from = 1;
             for entry in self.entries(line) {
                 let end = self.entry_end(line, from);
-                if entry.code == code.as_bytes() {
+                if Some(entry.code) == code.to_bytes().get(..code.len()) {
                     let (exact, below) = entry.rules;
                     let what = format!("exact: {}; below: {}", rule(exact), rule(below));
                     steps.push(Step::new(NAMES_LINES, at + from..at + end, what));
@@ -93,26 +91,5 @@ impl NameLines<'_> {
         if let Some(overflow) = self.overflow {
             steps.extend(overflow.trace(NAMES_OVERFLOW, key));
         }
-    }
-
-    fn code_of(&self, name: &[u8], from: usize, above: Option<Code>) -> Result<NameCode, NoCode> {
-        let mut coder = Coder::new(self.codes, above)?;
-        let own = name.get(from..name.len().saturating_sub(1));
-        coder.push_key(own.unwrap_or_default())?;
-        coder.end()
-    }
-
-    /// The longest common suffix: how many labels it has, and its code.
-    fn common(&self, chain: &Chain, key: &[u8]) -> (usize, Option<Code>) {
-        let (mut depth, mut code) = (0, None);
-        while depth < chain.labels() {
-            let suffix = key.get(..chain.end(depth + 1)).unwrap_or_default();
-            let Some(found) = self.suffixes.find(chain.hash(depth + 1), suffix) else {
-                break;
-            };
-            depth += 1;
-            code = Some(found.code);
-        }
-        (depth, code)
     }
 }

@@ -127,7 +127,7 @@ impl<'a> Decoder<'a> {
         fill(&mut suffixes, 0, bare);
         for (number, suffix) in (1u16..).zip(lines.suffixes.iter()) {
             fill(&mut suffixes, number, suffix.code);
-            keys.push(suffix.key);
+            keys.push(lines.suffixes.key(&suffix));
         }
         Decoder {
             lines,

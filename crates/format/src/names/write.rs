@@ -7,11 +7,12 @@
 //! into lines ([`Writer::put_all`]) and, at the same time, into the filter ([`filter`]).
 
 use super::codes::{
-    CODE_MAX, COUNT, Chain, Code, Coder, END, ENTRIES, FEW_LABELS, HashKey, IN_OVERFLOW, LINE,
-    ORDER_SHIFT, SYMBOLS, WENT_ON, entry, filter_bits, probes, scale,
+    CODE_MAX, COUNT, Code, END, ENTRIES, IN_OVERFLOW, LINE, NameCode, ORDER_SHIFT, SYMBOLS,
+    WENT_ON, entry,
 };
+use super::hash::{Chain, HashKey, SHORT, ShortChain, filter_bits, probes, scale};
 use super::huffman;
-use super::suffixes::{CommonKey, CommonSuffixes, Suffixes};
+use super::suffixes::{Common, CommonKey, Suffixes};
 use crate::bytes::{push_id, put_bytes};
 use crate::error::TooLarge;
 use crate::run::{NamePoint, NameRule};
@@ -145,17 +146,16 @@ impl Counts {
     /// Counts the symbols of a name. The suffixes of `model` still have their numbers in place of
     /// codes.
     pub fn add(&mut self, model: &Model, key: &[u8]) {
-        match Chain::of(key, model.with) {
-            (chain, true) => self.add_chain::<FEW_LABELS>(model, key, &chain),
-            (_, false) => self.add_chain(model, key, &Chain::new(key, model.with)),
-        }
-    }
-
-    fn add_chain<const N: usize>(&mut self, model: &Model, key: &[u8], chain: &Chain<N>) {
-        let (depth, number) = common(chain, key, model.suffixes.table());
+        let common = if key.len() <= SHORT {
+            let chain = ShortChain::of_short(key, model.with);
+            model.suffixes.table().of(key, &chain)
+        } else {
+            let chain = Chain::of_any(key, model.with);
+            model.suffixes.table().of(key, &chain)
+        };
         let none = self.suffixes.len() - 1;
-        let number = number.map_or(none, |number| number.0 as usize);
-        let bytes = own_bytes(chain, key, depth).iter();
+        let number = common.code.map_or(none, |number| number.0 as usize);
+        let bytes = own_bytes(&common, key).iter();
         for symbol in bytes.map(|&byte| usize::from(byte)).chain([END]) {
             let count = self.symbols.get_mut(symbol);
             *count.expect("a count for each byte and the end") += 1;
@@ -174,27 +174,9 @@ impl Counts {
     }
 }
 
-/// How many labels of a name are its longest common suffix, and the number of that one.
-fn common<const N: usize>(
-    chain: &Chain<N>,
-    key: &[u8],
-    suffixes: CommonSuffixes<'_>,
-) -> (usize, Option<Code>) {
-    let (mut depth, mut code) = (0, None);
-    while depth < chain.labels() {
-        let suffix = key.get(..chain.end(depth + 1)).unwrap_or_default();
-        let Some(found) = suffixes.find(chain.hash(depth + 1), suffix) else {
-            break;
-        };
-        depth += 1;
-        code = Some(found.code);
-    }
-    (depth, code)
-}
-
 /// The bytes of a name behind its common suffix, without the one that closes the last label.
-fn own_bytes<'a, const N: usize>(chain: &Chain<N>, key: &'a [u8], depth: usize) -> &'a [u8] {
-    let range = chain.end(depth)..key.len().saturating_sub(1);
+fn own_bytes<'a>(common: &Common, key: &'a [u8]) -> &'a [u8] {
+    let range = common.end..key.len().saturating_sub(1);
     key.get(range).unwrap_or_default()
 }
 
@@ -232,37 +214,46 @@ impl Coded {
 
     /// Writes a name in bits. Rules have `width` bytes.
     pub fn add(&mut self, model: &Model, point: &NamePoint<'_>, width: usize) {
-        match Chain::of(point.key, model.with) {
-            (chain, true) => self.add_chain::<FEW_LABELS>(model, point, width, &chain),
-            (_, false) => {
-                self.add_chain(model, point, width, &Chain::new(point.key, model.with));
-            }
+        if point.key.len() <= SHORT {
+            self.add_chain(
+                model,
+                point,
+                width,
+                &ShortChain::of_short(point.key, model.with),
+            );
+        } else {
+            let chain = Chain::of_any(point.key, model.with);
+            self.add_chain(model, point, width, &chain);
         }
     }
 
-    fn add_chain<const N: usize>(
+    fn add_chain<const P: usize, const W: usize>(
         &mut self,
         model: &Model,
         point: &NamePoint<'_>,
         width: usize,
-        chain: &Chain<N>,
+        chain: &Chain<P, W>,
     ) {
         let start = self.bytes.len();
-        let (depth, code) = common(chain, point.key, model.suffixes.table());
-        let own = own_bytes(chain, point.key, depth);
+        let common = model.suffixes.table().of(point.key, chain);
+        let own = own_bytes(&common, point.key);
         // The empty name is in the model; names that are too long go into the overflow.
         if !point.key.is_empty() {
-            push_entry(&mut self.bytes, point, &model.codes, (code, own), width);
+            push_entry(
+                &mut self.bytes,
+                point,
+                &model.codes,
+                (common.code, own),
+                width,
+            );
         }
         self.names.push(CodedName {
-            hash: chain.hash(chain.labels()),
-            block: if depth < chain.labels() {
-                let block = scale(chain.hash(depth + 1), self.blocks);
+            hash: chain.hash(chain.len()),
+            block: chain.longer(common.end).map_or(NO_BLOCK, |end| {
+                let block = scale(chain.hash(end), self.blocks);
                 // A list of more names is refused before this is read.
                 u32::try_from(block).unwrap_or(NO_BLOCK)
-            } else {
-                NO_BLOCK
-            },
+            }),
             len: u8::try_from(self.bytes.len() - start).expect("an entry fits into a line"),
         });
     }
@@ -287,13 +278,10 @@ fn push_entry(
     (suffix, own): (Option<Code>, &[u8]),
     width: usize,
 ) {
-    let code = Coder::new(codes, suffix).and_then(|mut coder| {
-        coder.push_key(own)?;
-        coder.end()
-    });
-    let Ok(code) = code else {
+    let mut code = NameCode::default();
+    if code.write(codes, suffix, own).is_err() {
         return;
-    };
+    }
     let (kind, rules) = match (point.exact, point.below) {
         (exact, below) if exact == below => (entry::ALIKE, [Some(exact), None]),
         (exact, NameRule::Inherit) => (entry::EXACT, [Some(exact), None]),
@@ -302,13 +290,13 @@ fn push_entry(
     };
     // At most CODE_MAX bytes, which fit six bits.
     const { assert!(CODE_MAX < 64) };
-    let len = u8::try_from(code.as_bytes().len()).expect("below 64");
+    let len = u8::try_from(code.len()).expect("below 64");
     out.push(kind | len << 2);
     rules
         .iter()
         .flatten()
         .for_each(|rule| push_id(out, width, rule.code()));
-    out.extend_from_slice(code.as_bytes());
+    out.extend_from_slice(code.to_bytes().get(..code.len()).unwrap_or_default());
 }
 
 /// How many blocks the filter of so many names has.

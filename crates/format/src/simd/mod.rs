@@ -10,6 +10,8 @@
 mod avx2;
 pub(crate) mod compare;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod sse2;
 
 use compare::Task;
 
@@ -63,6 +65,19 @@ pub fn prefetch<T>(place: *const T) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;
+}
+
+/// Which bytes of four numbers are 0: a bit for each, the lowest byte of the first number first.
+#[inline(always)]
+pub(crate) fn zero_bytes(numbers: [u64; 4]) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    #[expect(unsafe_code, reason = "the instructions are those of some processors")]
+    // SAFETY: SSE2 is part of x86-64.
+    unsafe {
+        sse2::zero_bytes(numbers)
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    scalar::zero_bytes(numbers)
 }
 
 #[cfg(test)]
@@ -157,6 +172,20 @@ mod tests {
                     assert!((0..64).all(|place| bit(place) == (bytes[place] == x)));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn zero_bytes_are_found_on_every_machine() {
+        let rng = &mut Rng::with_seed(5);
+        for _ in 0..20_000 {
+            // Many are 0, and some 1 or 128, by which a careless way would be misled.
+            let bytes: [u8; 32] = std::array::from_fn(|_| [0, 0, 1, 128, 255, 97][rng.usize(..6)]);
+            let (places, _) = bytes.as_chunks::<8>();
+            let numbers = std::array::from_fn(|at| u64::from_le_bytes(places[at]));
+            let expected = (0..32).fold(0, |bits, at| bits | u32::from(bytes[at] == 0) << at);
+            assert_eq!(zero_bytes(numbers), expected);
+            assert_eq!(scalar::zero_bytes(numbers), expected);
         }
     }
 

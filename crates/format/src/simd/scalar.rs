@@ -6,6 +6,21 @@ use super::compare::{Compare, Keys, Task, Window};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Scalar;
 
+/// As [`super::zero_bytes`].
+#[cfg(any(test, not(target_arch = "x86_64")))]
+pub(super) fn zero_bytes(numbers: [u64; 4]) -> u32 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    numbers.into_iter().rev().fold(0, |bits, number| {
+        // The highest bit of each byte that is 0, and no other (Warren, Hacker's Delight, section 6-1).
+        let zeros = !(((number & LOW) + LOW) | number | LOW);
+        // Each of these bits goes to a place of its own in the highest byte.
+        let [.., own] = (zeros >> 7)
+            .wrapping_mul(0x0102_0408_1020_4080)
+            .to_le_bytes();
+        bits << 8 | u32::from(own)
+    })
+}
+
 /// Runs a task. Not inlined, as the AVX2 twin is not: code that does not run then lies elsewhere.
 #[inline(never)]
 pub(super) fn run<T: Task>(task: T) -> T::Output {
