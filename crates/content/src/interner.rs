@@ -1,14 +1,15 @@
 //! The list of values that grows while sources are read.
 
 use std::hash::{BuildHasher, RandomState};
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hashbrown::HashTable;
 use rayon::prelude::*;
-use rblmap_format::{Value, ValueId};
+use rblmap_format::{MAX_TEXT, Value, ValueId};
 
 use crate::held::Lender;
-use crate::value::{self, Record, ValueBuf};
+use crate::value::{self, Record, TemplateBuf, ValueBuf};
 use crate::values::Values;
 
 /// Values of one record each, as sources state them: in any order, the same ones again and again.
@@ -29,6 +30,27 @@ impl ValueList {
                 bytes.truncate(start);
             }
         });
+    }
+
+    /// As [`ValueList::push`], of a record whose text is these bytes, as nearly all texts are: nothing is put in, so
+    /// no template is made.
+    ///
+    /// ```
+    /// use rblmap_content::{Interner, Record, TemplateBuf, ValueList};
+    /// let a = Some([127, 0, 0, 2].into());
+    /// let mut list = ValueList::default();
+    /// list.push_literal(a, b"Case 7");
+    /// list.push(&Record { a, text: Some(TemplateBuf::literal(b"Case 7")) });
+    /// assert_eq!(Interner::default().intern_all(&[list]), Some(vec![vec![1, 1]]));
+    /// ```
+    pub fn push_literal(&mut self, a: Option<Ipv4Addr>, text: &[u8]) {
+        if text.is_empty() || text.len() > MAX_TEXT {
+            let text = Some(TemplateBuf::literal(text));
+            self.push(&Record { a, text });
+        } else {
+            let write = |bytes: &mut Vec<u8>| value::encode_literal(a, text, bytes);
+            self.values.push_written(write);
+        }
     }
 
     /// How many values there are.
@@ -235,8 +257,8 @@ const TOGETHER: usize = 1 << 14;
 /// The distinct values of sorted places, and for each list the ids of its values, 0 for the empty
 /// one; `None` if there are too many. On all cores.
 fn number(lists: &[ValueList], places: &[ListPlace]) -> Option<(Values, Vec<Vec<u32>>)> {
-    // Of each part of the places the values that begin in it, and for each place how many have.
-    let parts: Vec<(Values, Vec<u32>)> = places
+    // For each place of a part how many values begin in the part up to it, and how many bytes they have.
+    let parts: Vec<(Vec<u32>, usize)> = places
         .par_chunks(TOGETHER)
         .enumerate()
         .map(|(nth, part)| {
@@ -244,27 +266,25 @@ fn number(lists: &[ValueList], places: &[ListPlace]) -> Option<(Values, Vec<Vec<
                 .checked_sub(1)
                 .and_then(|at| places.get(at));
             let mut last = before.map(|place| place.bytes(lists));
-            let (mut values, mut begun) = (Values::default(), 0);
+            let (mut begun, mut len) = (0, 0);
             let number = |place: &ListPlace| {
                 let bytes = place.bytes(lists);
                 if last.replace(bytes) != Some(bytes) {
-                    values.push(Value::new(bytes));
                     begun += 1;
+                    len += bytes.len();
                 }
                 begun
             };
-            let numbers = part.iter().map(number).collect();
-            (values, numbers)
+            (part.iter().map(number).collect(), len)
         })
         .collect();
-    // How many begin before each part.
-    let starts = parts.iter().scan(0, |sum, (values, _)| {
-        let before = *sum;
-        *sum += values.len();
-        Some(before)
-    });
-    let starts: Vec<usize> = starts.collect();
-    let count: usize = parts.iter().map(|(values, _)| values.len()).sum();
+    let sizes = || {
+        let begun = |numbers: &Vec<u32>| numbers.last().map_or(0, |begun| *begun as usize);
+        parts
+            .iter()
+            .map(move |(numbers, len)| (begun(numbers), *len))
+    };
+    let count: usize = sizes().map(|(begun, _)| begun).sum();
     if count > MAX_VALUES {
         return None;
     }
@@ -272,10 +292,15 @@ fn number(lists: &[ValueList], places: &[ListPlace]) -> Option<(Values, Vec<Vec<
         .par_iter()
         .map(|list| (0..list.len()).map(|_| AtomicU32::new(0)).collect())
         .collect();
-    let numbered = places.par_chunks(TOGETHER).zip(&parts).zip(&starts);
-    numbered.for_each(|((places, (_, numbers)), start)| {
-        let start = u32::try_from(*start).unwrap_or(u32::MAX); // at most MAX_VALUES
-        for (place, number) in places.iter().zip(numbers) {
+    let values = Values::written(sizes(), |part, start, write| {
+        let numbers = parts.get(part).into_iter().flat_map(|(numbers, _)| numbers);
+        let start = u32::try_from(start).unwrap_or(u32::MAX); // at most MAX_VALUES
+        let mut written = 0;
+        for (place, number) in places.iter().skip(part * TOGETHER).zip(numbers) {
+            if *number > written {
+                write(place.bytes(lists));
+                written = *number;
+            }
             let list = ids.get(place.list as usize);
             if let Some(slot) = list.and_then(|list| list.get(place.index as usize)) {
                 slot.store(start + number, Ordering::Relaxed);
@@ -284,8 +309,7 @@ fn number(lists: &[ValueList], places: &[ListPlace]) -> Option<(Values, Vec<Vec<
     });
     let plain = |ids: Vec<AtomicU32>| ids.into_iter().map(AtomicU32::into_inner).collect();
     let ids = ids.into_par_iter().map(plain).collect();
-    let parts: Vec<Values> = parts.into_iter().map(|(values, _)| values).collect();
-    Some((Values::joined(&parts), ids))
+    Some((values, ids))
 }
 
 /// The values of lists that are not empty, in byte order.

@@ -293,19 +293,7 @@ pub fn names_key(value: Value<'_>) -> bool {
 pub(crate) fn encode(record: &Record, bytes: &mut Vec<u8>) {
     let start = bytes.len();
     bytes.push(0);
-    let mut flags = 0;
-    if let Some(a) = record.a {
-        match a.octets().split_last_chunk() {
-            Some((first, [last])) if *first == LOOPBACK => {
-                flags |= LOOPBACK_A;
-                bytes.push(*last);
-            }
-            _ => {
-                flags |= A;
-                bytes.extend(a.octets());
-            }
-        }
-    }
+    let mut flags = encode_a(record.a, bytes);
     if let Some(text) = &record.text {
         flags |= TEXT;
         // At most 254 parts, of which literals have 255 bytes in all: far below 2^16.
@@ -328,6 +316,34 @@ pub(crate) fn encode(record: &Record, bytes: &mut Vec<u8>) {
     }
 }
 
+/// Appends an A record, if there is one; the flags that say so.
+fn encode_a(a: Option<Ipv4Addr>, bytes: &mut Vec<u8>) -> u8 {
+    let Some(a) = a else {
+        return 0;
+    };
+    match a.octets().split_last_chunk() {
+        Some((first, [last])) if *first == LOOPBACK => {
+            bytes.push(*last);
+            LOOPBACK_A
+        }
+        _ => {
+            bytes.extend(a.octets());
+            A
+        }
+    }
+}
+
+/// Appends a record whose text is a literal of 1 to [`MAX_TEXT`] bytes.
+pub(crate) fn encode_literal(a: Option<Ipv4Addr>, text: &[u8], bytes: &mut Vec<u8>) {
+    let start = bytes.len();
+    bytes.push(0);
+    let flags = encode_a(a, bytes) | TEXT | LITERAL;
+    push_literal(text, bytes);
+    if let Some(first) = bytes.get_mut(start) {
+        *first = flags;
+    }
+}
+
 fn split(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
@@ -341,6 +357,25 @@ fn split(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_literal_has_one_encoding() {
+        for a in [
+            None,
+            Some([127, 0, 0, 2].into()),
+            Some([10, 0, 0, 1].into()),
+        ] {
+            for len in [1, 2, 100, 253, MAX_TEXT] {
+                let text = vec![b'x'; len];
+                let (mut whole, mut direct) = (Vec::new(), Vec::new());
+                let template = TemplateBuf::literal(&text);
+                let text_of = Some(template);
+                encode(&Record { a, text: text_of }, &mut whole);
+                encode_literal(a, &text, &mut direct);
+                assert_eq!(whole, direct, "{len}");
+            }
+        }
+    }
 
     fn record(a: u8, text: &str) -> Record {
         let parts = text.split_inclusive('$').flat_map(|piece| {

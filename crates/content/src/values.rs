@@ -102,25 +102,41 @@ impl Values {
         list.checked()
     }
 
-    /// The values of several lists, one after the other.
-    pub(crate) fn joined(parts: &[Values]) -> Values {
-        let mut ends = Vec::with_capacity(parts.iter().map(Values::len).sum());
-        let mut bytes = vec![0; parts.iter().map(|part| part.bytes.len()).sum()];
-        let (mut rest, mut start) = (bytes.as_mut_slice(), 0);
-        let mut copies = Vec::with_capacity(parts.len());
-        for part in parts {
-            ends.extend(part.ends.iter().map(|end| start + end));
-            let (place, after) = rest
-                .split_at_mut_checked(part.bytes.len())
-                .unwrap_or_default();
-            copies.push((place, part));
-            rest = after;
-            start += part.bytes.len();
+    /// Values that are written in parts on all cores, each right to its place: memory that nobody had before is slow
+    /// to write to, so no part is made to be copied. Of each part `sizes` has how many values and how many bytes;
+    /// `fill` is told which part it is and how many values are before, and hands each value over. What is more than
+    /// the sizes say is left out.
+    pub(crate) fn written(
+        sizes: impl Iterator<Item = (usize, usize)> + Clone,
+        fill: impl Fn(usize, usize, &mut dyn FnMut(&[u8])) + Sync,
+    ) -> Values {
+        let (count, len) = sizes.clone().fold((0, 0), |(count, len), (values, bytes)| {
+            (count + values, len + bytes)
+        });
+        let (mut ends, mut bytes) = (vec![0; count], vec![0; len]);
+        let (mut ends_left, mut bytes_left) = (ends.as_mut_slice(), bytes.as_mut_slice());
+        let (mut rank, mut start) = (0, 0);
+        let mut parts = Vec::new();
+        for (count, len) in sizes {
+            let (ends, after) = ends_left.split_at_mut_checked(count).unwrap_or_default();
+            ends_left = after;
+            let (bytes, after) = bytes_left.split_at_mut_checked(len).unwrap_or_default();
+            bytes_left = after;
+            parts.push((rank, start, ends, bytes));
+            (rank, start) = (rank + count, start + len);
         }
-        // On all cores, as memory that nobody had before is slow to write to.
-        copies
-            .into_par_iter()
-            .for_each(|(place, part)| place.copy_from_slice(&part.bytes));
+        let parts = parts.into_par_iter().enumerate();
+        parts.for_each(|(part, (rank, start, ends, bytes))| {
+            let (mut ends, mut at) = (ends.iter_mut(), 0);
+            fill(part, rank, &mut |value| {
+                let place = bytes.get_mut(at..at + value.len());
+                if let (Some(end), Some(place)) = (ends.next(), place) {
+                    place.copy_from_slice(value);
+                    at += value.len();
+                    *end = start + at;
+                }
+            });
+        });
         Values {
             bytes,
             ends,

@@ -7,6 +7,7 @@ use crate::dataset_type::DatasetType;
 use crate::line::{self, LONG_LINE, Line};
 use crate::list;
 use crate::piece::{Piece, Said, What};
+use crate::value;
 use crate::warning::Class;
 
 /// Reads lines.
@@ -40,9 +41,6 @@ pub(crate) fn read<'t>(text: &'t [u8], rules: &Rules<'_>) -> Piece<'t> {
         if let Err(class) = done {
             piece.note(class);
         }
-        if let Some(written) = &mut written {
-            written.learn(&piece);
-        }
     }
     piece
 }
@@ -58,9 +56,6 @@ struct Written<'t> {
     known: [Option<(&'t [u8], Said)>; PLACES],
     /// How many events the piece had: with another default they mean something else.
     events: usize,
-    /// The line that is to be learned from: its value as it is written, and how many singles and remarks
-    /// there were before.
-    asked: Option<(&'t [u8], usize, usize)>,
 }
 
 /// How many values are known at most: several times as many as lists have, since two with one place
@@ -74,42 +69,65 @@ impl<'t> Written<'t> {
         Written {
             known: [None; PLACES],
             events: 0,
-            asked: None,
         }
     }
 
-    /// Reads a line of an address and a value that is known; what follows the line.
+    /// Reads a line of an address and a value about which there is nothing to remark; what follows the line. Other
+    /// lines are left to the careful way.
     fn line(&mut self, piece: &mut Piece<'t>, text: &'t [u8]) -> Option<&'t [u8]> {
-        self.asked = None;
         let (address, rest) = address4::v4_before(text, b' ')?;
         let near = rest.get(..=WRITTEN).unwrap_or(rest);
-        let value = rest.get(..near.iter().position(|&byte| byte == b'\n')?)?;
-        match self.known.get(place(value)).copied().flatten() {
-            Some((known, said)) if known == value => {
-                piece.next_line(&[]);
-                piece.push_single(address, said);
-                rest.get(value.len() + 1..)
-            }
-            _ => {
-                self.asked = Some((value, piece.v4.singles.len(), piece.notes.len()));
-                None
-            }
-        }
-    }
-
-    /// Learns what the line said that was not known, if it said no more than its value.
-    fn learn(&mut self, piece: &Piece<'t>) {
+        let Some(len) = near.iter().position(|&byte| byte == b'\n') else {
+            let value = rest.get(..memchr::memchr(b'\n', rest)?)?;
+            let said = plain_value(piece, value)?;
+            return single(piece, address, said, rest, value.len());
+        };
+        let value = rest.get(..len)?;
         if self.events != piece.events.len() {
             self.events = piece.events.len();
             self.known = [None; PLACES];
         }
-        if let Some((value, singles, notes)) = self.asked.take()
-            && (singles + 1, notes) == (piece.v4.singles.len(), piece.notes.len())
-            && let Some((_, said)) = piece.v4.last_single()
-            && let Some(slot) = self.known.get_mut(place(value))
-        {
-            *slot = Some((value, said));
-        }
+        let slot = self.known.get_mut(place(value))?;
+        let said = match *slot {
+            Some((known, said)) if known == value => said,
+            _ => {
+                let said = plain_value(piece, value)?;
+                *slot = Some((value, said));
+                said
+            }
+        };
+        single(piece, address, said, rest, len)
+    }
+}
+
+/// Adds a single address whose value has so many bytes; what follows the line.
+fn single<'t>(
+    piece: &mut Piece<'t>,
+    address: u32,
+    said: Said,
+    rest: &'t [u8],
+    len: usize,
+) -> Option<&'t [u8]> {
+    piece.next_line(&[]);
+    piece.push_single(address, said);
+    rest.get(len + 1..)
+}
+
+/// Reads a value that stands as it is, and about which there is nothing to remark.
+fn plain_value<'t>(piece: &mut Piece<'t>, value: &'t [u8]) -> Option<Said> {
+    let is_whole = match value {
+        // White space and carriage returns at the end are no part of it.
+        [] | [.., b' ' | b'\t' | b'\r'] => false,
+        // The value ends at a NUL, behind an `@` may stand parameters, and of a line that is too long a part is the
+        // value.
+        _ => value.len() < LONG_LINE / 2 && memchr::memchr2(0, b'@', value).is_none(),
+    };
+    if !is_whole || value::holds_comment(value) {
+        return None;
+    }
+    match value::parse(value) {
+        Ok((stated, false)) => Some(Said::Value(piece.values.id(stated))),
+        _ => None,
     }
 }
 
@@ -243,6 +261,13 @@ mod tests {
             ":2:\r",
             "\0:2:",
             ":2:\0",
+            ":2:long enough to be read each time",
+            ":2:long enough # with a remark",
+            "x @ delay=2s",
+            "long enough to be read each time @ key=require",
+            ":8:a text with white space behind it \t",
+            ":9:a text with a carriage return\r",
+            ":400:an A record that is none, and a text",
         ];
         let options = Options::default();
         for seed in 0..200 {

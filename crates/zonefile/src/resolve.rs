@@ -16,6 +16,7 @@ pub(crate) mod unions;
 pub(crate) mod zone;
 pub(crate) mod zone_order;
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -147,7 +148,10 @@ pub(crate) fn take_values(dataset: &mut Dataset<'_>, unions: &mut Unions<'_>) ->
             let mut list = ValueList::default();
             dataset
                 .wholes(placed)
-                .for_each(|whole| list.push(&record(dataset, &whole)));
+                .for_each(|whole| match literal(dataset, &whole) {
+                    Some(text) => list.push_literal(whole.a.map(Ipv4Addr::from_bits), text),
+                    None => list.push(&record(dataset, &whole)),
+                });
             list
         })
         .collect();
@@ -156,6 +160,17 @@ pub(crate) fn take_values(dataset: &mut Dataset<'_>, unions: &mut Unions<'_>) ->
         placed.ids = ids;
     }
     Ok(())
+}
+
+/// The text of a value that is a record with this text as it stands, as nearly all are that have one.
+fn literal<'w>(dataset: &Dataset<'_>, whole: &'w Whole<'_>) -> Option<&'w [u8]> {
+    match &whole.text {
+        Some(Words::Template(text)) if dataset.taken == Taken::Records => {
+            let text = dataset.settings.literal(text)?;
+            (!text.is_empty()).then_some(text)
+        }
+        _ => None,
+    }
 }
 
 fn record(dataset: &Dataset<'_>, whole: &Whole<'_>) -> Record {
@@ -177,7 +192,7 @@ fn stated_record(dataset: &Dataset<'_>, whole: &Whole<'_>) -> Record {
         Some(Words::Data(text)) => Some(TemplateBuf::literal(text)),
     };
     Record {
-        a: whole.a.map(std::net::Ipv4Addr::from_bits),
+        a: whole.a.map(Ipv4Addr::from_bits),
         text,
     }
 }

@@ -31,15 +31,19 @@ impl<'t> Settings<'t> {
         set(&mut self.base, text)
     }
 
+    /// What is sent of a text that nothing is put in, as nearly all are; `None` for others.
+    pub(crate) fn literal<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        let is_literal = self.base.is_none()
+            && text.first() != Some(&b'=')
+            && memchr::memchr(b'$', text).is_none();
+        let kept = text.get(..text.len().min(MAX_TEXT)).unwrap_or_default();
+        is_literal.then_some(kept)
+    }
+
     /// The template of an entry's text; `None` if no text can come of it.
     pub(crate) fn template(&self, text: Option<&[u8]>) -> Option<TemplateBuf> {
         let text = text.unwrap_or_default();
-        // Nearly all texts: nothing to put in.
-        if self.base.is_none()
-            && text.first() != Some(&b'=')
-            && memchr::memchr(b'$', text).is_none()
-        {
-            let kept = text.get(..text.len().min(MAX_TEXT)).unwrap_or_default();
+        if let Some(kept) = self.literal(text) {
             return (!kept.is_empty()).then(|| TemplateBuf::literal(kept));
         }
         let mut out = Parts::default();

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use hashbrown::HashTable;
 
 use crate::address4;
-use crate::line::trim_start;
+use crate::line::{is_space, trim_start};
 use crate::warning::Class;
 
 /// Texts are cut here when they are read.
@@ -125,9 +125,12 @@ pub(crate) fn parse(rest: &[u8]) -> Result<(Stated<'_>, bool), Class> {
 
 /// Whether what was read as a value looks as if a comment had been meant.
 pub(crate) fn holds_comment(rest: &[u8]) -> bool {
-    rest.windows(2)
-        .any(|pair| matches!(pair, [b' ' | b'\t', b'#' | b';']))
-        && !matches!(trim_start(rest), [b'#' | b';', ..])
+    let mut marks = memchr::memchr2_iter(b'#', b';', rest);
+    let stands_alone = |at: usize| {
+        let before = at.checked_sub(1).and_then(|before| rest.get(before));
+        before.is_some_and(|byte| is_space(*byte))
+    };
+    marks.any(stands_alone) && !matches!(trim_start(rest), [b'#' | b';', ..])
 }
 
 /// An A record of one to four octets and the rest: one octet n is 127.0.0.n, fewer than four are
