@@ -113,7 +113,9 @@ fn single<'t>(
     rest.get(len + 1..)
 }
 
-/// Reads a value that stands as it is, and about which there is nothing to remark.
+/// Reads a value that stands as it is, and about which there is nothing to remark. A function of its own, so that the
+/// loop over lines whose values are known stays short.
+#[inline(never)]
 fn plain_value<'t>(piece: &mut Piece<'t>, value: &'t [u8]) -> Option<Said> {
     let is_whole = match value {
         // White space and carriage returns at the end are no part of it.
