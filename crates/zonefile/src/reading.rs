@@ -245,38 +245,40 @@ mod tests {
         seen
     }
 
+    /// Values as lines write them, plain ones and others.
+    const VALUES: [&str; 22] = [
+        "",
+        ":2:",
+        ":3:",
+        ":4",
+        ":0:",
+        "::",
+        "x",
+        "x # y",
+        ":5:x ",
+        "- 1",
+        "# c",
+        ":7: long, long, long",
+        ":2:\r",
+        "\0:2:",
+        ":2:\0",
+        ":2:long enough to be read each time",
+        ":2:long enough # with a remark",
+        "x @ delay=2s",
+        "long enough to be read each time @ key=require",
+        ":8:a text with white space behind it \t",
+        ":9:a text with a carriage return\r",
+        ":400:an A record that is none, and a text",
+    ];
+
     #[test]
     fn a_value_that_is_known_says_what_it_said_when_it_was_read() {
-        let values = [
-            "",
-            ":2:",
-            ":3:",
-            ":4",
-            ":0:",
-            "::",
-            "x",
-            "x # y",
-            ":5:x ",
-            "- 1",
-            "# c",
-            ":7: long, long, long",
-            ":2:\r",
-            "\0:2:",
-            ":2:\0",
-            ":2:long enough to be read each time",
-            ":2:long enough # with a remark",
-            "x @ delay=2s",
-            "long enough to be read each time @ key=require",
-            ":8:a text with white space behind it \t",
-            ":9:a text with a carriage return\r",
-            ":400:an A record that is none, and a text",
-        ];
         let options = Options::default();
         for seed in 0..200 {
             let mut rng = fastrand::Rng::with_seed(seed);
             let mut text = String::new();
             for _ in 0..rng.usize(..80) {
-                let value = values[rng.usize(..values.len())];
+                let value = VALUES[rng.usize(..VALUES.len())];
                 let address = std::net::Ipv4Addr::from_bits(rng.u32(..));
                 let _ = match rng.u8(..12) {
                     0 => writeln!(text, ":{}:default {}", rng.u8(1..4), rng.u8(..3)),
