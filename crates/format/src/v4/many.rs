@@ -3,6 +3,11 @@
 //! Each of the three steps of a lookup is taken for a whole block of addresses, and asks for the
 //! memory that the next step reads. While the lines of one block are on their way, the block before is
 //! read.
+//!
+//! What the first step reads is asked for half a block before: these are tables of a few hundred
+//! kilobytes, soon there. Were it asked for by blocks, the processor would have forgotten where the
+//! pages of a block's first addresses lie by the time that they are read: it keeps some 64 such
+//! translations nearest, and a block asks for twice as many.
 
 use super::lookup::{Each, Lines, OneKind};
 use crate::run::ValueId;
@@ -11,6 +16,8 @@ use crate::simd::compare::{Compare, Task};
 /// How many addresses wait together: as many as a number has bits. Two such blocks are on their way,
 /// and all that they ask for stays in the nearest caches.
 const BLOCK: usize = 64;
+/// So many addresses before its turn it is asked for what the /16 of an address says.
+const AHEAD: usize = 32;
 
 impl Lines<'_> {
     /// Looks addresses up, several times faster than one after the other. Writes the value of each;
@@ -39,13 +46,21 @@ impl Task for Many<'_, '_> {
     fn run(self, compare: impl Compare) {
         // A copy: what is written cannot be in it, so its parts stay in registers.
         let lines = *self.lines;
+        let mut later = self.addresses;
+        let first = later
+            .split_off(..AHEAD.min(later.len()))
+            .unwrap_or_default();
+        first
+            .iter()
+            .for_each(|&address| lines.prefetch_block(address));
         let blocks = self.addresses.chunks(BLOCK);
         let mut blocks = blocks.zip(self.values.chunks_mut(BLOCK));
         let (mut old, mut new) = (Block::default(), Block::default());
         let mut old_values: &mut [Option<ValueId>] = &mut [];
         loop {
             let (addresses, values) = blocks.next().unwrap_or_default();
-            new.start(&lines, addresses, values);
+            new.start(&lines, addresses, later, values);
+            later = later.get(BLOCK..).unwrap_or_default();
             old.read(&lines, old_values, compare);
             new.find(&lines, compare);
             if addresses.is_empty() {
@@ -79,15 +94,21 @@ impl Default for Block {
 }
 
 impl Block {
-    /// First step: what the /16s say.
+    /// First step: what the /16s say. `later` are the addresses that come [`AHEAD`] behind these.
     #[inline(always)]
     #[expect(clippy::indexing_slicing, reason = "cut to the length of the arrays")]
-    fn start(&mut self, lines: &Lines<'_>, addresses: &[u32], values: &mut [Option<ValueId>]) {
-        addresses
-            .iter()
-            .for_each(|&address| lines.prefetch_block(address));
+    fn start(
+        &mut self,
+        lines: &Lines<'_>,
+        addresses: &[u32],
+        later: &[u32],
+        values: &mut [Option<ValueId>],
+    ) {
         let mut count = 0;
-        for ((&address, value), place) in addresses.iter().zip(values.iter_mut()).zip(0..) {
+        for ((&address, value), place) in addresses.iter().zip(values.iter_mut()).zip(0u8..) {
+            // Without a branch: behind the last address this one is asked for once more.
+            let next = later.get(usize::from(place)).copied();
+            lines.prefetch_block(next.unwrap_or(address));
             let (known, entry) = lines.block_or_units(address);
             *value = ValueId::new(known);
             lines.prefetch_unit(entry);
