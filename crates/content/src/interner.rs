@@ -53,6 +53,23 @@ impl ValueList {
         }
     }
 
+    /// A record and the text of each value that is one record with one literal, in order: all those of
+    /// [`ValueList::push_literal`].
+    ///
+    /// ```
+    /// use rblmap_content::ValueList;
+    /// let a = Some([127, 0, 0, 2].into());
+    /// let mut list = ValueList::default();
+    /// list.push_literal(a, b"Case 7");
+    /// list.push_literal(None, b"Case 8");
+    /// let literals: Vec<_> = list.literals().collect();
+    /// assert_eq!(literals, [(a, &b"Case 7"[..]), (None, b"Case 8")]);
+    /// ```
+    pub fn literals(&self) -> impl Iterator<Item = (Option<Ipv4Addr>, &[u8])> {
+        let ranks = 0..self.len();
+        ranks.filter_map(|rank| value::one_literal(self.values.bytes_of(rank)))
+    }
+
     /// How many values there are.
     pub fn len(&self) -> usize {
         self.values.len()
@@ -245,6 +262,12 @@ struct ListPlace {
 }
 
 impl ListPlace {
+    /// Whether both have the same value. The keys tell most of the others apart, without a look at the
+    /// values.
+    fn same_value(self, other: ListPlace, lists: &[ValueList]) -> bool {
+        self.key == other.key && self.bytes(lists) == other.bytes(lists)
+    }
+
     fn bytes(self, lists: &[ValueList]) -> &[u8] {
         let list = lists.get(self.list as usize);
         list.map_or(&[], |list| list.values.bytes_of(self.index as usize))
@@ -265,13 +288,13 @@ fn number(lists: &[ValueList], places: &[ListPlace]) -> Option<(Values, Vec<Vec<
             let before = (nth * TOGETHER)
                 .checked_sub(1)
                 .and_then(|at| places.get(at));
-            let mut last = before.map(|place| place.bytes(lists));
+            let mut last = before.copied();
             let (mut begun, mut len) = (0, 0);
             let number = |place: &ListPlace| {
-                let bytes = place.bytes(lists);
-                if last.replace(bytes) != Some(bytes) {
+                let before = last.replace(*place);
+                if !before.is_some_and(|before| before.same_value(*place, lists)) {
                     begun += 1;
-                    len += bytes.len();
+                    len += place.bytes(lists).len();
                 }
                 begun
             };
@@ -315,20 +338,32 @@ fn number(lists: &[ValueList], places: &[ListPlace]) -> Option<(Values, Vec<Vec<
 /// The values of lists that are not empty, in byte order.
 fn sorted(lists: &[ValueList]) -> Vec<ListPlace> {
     let common = common_prefix(lists);
-    let parts: Vec<Vec<ListPlace>> = lists
-        .par_iter()
-        .enumerate()
-        .map(|(list, values)| {
-            // Lists are pieces of sources: never so many.
-            let list = u32::try_from(list).unwrap_or(u32::MAX);
-            let places = values.stated().map(|(index, bytes)| {
-                let key = key_of(bytes.get(common..).unwrap_or_default());
-                ListPlace { key, list, index }
-            });
-            places.collect()
-        })
-        .collect();
-    let mut places = parts.concat();
+    let place = |list: usize, index: u32, bytes: &[u8]| ListPlace {
+        key: key_of(bytes.get(common..).unwrap_or_default()),
+        // Lists are pieces of sources: never so many.
+        list: u32::try_from(list).unwrap_or(u32::MAX),
+        index,
+    };
+    // Into one list from all cores: joined, each would be written twice.
+    let counts: Vec<usize> = lists.par_iter().map(|list| list.stated().count()).collect();
+    let none = ListPlace {
+        key: 0,
+        list: 0,
+        index: 0,
+    };
+    let mut places = rayon::iter::repeat_n(none, counts.iter().sum()).collect::<Vec<_>>();
+    let mut rest = places.as_mut_slice();
+    let mut parts = Vec::with_capacity(lists.len());
+    for (list, count) in lists.iter().zip(counts) {
+        let (part, after) = rest.split_at_mut_checked(count).unwrap_or_default();
+        parts.push((list, part));
+        rest = after;
+    }
+    let parts = parts.into_par_iter().enumerate();
+    parts.for_each(|(number, (list, part))| {
+        let slots = part.iter_mut().zip(list.stated());
+        slots.for_each(|(slot, (index, bytes))| *slot = place(number, index, bytes));
+    });
     places.par_sort_unstable_by(|a, b| {
         let whole = || a.bytes(lists).cmp(b.bytes(lists));
         a.key.cmp(&b.key).then_with(whole)

@@ -344,6 +344,16 @@ pub(crate) fn encode_literal(a: Option<Ipv4Addr>, text: &[u8], bytes: &mut Vec<u
     }
 }
 
+/// The A record and the text of a value that is one record with one literal, see [`encode_literal`].
+pub(crate) fn one_literal(bytes: &[u8]) -> Option<(Option<Ipv4Addr>, &[u8])> {
+    let (record, rest) = RawRecord::read(bytes)?;
+    let mut parts = record.template?.parts();
+    match (parts.next(), parts.next()) {
+        (Some(Part::Literal(text)), None) => rest.is_empty().then_some((record.a, text)),
+        _ => None,
+    }
+}
+
 fn split(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = bytes;
     std::iter::from_fn(move || {

@@ -70,8 +70,17 @@ pub(crate) struct Grammar {
 #[inline]
 pub fn v4_before(text: &[u8], mark: u8) -> Option<(u32, &[u8])> {
     let head = u128::from_le_bytes(*text.first_chunk()?);
-    let (address, len) = four_octets(head, mark)?;
-    Some((address, text.get(len + 1..)?))
+    let (address, len, end) = four_octets(head)?;
+    let rest = text.get(len + 1..)?;
+    (end == mark).then_some((address, rest))
+}
+
+/// As [`v4_before`], with any byte behind the address, which is told.
+#[inline]
+pub(crate) fn v4_word(text: &[u8]) -> Option<(u32, u8, &[u8])> {
+    let head = u128::from_le_bytes(*text.first_chunk()?);
+    let (address, len, end) = four_octets(head)?;
+    Some((address, end, text.get(len + 1..)?))
 }
 
 /// Reads a text that is an IPv4 address: four octets without leading zeros.
@@ -84,7 +93,7 @@ pub fn v4_before(text: &[u8], mark: u8) -> Option<(u32, &[u8])> {
 /// ```
 #[inline]
 pub fn v4_address(text: &[u8]) -> Option<u32> {
-    let (address, len) = four_octets(short(text)?, 0)?;
+    let (address, len, _) = four_octets(short(text)?)?;
     (len == text.len()).then_some(address)
 }
 
@@ -107,8 +116,8 @@ fn short(text: &[u8]) -> Option<u128> {
     }
 }
 
-/// Reads four octets without leading zeros that a mark follows, the first byte lowest; the address
-/// and how long it is.
+/// Reads four octets without leading zeros, the first byte lowest; the address, how long it is, and the
+/// byte behind it, which is no digit.
 ///
 /// There is no branch on where an octet ends: in lists out of order that is what a processor
 /// cannot foresee. Left to itself the compiler calls it, now from one caller and now from another: a
@@ -118,16 +127,18 @@ fn short(text: &[u8]) -> Option<u128> {
     reason = "the lowest bytes are meant"
 )]
 #[inline(always)]
-fn four_octets(text: u128, mark: u8) -> Option<(u32, usize)> {
+fn four_octets(text: u128) -> Option<(u32, usize, u8)> {
     let mut others = not_digits(text);
     let (mut low, mut high) = (text as u64, (text >> 64) as u64);
-    let (mut address, mut end, mut good) = (0u32, 0u32, true);
-    for end_byte in [b'.', b'.', b'.', mark] {
+    let (mut address, mut end, mut good, mut behind) = (0u32, 0u32, true, b'.');
+    for _ in 0..4 {
+        // What is behind the octet before.
+        good &= behind == b'.';
         let len = others.trailing_zeros();
         let octet = OCTETS.get((len as usize).wrapping_sub(1))?;
         let digits = (low as u32 ^ u32::from_le_bytes([b'0'; 4])) & octet.mask;
         good &= (octet.least..=octet.most).contains(&digits.swap_bytes());
-        good &= (low >> (8 * len)) as u8 == end_byte;
+        behind = (low >> (8 * len)) as u8;
         address = address << 8 | digits.wrapping_mul(octet.factors) >> 16 & 0xff;
         // Two to four bytes: an octet has one to three digits.
         let taken = len + 1;
@@ -136,7 +147,7 @@ fn four_octets(text: u128, mark: u8) -> Option<(u32, usize)> {
         others >>= taken;
         end += taken;
     }
-    good.then_some((address, end as usize - 1))
+    good.then_some((address, end as usize - 1, behind))
 }
 
 /// How to read an octet out of four bytes that begin with it.

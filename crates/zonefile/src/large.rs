@@ -14,11 +14,13 @@ use crate::dataset::Rules;
 use crate::line::PIECE_BYTES;
 use crate::piece::Piece;
 use crate::reading;
+use crate::value::TRIAL;
 
 /// How much is read at once to find the end of a piece's last line.
 const TAIL: usize = 4096;
-/// A piece with more texts than this is kept, instead of each text on its own.
-const FEW_TEXTS: usize = 256;
+/// A piece with more values than this is kept, instead of each text on its own. Where most values are
+/// new, so many are met before it is known, and from then on plain ones need no source.
+const FEW_VALUES: usize = 2 * TRIAL as usize;
 
 /// A file that is not read yet.
 #[derive(Debug)]
@@ -82,7 +84,7 @@ impl Large {
         let text = self.lines_of(index, buffer)?;
         if !self.keep.load(Ordering::Relaxed) {
             let piece = reading::read(text, rules);
-            if piece.values.len() > FEW_TEXTS {
+            if piece.values.len() > FEW_VALUES {
                 self.keep.store(true, Ordering::Relaxed);
             } else if let Some(piece) = piece.into_owned() {
                 return Ok(piece);

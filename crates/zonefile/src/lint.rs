@@ -58,7 +58,7 @@ struct Entry<K> {
 
 fn value_of(placed: &Placed<'_>, said: Said) -> Option<u32> {
     match said {
-        Said::Value(number) => placed.ids.get(number as usize).copied(),
+        Said::Value(number) => placed.ids.get(number),
         Said::Excluded | Said::HeldBack | Said::BadA | Said::BadValue => None,
     }
 }

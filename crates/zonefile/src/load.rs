@@ -27,7 +27,7 @@ use crate::reading;
 use crate::source::{Source, check_unchanged};
 use crate::spec::{Options, Spec};
 use crate::template::Settings;
-use crate::value::{Stated, Text, Whole, Words};
+use crate::value::{Ids, Stated, Text, Whole, Words};
 use crate::warning::{Class, Note, Warning, excerpt};
 
 /// What the sources of one spec say, line by line resolved but not yet as a whole.
@@ -72,7 +72,7 @@ pub(crate) struct Placed<'t> {
     /// The defaults that hold in it, one after the other.
     defaults: Vec<Whole<'t>>,
     /// From ids of the piece to ids of the draft, once the values are known there.
-    pub(crate) ids: Vec<u32>,
+    pub(crate) ids: Ids,
 }
 
 /// Reads the sources of a spec.
@@ -327,7 +327,7 @@ impl<'t, 'a> Loader<'t, 'a> {
             lines_before: place.lines_before,
             position,
             defaults,
-            ids: Vec::new(),
+            ids: Ids::default(),
         });
         Ok(())
     }
@@ -438,7 +438,12 @@ impl<'t> Dataset<'t> {
         }
     }
 
-    /// What the values of a piece come to under its defaults.
+    /// Whether plain values come to what they say, as nearly always.
+    pub(crate) fn leaves_plain(&self) -> bool {
+        self.taken == Taken::Records && self.settings.leaves_literals()
+    }
+
+    /// What the values of a piece that are not plain come to under its defaults.
     pub(crate) fn wholes(&self, placed: &Placed<'t>) -> impl Iterator<Item = Whole<'t>> {
         let of_all = is_tset(self.kind).then(|| self.default.clone());
         placed

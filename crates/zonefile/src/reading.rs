@@ -18,14 +18,13 @@ pub(crate) fn read<'t>(text: &'t [u8], rules: &Rules<'_>) -> Piece<'t> {
     let is_list = rules.kind.is_list();
     let mut written = takes_values(rules).then(Written::new);
     while !rest.is_empty() {
-        if bare_lines {
+        if let Some(written) = &mut written {
+            if let Some(after) = written.line(&mut piece, rest) {
+                rest = after;
+                continue;
+            }
+        } else if bare_lines {
             rest = bare_addresses(&mut piece, rest);
-        }
-        if let Some(written) = &mut written
-            && let Some(after) = written.line(&mut piece, rest)
-        {
-            rest = after;
-            continue;
         }
         let (line, after, ended) = line::split(rest);
         if rest.is_empty() {
@@ -72,15 +71,31 @@ impl<'t> Written<'t> {
         }
     }
 
-    /// Reads a line of an address and a value about which there is nothing to remark; what follows the line. Other
-    /// lines are left to the careful way.
+    /// Reads a line of an address and a value about which there is nothing to remark, or lines of bare
+    /// addresses; what follows. Other lines are left to the careful way.
     fn line(&mut self, piece: &mut Piece<'t>, text: &'t [u8]) -> Option<&'t [u8]> {
-        let (address, rest) = address4::v4_before(text, b' ')?;
-        let near = rest.get(..=WRITTEN).unwrap_or(rest);
+        match address4::v4_word(text)? {
+            (address, b' ', rest) => {
+                let (said, len) = self.value(piece, rest)?;
+                piece.next_line(&[]);
+                piece.push_single(address, said);
+                rest.get(len + 1..)
+            }
+            (address, b'\n', rest) => Some(bare_address(piece, address, rest)),
+            _ => None,
+        }
+    }
+
+    /// Reads a value up to the end of its line; how many bytes it has, too.
+    fn value(&mut self, piece: &mut Piece<'t>, rest: &'t [u8]) -> Option<(Said, usize)> {
+        // Where most values are new there is nothing to know.
+        let near = match piece.values.most_are_new() {
+            true => &[],
+            false => rest.get(..=WRITTEN).unwrap_or(rest),
+        };
         let Some(len) = near.iter().position(|&byte| byte == b'\n') else {
             let value = rest.get(..memchr::memchr(b'\n', rest)?)?;
-            let said = plain_value(piece, value)?;
-            return single(piece, address, said, rest, value.len());
+            return Some((plain_value(piece, value)?, value.len()));
         };
         let value = rest.get(..len)?;
         if self.events != piece.events.len() {
@@ -96,21 +111,8 @@ impl<'t> Written<'t> {
                 said
             }
         };
-        single(piece, address, said, rest, len)
+        Some((said, len))
     }
-}
-
-/// Adds a single address whose value has so many bytes; what follows the line.
-fn single<'t>(
-    piece: &mut Piece<'t>,
-    address: u32,
-    said: Said,
-    rest: &'t [u8],
-    len: usize,
-) -> Option<&'t [u8]> {
-    piece.next_line(&[]);
-    piece.push_single(address, said);
-    rest.get(len + 1..)
 }
 
 /// Reads a value that stands as it is, and about which there is nothing to remark. A function of its own, so that the
@@ -120,11 +122,15 @@ fn plain_value<'t>(piece: &mut Piece<'t>, value: &'t [u8]) -> Option<Said> {
     let is_whole = match value {
         // White space and carriage returns at the end are no part of it.
         [] | [.., b' ' | b'\t' | b'\r'] => false,
-        // The value ends at a NUL, behind an `@` may stand parameters, and of a line that is too long a part is the
-        // value.
-        _ => value.len() < LONG_LINE / 2 && memchr::memchr2(0, b'@', value).is_none(),
+        // Of a line that is too long a part is the value.
+        _ => value.len() < LONG_LINE / 2,
     };
-    if !is_whole || value::holds_comment(value) {
+    // The value ends at a NUL, behind an `@` may stand parameters, and a comment may have been meant
+    // behind the others. All bytes are looked at, several at once: there are few.
+    let marks = value
+        .iter()
+        .filter(|byte| matches!(byte, 0 | b'@' | b'#' | b';'));
+    if !is_whole || marks.count() > 0 {
         return None;
     }
     match value::parse(value) {
@@ -145,9 +151,14 @@ fn place(value: &[u8]) -> usize {
 
 /// Reads bare addresses as long as there are any.
 fn bare_addresses<'t>(piece: &mut Piece<'t>, text: &'t [u8]) -> &'t [u8] {
-    let Some((address, mut rest)) = address4::v4_before(text, b'\n') else {
-        return text;
-    };
+    match address4::v4_before(text, b'\n') {
+        Some((address, rest)) => bare_address(piece, address, rest),
+        None => text,
+    }
+}
+
+/// Adds a bare address and those on the lines that follow it.
+fn bare_address<'t>(piece: &mut Piece<'t>, address: u32, mut rest: &'t [u8]) -> &'t [u8] {
     piece.next_line(&[]);
     let value = piece.default_value();
     piece.push_single(address, value);

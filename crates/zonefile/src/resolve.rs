@@ -141,25 +141,55 @@ pub(crate) fn layer(
 
 /// Takes the values of a dataset into the draft: 0 for a value that says nothing.
 pub(crate) fn take_values(dataset: &mut Dataset<'_>, unions: &mut Unions<'_>) -> Result<(), Error> {
-    let lists: Vec<ValueList> = dataset
+    let mut plain: Vec<ValueList> = dataset
         .pieces
-        .par_iter()
-        .map(|placed| {
-            let mut list = ValueList::default();
-            dataset
-                .wholes(placed)
-                .for_each(|whole| match literal(dataset, &whole) {
-                    Some(text) => list.push_literal(whole.a.map(Ipv4Addr::from_bits), text),
-                    None => list.push(&record(dataset, &whole)),
-                });
-            list
-        })
+        .iter_mut()
+        .map(|placed| std::mem::take(&mut placed.piece.values.plain))
         .collect();
-    let ids = unions.intern_all(&lists)?;
-    for (placed, ids) in dataset.pieces.iter_mut().zip(ids) {
-        placed.ids = ids;
+    if !dataset.leaves_plain() {
+        plain = plain
+            .par_iter()
+            .map(|list| rewritten(dataset, list))
+            .collect();
+    }
+    let stated = dataset.pieces.par_iter().map(|placed| {
+        let mut list = ValueList::default();
+        let wholes = dataset.wholes(placed);
+        wholes.for_each(|whole| push(dataset, &mut list, &whole));
+        list
+    });
+    let mut lists: Vec<ValueList> = stated.collect();
+    lists.append(&mut plain);
+    let mut ids = unions.intern_all(&lists)?.into_iter();
+    let pieces = &mut dataset.pieces;
+    for (placed, stated) in pieces.iter_mut().zip(ids.by_ref()) {
+        placed.ids.stated = stated;
+    }
+    for (placed, plain) in pieces.iter_mut().zip(ids) {
+        placed.ids.plain = plain;
     }
     Ok(())
+}
+
+/// What plain values come to where a base template speaks for them, or something else than records is
+/// taken.
+fn rewritten(dataset: &Dataset<'_>, plain: &ValueList) -> ValueList {
+    let mut list = ValueList::default();
+    for (a, text) in plain.literals() {
+        let whole = Whole {
+            a: a.map(Ipv4Addr::to_bits),
+            text: Some(Words::Template(text.into())),
+        };
+        push(dataset, &mut list, &whole);
+    }
+    list
+}
+
+fn push(dataset: &Dataset<'_>, list: &mut ValueList, whole: &Whole<'_>) {
+    match literal(dataset, whole) {
+        Some(text) => list.push_literal(whole.a.map(Ipv4Addr::from_bits), text),
+        None => list.push(&record(dataset, whole)),
+    }
 }
 
 /// The text of a value that is a record with this text as it stands, as nearly all are that have one.
@@ -218,7 +248,7 @@ fn nets<A: Copy>(
 /// The id in the draft of what an entry says; 0: that its key is not listed.
 fn id_of(placed: &Placed<'_>, said: Said) -> u32 {
     match said {
-        Said::Value(number) => placed.ids.get(number as usize).copied().unwrap_or(0),
+        Said::Value(number) => placed.ids.get(number).unwrap_or(0),
         Said::Excluded | Said::HeldBack | Said::BadA | Said::BadValue => 0,
     }
 }

@@ -31,13 +31,15 @@ impl<'t> Settings<'t> {
         set(&mut self.base, text)
     }
 
+    /// Whether texts in which nothing is marked are sent as they stand.
+    pub(crate) fn leaves_literals(&self) -> bool {
+        self.base.is_none()
+    }
+
     /// What is sent of a text that nothing is put in, as nearly all are; `None` for others.
     pub(crate) fn literal<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
-        let is_literal = self.base.is_none()
-            && text.first() != Some(&b'=')
-            && memchr::memchr(b'$', text).is_none();
         let kept = text.get(..text.len().min(MAX_TEXT)).unwrap_or_default();
-        is_literal.then_some(kept)
+        (self.leaves_literals() && is_literal(text)).then_some(kept)
     }
 
     /// The template of an entry's text; `None` if no text can come of it.
@@ -108,6 +110,11 @@ pub(crate) fn marked(text: &[u8]) -> Option<TemplateBuf> {
     }
     parts.push(TextPart::Literal(rest.to_vec()));
     TemplateBuf::new(parts)
+}
+
+/// Whether nothing is marked in a text: neither what is put in, nor that no base template holds.
+pub(crate) fn is_literal(text: &[u8]) -> bool {
+    text.first() != Some(&b'=') && memchr::memchr(b'$', text).is_none()
 }
 
 fn set<'t>(slot: &mut Option<&'t [u8]>, text: &'t [u8]) -> Result<(), Class> {

@@ -2,11 +2,15 @@
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
+use std::net::Ipv4Addr;
 
 use hashbrown::HashTable;
+use rblmap_content::ValueList;
+use rblmap_format::MAX_TEXT;
 
 use crate::address4;
 use crate::line::{is_space, trim_start};
+use crate::template;
 use crate::warning::Class;
 
 /// Texts are cut here when they are read.
@@ -152,7 +156,7 @@ pub(crate) fn text(text: &[u8]) -> (Text<'_>, bool) {
 }
 
 /// Once so many values were looked for, it is known whether most of them are new.
-const TRIAL: u32 = 1024;
+pub(crate) const TRIAL: u32 = 1024;
 
 /// The values of one piece of a source, in order of first sight; those that come often are there
 /// once. Where seven of eight are new, the others are not looked for any more.
@@ -165,10 +169,61 @@ pub(crate) struct Local<'t> {
     asked: u32,
     /// Each value, and how many default lines of the piece stood before it.
     pub(crate) values: Vec<(u32, Stated<'t>)>,
+    /// Plain values where most are new: encoded at once, so that neither their words nor the source
+    /// that these stand in are kept.
+    pub(crate) plain: ValueList,
     defaults: u32,
     default_id: Option<u32>,
     /// The value that was asked for last.
     last: Option<u32>,
+    /// The same if it is a plain one.
+    last_plain: Option<(Plain<'t>, u32)>,
+}
+
+/// A value that says the same under each default: an A record, and a text that nothing is put in as
+/// long as its dataset has no base template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Plain<'t> {
+    a: u32,
+    text: &'t [u8],
+}
+
+impl<'t> Plain<'t> {
+    fn of(stated: &Stated<'t>) -> Option<Plain<'t>> {
+        match *stated {
+            Stated {
+                a: Some(a),
+                text: Text::Words(Words::Template(Cow::Borrowed(text))),
+            } => {
+                let fits = (1..=MAX_TEXT).contains(&text.len());
+                (fits && template::is_literal(text)).then_some(Plain { a, text })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The bit of the numbers of plain values; a piece has fewer of both than that.
+const PLAIN: u32 = 1 << 31;
+
+/// What the values of a piece are elsewhere: by their numbers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ids {
+    /// Those of [`Local::values`].
+    pub(crate) stated: Vec<u32>,
+    /// Those of [`Local::plain`].
+    pub(crate) plain: Vec<u32>,
+}
+
+impl Ids {
+    /// That of a value.
+    pub(crate) fn get(&self, number: u32) -> Option<u32> {
+        let ids = match number & PLAIN {
+            0 => &self.stated,
+            _ => &self.plain,
+        };
+        ids.get((number & !PLAIN) as usize).copied()
+    }
 }
 
 impl<'t> Local<'t> {
@@ -178,7 +233,7 @@ impl<'t> Local<'t> {
         self.default_id = None;
     }
 
-    /// How many values there are.
+    /// How many values there are besides the plain ones.
     pub(crate) fn len(&self) -> usize {
         self.values.len()
     }
@@ -190,12 +245,14 @@ impl<'t> Local<'t> {
             values: values
                 .map(|(seen, stated)| (seen, stated.into_owned()))
                 .collect(),
+            plain: self.plain,
             ids: self.ids,
             hasher: self.hasher,
             asked: self.asked,
             defaults: self.defaults,
             default_id: self.default_id,
             last: self.last,
+            last_plain: None,
         }
     }
 
@@ -211,6 +268,11 @@ impl<'t> Local<'t> {
 
     /// The id of a value.
     pub(crate) fn id(&mut self, stated: Stated<'t>) -> u32 {
+        if self.most_are_new()
+            && let Some(plain) = Plain::of(&stated)
+        {
+            return self.plain_id(plain);
+        }
         // A value that leaves nothing to the default is the same under each.
         let whole = stated.a.is_some() && stated.text != Text::Default;
         let defaults = if whole { 0 } else { self.defaults };
@@ -226,11 +288,34 @@ impl<'t> Local<'t> {
         id
     }
 
-    fn id_of(&mut self, key: (u32, Stated<'t>)) -> u32 {
-        // A piece has at most as many values as bytes, and is far below 4 GiB.
-        let next = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+    /// Whether most values were new so far, after enough of them.
+    pub(crate) fn most_are_new(&self) -> bool {
+        let new = self.values.len() + self.plain.len();
+        self.asked > TRIAL && new > (self.asked - self.asked / 8) as usize
+    }
+
+    fn plain_id(&mut self, plain: Plain<'t>) -> u32 {
+        // A line that says what the line before said adds nothing here either.
+        if let Some((last, id)) = self.last_plain
+            && last == plain
+        {
+            return id;
+        }
+        let next = u32::try_from(self.plain.len()).unwrap_or(u32::MAX);
+        let id = next | PLAIN;
+        let a = Some(Ipv4Addr::from_bits(plain.a));
+        self.plain.push_literal(a, plain.text);
         self.asked += 1;
-        if self.asked > TRIAL && next > self.asked - self.asked / 8 {
+        self.last_plain = Some((plain, id));
+        id
+    }
+
+    fn id_of(&mut self, key: (u32, Stated<'t>)) -> u32 {
+        // A piece has at most as many values as bytes, and is far below 2 GiB.
+        let next = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+        let most_are_new = self.most_are_new();
+        self.asked += 1;
+        if most_are_new {
             self.values.push(key);
             return next;
         }
@@ -275,6 +360,39 @@ mod tests {
         for (line, value) in cases {
             assert_eq!(read(line), value, "{line}");
         }
+    }
+
+    #[test]
+    fn most_values_are_new_and_plain_ones_are_then_encoded_at_once() {
+        let text = |text: String| Stated {
+            a: Some(0x7f00_0002),
+            text: Text::Words(Words::Template(Cow::Owned(text.into_bytes()))),
+        };
+        let source: Vec<String> = (0..2 * TRIAL).map(|i| format!("text {i}")).collect();
+        let borrowed = |i: usize| Stated {
+            a: Some(0x7f00_0002),
+            text: Text::Words(Words::Template(Cow::Borrowed(source[i].as_bytes()))),
+        };
+        let trial = TRIAL as usize;
+        let mut local = Local::default();
+        let ids: Vec<u32> = (0..=trial).map(|i| local.id(borrowed(i))).collect();
+        assert_eq!(ids, (0..=TRIAL).collect::<Vec<_>>());
+        assert!(local.most_are_new() && local.plain.is_empty());
+        // Plain ones, one of them twice in turn, and between them what is not plain.
+        let first = local.id(borrowed(trial + 1));
+        assert_eq!(first, PLAIN);
+        assert_eq!(local.id(borrowed(trial + 1)), first);
+        assert_eq!(local.id(text("for $".into())), TRIAL + 1);
+        assert_eq!(local.id(Stated::DEFAULT), TRIAL + 2);
+        assert_eq!(local.id(borrowed(trial + 2)), PLAIN | 1);
+        let plain: Vec<&[u8]> = local.plain.literals().map(|(_, text)| text).collect();
+        assert_eq!(plain, [b"text 1025", b"text 1026"]);
+        // Where one in four is new, each is looked for.
+        let mut local = Local::default();
+        let ids: Vec<u32> = (0..2 * trial).map(|i| local.id(borrowed(i / 4))).collect();
+        let expected: Vec<u32> = (0..2 * TRIAL).map(|i| i / 4).collect();
+        assert_eq!(ids, expected);
+        assert!(local.plain.is_empty() && !local.most_are_new());
     }
 
     #[test]

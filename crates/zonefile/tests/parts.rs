@@ -9,7 +9,7 @@ mod common;
 
 use std::net::Ipv4Addr;
 
-use common::{image, lines};
+use common::{Question, ask, file, image, image_of, lines, spec};
 use rblmap_zonefile::{Built, Options};
 
 /// Lines of lists that are several parts long.
@@ -129,4 +129,71 @@ fn what_a_zone_says_in_its_middle_holds_to_its_end() {
     let built = built("rpz", &format!("{head}{torn}"));
     assert_eq!(runs(&built).len(), (COUNT - 30_001) as usize);
     assert_eq!(built.counts.entries, u64::from(COUNT) - 30_000);
+}
+
+/// The line of an entry and what is asked for it.
+fn entry(kind: &str, index: u32) -> (String, Question) {
+    match kind {
+        "dnset" => {
+            let name = format!("n{index}.example");
+            (name.clone(), Question::Name(name.into_bytes()))
+        }
+        _ => (address(index).to_string(), Question::V4(address(index))),
+    }
+}
+
+#[test]
+fn a_list_of_texts_says_what_its_parts_say() {
+    // So long that the file is read part by part, and no part of it is kept.
+    let long = "x".repeat(48);
+    let text_of = |index: u32| format!("Case {index} {long}");
+    // A head, what it puts around texts, and what `$1` says.
+    let heads = [
+        ("", ("", ""), "$1"),
+        ("$= see [$=]\n", ("see [", "]"), "$1"),
+        ("$1 of a variable\n", ("", ""), "of a variable"),
+    ];
+    for kind in ["ip4set", "ip4trie", "dnset"] {
+        for (head, (before, after), one) in heads {
+            let list = lines(COUNT, |index| {
+                let (key, _) = entry(kind, index);
+                match index % 1000 {
+                    7 => format!("{key} :3:{} $1", text_of(index)),
+                    8 => format!("{key} :3:={} of $", text_of(index)),
+                    9 => format!("{key} {}", text_of(index)),
+                    10 => key,
+                    _ => format!("{key} :4:{}", text_of(index)),
+                }
+            });
+            let dir = tempfile::tempdir().unwrap();
+            let list = file(&dir, "list", format!("{head}:5:Default\n{list}"));
+            assert!(std::fs::metadata(&list).unwrap().len() > 4 << 20);
+            // Another TTL, so that all is read a second time for what is true of how long.
+            let other = file(&dir, "other", "$TTL 60\n192.0.2.1\n");
+            let specs = [
+                spec("bl.test", kind, &[list]),
+                spec("bl.test", "ip4set", &[other]),
+            ];
+            let (image, built) = image_of(&specs, &Options::default()).unwrap();
+            assert_eq!(built.counts.entries, u64::from(COUNT) + 1);
+            for index in 0..COUNT {
+                let (key, question) = entry(kind, index);
+                let own = text_of(index);
+                let (a, text) = match index % 1000 {
+                    7 => (3, format!("{before}{own} {one}{after}")),
+                    8 => (3, format!("{own} of {key}")),
+                    9 => (5, format!("{before}{own}{after}")),
+                    10 => (5, format!("{before}Default{after}")),
+                    _ => (4, format!("{before}{own}{after}")),
+                };
+                let told = ask(&image, &question, "@");
+                assert_eq!(
+                    told.a,
+                    [Ipv4Addr::new(127, 0, 0, a)].into(),
+                    "{kind} {head}{index}"
+                );
+                assert_eq!(told.txt, [text.into_bytes()].into(), "{kind} {head}{index}");
+            }
+        }
+    }
 }
