@@ -71,8 +71,10 @@ pub(crate) struct Grammar {
 pub fn v4_before(text: &[u8], mark: u8) -> Option<(u32, &[u8])> {
     let head = u128::from_le_bytes(*text.first_chunk()?);
     let (address, len, end) = four_octets(head)?;
-    let rest = text.get(len + 1..)?;
-    (end == mark).then_some((address, rest))
+    if end != mark {
+        return None;
+    }
+    Some((address, text.get(len + 1..)?))
 }
 
 /// As [`v4_before`], with any byte behind the address, which is told.

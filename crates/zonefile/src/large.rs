@@ -19,7 +19,7 @@ use crate::value::TRIAL;
 /// How much is read at once to find the end of a piece's last line.
 const TAIL: usize = 4096;
 /// A piece with more values than this is kept, instead of each text on its own. Where most values are
-/// new, so many are met before it is known, and from then on plain ones need no source.
+/// new, so many are met before it is known, and from then on most need no source.
 const FEW_VALUES: usize = 2 * TRIAL as usize;
 
 /// A file that is not read yet.

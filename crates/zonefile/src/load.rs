@@ -438,12 +438,12 @@ impl<'t> Dataset<'t> {
         }
     }
 
-    /// Whether plain values come to what they say, as nearly always.
-    pub(crate) fn leaves_plain(&self) -> bool {
+    /// Whether values that were encoded when they were read say what they said then, as nearly always.
+    pub(crate) fn leaves_literals(&self) -> bool {
         self.taken == Taken::Records && self.settings.leaves_literals()
     }
 
-    /// What the values of a piece that are not plain come to under its defaults.
+    /// What the values of a piece that are not encoded come to under its defaults.
     pub(crate) fn wholes(&self, placed: &Placed<'t>) -> impl Iterator<Item = Whole<'t>> {
         let of_all = is_tset(self.kind).then(|| self.default.clone());
         placed

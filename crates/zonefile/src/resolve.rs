@@ -141,16 +141,13 @@ pub(crate) fn layer(
 
 /// Takes the values of a dataset into the draft: 0 for a value that says nothing.
 pub(crate) fn take_values(dataset: &mut Dataset<'_>, unions: &mut Unions<'_>) -> Result<(), Error> {
-    let mut plain: Vec<ValueList> = dataset
-        .pieces
-        .iter_mut()
-        .map(|placed| std::mem::take(&mut placed.piece.values.plain))
+    let pieces = dataset.pieces.iter_mut();
+    let mut literals: Vec<ValueList> = pieces
+        .map(|placed| std::mem::take(&mut placed.piece.values.literals))
         .collect();
-    if !dataset.leaves_plain() {
-        plain = plain
-            .par_iter()
-            .map(|list| rewritten(dataset, list))
-            .collect();
+    if !dataset.leaves_literals() {
+        let rewritten = literals.par_iter().map(|list| rewritten(dataset, list));
+        literals = rewritten.collect();
     }
     let stated = dataset.pieces.par_iter().map(|placed| {
         let mut list = ValueList::default();
@@ -159,23 +156,23 @@ pub(crate) fn take_values(dataset: &mut Dataset<'_>, unions: &mut Unions<'_>) ->
         list
     });
     let mut lists: Vec<ValueList> = stated.collect();
-    lists.append(&mut plain);
+    lists.append(&mut literals);
     let mut ids = unions.intern_all(&lists)?.into_iter();
     let pieces = &mut dataset.pieces;
     for (placed, stated) in pieces.iter_mut().zip(ids.by_ref()) {
         placed.ids.stated = stated;
     }
-    for (placed, plain) in pieces.iter_mut().zip(ids) {
-        placed.ids.plain = plain;
+    for (placed, literals) in pieces.iter_mut().zip(ids) {
+        placed.ids.literals = literals;
     }
     Ok(())
 }
 
-/// What plain values come to where a base template speaks for them, or something else than records is
-/// taken.
-fn rewritten(dataset: &Dataset<'_>, plain: &ValueList) -> ValueList {
+/// What values that are encoded come to where a base template speaks for them, or something else than
+/// records is taken.
+fn rewritten(dataset: &Dataset<'_>, literals: &ValueList) -> ValueList {
     let mut list = ValueList::default();
-    for (a, text) in plain.literals() {
+    for (a, text) in literals.literals() {
         let whole = Whole {
             a: a.map(Ipv4Addr::to_bits),
             text: Some(Words::Template(text.into())),

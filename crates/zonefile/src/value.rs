@@ -169,60 +169,60 @@ pub(crate) struct Local<'t> {
     asked: u32,
     /// Each value, and how many default lines of the piece stood before it.
     pub(crate) values: Vec<(u32, Stated<'t>)>,
-    /// Plain values where most are new: encoded at once, so that neither their words nor the source
-    /// that these stand in are kept.
-    pub(crate) plain: ValueList,
+    /// Where most values are new, those that are [`Literal`]s: encoded as they are read, so that the
+    /// source need not be kept for their texts.
+    pub(crate) literals: ValueList,
     defaults: u32,
     default_id: Option<u32>,
     /// The value that was asked for last.
     last: Option<u32>,
-    /// The same if it is a plain one.
-    last_plain: Option<(Plain<'t>, u32)>,
+    /// The last one that is encoded.
+    last_literal: Option<(Literal<'t>, u32)>,
 }
 
 /// A value that says the same under each default: an A record, and a text that nothing is put in as
 /// long as its dataset has no base template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Plain<'t> {
+struct Literal<'t> {
     a: u32,
     text: &'t [u8],
 }
 
-impl<'t> Plain<'t> {
-    fn of(stated: &Stated<'t>) -> Option<Plain<'t>> {
+impl<'t> Literal<'t> {
+    fn of(stated: &Stated<'t>) -> Option<Literal<'t>> {
         match *stated {
             Stated {
                 a: Some(a),
                 text: Text::Words(Words::Template(Cow::Borrowed(text))),
             } => {
                 let fits = (1..=MAX_TEXT).contains(&text.len());
-                (fits && template::is_literal(text)).then_some(Plain { a, text })
+                (fits && template::is_literal(text)).then_some(Literal { a, text })
             }
             _ => None,
         }
     }
 }
 
-/// The bit of the numbers of plain values; a piece has fewer of both than that.
-const PLAIN: u32 = 1 << 31;
+/// The bit of the numbers of those that are encoded; a piece has fewer values than that.
+const LITERAL: u32 = 1 << 31;
 
 /// What the values of a piece are elsewhere: by their numbers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ids {
     /// Those of [`Local::values`].
     pub(crate) stated: Vec<u32>,
-    /// Those of [`Local::plain`].
-    pub(crate) plain: Vec<u32>,
+    /// Those of [`Local::literals`].
+    pub(crate) literals: Vec<u32>,
 }
 
 impl Ids {
     /// That of a value.
     pub(crate) fn get(&self, number: u32) -> Option<u32> {
-        let ids = match number & PLAIN {
+        let ids = match number & LITERAL {
             0 => &self.stated,
-            _ => &self.plain,
+            _ => &self.literals,
         };
-        ids.get((number & !PLAIN) as usize).copied()
+        ids.get((number & !LITERAL) as usize).copied()
     }
 }
 
@@ -233,7 +233,7 @@ impl<'t> Local<'t> {
         self.default_id = None;
     }
 
-    /// How many values there are besides the plain ones.
+    /// How many values there are that are not encoded.
     pub(crate) fn len(&self) -> usize {
         self.values.len()
     }
@@ -245,14 +245,14 @@ impl<'t> Local<'t> {
             values: values
                 .map(|(seen, stated)| (seen, stated.into_owned()))
                 .collect(),
-            plain: self.plain,
+            literals: self.literals,
             ids: self.ids,
             hasher: self.hasher,
             asked: self.asked,
             defaults: self.defaults,
             default_id: self.default_id,
             last: self.last,
-            last_plain: None,
+            last_literal: None,
         }
     }
 
@@ -268,11 +268,6 @@ impl<'t> Local<'t> {
 
     /// The id of a value.
     pub(crate) fn id(&mut self, stated: Stated<'t>) -> u32 {
-        if self.most_are_new()
-            && let Some(plain) = Plain::of(&stated)
-        {
-            return self.plain_id(plain);
-        }
         // A value that leaves nothing to the default is the same under each.
         let whole = stated.a.is_some() && stated.text != Text::Default;
         let defaults = if whole { 0 } else { self.defaults };
@@ -283,6 +278,11 @@ impl<'t> Local<'t> {
         {
             return last;
         }
+        if self.most_are_new()
+            && let Some(literal) = Literal::of(&key.1)
+        {
+            return self.literal_id(literal);
+        }
         let id = self.id_of(key);
         self.last = Some(id);
         id
@@ -290,23 +290,23 @@ impl<'t> Local<'t> {
 
     /// Whether most values were new so far, after enough of them.
     pub(crate) fn most_are_new(&self) -> bool {
-        let new = self.values.len() + self.plain.len();
+        let new = self.values.len() + self.literals.len();
         self.asked > TRIAL && new > (self.asked - self.asked / 8) as usize
     }
 
-    fn plain_id(&mut self, plain: Plain<'t>) -> u32 {
+    fn literal_id(&mut self, literal: Literal<'t>) -> u32 {
         // A line that says what the line before said adds nothing here either.
-        if let Some((last, id)) = self.last_plain
-            && last == plain
+        if let Some((last, id)) = self.last_literal
+            && last == literal
         {
             return id;
         }
-        let next = u32::try_from(self.plain.len()).unwrap_or(u32::MAX);
-        let id = next | PLAIN;
-        let a = Some(Ipv4Addr::from_bits(plain.a));
-        self.plain.push_literal(a, plain.text);
+        let next = u32::try_from(self.literals.len()).unwrap_or(u32::MAX);
+        let id = next | LITERAL;
+        let a = Some(Ipv4Addr::from_bits(literal.a));
+        self.literals.push_literal(a, literal.text);
         self.asked += 1;
-        self.last_plain = Some((plain, id));
+        self.last_literal = Some((literal, id));
         id
     }
 
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn most_values_are_new_and_plain_ones_are_then_encoded_at_once() {
+    fn where_most_values_are_new_literals_are_encoded_as_they_are_read() {
         let text = |text: String| Stated {
             a: Some(0x7f00_0002),
             text: Text::Words(Words::Template(Cow::Owned(text.into_bytes()))),
@@ -377,22 +377,22 @@ mod tests {
         let mut local = Local::default();
         let ids: Vec<u32> = (0..=trial).map(|i| local.id(borrowed(i))).collect();
         assert_eq!(ids, (0..=TRIAL).collect::<Vec<_>>());
-        assert!(local.most_are_new() && local.plain.is_empty());
-        // Plain ones, one of them twice in turn, and between them what is not plain.
+        assert!(local.most_are_new() && local.literals.is_empty());
+        // Literals, one of them twice in turn, and between them what is none.
         let first = local.id(borrowed(trial + 1));
-        assert_eq!(first, PLAIN);
+        assert_eq!(first, LITERAL);
         assert_eq!(local.id(borrowed(trial + 1)), first);
         assert_eq!(local.id(text("for $".into())), TRIAL + 1);
         assert_eq!(local.id(Stated::DEFAULT), TRIAL + 2);
-        assert_eq!(local.id(borrowed(trial + 2)), PLAIN | 1);
-        let plain: Vec<&[u8]> = local.plain.literals().map(|(_, text)| text).collect();
-        assert_eq!(plain, [b"text 1025", b"text 1026"]);
+        assert_eq!(local.id(borrowed(trial + 2)), LITERAL | 1);
+        let texts: Vec<&[u8]> = local.literals.literals().map(|(_, text)| text).collect();
+        assert_eq!(texts, [b"text 1025", b"text 1026"]);
         // Where one in four is new, each is looked for.
         let mut local = Local::default();
         let ids: Vec<u32> = (0..2 * trial).map(|i| local.id(borrowed(i / 4))).collect();
         let expected: Vec<u32> = (0..2 * TRIAL).map(|i| i / 4).collect();
         assert_eq!(ids, expected);
-        assert!(local.plain.is_empty() && !local.most_are_new());
+        assert!(local.literals.is_empty() && !local.most_are_new());
     }
 
     #[test]
