@@ -117,6 +117,16 @@ type Open<'f> = &'f mut dyn FnMut(&Spec, &Options, &mut Vec<Warning>) -> Result<
 fn build_of(
     specs: &[Spec],
     options: &Options,
+    open: impl FnMut(&Spec, &Options, &mut Vec<Warning>) -> Result<Vec<Source>, Error> + Send,
+) -> Result<Built, Error> {
+    // On a thread of the pool: a step of little work is then done there and then, where another thread
+    // would have to be woken and waited for. There are a dozen steps for each dataset of a zone.
+    rayon::scope(|_| build_here(specs, options, open))
+}
+
+fn build_here(
+    specs: &[Spec],
+    options: &Options,
     mut open: impl FnMut(&Spec, &Options, &mut Vec<Warning>) -> Result<Vec<Source>, Error>,
 ) -> Result<Built, Error> {
     let base = base_of(specs, options.mask.as_ref())?;
