@@ -31,11 +31,10 @@ const PAGES: [&str; 14] = [
 ];
 
 /// Blocks whose numbers are rules as well, each by words of it.
-const RULES: [&str; 22] = [
+const RULES: [&str; 21] = [
     "check_policy_service { unix:rblmap/policy, timeout=1s",
     "32-bit machines map images",
     "one bit of a map of all /24s",
-    "Many at once go in blocks of 64",
     "`poll` in `feed.toml` is the publisher's lever",
     "`s-maxage=15`",
     "Twenty relays with 500 mirrors each, on paper",
