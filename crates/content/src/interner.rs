@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use rblmap_format::{MAX_TEXT, Value, ValueId};
 
 use crate::held::Lender;
+use crate::split_up::split_up;
 use crate::value::{self, Record, TemplateBuf, ValueBuf};
 use crate::values::Values;
 
@@ -253,7 +254,7 @@ impl<L: Lender> Interner<L> {
 }
 
 /// Where a value stands in lists.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct ListPlace {
     /// The first bytes behind what all values begin with: that decides for nearly all pairs.
     key: u64,
@@ -338,32 +339,22 @@ fn number(lists: &[ValueList], places: &[ListPlace]) -> Option<(Values, Vec<Vec<
 /// The values of lists that are not empty, in byte order.
 fn sorted(lists: &[ValueList]) -> Vec<ListPlace> {
     let common = common_prefix(lists);
-    let place = |list: usize, index: u32, bytes: &[u8]| ListPlace {
-        key: key_of(bytes.get(common..).unwrap_or_default()),
-        // Lists are pieces of sources: never so many.
-        list: u32::try_from(list).unwrap_or(u32::MAX),
-        index,
-    };
     // Into one list from all cores: joined, each would be written twice.
     let counts: Vec<usize> = lists.par_iter().map(|list| list.stated().count()).collect();
-    let none = ListPlace {
-        key: 0,
-        list: 0,
-        index: 0,
-    };
-    let mut places = rayon::iter::repeat_n(none, counts.iter().sum()).collect::<Vec<_>>();
-    let mut rest = places.as_mut_slice();
-    let mut parts = Vec::with_capacity(lists.len());
-    for (list, count) in lists.iter().zip(counts) {
-        let (part, after) = rest.split_at_mut_checked(count).unwrap_or_default();
-        parts.push((list, part));
-        rest = after;
-    }
-    let parts = parts.into_par_iter().enumerate();
-    parts.for_each(|(number, (list, part))| {
-        let slots = part.iter_mut().zip(list.stated());
-        slots.for_each(|(slot, (index, bytes))| *slot = place(number, index, bytes));
-    });
+    let places = rayon::iter::repeat_n(ListPlace::default(), counts.iter().sum());
+    let mut places: Vec<ListPlace> = places.collect();
+    let parts = split_up(&mut places, counts).into_par_iter();
+    parts
+        .zip(lists)
+        .enumerate()
+        .for_each(|(list, (part, values))| {
+            // Lists are pieces of sources: never so many.
+            let list = u32::try_from(list).unwrap_or(u32::MAX);
+            for (place, (index, bytes)) in part.iter_mut().zip(values.stated()) {
+                let key = key_of(bytes.get(common..).unwrap_or_default());
+                *place = ListPlace { key, list, index };
+            }
+        });
     places.par_sort_unstable_by(|a, b| {
         let whole = || a.bytes(lists).cmp(b.bytes(lists));
         a.key.cmp(&b.key).then_with(whole)

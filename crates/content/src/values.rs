@@ -7,6 +7,7 @@ use rblmap_format::{Value, ValueId};
 
 use crate::held::{Held, Lender, ValueTable, ValuesPart};
 use crate::order::Order;
+use crate::split_up::split_up;
 use crate::value::is_canonical;
 
 /// The values of some content: distinct, each used, in byte order; ids are ranks. The first of those
@@ -114,14 +115,13 @@ impl Values {
             (count + values, len + bytes)
         });
         let (mut ends, mut bytes) = (vec![0; count], vec![0; len]);
-        let (mut ends_left, mut bytes_left) = (ends.as_mut_slice(), bytes.as_mut_slice());
+        let places = split_up(&mut ends, sizes.clone().map(|(count, _)| count))
+            .into_iter()
+            .zip(split_up(&mut bytes, sizes.map(|(_, len)| len)));
         let (mut rank, mut start) = (0, 0);
         let mut parts = Vec::new();
-        for (count, len) in sizes {
-            let (ends, after) = ends_left.split_at_mut_checked(count).unwrap_or_default();
-            ends_left = after;
-            let (bytes, after) = bytes_left.split_at_mut_checked(len).unwrap_or_default();
-            bytes_left = after;
+        for (ends, bytes) in places {
+            let (count, len) = (ends.len(), bytes.len());
             parts.push((rank, start, ends, bytes));
             (rank, start) = (rank + count, start + len);
         }

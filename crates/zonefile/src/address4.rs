@@ -77,7 +77,8 @@ pub fn v4_before(text: &[u8], mark: u8) -> Option<(u32, &[u8])> {
     Some((address, text.get(len + 1..)?))
 }
 
-/// As [`v4_before`], with any byte behind the address, which is told.
+/// As [`v4_before`], with any byte behind the address, which is told. That one does not call this one: the
+/// answer is too large for registers, which who reads bare addresses would pay on each line.
 #[inline]
 pub(crate) fn v4_word(text: &[u8]) -> Option<(u32, u8, &[u8])> {
     let head = u128::from_le_bytes(*text.first_chunk()?);

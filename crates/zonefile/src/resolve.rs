@@ -152,7 +152,10 @@ pub(crate) fn take_values(dataset: &mut Dataset<'_>, unions: &mut Unions<'_>) ->
     let stated = dataset.pieces.par_iter().map(|placed| {
         let mut list = ValueList::default();
         let wholes = dataset.wholes(placed);
-        wholes.for_each(|whole| push(dataset, &mut list, &whole));
+        wholes.for_each(|whole| match literal(dataset, &whole) {
+            Some(text) => list.push_literal(whole.a.map(Ipv4Addr::from_bits), text),
+            None => list.push(&record(dataset, &whole)),
+        });
         list
     });
     let mut lists: Vec<ValueList> = stated.collect();
@@ -177,16 +180,9 @@ fn rewritten(dataset: &Dataset<'_>, literals: &ValueList) -> ValueList {
             a: a.map(Ipv4Addr::to_bits),
             text: Some(Words::Template(text.into())),
         };
-        push(dataset, &mut list, &whole);
+        list.push(&record(dataset, &whole));
     }
     list
-}
-
-fn push(dataset: &Dataset<'_>, list: &mut ValueList, whole: &Whole<'_>) {
-    match literal(dataset, whole) {
-        Some(text) => list.push_literal(whole.a.map(Ipv4Addr::from_bits), text),
-        None => list.push(&record(dataset, whole)),
-    }
 }
 
 /// The text of a value that is a record with this text as it stands, as nearly all are that have one.

@@ -177,7 +177,7 @@ pub(crate) struct Local<'t> {
     /// The value that was asked for last.
     last: Option<u32>,
     /// The last one that is encoded.
-    last_literal: Option<(Literal<'t>, u32)>,
+    last_literal: Option<Literal<'t>>,
 }
 
 /// A value that says the same under each default: an A record, and a text that nothing is put in as
@@ -203,7 +203,7 @@ impl<'t> Literal<'t> {
     }
 }
 
-/// The bit of the numbers of those that are encoded; a piece has fewer values than that.
+/// The bit of the numbers of those that are encoded: the others are below it.
 const LITERAL: u32 = 1 << 31;
 
 /// What the values of a piece are elsewhere: by their numbers.
@@ -278,12 +278,16 @@ impl<'t> Local<'t> {
         {
             return last;
         }
-        if self.most_are_new()
-            && let Some(literal) = Literal::of(&key.1)
-        {
+        let most_are_new = self.most_are_new();
+        if most_are_new && let Some(literal) = Literal::of(&key.1) {
             return self.literal_id(literal);
         }
-        let id = self.id_of(key);
+        self.asked += 1;
+        let id = if most_are_new {
+            self.add(key)
+        } else {
+            self.find_or_add(key)
+        };
         self.last = Some(id);
         id
     }
@@ -296,29 +300,22 @@ impl<'t> Local<'t> {
 
     fn literal_id(&mut self, literal: Literal<'t>) -> u32 {
         // A line that says what the line before said adds nothing here either.
-        if let Some((last, id)) = self.last_literal
-            && last == literal
-        {
-            return id;
+        if self.last_literal != Some(literal) {
+            let a = Some(Ipv4Addr::from_bits(literal.a));
+            self.literals.push_literal(a, literal.text);
+            self.asked += 1;
+            self.last_literal = Some(literal);
         }
-        let next = u32::try_from(self.literals.len()).unwrap_or(u32::MAX);
-        let id = next | LITERAL;
-        let a = Some(Ipv4Addr::from_bits(literal.a));
-        self.literals.push_literal(a, literal.text);
-        self.asked += 1;
-        self.last_literal = Some((literal, id));
-        id
+        number(self.literals.len() - 1) | LITERAL
     }
 
-    fn id_of(&mut self, key: (u32, Stated<'t>)) -> u32 {
-        // A piece has at most as many values as bytes, and is far below 2 GiB.
-        let next = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
-        let most_are_new = self.most_are_new();
-        self.asked += 1;
-        if most_are_new {
-            self.values.push(key);
-            return next;
-        }
+    fn add(&mut self, key: (u32, Stated<'t>)) -> u32 {
+        self.values.push(key);
+        number(self.values.len() - 1)
+    }
+
+    fn find_or_add(&mut self, key: (u32, Stated<'t>)) -> u32 {
+        let next = number(self.values.len());
         let hash = self.hasher.hash_one(&key);
         let values = &self.values;
         let same =
@@ -328,9 +325,13 @@ impl<'t> Local<'t> {
         }
         self.ids
             .insert_unique(hash, (hash, next), |(hash, _)| *hash);
-        self.values.push(key);
-        next
+        self.add(key)
     }
+}
+
+/// The number of a value. A piece has at most as many as bytes, and is far below 2 GiB.
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! all cores.
 
 use rayon::prelude::*;
+use rblmap_content::split_up;
 
 use super::id_of;
 use super::layer_run::{self, LayerRun};
@@ -162,18 +163,6 @@ fn keys(pieces: &[Placed<'_>]) -> Vec<u64> {
         });
     });
     keys
-}
-
-/// Cuts a slice into parts of these lengths.
-fn split_up<T>(slice: &mut [T], counts: impl Iterator<Item = usize>) -> Vec<&mut [T]> {
-    let mut rest = slice;
-    let parts = counts.map(|count| {
-        let all = std::mem::take(&mut rest);
-        let (part, after) = all.split_at_mut_checked(count).unwrap_or_default();
-        rest = after;
-        part
-    });
-    parts.collect()
 }
 
 /// Sorts keys, unless they are sorted already.
