@@ -4,8 +4,8 @@
 //! memory that the next step reads. While the lines of one block are on their way, the block before is
 //! read.
 //!
-//! What the first step reads is asked for half a block before: these are tables of a few hundred
-//! kilobytes, soon there. Were it asked for by blocks, the processor would have forgotten where the
+//! What the first step reads is asked for half a block before: two tables of 2.25 MiB together, soon
+//! there. Were it asked for by blocks, the processor would have forgotten where the
 //! pages of a block's first addresses lie by the time that they are read: it keeps some 64 such
 //! translations nearest, and a block asks for twice as many.
 
